@@ -1,0 +1,43 @@
+/**
+ * Cryptography as the core sees it: four synchronous ports. `core/crypto/noble.ts` is the real thing;
+ * the simulator has a fast stand-in of the same sizes that still fails on a wrong key or a changed byte.
+ */
+
+export const PUBLIC_KEY_BYTES = 32
+export const SIGNATURE_BYTES = 64
+export const TAG_BYTES = 16
+export const NONCE_BYTES = 12
+
+export interface Hash {
+  /** BLAKE3 with 16 bytes of output. */
+  hash16(input: Uint8Array): Uint8Array
+  /** BLAKE3 with 32 bytes of output. */
+  hash32(input: Uint8Array): Uint8Array
+  /** BLAKE3 keyed mode, 32-byte key, 32 bytes of output. */
+  keyed32(key: Uint8Array, input: Uint8Array): Uint8Array
+}
+
+export interface Signatures {
+  /** Ed25519 public key of a 32-byte seed (RFC 8032, section 5.1.5). */
+  publicKey(seed: Uint8Array): Uint8Array
+  /** 64 bytes. */
+  sign(seed: Uint8Array, message: Uint8Array): Uint8Array
+  /** False for any malformed input; never throws. */
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
+}
+
+/** AES-256-GCM with a 16-byte tag, and the one AES block that masks nonces (sec:A3). */
+export interface Aead {
+  /** Writes ciphertext then tag into `out`, which has plain.length + 16 bytes. */
+  seal(key: Uint8Array, nonce: Uint8Array, header: Uint8Array, plain: Uint8Array, out: Uint8Array): void
+  /** Writes the plain text into `out` (sealed.length − 16 bytes); false if the tag does not fit. */
+  open(key: Uint8Array, nonce: Uint8Array, header: Uint8Array, sealed: Uint8Array, out: Uint8Array): boolean
+  /** Twelve bytes of AES-256-ECB(key, block16) into `out`. */
+  mask(key: Uint8Array, block: Uint8Array, out: Uint8Array): void
+}
+
+export interface Crypto {
+  readonly hash: Hash
+  readonly signatures: Signatures
+  readonly aead: Aead
+}

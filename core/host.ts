@@ -1,0 +1,138 @@
+/**
+ * The one run loop, for the simulator, the browser and the real node: feed one input, drain its
+ * effects, move the alarm. It knows the machine, a clock and an alarm, and nothing of the protocol.
+ *
+ * It asserts what drivers get wrong: time that goes backwards, an input while effects are being
+ * carried out, and a wake after which the machine wants to be woken at the same instant again.
+ */
+import { assert } from './errors.ts'
+import {
+  type Address,
+  type Channel,
+  type CloseReason,
+  type Command,
+  type Effects,
+  type Hop,
+  type JobId,
+  type JobOutcome,
+  type LinkId,
+  type Machine,
+  type Micros,
+  NEVER,
+  type PeerId,
+  type PortId,
+  type Reachability,
+  type StoreId,
+} from './io.ts'
+
+export interface Clock {
+  now(): Micros
+}
+
+/** At most one pending call of `Host.fire`. Setting replaces the earlier time. */
+export interface Alarm {
+  set(at: Micros): void
+  clear(): void
+}
+
+export class Host {
+  readonly machine: Machine
+  readonly #clock: Clock
+  readonly #alarm: Alarm
+  readonly #effects: Effects
+  #last: Micros = 0
+  #armed: Micros = NEVER
+  #busy = false
+
+  constructor(machine: Machine, clock: Clock, alarm: Alarm, effects: Effects) {
+    this.machine = machine
+    this.#clock = clock
+    this.#alarm = alarm
+    this.#effects = effects
+    this.#last = clock.now()
+  }
+
+  // HOT PATH
+  packet(link: LinkId, channel: Channel, hop: Hop, bytes: Uint8Array): void {
+    this.machine.packet(this.#enter(), link, channel, hop, bytes)
+    this.#settle()
+  }
+
+  // HOT PATH
+  frame(port: PortId, frame: Uint8Array): void {
+    this.machine.frame(this.#enter(), port, frame)
+    this.#settle()
+  }
+
+  linkUp(link: LinkId, peer: PeerId, dialled: boolean): void {
+    this.machine.linkUp(this.#enter(), link, peer, dialled)
+    this.#settle()
+  }
+
+  linkDown(link: LinkId, reason: CloseReason): void {
+    this.machine.linkDown(this.#enter(), link, reason)
+    this.#settle()
+  }
+
+  linkReady(link: LinkId, channel: Channel, ready: boolean): void {
+    this.machine.linkReady(this.#enter(), link, channel, ready)
+    this.#settle()
+  }
+
+  dialFailed(peer: PeerId): void {
+    this.machine.dialFailed(this.#enter(), peer)
+    this.#settle()
+  }
+
+  addressesChanged(addresses: readonly Address[], reach: Reachability): void {
+    this.machine.addressesChanged(this.#enter(), addresses, reach)
+    this.#settle()
+  }
+
+  stored(id: StoreId, ok: boolean): void {
+    this.machine.stored(this.#enter(), id, ok)
+    this.#settle()
+  }
+
+  jobDone(job: JobId, outcome: JobOutcome): void {
+    this.machine.jobDone(this.#enter(), job, outcome)
+    this.#settle()
+  }
+
+  command(command: Command): void {
+    const now = this.#enter()
+    try {
+      this.machine.command(now, command)
+    } finally {
+      this.#settle()
+    }
+  }
+
+  /** The alarm went off. One that fires early is harmless: a wake does nothing before its time. */
+  fire(): void {
+    this.#armed = NEVER
+    const now = this.#enter()
+    this.machine.wake(now)
+    assert(this.machine.nextDeadline() > now, 'a wake made no progress: its deadline is not later than now')
+    this.#settle()
+  }
+
+  #enter(): Micros {
+    assert(!this.#busy, 'an input arrived while effects of another were being carried out')
+    const now = this.#clock.now()
+    assert(now >= this.#last, `time went backwards from ${this.#last} to ${now}`)
+    this.#last = now
+    this.#busy = true
+    return now
+  }
+
+  #settle(): void {
+    this.machine.drain(this.#effects)
+    this.#busy = false
+    const deadline = this.machine.nextDeadline()
+    if (deadline === this.#armed) return
+    this.#armed = deadline
+    if (deadline === NEVER) this.#alarm.clear()
+    else this.#alarm.set(deadline)
+  }
+}

@@ -1,0 +1,363 @@
+/**
+ * The trunks of a node: their life, HELLOs and probes, queues for what cannot be sent yet. Knows
+ * nothing of trees and VLANs but that trees have a line in each HELLO; it tells the node what opened
+ * and what closed.
+ *
+ * Liveness (mesh:M18, text (c)): HELLOs are rare on idle links. Data that came is answered within a
+ * second, so whoever sent data and heard nothing for 1.5 s probes three times and then hangs up.
+ */
+
+import type { Context } from '../context.ts'
+import { COUNT } from '../counters.ts'
+import { jittered } from '../dice.ts'
+import { peerKey } from '../ids.ts'
+import {
+  CHANNEL,
+  type Channel,
+  CLOSE,
+  type CloseReason,
+  type LinkId,
+  MILLISECOND,
+  type Micros,
+  NEVER,
+  type PeerId,
+  SECOND,
+} from '../io.ts'
+import type { Tree } from '../tree/tree.ts'
+import { KIND } from '../wire/kinds.ts'
+import { decodeControl, encodeControl, struct, u8 } from '../wire/schema.ts'
+import { CONTROL_HOP } from '../wire/trunk.ts'
+import {
+  encodeHello,
+  type HelloSelf,
+  helloVersions,
+  helloWantsReply,
+  isHello,
+  takeHello,
+  takeSummaries,
+  VERSIONS,
+} from './hello.ts'
+import { type Link, type LinkPort, newLink } from './link.ts'
+
+/** Mesh text (c), limits: messages or bytes waiting on one control channel. */
+const CONTROL_QUEUE_MESSAGES = 1_024
+const CONTROL_QUEUE_BYTES = 262_144
+/** mesh:S24: packets waiting on one data channel, and for how long. */
+const DATA_QUEUE_PACKETS = 64
+const DATA_QUEUE_AGE: Micros = 20 * MILLISECOND
+/** mesh:M14: a control channel that takes nothing for this long is given up. */
+const CLOGGED_AFTER: Micros = 5 * SECOND
+/** A peer that says no HELLO on a fresh link for this long speaks something else. Guess. */
+const OPENING_LIMIT: Micros = 5 * SECOND
+/** Data is answered after this long when nothing else went back (text (c)). */
+const ANSWER_AFTER: Micros = SECOND
+/** Idle HELLOs that may be missed before the link is probed (text (c)). */
+const HELLOS_MISSED = 3
+
+/** Links beyond the limit while peers ask to be let in and are answered. Guess. */
+const LINKS_OPENING_MAX = 32
+
+const versionRefused = struct({ lowest: u8, highest: u8 })
+
+export interface LinksListener {
+  /** The peer's first HELLO came and the versions meet. */
+  linkOpen(now: Micros, link: Link): void
+  /** Gone for good, open or not. */
+  linkClosed(now: Micros, link: Link, reason: CloseReason): void
+  /** A HELLO was taken in; `measured`: with a fresh round trip. */
+  helloTaken(now: Micros, link: Link, packet: Uint8Array, measured: boolean): void
+}
+
+interface Waiting {
+  readonly hop: number
+  readonly packet: Uint8Array
+  readonly at: Micros
+}
+
+export class Links implements LinkPort {
+  readonly #context: Context
+  readonly #listener: LinksListener
+  readonly #trees: readonly Tree[]
+  readonly #self: HelloSelf
+  readonly #links = new Map<LinkId, Link>()
+  readonly #dataQueues = new Map<LinkId, Waiting[]>()
+  #all: Link[] = []
+  #started = false
+
+  constructor(context: Context, listener: LinksListener, trees: readonly Tree[], self: HelloSelf) {
+    this.#context = context
+    this.#listener = listener
+    this.#trees = trees
+    this.#self = self
+  }
+
+  get(id: LinkId): Link | undefined {
+    return this.#links.get(id)
+  }
+
+  byPeer(peer: PeerId): Link | undefined {
+    for (const link of this.#all) if (link.peer === peer) return link
+    return undefined
+  }
+
+  all(): readonly Link[] {
+    return this.#all
+  }
+
+  /** From now on links are greeted: what the node relies on has been stored. */
+  start(now: Micros): void {
+    this.#started = true
+    for (const link of this.#all) this.#sayHello(now, link, false)
+  }
+
+  linkUp(now: Micros, id: LinkId, peer: PeerId, dialled: boolean): void {
+    if (this.#all.length >= this.#context.config.linkLimit + LINKS_OPENING_MAX) {
+      this.#context.counters.add(COUNT.boundLinks)
+      this.#context.out.hangUp(id, CLOSE.refused)
+      return
+    }
+    const link = newLink(id, peer, peerKey(peer), dialled, now)
+    this.#links.set(id, link)
+    this.#all = [...this.#all, link]
+    this.#due(link, now + OPENING_LIMIT)
+    if (this.#started) this.#sayHello(now, link, false)
+  }
+
+  linkDown(now: Micros, id: LinkId, reason: CloseReason): void {
+    const link = this.#links.get(id)
+    if (link !== undefined) this.#close(now, link, reason)
+  }
+
+  hangUp(now: Micros, link: Link, reason: CloseReason): void {
+    if (this.#links.get(link.id) !== link) return
+    this.#context.out.hangUp(link.id, reason)
+    this.#close(now, link, reason)
+  }
+
+  control(now: Micros, link: Link, packet: Uint8Array): void {
+    if (this.#links.get(link.id) !== link) return
+    if (link.controlReady) {
+      this.#sendControl(now, link, packet)
+      return
+    }
+    if (
+      link.controlQueue.length >= CONTROL_QUEUE_MESSAGES ||
+      link.controlQueueBytes + packet.length > CONTROL_QUEUE_BYTES
+    ) {
+      this.#context.counters.add(COUNT.boundControlQueue)
+      // What was lost cannot be told: the link is worth less than the state it would leave behind.
+      this.hangUp(now, link, CLOSE.clogged)
+      return
+    }
+    link.controlQueue.push(packet)
+    link.controlQueueBytes += packet.length
+  }
+
+  // HOT PATH
+  data(now: Micros, link: Link, hop: number, packet: Uint8Array): boolean {
+    if (!link.dataReady) return this.#waitData(now, link, hop, packet)
+    link.packetsOut = (link.packetsOut + 1) >>> 0
+    link.sentAt = now
+    link.answerDue = NEVER
+    if (link.silenceDue === NEVER) {
+      link.silenceDue = now + this.#context.config.silence
+      this.#due(link, link.silenceDue)
+    }
+    const { counters, out } = this.#context
+    counters.add(COUNT.packetsOut)
+    counters.add(COUNT.bytesOut, packet.length)
+    out.send(link.id, CHANNEL.data, hop, packet)
+    return true
+  }
+
+  // HOT PATH: something came, so the peer lives.
+  heard(now: Micros, link: Link, channel: Channel): void {
+    link.heardAt = now
+    link.silenceDue = NEVER
+    link.probes = 0
+    if (channel === CHANNEL.control) return
+    link.packetsIn = (link.packetsIn + 1) >>> 0
+    if (link.answerDue === NEVER) {
+      link.answerDue = now + ANSWER_AFTER
+      this.#due(link, link.answerDue)
+    }
+  }
+
+  onHello(now: Micros, link: Link, packet: Uint8Array): void {
+    if (!isHello(packet)) {
+      this.#context.counters.add(COUNT.dropMalformed)
+      return
+    }
+    const first = link.version === 0
+    if (first && !this.#agree(now, link, packet)) return
+    const measured = takeHello(now, this.#context, link, packet)
+    if (first) this.#listener.linkOpen(now, link)
+    if (this.#links.get(link.id) !== link) return
+    this.#listener.helloTaken(now, link, packet, measured)
+    if (link.neighbour) takeSummaries(now, link, this.#trees, packet)
+    if (helloWantsReply(packet) || (first && link.rtt === 0)) this.#sayHello(now, link, false)
+  }
+
+  onVersionRefused(now: Micros, link: Link, packet: Uint8Array): void {
+    const theirs = decodeControl(versionRefused, packet)
+    if (theirs === undefined || link.version !== 0) {
+      this.#context.counters.add(COUNT.dropMalformed)
+      return
+    }
+    this.#noteVersions(link, [theirs.lowest, theirs.highest])
+    this.hangUp(now, link, CLOSE.version)
+  }
+
+  linkReady(now: Micros, id: LinkId, channel: Channel, ready: boolean): void {
+    const link = this.#links.get(id)
+    if (link === undefined) return
+    if (channel === CHANNEL.data) {
+      link.dataReady = ready
+      if (ready) this.#drainData(now, link)
+      return
+    }
+    link.controlReady = ready
+    link.clogged = ready ? NEVER : now + CLOGGED_AFTER
+    if (!ready) {
+      this.#due(link, link.clogged)
+      return
+    }
+    const waiting = link.controlQueue.splice(0)
+    link.controlQueueBytes = 0
+    for (const packet of waiting) this.#sendControl(now, link, packet)
+  }
+
+  wake(now: Micros): Micros {
+    let next = NEVER
+    for (const link of this.#all) {
+      if (link.due <= now) link.due = this.#tend(now, link)
+      if (link.due < next) next = link.due
+    }
+    return next
+  }
+
+  /** Something of the link is due then at the latest; what moves later is noticed when this comes. */
+  #due(link: Link, at: Micros): void {
+    if (at >= link.due) return
+    link.due = at
+    this.#context.deadline.lower(at)
+  }
+
+  #sendControl(now: Micros, link: Link, packet: Uint8Array): void {
+    link.sentAt = now
+    link.answerDue = NEVER
+    const { counters, out } = this.#context
+    counters.add(COUNT.controlOut)
+    counters.add(COUNT.controlBytesOut, packet.length)
+    out.send(link.id, CHANNEL.control, CONTROL_HOP, packet)
+  }
+
+  #close(now: Micros, link: Link, reason: CloseReason): void {
+    this.#links.delete(link.id)
+    this.#dataQueues.delete(link.id)
+    this.#all = this.#all.filter((other) => other !== link)
+    this.#listener.linkClosed(now, link, reason)
+  }
+
+  /** Two neighbours use the highest version both speak; none in common is told to the other and counted. */
+  #agree(now: Micros, link: Link, packet: Uint8Array): boolean {
+    const [lowest, highest] = helloVersions(packet)
+    const common = Math.min(highest, VERSIONS.highest)
+    if (lowest <= highest && common >= Math.max(lowest, VERSIONS.lowest)) {
+      link.version = common
+      return true
+    }
+    this.#context.counters.add(COUNT.dropVersion)
+    this.#noteVersions(link, [lowest, highest])
+    this.control(now, link, encodeControl(KIND.versionRefused, versionRefused, VERSIONS))
+    this.hangUp(now, link, CLOSE.version)
+    return false
+  }
+
+  #noteVersions(link: Link, theirs: readonly [number, number]): void {
+    this.#context.out.note({
+      kind: 'versionRefused',
+      link: link.id,
+      ours: [VERSIONS.lowest, VERSIONS.highest],
+      theirs,
+    })
+  }
+
+  #sayHello(now: Micros, link: Link, replyWanted: boolean): void {
+    const { config, counters, dice } = this.#context
+    counters.add(replyWanted ? COUNT.probeSent : COUNT.helloSent)
+    link.helloSentAt = now
+    link.helloDue = now + jittered(dice, link.treeUse ? config.helloTreePeriod : config.helloOtherPeriod)
+    this.#due(link, link.helloDue)
+    this.control(now, link, encodeHello(now, this.#context, link, this.#trees, this.#self, replyWanted))
+  }
+
+  /** Does what is due on one link and answers when something next is. */
+  #tend(now: Micros, link: Link): Micros {
+    // An earlier link's end in this same wake may have ended this one.
+    if (this.#links.get(link.id) !== link) return NEVER
+    if (link.clogged <= now) {
+      this.#context.counters.add(COUNT.linkClogged)
+      this.hangUp(now, link, CLOSE.clogged)
+      return NEVER
+    }
+    if (link.version === 0) {
+      if (now < link.openedAt + OPENING_LIMIT) return Math.min(link.openedAt + OPENING_LIMIT, link.clogged)
+      this.hangUp(now, link, CLOSE.dead)
+      return NEVER
+    }
+    const { config } = this.#context
+    const period = link.treeUse ? config.helloTreePeriod : config.helloOtherPeriod
+    // A link that a tree took into use since its last HELLO does not wait for the longer period.
+    if (link.treeUse && link.helloDue > now + period * 2) link.helloDue = now + period
+    const idleDue = link.heardAt + HELLOS_MISSED * period
+    if (Math.min(link.silenceDue, idleDue) <= now && !this.#probe(now, link)) return NEVER
+    if (Math.min(link.helloDue, link.answerDue) <= now) this.#sayHello(now, link, false)
+    const idle = link.probes > 0 ? NEVER : Math.max(idleDue, now + 1)
+    return Math.min(link.helloDue, link.answerDue, link.silenceDue, idle, link.clogged)
+  }
+
+  /** The next probe, or the end: false once the link is given up. */
+  #probe(now: Micros, link: Link): boolean {
+    if (link.silenceDue > now && link.probes > 0) return true
+    const { config, counters } = this.#context
+    if (link.probes >= config.probeCount) {
+      counters.add(COUNT.linkDead)
+      this.hangUp(now, link, CLOSE.dead)
+      return false
+    }
+    link.probes += 1
+    // On a long path the answer needs its time: three probes span at least one and a half round trips.
+    link.silenceDue = now + Math.max(config.probeSpacing, Math.round(link.rtt / 2) + 2 * link.jitter)
+    this.#sayHello(now, link, true)
+    return true
+  }
+
+  #waitData(now: Micros, link: Link, hop: number, packet: Uint8Array): boolean {
+    let queue = this.#dataQueues.get(link.id)
+    if (queue === undefined) {
+      queue = []
+      this.#dataQueues.set(link.id, queue)
+    }
+    // Drop from the head: what waited longest is worth least (mesh:S24).
+    while (
+      queue.length > 0 &&
+      (queue.length >= DATA_QUEUE_PACKETS || (queue[0] as Waiting).at + DATA_QUEUE_AGE < now)
+    ) {
+      queue.shift()
+      this.#context.counters.add(COUNT.dropDataQueue)
+    }
+    queue.push({ hop, packet: packet.slice(), at: now })
+    return true
+  }
+
+  #drainData(now: Micros, link: Link): void {
+    const queue = this.#dataQueues.get(link.id)
+    if (queue === undefined) return
+    this.#dataQueues.delete(link.id)
+    for (const waiting of queue) {
+      if (waiting.at + DATA_QUEUE_AGE < now) this.#context.counters.add(COUNT.dropDataQueue)
+      else this.data(now, link, waiting.hop, waiting.packet)
+    }
+  }
+}

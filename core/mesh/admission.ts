@@ -1,0 +1,103 @@
+/**
+ * Who may become a neighbour, and who has to go: the limits of the active view. Decides and, to make
+ * room, parts with a neighbour; answers no message itself.
+ *
+ * Beyond 1.5 targets only relays that have other choices are refused or sent away. Private peers and
+ * leaves can reach few, so they are taken as long as there are links.
+ */
+import type { Context } from '../context.ts'
+import { COUNT } from '../counters.ts'
+import { below, type Dice } from '../dice.ts'
+import { CLOSE, type Micros } from '../io.ts'
+import { isRelay, type LinkPort } from '../links/link.ts'
+import { KIND } from '../wire/kinds.ts'
+import { encodeControl } from '../wire/schema.ts'
+import { ARRIVALS_BURST, ARRIVALS_RATE, CROWD_FACTOR, SWAP_GAIN, TRIM_AGE } from './limits.ts'
+import { disconnect, PARTING, type Parting, PRIORITY, type Priority } from './messages.ts'
+import { type Bucket, isCrowd, type Peering, type Roster, take } from './roster.ts'
+import type { Self } from './self.ts'
+
+export class Admission {
+  readonly #context: Context
+  readonly #dice: Dice
+  readonly #links: LinkPort
+  readonly #roster: Roster
+  readonly #self: Self
+  readonly #arrivals: Bucket = { tokens: ARRIVALS_BURST, at: 0 }
+
+  constructor(context: Context, dice: Dice, links: LinkPort, roster: Roster, self: Self) {
+    this.#context = context
+    this.#dice = dice
+    this.#links = links
+    this.#roster = roster
+    this.#self = self
+  }
+
+  /** Whether one more JOIN, FORWARD_JOIN or NEIGHBOUR is within what this node handles. */
+  inTime(now: Micros): boolean {
+    if (take(this.#arrivals, now, ARRIVALS_RATE, ARRIVALS_BURST)) return true
+    this.#context.counters.add(COUNT.boundControlRate)
+    return false
+  }
+
+  /** Whether the asking peer may become a neighbour; makes room for it where it must. */
+  accepts(now: Micros, from: Peering, priority: Priority): boolean {
+    const { link } = from
+    const { relay, linkLimit } = this.#context.config
+    // Two leaves carry nothing for each other.
+    if (!relay && !isRelay(link)) return false
+    const census = this.#roster.census()
+    const crowdLimit = this.#crowdLimit()
+    // High priority is always accepted, even if another has to go.
+    if (priority === PRIORITY.high) return census.neighbours < linkLimit || this.#evict(now)
+    // Others only if there is a free place.
+    if (census.neighbours >= linkLimit) return false
+    // Who has little choice is always let in, but for the places that a crowd of relays needs.
+    if (!isCrowd(link)) return census.neighbours + crowdLimit < linkLimit || census.neighbours < crowdLimit
+    if (census.crowd < crowdLimit) return true
+    if (priority === PRIORITY.low || link.rtt === 0) return false
+    // X-BOT, the candidate's side: a full one accepts if it gains by it too, and parts with its farthest.
+    const worst = this.#roster.farthest(this.#self.reach, this.#context.selfKey)
+    if (worst === undefined || link.rtt > SWAP_GAIN * worst.link.rtt) return false
+    this.part(now, worst, PARTING.replaced)
+    return true
+  }
+
+  /** More relays than the crowd limit. */
+  get crowded(): boolean {
+    return this.#roster.census().crowd > this.#crowdLimit()
+  }
+
+  /** Sends one of a crowd away, if one may be. */
+  trim(now: Micros): void {
+    const settled = this.#roster
+      .expendable(this.#self.reach)
+      .filter((peering) => peering.since + TRIM_AGE <= now)
+    const victim = settled[below(this.#dice, settled.length)]
+    if (victim !== undefined) this.part(now, victim, PARTING.replaced)
+  }
+
+  /** Says why and hangs up: the node hears of it as of any other end of a link, within this call. */
+  part(now: Micros, peering: Peering, reason: Parting): void {
+    const { link } = peering
+    this.#links.control(now, link, encodeControl(KIND.disconnect, disconnect, { reason }))
+    this.#links.hangUp(now, link, reason === PARTING.leaving ? CLOSE.leaving : CLOSE.replaced)
+  }
+
+  /** Of a full active view a random neighbour goes: here one that no tree uses, if there is one. */
+  #evict(now: Micros): boolean {
+    const preferred = this.#roster.expendable(this.#self.reach)
+    const others = this.#roster.neighbours().filter((peering) => !peering.link.treeUse)
+    const choice = preferred.length > 0 ? preferred : others
+    const victim = choice[below(this.#dice, choice.length)]
+    if (victim === undefined) return false
+    this.#context.counters.add(COUNT.boundLinks)
+    this.part(now, victim, PARTING.replaced)
+    return true
+  }
+
+  #crowdLimit(): number {
+    const { activeTarget, relay } = this.#context.config
+    return relay ? Math.ceil(CROWD_FACTOR * activeTarget) : activeTarget
+  }
+}

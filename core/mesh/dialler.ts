@@ -1,0 +1,317 @@
+/**
+ * Whom to dial, and when again: contacts from bootstrap lists, which are never forgotten, and the
+ * passive view, which is. Knows reachability and failures; what a link is for is settled in
+ * membership.ts once it is open.
+ *
+ * Never stuck: as long as one contact or one passive peer is known, a node short of neighbours dials,
+ * at most three at once and each peer at most once in its growing pause.
+ */
+import type { Context } from '../context.ts'
+import { COUNT } from '../counters.ts'
+import { below, type Dice, unit } from '../dice.ts'
+import { parsePeerId, peerIdOf, peerKey } from '../ids.ts'
+import {
+  type Address,
+  CLOSE,
+  type CloseReason,
+  type Micros,
+  NEVER,
+  type PeerHint,
+  type PeerId,
+  REACHABILITY,
+  type Reachability,
+} from '../io.ts'
+import type { LinkPort } from '../links/link.ts'
+import {
+  CONTACTS_MAX,
+  DIAL_LIMIT,
+  DIAL_PATIENCE,
+  DIALS_AT_ONCE,
+  FAILURES_MAX,
+  JOINS_OWED,
+  LEFT_PAUSE,
+  REFUSED_LONGEST,
+  REFUSED_PAUSE,
+  REPLACED_PAUSE,
+  RETRY_FIRST,
+  RETRY_ISOLATED,
+  RETRY_LONGEST,
+} from './limits.ts'
+import type { PeerTable } from './peer-table.ts'
+import { type Census, isCrowd, type Peering, PURPOSE, type Purpose, type Roster } from './roster.ts'
+import { checkAddress } from './self.ts'
+
+/** Which peers will do: any, any but public ones first, or public ones only. */
+export type Wish = 'any' | 'publicFirst' | 'public'
+
+interface Dial {
+  readonly purpose: Purpose
+  /** Later than this, success is unlikely enough to dial another beside it. */
+  readonly patientUntil: Micros
+  readonly due: Micros
+  readonly address: Address | undefined
+}
+
+interface Contact {
+  readonly peer: PeerId
+  readonly addresses: readonly Address[]
+  readonly reach: Reachability
+  failures: number
+  retryAt: Micros
+}
+
+export class Dialler {
+  readonly #context: Context
+  readonly #dice: Dice
+  readonly #links: LinkPort
+  readonly #roster: Roster
+  readonly #passive: PeerTable
+  readonly #contacts: Contact[] = []
+  readonly #dials = new Map<PeerId, Dial>()
+  /** Contacts still to be joined since the start or since the last relay neighbour was lost. */
+  #joinsOwed = 0
+
+  constructor(context: Context, dice: Dice, links: LinkPort, roster: Roster, passive: PeerTable) {
+    this.#context = context
+    this.#dice = dice
+    this.#links = links
+    this.#roster = roster
+    this.#passive = passive
+  }
+
+  addContacts(hints: readonly PeerHint[]): void {
+    for (const hint of hints) {
+      const peer = parsePeerId(hint.peer)
+      if (peer === this.#context.self || this.#contact(peer) !== undefined) continue
+      if (this.#contacts.length >= CONTACTS_MAX) {
+        this.#context.counters.add(COUNT.boundDials)
+        return
+      }
+      const addresses = hint.addresses.map(checkAddress)
+      this.#contacts.push({ peer, addresses, reach: hint.reach, failures: 0, retryAt: 0 })
+      this.#joinsOwed = JOINS_OWED
+    }
+  }
+
+  /** No further dial may start now. */
+  get busy(): boolean {
+    return this.#dials.size >= DIALS_AT_ONCE
+  }
+
+  /** Dials that will probably end in a further neighbour. */
+  promising(now: Micros): number {
+    let count = 0
+    for (const dial of this.#dials.values()) {
+      if (dial.purpose !== PURPOSE.optimise && dial.patientUntil > now) count += 1
+    }
+    return count
+  }
+
+  /** Starts one dial for a further neighbour; false if nobody known may be dialled now. */
+  next(now: Micros, wish: Wish, census: Census): boolean {
+    const publicOnly = wish === 'public'
+    if (this.#joinsOwed > census.joining + this.#joinDials() && this.#dialContact(now, publicOnly))
+      return true
+    if (wish === 'publicFirst' && this.#dialPassive(now, true)) return true
+    if (this.#dialPassive(now, publicOnly)) return true
+    // Asked as any peer, a contact may refuse: a JOIN it would accept at another's cost.
+    return this.#dialContact(now, publicOnly, PURPOSE.neighbour)
+  }
+
+  /** When next somebody may be dialled who may not be now. */
+  retryAt(now: Micros, wish: Wish): Micros {
+    let at = NEVER
+    for (const contact of this.#contacts) {
+      if (contact.retryAt > now && this.#suits(contact.reach, wish)) at = Math.min(at, contact.retryAt)
+    }
+    for (let index = 0; index < this.#passive.size; index++) {
+      const retryAt = this.#passive.retryAt(index)
+      if (retryAt > now && this.#suits(this.#passive.reach(index), wish)) at = Math.min(at, retryAt)
+    }
+    return at
+  }
+
+  /** Dials an entry of the passive view and answers whom, unless that peer is linked or being dialled. */
+  dialEntry(now: Micros, index: number, purpose: Purpose): PeerId | undefined {
+    const peer = peerIdOf(this.#passive.key(index))
+    if (this.#taken(peer)) return undefined
+    this.#start(now, peer, [this.#passive.address(index).slice()], purpose)
+    return peer
+  }
+
+  /** Dials a contact that is not linked, or a peer that was lost, to tie parts of the mesh together. */
+  dialAnchor(now: Micros): void {
+    if (this.busy) return
+    const lost: number[] = []
+    for (let index = 0; index < this.#passive.size; index++) {
+      if (this.#passive.failures(index) > 0 && this.#passive.retryAt(index) <= now) lost.push(index)
+    }
+    const index = lost[below(this.#dice, lost.length)]
+    if (index !== undefined && unit(this.#dice) < 0.5) this.dialEntry(now, index, PURPOSE.neighbour)
+    else this.#dialContact(now, false, PURPOSE.neighbour)
+  }
+
+  /** A link to the peer came up: what it was dialled for, undefined if nobody here waits for it. */
+  arrived(peer: PeerId): Dial | undefined {
+    const dial = this.#dials.get(peer)
+    this.#dials.delete(peer)
+    return dial
+  }
+
+  /** A contact answered a JOIN, whatever it said. */
+  joined(): void {
+    if (this.#joinsOwed > 0) this.#joinsOwed -= 1
+  }
+
+  /** No link came of it, or one that died before anybody became a neighbour. */
+  failed(now: Micros, peer: PeerId): void {
+    this.#dials.delete(peer)
+    const isolated = this.#roster.census().relays === 0
+    const contact = this.#contact(peer)
+    if (contact !== undefined) {
+      contact.failures += 1
+      contact.retryAt = now + this.#pause(contact.failures, isolated ? RETRY_ISOLATED : RETRY_LONGEST)
+    }
+    const index = this.#passive.find(peerKey(peer))
+    if (index < 0) return
+    const failures = this.#passive.failures(index) + 1
+    if (failures >= FAILURES_MAX && !isolated) this.#passive.remove(index)
+    else this.#passive.delay(index, now + this.#pause(failures, RETRY_LONGEST), failures)
+  }
+
+  /** Alive but unwilling: not to be asked again for a while, longer if others were unwilling too. */
+  refused(now: Micros, peer: PeerId, refusals: number): void {
+    const doubled = REFUSED_PAUSE * (1 << Math.min(refusals >> 2, 10))
+    this.putOff(now, peer, Math.min(doubled, REFUSED_LONGEST))
+  }
+
+  /** Not to be dialled for about that long, for no fault of its own. */
+  putOff(now: Micros, peer: PeerId, pause: Micros): void {
+    const retryAt = now + this.#spread(pause)
+    const contact = this.#contact(peer)
+    if (contact !== undefined) contact.retryAt = retryAt
+    const index = this.#passive.find(peerKey(peer))
+    if (index >= 0) this.#passive.delay(index, retryAt, 0)
+  }
+
+  /** A neighbour is in the active view, so not in the passive one. */
+  succeeded(peering: Peering): void {
+    const contact = this.#contact(peering.link.peer)
+    if (contact !== undefined) {
+      contact.failures = 0
+      contact.retryAt = 0
+    }
+    const index = this.#passive.find(peering.link.key)
+    if (index >= 0) this.#passive.remove(index)
+  }
+
+  /** A neighbour was lost: back to the passive view, with a pause that depends on why. */
+  lost(now: Micros, peering: Peering, reason: CloseReason): void {
+    const { link, address, coordinates } = peering
+    const contact = this.#contact(link.peer)
+    const gone = reason === CLOSE.leaving || reason === CLOSE.misbehaved || reason === CLOSE.version
+    if (contact !== undefined) contact.retryAt = now + (gone ? LEFT_PAUSE : this.#pause(1, RETRY_LONGEST))
+    if (!isCrowd(link) || address === undefined || address.length === 0) return
+    const index = this.#passive.put(
+      { key: link.key, reach: link.reach, relay: true, coordinates, address },
+      this.#dice,
+    )
+    if (gone) {
+      this.#passive.delay(index, now + LEFT_PAUSE, 1)
+    } else if (reason === CLOSE.replaced || reason === CLOSE.refused) {
+      this.#passive.delay(index, now + this.#spread(REPLACED_PAUSE), 0)
+    } else {
+      this.#passive.delay(index, now + this.#pause(1, RETRY_LONGEST), 1)
+    }
+  }
+
+  /** The last relay neighbour is gone: contacts count as fresh again, spread over the first pause. */
+  isolated(now: Micros): void {
+    this.#joinsOwed = JOINS_OWED
+    for (const contact of this.#contacts) {
+      contact.failures = 0
+      contact.retryAt = Math.min(contact.retryAt, now + Math.round(RETRY_FIRST * unit(this.#dice)))
+    }
+  }
+
+  /** Gives up dials of which the world never said anything. */
+  expire(now: Micros): void {
+    for (const [peer, dial] of [...this.#dials]) if (dial.due <= now) this.failed(now, peer)
+  }
+
+  /** When next a dial is late or given up. */
+  due(now: Micros): Micros {
+    let due = NEVER
+    for (const dial of this.#dials.values()) {
+      due = Math.min(due, dial.patientUntil > now ? dial.patientUntil : dial.due)
+    }
+    return due
+  }
+
+  #dialContact(now: Micros, publicOnly: boolean, purpose: Purpose = PURPOSE.join): boolean {
+    const ready = this.#contacts.filter(
+      (contact) =>
+        contact.retryAt <= now &&
+        this.#suits(contact.reach, publicOnly ? 'public' : 'any') &&
+        !this.#taken(contact.peer),
+    )
+    const contact = ready[below(this.#dice, ready.length)]
+    if (contact === undefined) return false
+    this.#start(now, contact.peer, contact.addresses, purpose)
+    return true
+  }
+
+  #dialPassive(now: Micros, publicOnly: boolean): boolean {
+    const ready: number[] = []
+    for (let index = 0; index < this.#passive.size; index++) {
+      const due = this.#passive.retryAt(index) <= now
+      if (due && this.#suits(this.#passive.reach(index), publicOnly ? 'public' : 'any')) ready.push(index)
+    }
+    while (ready.length > 0) {
+      const [index] = ready.splice(below(this.#dice, ready.length), 1)
+      if (this.dialEntry(now, index as number, PURPOSE.neighbour) !== undefined) return true
+    }
+    return false
+  }
+
+  #start(now: Micros, peer: PeerId, addresses: readonly Address[], purpose: Purpose): void {
+    this.#context.counters.add(COUNT.dialsStarted)
+    this.#dials.set(peer, {
+      purpose,
+      patientUntil: now + DIAL_PATIENCE,
+      due: now + DIAL_LIMIT,
+      address: addresses[0],
+    })
+    this.#context.out.dial(peer, addresses)
+  }
+
+  /** Linked, open or not, or being dialled. */
+  #taken(peer: PeerId): boolean {
+    return this.#dials.has(peer) || this.#links.byPeer(peer) !== undefined
+  }
+
+  /** Nobody can dial a private peer: it is for it to dial. */
+  #suits(reach: Reachability, wish: Wish): boolean {
+    return wish === 'public' ? reach === REACHABILITY.public : reach !== REACHABILITY.private
+  }
+
+  #joinDials(): number {
+    let count = 0
+    for (const dial of this.#dials.values()) if (dial.purpose === PURPOSE.join) count += 1
+    return count
+  }
+
+  #contact(peer: PeerId): Contact | undefined {
+    return this.#contacts.find((contact) => contact.peer === peer)
+  }
+
+  /** Doubling from the first retry to the longest, spread so that many who failed together part. */
+  #pause(failures: number, longest: Micros): Micros {
+    return this.#spread(Math.min(longest, RETRY_FIRST * (1 << Math.min(failures - 1, 10))))
+  }
+
+  /** Half to one and a half times. */
+  #spread(pause: Micros): Micros {
+    return Math.round(pause * (0.5 + unit(this.#dice)))
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * How peers hear of peers: the walk of a joiner through the mesh, and shuffles (HyParView, sections 4.2
+ * and 4.4). Feeds the passive view; dials nobody and makes nobody a neighbour.
+ *
+ * Two departures from the paper. A walk's last node does not dial whom it learns of but answers with
+ * itself and a few others, and the joiner dials: it alone knows how many neighbours it lacks, and it may
+ * be behind a NAT that nobody can dial into. And answers travel back over the walk's own links, because
+ * a connection for one answer costs a dial and often cannot be made at all.
+ */
+import type { Context } from '../context.ts'
+import { COUNT } from '../counters.ts'
+import { type Dice, shuffled } from '../dice.ts'
+import { type Micros, REACHABILITY } from '../io.ts'
+import { isRelay, type Link, type LinkPort } from '../links/link.ts'
+import { KIND } from '../wire/kinds.ts'
+import { decodeControl, encodeControl } from '../wire/schema.ts'
+import {
+  JOIN_WALKS,
+  REPLY_ACTIVE,
+  REPLY_PASSIVE,
+  SHUFFLE_ACTIVE,
+  SHUFFLE_PASSIVE,
+  SHUFFLES_BURST,
+  SHUFFLES_RATE,
+} from './limits.ts'
+import { type Descriptor, forwardJoin, shuffle, shuffleReply } from './messages.ts'
+import type { PeerTable } from './peer-table.ts'
+import { isCrowd, type Peering, type Roster, take } from './roster.ts'
+import type { Self } from './self.ts'
+import { Walks } from './walks.ts'
+
+export class Exchange {
+  readonly #context: Context
+  readonly #dice: Dice
+  readonly #links: LinkPort
+  readonly #roster: Roster
+  readonly #passive: PeerTable
+  readonly #self: Self
+  readonly #walks = new Walks()
+
+  constructor(context: Context, dice: Dice, links: LinkPort, roster: Roster, passive: PeerTable, self: Self) {
+    this.#context = context
+    this.#dice = dice
+    this.#links = links
+    this.#roster = roster
+    this.#passive = passive
+    this.#self = self
+  }
+
+  /** Sends a joiner's descriptor on walks through distinct neighbours; it expects that many answers. */
+  startJoin(now: Micros, joiner: Peering): void {
+    const others = this.#roster.neighbours().filter((peering) => peering !== joiner && isCrowd(peering.link))
+    const hops = this.#context.config.activeWalk
+    for (const { link } of shuffled(this.#dice, others).slice(0, JOIN_WALKS)) {
+      const walk = this.#dice.u32()
+      this.#walks.add(now, walk, joiner.link.id, link.id)
+      this.#links.control(
+        now,
+        link,
+        encodeControl(KIND.forwardJoin, forwardJoin, { walk, hops, joiner: describe(joiner) }),
+      )
+    }
+  }
+
+  onForwardJoin(now: Micros, from: Link, packet: Uint8Array): void {
+    const message = decodeControl(forwardJoin, packet)
+    if (message === undefined) {
+      this.#context.counters.add(COUNT.dropMalformed)
+      return
+    }
+    const { walk, joiner } = message
+    const { activeWalk, passiveWalk } = this.#context.config
+    const hops = Math.min(message.hops, activeWalk) - 1
+    // 4.2, ii): with PRWL hops to go the joiner is put into the passive view.
+    if (hops === passiveWalk) this.learn([joiner])
+    // 4.2, iii): else it goes on to a random neighbour that it did not come from.
+    const onward = hops > 0 ? this.#roster.nextHop(this.#dice, from) : undefined
+    if (onward !== undefined) {
+      this.#walks.add(now, walk, from.id, onward.id)
+      this.#links.control(now, onward, encodeControl(KIND.forwardJoin, forwardJoin, { walk, hops, joiner }))
+      return
+    }
+    // 4.2, i): with no hops to go, or nobody else to go to, the paper puts the joiner into the active
+    // view. Here the joiner is told whom it may dial.
+    this.#answer(now, from, walk, joiner.key)
+    this.learn([joiner])
+  }
+
+  /** Sends a shuffle on its walk; false if there is no neighbour to send it to. */
+  startShuffle(now: Micros): boolean {
+    const link = this.#roster.nextHop(this.#dice, undefined)
+    if (link === undefined) return false
+    const walk = this.#dice.u32()
+    this.#walks.add(now, walk, undefined, link.id)
+    const hops = this.#context.config.activeWalk
+    const peers = this.#withSelf(this.sample(SHUFFLE_ACTIVE, SHUFFLE_PASSIVE, link.key))
+    this.#links.control(now, link, encodeControl(KIND.shuffle, shuffle, { walk, hops, peers }))
+    return true
+  }
+
+  /** Tells all neighbours the own new address: a shuffle of one hop with nothing else in it. */
+  announce(now: Micros): void {
+    const peers = this.#withSelf([])
+    for (const { link } of this.#roster.neighbours()) {
+      const walk = this.#dice.u32()
+      this.#walks.add(now, walk, undefined, link.id)
+      this.#links.control(now, link, encodeControl(KIND.shuffle, shuffle, { walk, hops: 1, peers }))
+    }
+  }
+
+  onShuffle(now: Micros, from: Peering, packet: Uint8Array): void {
+    const message = decodeControl(shuffle, packet)
+    if (message === undefined) {
+      this.#context.counters.add(COUNT.dropMalformed)
+      return
+    }
+    if (!this.#mayShuffle(now, from)) return
+    const { walk, peers } = message
+    const hops = Math.min(message.hops, this.#context.config.activeWalk) - 1
+    // 4.4: with hops to go and another neighbour to go to, it is passed on as it is.
+    const onward = hops > 0 ? this.#roster.nextHop(this.#dice, from.link) : undefined
+    if (onward !== undefined) {
+      this.#walks.add(now, walk, from.link.id, onward.id)
+      this.#links.control(now, onward, encodeControl(KIND.shuffle, shuffle, { walk, hops, peers }))
+      return
+    }
+    // 4.4: otherwise it is accepted and answered with ourselves and random others.
+    this.#answer(now, from.link, walk, undefined)
+    this.learn(peers, from)
+  }
+
+  onShuffleReply(now: Micros, from: Peering, packet: Uint8Array): void {
+    const message = decodeControl(shuffleReply, packet)
+    if (message === undefined) {
+      this.#context.counters.add(COUNT.dropMalformed)
+      return
+    }
+    if (!this.#mayShuffle(now, from)) return
+    const way = this.#walks.take(now, message.walk, from.link.id)
+    if (way.kind === 'link') {
+      const back = this.#roster.get(way.link)
+      if (back?.link.neighbour === true) this.#links.control(now, back.link, packet.slice())
+    } else if (way.kind === 'here') {
+      this.learn(message.peers)
+    } else if (from.answers > 0) {
+      // A contact numbers the walks of who joined through it; these are their answers.
+      from.answers -= 1
+      this.learn(message.peers)
+    } else {
+      this.#context.counters.add(COUNT.dropUnexpected)
+    }
+  }
+
+  /**
+   * Hearsay into the passive view: only relays that can be dialled and are not linked. What `from` says
+   * of itself is no hearsay: that is its new address.
+   */
+  learn(peers: readonly Descriptor[], from?: Peering): void {
+    for (const peer of peers) {
+      const linked = this.#roster.byKey(peer.key)
+      if (linked !== undefined) {
+        if (linked === from) linked.address = peer.address.slice()
+        continue
+      }
+      const useful = peer.relay && peer.reach !== REACHABILITY.private && peer.address.length > 0
+      if (!useful || sameBytes(peer.key, this.#context.selfKey)) continue
+      if (this.#passive.full && this.#passive.find(peer.key) < 0)
+        this.#context.counters.add(COUNT.boundPassive)
+      this.#passive.put(peer, this.#dice)
+    }
+  }
+
+  /** So many random neighbours and so many passive peers, more of the ones if there are few of the others. */
+  sample(active: number, passive: number, except: Uint8Array | undefined): Descriptor[] {
+    const other = (key: Uint8Array): boolean => except === undefined || !sameBytes(key, except)
+    const known = this.#roster
+      .neighbours()
+      .filter(({ link, address }) => isCrowd(link) && (address?.length ?? 0) > 0 && other(link.key))
+    const entries: number[] = []
+    for (let index = 0; index < this.#passive.size; index++) {
+      // What failed here is not recommended to others: so the dead fade from the mesh.
+      if (this.#passive.failures(index) === 0 && other(this.#passive.key(index))) entries.push(index)
+    }
+    const fromActive = active + Math.max(0, passive - entries.length)
+    const peers = shuffled(this.#dice, known).slice(0, fromActive).map(describe)
+    const room = active + passive - peers.length
+    for (const index of shuffled(this.#dice, entries).slice(0, room))
+      peers.push(this.#passive.descriptor(index))
+    return peers
+  }
+
+  /** The end of a walk: ourselves and a few others. */
+  #answer(now: Micros, to: Link, walk: number, except: Uint8Array | undefined): void {
+    const peers = this.#withSelf(this.sample(REPLY_ACTIVE, REPLY_PASSIVE, except))
+    this.#links.control(now, to, encodeControl(KIND.shuffleReply, shuffleReply, { walk, peers }))
+  }
+
+  #withSelf(peers: Descriptor[]): Descriptor[] {
+    const self = this.#self.descriptor()
+    return self === undefined ? peers : [self, ...peers]
+  }
+
+  #mayShuffle(now: Micros, from: Peering): boolean {
+    if (take(from.shuffles, now, SHUFFLES_RATE, SHUFFLES_BURST)) return true
+    this.#context.counters.add(COUNT.boundControlRate)
+    return false
+  }
+}
+
+function describe(peering: Peering): Descriptor {
+  const { link, address, coordinates } = peering
+  return {
+    key: link.key,
+    reach: link.reach,
+    relay: isRelay(link),
+    coordinates,
+    address: address ?? new Uint8Array(0),
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false
+  return true
+}

@@ -1,0 +1,94 @@
+/**
+ * The fixed parameters of membership, each with its source or the admission that it is a guess. What an
+ * operator or a scenario may change is in core/config.ts; these follow from one another.
+ */
+import { MINUTE, type Micros, SECOND } from '../io.ts'
+
+/** Dials under way at any time (mesh:S11). */
+export const DIALS_AT_ONCE = 3
+/** A dial that takes longer will rather fail, so another is tried beside it. Guess: 3 to 4 round trips and a bit. */
+export const DIAL_PATIENCE: Micros = SECOND
+/** The world gives a dial up after 3 s (mesh:S11); one it never reports is given up here. Guess. */
+export const DIAL_LIMIT: Micros = 10 * SECOND
+/** A link on which nobody became a neighbour by then is hung up. Guess: ten slow round trips. */
+export const HANDSHAKE_LIMIT: Micros = 5 * SECOND
+/**
+ * Two links to one peer, opened by different ends within this time, are simultaneous dials. Further
+ * apart, the newer replaces the older, which its other end must have lost. A dial takes 3 s at most.
+ */
+export const SIMULTANEOUS: Micros = 5 * SECOND
+
+/** A dial that failed is repeated after this long, doubled each time up to the longest. Guesses. */
+export const RETRY_FIRST: Micros = SECOND
+export const RETRY_LONGEST: Micros = MINUTE
+/** The longest wait for a contact while there is no relay neighbour at all. Guess. */
+export const RETRY_ISOLATED: Micros = 15 * SECOND
+/** A passive peer that failed this often is forgotten, unless nobody else is known. Guess: 15 s of trying. */
+export const FAILURES_MAX = 5
+/** A peer that refused is full, not dead: others are asked first. Doubled after every 4 refusals in a row. Guesses. */
+export const REFUSED_PAUSE: Micros = 10 * SECOND
+export const REFUSED_LONGEST: Micros = 2 * MINUTE
+/** A swap that did not come about is not tried again with the same peer for this long. Guess: 5 periods. */
+export const SWAP_PAUSE: Micros = 10 * MINUTE
+/** After one end replaced the link by a better one, the other does not dial it back at once. Guess. */
+export const REPLACED_PAUSE: Micros = MINUTE
+/** A peer that said goodbye is not dialled for this long. Guess: longer than most restarts. */
+export const LEFT_PAUSE: Micros = 5 * MINUTE
+/** After so many refusals in a row a node with too few relays asks with high priority. Guess. */
+export const REFUSALS_PATIENCE = 3
+
+/** Contacts kept from bootstrap lists. Guess: lists in use name 3 to 8. */
+export const CONTACTS_MAX = 16
+/** Contacts joined at the start and after isolation. One each could leave the mesh in as many parts. */
+export const JOINS_OWED = 2
+/**
+ * Parts of a split mesh find each other again because a relay that lost a neighbour without a word asks a
+ * contact, or a peer it lost, for a link: after the first time, doubling to the longest, then for ever at
+ * that. So a split heals in a time like its own length. Guesses.
+ */
+export const ANCHOR_FIRST: Micros = 10 * SECOND
+export const ANCHOR_LONGEST: Micros = 10 * MINUTE
+
+/** Neighbours among relays that could be others' as well: beyond 1.5 targets more are refused (degree 6 to 9). */
+export const CROWD_FACTOR = 1.5
+/** While there are more than that, one is sent away this often, none that is younger. Guesses. */
+export const TRIM_PERIOD: Micros = 2 * SECOND
+export const TRIM_AGE: Micros = 10 * SECOND
+
+/** Relays a leaf keeps (mesh:M4); a relay wants them for half of its target. */
+export const LEAF_RELAYS = 2
+
+/** Copies of a FORWARD_JOIN. HyParView sends one to each neighbour; here the reply names further peers. */
+export const JOIN_WALKS = 3
+/** Descriptors in the answer to a JOIN: what a crowd at few contacts lives on before any walk ends. Guess. */
+export const JOIN_SAMPLE = 8
+/** Descriptors in a refusal, so that asking was not in vain. Guess. */
+export const REFUSAL_SAMPLE = 4
+/**
+ * SHUFFLE carries the own descriptor, 2 of neighbours and 2 of the passive view, its reply one less.
+ * HyParView has 3 + 4 and a direct reply; here the reply goes back over the walk's 6 hops, and with
+ * 4 + 4 both ways that would be 45 B/s for each node instead of 28.
+ */
+export const SHUFFLE_ACTIVE = 2
+export const SHUFFLE_PASSIVE = 2
+export const REPLY_ACTIVE = 1
+export const REPLY_PASSIVE = 2
+/** Descriptors in any one message. */
+export const DESCRIPTORS_MAX = 8
+/** Walks whose way back is known, and for how long: six hops and back take 3 s at worst. Guesses. */
+export const WALKS_MAX = 64
+export const WALK_LIFE: Micros = 10 * SECOND
+/** A node short of neighbours that knows nobody to dial shuffles this soon, doubling to the period. Guess. */
+export const HUNGER_FIRST: Micros = 2 * SECOND
+
+/** JOIN, FORWARD_JOIN and NEIGHBOUR of all peers together, a second. Guess: a crowd of 1,000 in 10 s. */
+export const ARRIVALS_RATE = 100
+export const ARRIVALS_BURST = 200
+/** SHUFFLE and its reply from one neighbour, a second; 0.02 is usual. Guesses. */
+export const SHUFFLES_RATE = 2
+export const SHUFFLES_BURST = 20
+
+/** X-BOT (Leitão et al., SRDS 2009): a neighbour is replaced for a round trip of at most this share (mesh:S11). */
+export const SWAP_GAIN = 0.8
+/** Neighbours kept whatever their round trip, so that the mesh stays a random graph too (X-BOT has 1 or 2). */
+export const UNBIASED = 2

@@ -1,0 +1,368 @@
+/**
+ * A PeerTap node: puts the parts together and passes inputs on. It knows which part speaks which kind
+ * of message and in which order parts hear of a change; what they do about it is theirs.
+ *
+ *     links       trunks: HELLO, probes, queues
+ *     membership  which trunks are neighbours (HyParView)
+ *     trees       which neighbours are upper and lower (CRST)
+ *     vlans       who listens where, and the switch
+ *
+ * Nothing leaves the node before its start has been stored: sequence numbers of an identity only grow.
+ */
+import { type NodeConfig, nodeConfig } from './config.ts'
+import { type Context, Deadline } from './context.ts'
+import { COUNT, Counters } from './counters.ts'
+import type { Crypto } from './crypto/ports.ts'
+import type { Dice, Keys } from './dice.ts'
+import { assert, UsageError } from './errors.ts'
+import { peerIdOf } from './ids.ts'
+import {
+  type Address,
+  CHANNEL,
+  type Channel,
+  type CloseReason,
+  type Command,
+  type Effects,
+  type Hop,
+  type JobId,
+  type JobOutcome,
+  type LinkId,
+  type Machine,
+  type Micros,
+  NEVER,
+  type NodeView,
+  type PeerHint,
+  type PeerId,
+  type PortId,
+  type Reachability,
+  SECOND,
+  type StoreId,
+  type TreeRole,
+} from './io.ts'
+import { type HelloSelf, helloCoordinates } from './links/hello.ts'
+import type { Link } from './links/link.ts'
+import { Links, type LinksListener } from './links/links.ts'
+import { LoadMeter } from './links/load.ts'
+import { Membership, type NeighbourListener } from './mesh/membership.ts'
+import { Outbox } from './outbox.ts'
+import { Crst } from './tree/crst.ts'
+import type { Tree, TreeListener } from './tree/tree.ts'
+import { Vlans } from './vlan/vlans.ts'
+import { CONTROL_BYTES_MAX, CONTROL_VERSION_TYPE, KIND } from './wire/kinds.ts'
+import { decode, encode, struct, u8, u32 } from './wire/schema.ts'
+import { hopKind, hopVersion, TRUNK_KIND, TRUNK_VERSION } from './wire/trunk.ts'
+
+/** What a node is made from. */
+export interface Environment {
+  /** 32 bytes: the Ed25519 seed of the node key. */
+  readonly selfSeed: Uint8Array
+  /** What this identity stored last, or undefined at its first start. */
+  readonly restored: Uint8Array | undefined
+  readonly config: Partial<NodeConfig>
+  readonly crypto: Crypto
+  readonly dice: Dice
+  readonly keys: Keys
+  /** Puts another tree protocol in CRST's place, to compare them (mesh:S19). */
+  readonly createTree?: (context: Context, links: Links, listener: TreeListener, id: number) => Tree
+}
+
+/** The record that survives a restart. */
+const nodeRecord = struct({ version: u8, boot: u32 })
+const RECORD_VERSION = 1
+const RECORD_ID = 1 as StoreId
+/** How soon a failed store is tried again. Guess. */
+const STORE_RETRY: Micros = SECOND
+
+export function createNode(environment: Environment): Machine {
+  return new Node(environment)
+}
+
+class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
+  readonly #context: Context
+  readonly #out = new Outbox()
+  readonly #counters = new Counters()
+  readonly #links: Links
+  readonly #membership: Membership
+  readonly #trees: Tree[] = []
+  readonly #vlans: Vlans
+  readonly #load: LoadMeter
+  readonly #self: { -readonly [K in keyof HelloSelf]: HelloSelf[K] }
+  // One deadline for each part, so that a wake runs only the part that asked for it.
+  readonly #due: { links: Deadline; membership: Deadline; tree: Deadline; vlans: Deadline; store: Deadline }
+  readonly #waiting: PeerHint[] = []
+  #state: 'starting' | 'running' | 'left' = 'starting'
+
+  constructor(environment: Environment) {
+    const { selfSeed, crypto, dice, keys } = environment
+    const selfKey = crypto.signatures.publicKey(selfSeed)
+    const counters = this.#counters
+    const base = {
+      self: peerIdOf(selfKey),
+      selfKey,
+      selfSeed,
+      boot: nextBoot(environment.restored),
+      config: nodeConfig(environment.config),
+      crypto,
+      dice,
+      keys,
+      counters,
+      out: this.#out,
+    }
+    this.#due = {
+      links: new Deadline(),
+      membership: new Deadline(),
+      tree: new Deadline(),
+      vlans: new Deadline(),
+      store: new Deadline(),
+    }
+    const part = (name: 'links' | 'membership' | 'tree' | 'vlans'): Context => ({
+      ...base,
+      deadline: this.#due[name],
+      dice: dice.fork(name),
+    })
+    this.#context = part('links')
+    this.#self = { reach: 2, load: 0, coordinates: new Uint8Array(8) }
+    this.#load = new LoadMeter(base.config)
+    this.#links = new Links(this.#context, this, this.#trees, this.#self)
+    this.#membership = new Membership(part('membership'), this.#links, this)
+    const createTree = environment.createTree ?? ((...parts) => new Crst(...parts))
+    this.#trees.push(createTree(part('tree'), this.#links, this, 0))
+    this.#vlans = new Vlans(part('vlans'), this.#links, this.#trees)
+    this.#storeStart()
+  }
+
+  // Inputs: data plane.
+
+  // HOT PATH
+  frame(now: Micros, port: PortId, frame: Uint8Array): void {
+    this.#counters.add(COUNT.framesIn)
+    this.#vlans.frame(now, port, frame)
+  }
+
+  // HOT PATH
+  packet(now: Micros, id: LinkId, channel: Channel, hop: Hop, bytes: Uint8Array): void {
+    const link = this.#links.get(id)
+    if (link === undefined) {
+      this.#counters.add(COUNT.dropUnknownLink)
+      return
+    }
+    this.#links.heard(now, link, channel)
+    this.#counters.add(COUNT.packetsIn)
+    this.#counters.add(COUNT.bytesIn, bytes.length)
+    const kind = channel === CHANNEL.data ? TRUNK_KIND.data : TRUNK_KIND.control
+    if (hopVersion(hop) !== TRUNK_VERSION || hopKind(hop) !== kind) {
+      this.#counters.add(COUNT.dropVersion)
+      return
+    }
+    if (kind === TRUNK_KIND.control) {
+      this.#control(now, link, bytes)
+    } else if (link.neighbour) {
+      this.#load.packet()
+      this.#vlans.packet(now, link, hop, bytes)
+    } else {
+      this.#counters.add(COUNT.dropNotNeighbour)
+    }
+  }
+
+  // Inputs: control plane.
+
+  linkUp(now: Micros, id: LinkId, peer: PeerId, dialled: boolean): void {
+    if (this.#state === 'left') this.#out.hangUp(id, 'leaving')
+    else this.#links.linkUp(now, id, peer, dialled)
+  }
+
+  linkDown(now: Micros, id: LinkId, reason: CloseReason): void {
+    this.#links.linkDown(now, id, reason)
+  }
+
+  linkReady(now: Micros, id: LinkId, channel: Channel, ready: boolean): void {
+    this.#links.linkReady(now, id, channel, ready)
+  }
+
+  dialFailed(now: Micros, peer: PeerId): void {
+    this.#counters.add(COUNT.dialsFailed)
+    this.#membership.dialFailed(now, peer)
+  }
+
+  addressesChanged(now: Micros, addresses: readonly Address[], reach: Reachability): void {
+    this.#self.reach = reach
+    this.#membership.addressesChanged(now, addresses, reach)
+  }
+
+  stored(now: Micros, id: StoreId, ok: boolean): void {
+    if (id !== RECORD_ID || this.#state !== 'starting') return
+    if (!ok) {
+      this.#due.store.lower(now + STORE_RETRY)
+      return
+    }
+    this.#state = 'running'
+    this.#links.start(now)
+    this.#membership.bootstrap(now, this.#waiting.splice(0))
+  }
+
+  jobDone(_now: Micros, job: JobId, _outcome: JobOutcome): void {
+    throw new UsageError(`jobDone(${job}): this node has started no such job; report each job once`)
+  }
+
+  command(now: Micros, command: Command): void {
+    if (this.#state === 'left')
+      throw new UsageError(`'${command.kind}' to a node that has left; make a new node`)
+    switch (command.kind) {
+      case 'bootstrap':
+        if (this.#state === 'running') this.#membership.bootstrap(now, command.peers)
+        else this.#waiting.push(...command.peers)
+        break
+      case 'openPort':
+        this.#vlans.openPort(now, command.port, command.vlan)
+        break
+      case 'closePort':
+        this.#vlans.closePort(now, command.port)
+        break
+      case 'joinGroup':
+        this.#vlans.joinGroup(now, command.port, command.mac)
+        break
+      case 'leaveGroup':
+        this.#vlans.leaveGroup(now, command.port, command.mac)
+        break
+      case 'policy':
+        this.#vlans.setPolicy(now, command.policy)
+        break
+      case 'leave':
+        this.#leave(now)
+        break
+    }
+  }
+
+  wake(now: Micros): void {
+    const { links, membership, tree, vlans, store } = this.#due
+    if (store.at <= now) {
+      store.at = NEVER
+      this.#storeStart()
+    }
+    if (links.at <= now) {
+      links.at = NEVER
+      this.#self.load = this.#load.sample(now)
+      this.#self.coordinates = this.#membership.coordinates()
+      links.lower(this.#links.wake(now))
+    }
+    if (membership.at <= now) {
+      membership.at = NEVER
+      membership.lower(this.#membership.wake(now))
+    }
+    if (tree.at <= now) {
+      tree.at = NEVER
+      for (const each of this.#trees) tree.lower(each.wake(now))
+    }
+    if (vlans.at <= now) {
+      vlans.at = NEVER
+      vlans.lower(this.#vlans.wake(now))
+    }
+  }
+
+  // Outputs.
+
+  drain(effects: Effects): void {
+    this.#out.drain(effects)
+  }
+
+  nextDeadline(): Micros {
+    const { links, membership, tree, vlans, store } = this.#due
+    return Math.min(links.at, membership.at, tree.at, vlans.at, store.at)
+  }
+
+  view(): NodeView {
+    const tree = this.#trees[0]
+    return {
+      self: this.#context.self,
+      links: this.#links.all().map((link) => ({
+        link: link.id,
+        peer: link.peer,
+        neighbour: link.neighbour,
+        rttMicros: link.rtt,
+        jitterMicros: link.jitter,
+        loss: link.loss,
+        load: link.load,
+        role: tree?.role(link.id) ?? 0,
+      })),
+      trees: this.#trees.map((each) => each.view()),
+      vlans: this.#vlans.view(),
+      passivePeers: this.#membership.view().passive,
+      counters: this.#counters.view(),
+    }
+  }
+
+  // What the parts tell.
+
+  linkOpen(now: Micros, link: Link): void {
+    this.#membership.linkOpen(now, link)
+  }
+
+  linkClosed(now: Micros, link: Link, reason: CloseReason): void {
+    this.#membership.linkClosed(now, link, reason)
+  }
+
+  helloTaken(now: Micros, link: Link, packet: Uint8Array, measured: boolean): void {
+    if (measured) this.#membership.onHello(now, link, helloCoordinates(packet))
+  }
+
+  neighbourUp(now: Micros, link: Link): void {
+    this.#out.note({ kind: 'neighbourUp', link: link.id, peer: link.peer })
+    this.#vlans.linkUp(now, link)
+    for (const tree of this.#trees) tree.onLink(now, link, true)
+  }
+
+  neighbourDown(now: Micros, link: Link, reason: CloseReason): void {
+    for (const tree of this.#trees) tree.onLink(now, link, false)
+    this.#vlans.linkDown(now, link)
+    this.#out.note({ kind: 'neighbourDown', link: link.id, peer: link.peer, reason })
+  }
+
+  roleChanged(now: Micros, tree: number, link: Link, role: TreeRole): void {
+    this.#vlans.roleChanged(now, tree, link, role)
+  }
+
+  #control(now: Micros, link: Link, bytes: Uint8Array): void {
+    this.#counters.add(COUNT.controlIn)
+    if (bytes.length < 2 || bytes.length > CONTROL_BYTES_MAX || bytes[0] !== CONTROL_VERSION_TYPE) {
+      this.#counters.add(bytes.length > CONTROL_BYTES_MAX ? COUNT.dropTooLong : COUNT.dropMalformed)
+      return
+    }
+    const kind = bytes[1] as number
+    if (kind === KIND.hello) this.#links.onHello(now, link, bytes)
+    else if (kind === KIND.versionRefused) this.#links.onVersionRefused(now, link, bytes)
+    else if (link.version === 0) this.#counters.add(COUNT.dropUnexpected)
+    else if (kind >= KIND.join && kind <= KIND.shuffleReply)
+      this.#membership.onMessage(now, link, kind, bytes)
+    else if (!link.neighbour) this.#counters.add(COUNT.dropNotNeighbour)
+    else if (kind >= KIND.linkCertificate && kind <= KIND.void) {
+      for (const tree of this.#trees) tree.onMessage(now, link, kind, bytes)
+    } else if (kind >= KIND.register && kind <= KIND.registerRefused)
+      this.#vlans.onMessage(now, link, kind, bytes)
+    else this.#counters.add(COUNT.dropUnknownKind)
+  }
+
+  #storeStart(): void {
+    this.#out.store(RECORD_ID, encode(nodeRecord, { version: RECORD_VERSION, boot: this.#context.boot }))
+  }
+
+  #leave(now: Micros): void {
+    this.#vlans.leave(now)
+    for (const tree of this.#trees) tree.leave(now)
+    this.#membership.leave(now)
+    for (const link of this.#links.all()) this.#links.hangUp(now, link, 'leaving')
+    this.#state = 'left'
+    for (const deadline of Object.values(this.#due)) deadline.at = NEVER
+  }
+}
+
+function nextBoot(restored: Uint8Array | undefined): number {
+  if (restored === undefined) return 1
+  const record = decode(nodeRecord, restored)
+  if (record === undefined || record.version !== RECORD_VERSION) {
+    throw new UsageError(
+      `the stored node record (${restored.length} bytes) is not of version ${RECORD_VERSION}; restore a backup or start with a new identity`,
+    )
+  }
+  assert(record.boot < 0xffff_ffff, 'the count of starts is used up')
+  return record.boot + 1
+}

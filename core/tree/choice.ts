@@ -1,0 +1,120 @@
+/**
+ * Which neighbour may be an upper and which one is: R1 usable, R2 feasible, R4 choice, R6 stay. Reads the
+ * state and changes nothing.
+ */
+import { type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
+import { NO_CERTIFICATE } from './certificates.ts'
+import { isRootAllowed, SEQ_WAIT } from './damping.ts'
+import { compareRanks, isBelow, type Label } from './label.ts'
+import { PATH_MAX } from './messages.ts'
+import { type Neighbour, PATH_STATE } from './neighbour.ts'
+import type { TreeState } from './state.ts'
+
+/** An UPDATE of the own upper whose path is not verified yet does not end the attachment so soon (text (a)). */
+export const PATH_GRACE: Micros = 2 * SECOND
+/** R4: the present upper is valued at 0.8 × metric − 10 ms, so that small differences move nobody. */
+const STAY_FACTOR = 0.8
+const STAY_BONUS = 10
+
+/** R1, all but the root's seq and refusals. */
+function isPathUsable(state: TreeState, now: Micros, neighbour: Neighbour): boolean {
+  return (
+    neighbour.claimed !== undefined &&
+    neighbour.pathState === PATH_STATE.good &&
+    neighbour.path.length < PATH_MAX &&
+    neighbour.certificate !== NO_CERTIFICATE &&
+    now < neighbour.pathExpires &&
+    now < state.certificates.expires(neighbour.certificate) &&
+    now >= neighbour.avoidUntil
+  )
+}
+
+/**
+ * R1 for the root: a verified beat proved the claimed rank and seq when they came (`root` is set only
+ * then); the seq is at most one behind the best known. The present upper has R4's 2 s to come up with one.
+ */
+function isRootUsable(state: TreeState, now: Micros, neighbour: Neighbour): boolean {
+  const { claimed, root } = neighbour
+  if (claimed === undefined || root === undefined || !isRootAllowed(state, now, root, claimed.seq)) return false
+  if (claimed.seq >= root.seq - 1) return true
+  return neighbour === state.upper && now < root.seqAt + SEQ_WAIT
+}
+
+/** R1 "usable". */
+export function isUsable(state: TreeState, now: Micros, neighbour: Neighbour): boolean {
+  return isPathUsable(state, now, neighbour) && isRootUsable(state, now, neighbour)
+}
+
+/** R2: usable and strictly smaller than the height. */
+export function isFeasible(state: TreeState, now: Micros, neighbour: Neighbour): boolean {
+  if (!isUsable(state, now, neighbour)) return false
+  return !state.rules.heights || isBelow(neighbour.claimed as Label, state.height)
+}
+
+/** R5 and R7: the half of the link stands on the neighbour's present generation. */
+export function isSameGeneration(state: TreeState, neighbour: Neighbour): boolean {
+  return !state.rules.generations || neighbour.attachedGeneration === neighbour.generation
+}
+
+/** R6: while the upper's generation is unchanged a lower may stay whatever the metric does. */
+export function mayStay(state: TreeState, now: Micros, upper: Neighbour): boolean {
+  if (upper.role !== TREE_ROLE.upper || !isSameGeneration(state, upper)) return false
+  return isUsable(state, now, upper) || isInGrace(state, now, upper)
+}
+
+/** The own upper in an unchanged generation whose new path is merely not known yet. */
+export function isInGrace(state: TreeState, now: Micros, upper: Neighbour): boolean {
+  return (
+    upper === state.upper &&
+    upper.claimed !== undefined &&
+    upper.pathState === PATH_STATE.unknown &&
+    upper.unknownSince !== NEVER &&
+    now < upper.unknownSince + PATH_GRACE
+  )
+}
+
+/** What the node's label would be below that neighbour. */
+export function metricBelow(state: TreeState, neighbour: Neighbour): number {
+  return (neighbour.claimed as Label).metric + state.certificates.cost(neighbour.certificate)
+}
+
+interface Candidate {
+  readonly neighbour: Neighbour
+  readonly label: Label
+  readonly value: number
+}
+
+/**
+ * R4: best rank of root, then least metric; the present upper (`stay`) at a discount. A newer seq alone
+ * counts only when the present upper has not come up with it for 2 s.
+ */
+export function choose(state: TreeState, now: Micros, stay: Neighbour | undefined): Neighbour | undefined {
+  const root = stay === undefined ? undefined : state.root
+  const seqIsLate = root !== undefined && now >= root.seqAt + SEQ_WAIT
+  let best: Candidate | undefined
+  for (const neighbour of state.neighbours) {
+    const candidate = neighbour === stay ? staying(state, neighbour) : arriving(state, now, neighbour)
+    if (candidate !== undefined && (best === undefined || isBetter(candidate, best, seqIsLate))) best = candidate
+  }
+  return best?.neighbour
+}
+
+function arriving(state: TreeState, now: Micros, neighbour: Neighbour): Candidate | undefined {
+  if (!isFeasible(state, now, neighbour)) return undefined
+  return { neighbour, label: neighbour.claimed as Label, value: metricBelow(state, neighbour) }
+}
+
+/** While its new path is unknown the present upper is what it was. */
+function staying(state: TreeState, upper: Neighbour): Candidate {
+  const isKnown = upper.pathState === PATH_STATE.good
+  const label = isKnown ? (upper.claimed as Label) : (state.label as Label)
+  const metric = isKnown ? metricBelow(state, upper) : label.metric
+  return { neighbour: upper, label, value: metric * STAY_FACTOR - STAY_BONUS }
+}
+
+function isBetter(left: Candidate, right: Candidate, seqIsLate: boolean): boolean {
+  const rank = compareRanks(left.label.rank, right.label.rank)
+  if (rank !== 0) return rank < 0
+  if (seqIsLate && left.label.seq !== right.label.seq) return left.label.seq > right.label.seq
+  return left.value < right.value
+}

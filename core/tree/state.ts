@@ -1,0 +1,156 @@
+/**
+ * The state of one tree at one node, as mesh text (a) lists it, and the few ways in which every rule
+ * changes it. Plain data: no closure, no promise; neighbours in the order in which they came.
+ */
+import type { Context } from '../context.ts'
+import type { Dice } from '../dice.ts'
+import { type LinkId, type Micros, NEVER, TREE_ROLE, type TreeRole } from '../io.ts'
+import type { Link, LinkPort } from '../links/link.ts'
+import { CertificateTable } from './certificates.ts'
+import type { Label, Rank } from './label.ts'
+import { type Neighbour, NO_PATH } from './neighbour.ts'
+import type { RootRecord } from './roots.ts'
+import type { TreeListener } from './tree.ts'
+import { VoidTable } from './voids.ts'
+
+/**
+ * The three safety rules, each of which can be taken away. For tests of the cycle checker only (mesh:N4,
+ * M1): a checker that finds nothing in the mutants would prove nothing about the real rules.
+ */
+export interface SafetyRules {
+  /** R5, R8: regressing starts a new generation, which closes the half-links of all lowers. */
+  readonly generations: boolean
+  /** R2: only labels below the own height are adopted. */
+  readonly heights: boolean
+  /** R3: before the height falls, further uppers that are not below it are detached. */
+  readonly closeOnFall: boolean
+}
+
+export const ALL_RULES: SafetyRules = { generations: true, heights: true, closeOnFall: true }
+
+export interface TreeState {
+  readonly context: Context
+  readonly links: LinkPort
+  readonly listener: TreeListener
+  readonly dice: Dice
+  readonly rules: SafetyRules
+  readonly tree: number
+
+  neighbours: readonly Neighbour[]
+  readonly byLink: Map<LinkId, Neighbour>
+  /** Neighbour slots in use, low and high word. */
+  slotsLow: number
+  slotsHigh: number
+
+  // Where the node hangs.
+  generation: number
+  /** Undefined: infinite. Never grows within a generation. */
+  height: Label | undefined
+  /** Undefined: detached. */
+  label: Label | undefined
+  /** The root of the own label; the own record while leading. */
+  root: RootRecord | undefined
+  upper: Neighbour | undefined
+  further: readonly Neighbour[]
+  /** Certificates root … self. */
+  path: readonly number[]
+  pathHigh: number
+  pathLow: number
+  /** `uppers()`, made when asked for after a change. */
+  uppers: readonly Link[] | undefined
+
+  // As a root.
+  /** Undefined for a leaf. */
+  rank: Rank | undefined
+  own: RootRecord | undefined
+  seqCount: number
+  beatDue: Micros
+  seqDue: Micros
+  reachable: boolean
+  /** First step of this tree; -1 before. */
+  startedAt: Micros
+
+  // Detached, or waiting for something.
+  detachedAt: Micros
+  holdUntil: Micros
+
+  // Roots known and lost (R10).
+  roots: readonly RootRecord[]
+  /** The root that the node hung in last, also while it is detached. */
+  lastRoot: RootRecord | undefined
+  /** When this node last lost a root, and the time before that; NEVER if not yet. */
+  lossAt: Micros
+  dampedUntil: Micros
+  /** When the upper last passed on a newer beat, or became the upper. */
+  upperBeatAt: Micros
+  passedBeat: number
+
+  readonly certificates: CertificateTable
+  readonly voids: VoidTable
+  serialCount: number
+  /** Further uppers wanted whatever the upper says of itself. */
+  furtherWanted: number
+
+  /** The earliest timer of this tree. */
+  due: Micros
+  /** Some UPDATE is due within this step. */
+  flushNow: boolean
+  /** An input is being handled: a link that ends meanwhile waits in `lost`. */
+  busy: boolean
+  readonly lost: Neighbour[]
+  left: boolean
+}
+
+export function newState(
+  context: Context, links: LinkPort, listener: TreeListener, tree: number, rules: SafetyRules,
+): TreeState {
+  return {
+    context, links, listener, rules, tree, dice: context.dice.fork(`tree ${tree}`),
+    neighbours: [], byLink: new Map(), slotsLow: 0, slotsHigh: 0,
+    generation: 1, height: undefined, label: undefined, root: undefined, upper: undefined, further: [],
+    path: NO_PATH, pathHigh: 0, pathLow: 0, uppers: undefined,
+    rank: undefined, own: undefined, seqCount: 0, beatDue: NEVER, seqDue: NEVER, reachable: false, startedAt: -1,
+    detachedAt: 0, holdUntil: 0,
+    roots: [], lastRoot: undefined, lossAt: NEVER, dampedUntil: 0, upperBeatAt: 0, passedBeat: 0,
+    certificates: new CertificateTable(), voids: new VoidTable(), serialCount: 0, furtherWanted: 0,
+    due: NEVER, flushNow: false, busy: false, lost: [], left: false,
+  }
+}
+
+/** A timer was set: the tree wants to be woken at that time at the latest. */
+export function arm(state: TreeState, at: Micros): void {
+  if (at >= state.due) return
+  state.due = at
+  state.context.deadline.lower(at)
+}
+
+/** A timer that matters only if it lies ahead. */
+export function armLater(state: TreeState, now: Micros, at: Micros): void {
+  if (at > now) arm(state, at)
+}
+
+export function send(state: TreeState, now: Micros, neighbour: Neighbour, packet: Uint8Array): void {
+  if (!neighbour.gone) state.links.control(now, neighbour.link, packet)
+}
+
+export function isLeading(state: TreeState): boolean {
+  return state.root !== undefined && state.root === state.own
+}
+
+/** R5: this end's half of the link. One role always ends before another begins. */
+export function setRole(state: TreeState, now: Micros, neighbour: Neighbour, role: TreeRole): void {
+  if (neighbour.role === role) return
+  if (neighbour.role !== TREE_ROLE.none && role !== TREE_ROLE.none) setRole(state, now, neighbour, TREE_ROLE.none)
+  neighbour.role = role
+  neighbour.link.treeUse = role !== TREE_ROLE.none
+  state.uppers = undefined
+  const { id } = neighbour.link
+  state.context.out.note({ kind: 'treeLink', tree: state.tree, link: id, role })
+  state.listener.roleChanged(now, state.tree, neighbour.link, role)
+}
+
+/** Replaces a list of slots, holding the new ones before the old are let go. */
+export function holdPath(state: TreeState, fresh: readonly number[], stale: readonly number[]): void {
+  for (const slot of fresh) state.certificates.hold(slot)
+  for (const slot of stale) state.certificates.release(slot)
+}

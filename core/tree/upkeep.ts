@@ -1,0 +1,193 @@
+/**
+ * The life of a tree's neighbours and timers: links that come and go, what each HELLO shows (R11), and
+ * what is due at a wake.
+ */
+import { COUNT } from '../counters.ts'
+import { type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
+import type { Link } from '../links/link.ts'
+import { ask, askMissing, ASK_FIRST, repeatAll } from './advertise.ts'
+import { reattach, regress, relead, sendAttach } from './attach.ts'
+import { NO_CERTIFICATE } from './certificates.ts'
+import { checkCost, issue, tendCertificate } from './certify.ts'
+import { metricBelow, PATH_GRACE } from './choice.ts'
+import { armDamping, checkBeats, SEQ_WAIT } from './damping.ts'
+import { compareRanks } from './label.ts'
+import { WANTED } from './messages.ts'
+import { type Neighbour, newNeighbour, NO_PATH } from './neighbour.ts'
+import { clearPath, voidUpper } from './paths.ts'
+import { nextBeat, ownRank, passBeat } from './roots.ts'
+import { arm, armLater, holdPath, isLeading, setRole, type TreeState } from './state.ts'
+import type { TreeSummary } from './tree.ts'
+
+/** Text (c): links of a node. More neighbours than this have no bit in the tables and are not used. */
+const NEIGHBOURS_MAX = 64
+/** An UPDATE that was sent less than this ago may simply not have arrived when the peer said HELLO. */
+const REFRESH_AFTER: Micros = SECOND
+
+/** The first lines of every input: the first of all starts the clock of the tree. */
+export function begin(state: TreeState, now: Micros): void {
+  state.busy = true
+  if (state.startedAt >= 0) return
+  state.startedAt = now
+  state.detachedAt = now
+  state.rank = ownRank(state, now)
+  arm(state, now + state.context.config.detachedRoot)
+}
+
+export function addNeighbour(state: TreeState, now: Micros, link: Link): void {
+  const slot = freeSlot(state)
+  if (slot >= NEIGHBOURS_MAX) {
+    state.context.counters.add(COUNT.boundLinks)
+    return
+  }
+  useSlot(state, slot, true)
+  const neighbour = newNeighbour(link, slot, now)
+  state.byLink.set(link.id, neighbour)
+  state.neighbours = [...state.neighbours, neighbour]
+  // LINKCERT first: the label in the UPDATE that follows is of no use without it.
+  issue(state, now, neighbour)
+  neighbour.updateDue = now
+  state.flushNow = true
+  // The peer may have spoken before this end was ready to hear it.
+  neighbour.askWait = ASK_FIRST
+  neighbour.askDue = now + REFRESH_AFTER
+  arm(state, neighbour.askDue)
+}
+
+/** R8 and R9 begin here: the void is signed before anything else is said. */
+export function removeNeighbour(state: TreeState, now: Micros, neighbour: Neighbour): void {
+  if (state.byLink.get(neighbour.link.id) !== neighbour) return
+  neighbour.gone = true
+  state.byLink.delete(neighbour.link.id)
+  state.neighbours = state.neighbours.filter((other) => other !== neighbour)
+  if (neighbour === state.upper) {
+    // A leaf's link is in nobody's path.
+    if (state.context.config.relay) voidUpper(state, now, neighbour)
+    state.upper = undefined
+  }
+  state.further = state.further.filter((other) => other !== neighbour)
+  state.uppers = undefined
+  setRole(state, now, neighbour, TREE_ROLE.none)
+  clearPath(state, neighbour)
+  if (neighbour.certificate !== NO_CERTIFICATE) holdPath(state, NO_PATH, [neighbour.certificate])
+  state.certificates.forgetNeighbour(neighbour.slot)
+  state.voids.forgetNeighbour(neighbour.slot)
+  useSlot(state, neighbour.slot, false)
+}
+
+function freeSlot(state: TreeState): number {
+  if (state.slotsLow !== 0xffff_ffff) return Math.clz32(lowestBit(~state.slotsLow)) ^ 31
+  if (state.slotsHigh !== 0xffff_ffff) return 32 + (Math.clz32(lowestBit(~state.slotsHigh)) ^ 31)
+  return NEIGHBOURS_MAX
+}
+
+function lowestBit(word: number): number {
+  return (word & -word) >>> 0
+}
+
+function useSlot(state: TreeState, slot: number, used: boolean): void {
+  const bit = (1 << (slot & 31)) >>> 0
+  if (slot < 32) state.slotsLow = (used ? state.slotsLow | bit : state.slotsLow & ~bit) >>> 0
+  else state.slotsHigh = (used ? state.slotsHigh | bit : state.slotsHigh & ~bit) >>> 0
+}
+
+/**
+ * R11: HELLO shows the hashes of the last UPDATEs. What the peer sent and this end did not get is certain,
+ * since control is in order: it is asked for. What this end sent and the peer did not get may be under way
+ * still, so only an older one is repeated, and a missing ATTACH with it.
+ */
+export function refresh(state: TreeState, now: Micros, neighbour: Neighbour, summary: Readonly<TreeSummary>): void {
+  neighbour.summaryRoot = summary.rootHash
+  neighbour.summaryBeat = summary.beat
+  const { counters } = state.context
+  if (summary.sentHash !== neighbour.receivedHash) {
+    counters.add(COUNT.treeRefresh)
+    ask(state, now, neighbour, WANTED.update)
+  } else {
+    askMissing(state, now, neighbour)
+  }
+  const settled = now - neighbour.updateSentAt > Math.max(REFRESH_AFTER, 2 * neighbour.link.rtt)
+  if (summary.receivedHash !== neighbour.sentHash && settled) {
+    counters.add(COUNT.treeRefresh)
+    repeatAll(state, neighbour)
+    if (neighbour.role === TREE_ROLE.upper && !neighbour.yours) reattach(state, now, neighbour)
+  }
+  checkCost(state, now, neighbour)
+}
+
+/** Does what is due and sets every timer anew. */
+export function tend(state: TreeState, now: Micros): void {
+  tendRank(state, now)
+  if (state.label === undefined) {
+    armLater(state, now, state.holdUntil)
+    armLater(state, now, state.detachedAt + state.context.config.detachedRoot)
+  }
+  if (isLeading(state)) tendReign(state, now)
+  else checkBeats(state, now)
+  armDamping(state, now)
+  armLater(state, now, state.dampedUntil)
+  for (const root of state.roots) armLater(state, now, root.refusedUntil)
+  if (state.root !== undefined && state.label !== undefined && state.root.seq > state.label.seq) {
+    armLater(state, now, state.root.seqAt + SEQ_WAIT)
+  }
+  for (const neighbour of state.neighbours) tendNeighbour(state, now, neighbour)
+}
+
+/** The class of the own rank may change with time and reachability (mesh:M4). */
+function tendRank(state: TreeState, now: Micros): void {
+  const before = state.rank
+  const after = ownRank(state, now)
+  if (before === undefined || after === undefined || before === after) return
+  state.rank = after
+  if (!isLeading(state)) return
+  // R10: a root whose rank worsens regresses; it may stand up again with the rank it has now.
+  if (compareRanks(after, before) > 0) regress(state, now)
+  else relead(state, now)
+}
+
+function tendReign(state: TreeState, now: Micros): void {
+  if (now >= state.seqDue) {
+    relead(state, now)
+  } else if (now >= state.beatDue) {
+    nextBeat(state, now)
+    passBeat(state, now)
+  }
+  arm(state, state.seqDue)
+  arm(state, state.beatDue)
+}
+
+function tendNeighbour(state: TreeState, now: Micros, neighbour: Neighbour): void {
+  if (neighbour.updateDue <= now) state.flushNow = true
+  else arm(state, neighbour.updateDue)
+  if (neighbour.role === TREE_ROLE.upper && neighbour.attachDue <= now) sendAttach(state, now, neighbour)
+  else if (neighbour.attachDue !== NEVER) arm(state, neighbour.attachDue)
+  if (neighbour.askDue !== NEVER) askMissing(state, now, neighbour)
+  if (neighbour.renewDue !== NEVER) tendCertificate(state, now, neighbour)
+  armLater(state, now, neighbour.avoidUntil)
+  if (neighbour.role !== TREE_ROLE.upper) return
+  armLater(state, now, neighbour.lingerUntil)
+  armLater(state, now, neighbour.pathExpires)
+  armLater(state, now, state.certificates.expires(neighbour.certificate))
+  if (neighbour.unknownSince !== NEVER) armLater(state, now, neighbour.unknownSince + PATH_GRACE)
+}
+
+/** Links whose upper half is open here: the tree's own first, then further ones by metric. */
+export function upperLinks(state: TreeState): readonly Link[] {
+  if (state.uppers !== undefined) return state.uppers
+  const open: Neighbour[] = []
+  if (state.upper?.role === TREE_ROLE.upper) open.push(state.upper)
+  const further = state.further.filter(({ role, claimed }) => role === TREE_ROLE.upper && claimed !== undefined)
+  if (further.length === 2 && metricBelow(state, further[1] as Neighbour) < metricBelow(state, further[0] as Neighbour)) {
+    further.reverse()
+  }
+  open.push(...further)
+  state.uppers = open.map(({ link }) => link)
+  return state.uppers
+}
+
+/** The link ended within a step: nothing is sent on it, and the end of the step removes it. */
+export function lose(state: TreeState, neighbour: Neighbour): void {
+  if (neighbour.gone) return
+  neighbour.gone = true
+  state.lost.push(neighbour)
+}

@@ -1,0 +1,242 @@
+/**
+ * The registrations of one tree: VLANs by id, links by slot, and the consequences that every change of
+ * a token's row has above and below. It decides nothing: who may register, which upper is chosen and
+ * what is said stands in registry.ts, uphill.ts and downhill.ts.
+ *
+ * Messages are paced (mesh:M15): a registration with something to say stands in its link's queue, each
+ * turn of which gives one message, so VLANs come before the second batch of any of them. A step sends
+ * at most 64 on a link; the rest waits a millisecond.
+ */
+import { ByteTable, tableSecret } from '../bytetable.ts'
+import type { Context } from '../context.ts'
+import { COUNT } from '../counters.ts'
+import { type LinkId, type Micros, MILLISECOND, NEVER, TREE_ROLE } from '../io.ts'
+import type { Link, LinkPort } from '../links/link.ts'
+import type { Tree } from '../tree/tree.ts'
+import { CompiledPolicy } from './policy.ts'
+import { FLAG, type Peer, type Registration, ROW, SLOTS, type Upper, Vlan } from './state.ts'
+import { Bucket } from './storm.ts'
+
+/** Messages on one link in one step, and how long the rest waits (mesh:M15). */
+const STEP_MESSAGES = 64
+const STEP_PAUSE: Micros = MILLISECOND
+/** Changes that a link may make (mesh text (b)). A sender keeps a tenth below, so that jitter refuses nothing. */
+const CHANGES_PER_SECOND = 1_000
+const CHANGES_BURST = 8_192
+const OWN_SHARE = 0.9
+/** New proofs checked for one link (sec:M12). */
+const VERIFICATIONS_PER_SECOND = 200
+/** Timers of VLANs share instants, so that many VLANs cost few wakes. */
+const TIMER_GRAIN: Micros = 20 * MILLISECOND
+
+/** A token's first answer from above takes a round trip for each level: seconds at worst. Guess. */
+export const FRESH_TURN: Micros = 2_000 * MILLISECOND
+
+/** Says one message of a registration; true while it has more to say. */
+export interface Speaker {
+  speak(now: Micros, registration: Registration): boolean
+}
+
+export class Tables {
+  readonly context: Context
+  readonly links: LinkPort
+  readonly tree: Tree
+  readonly states: (Vlan | undefined)[] = []
+  readonly slots: (Peer | undefined)[] = []
+  policy: CompiledPolicy
+  /** Rows of all VLANs. */
+  tokens = 0
+  vlanCount = 0
+  /** Secret words for tables and for what else must not be guessed. */
+  readonly secret: Uint32Array
+  /** When some VLAN has something due. */
+  due: Micros = NEVER
+  /** Some VLAN's upper is to be chosen again. */
+  rechoose = false
+  /** Links that are gone although the tree, in the middle of a step, still gives them a role. */
+  readonly departed = new Set<LinkId>()
+  readonly #index: ByteTable
+  readonly #peers = new Map<LinkId, Peer>()
+  #waiting: Peer[] = []
+
+  constructor(context: Context, links: LinkPort, tree: Tree) {
+    this.context = context
+    this.links = links
+    this.tree = tree
+    this.secret = tableSecret(context.keys)
+    this.policy = new CompiledPolicy(context.config.policy)
+    this.#index = new ByteTable(this.secret, 0)
+  }
+
+  // HOT PATH
+  /** The VLAN whose 16-byte id stands at `offset`. */
+  find(bytes: Uint8Array, offset = 0): Vlan | undefined {
+    const index = this.#index.find(bytes, offset)
+    return index < 0 ? undefined : this.states[index]
+  }
+
+  /** A VLAN that `find` does not find. */
+  create(id: Uint8Array): Vlan {
+    const index = this.#index.add(id, 0)
+    const vlan = new Vlan(index, id.slice(), this.secret)
+    vlan.carried = this.policy.carries(id, false)
+    this.states[index] = vlan
+    this.vlanCount += 1
+    return vlan
+  }
+
+  /** The VLAN is nobody's business here any more. */
+  forget(vlan: Vlan): void {
+    if (this.states[vlan.index] !== vlan) return
+    this.states[vlan.index] = undefined
+    this.#index.remove(vlan.index)
+    this.vlanCount -= 1
+    this.tokens -= vlan.tokens.size
+  }
+
+  // HOT PATH
+  peer(link: LinkId): Peer | undefined {
+    return this.#peers.get(link)
+  }
+
+  /** The link's record, made at need; undefined if all slots are taken, which the limit of links prevents. */
+  meet(now: Micros, link: Link): Peer | undefined {
+    const known = this.#peers.get(link.id)
+    if (known !== undefined) return known
+    if (this.departed.has(link.id)) return undefined
+    let slot = 0
+    while (this.slots[slot] !== undefined) slot += 1
+    if (slot >= SLOTS) {
+      this.context.counters.add(COUNT.boundLinks)
+      return undefined
+    }
+    const peer: Peer = {
+      link, slot, low: slot < 32 ? 1 << slot : 0, high: slot < 32 ? 0 : 1 << (slot - 32), gone: false,
+      vlans: 0, tokens: 0, changes: new Bucket(now, CHANGES_PER_SECOND, CHANGES_BURST),
+      verifications: new Bucket(now, VERIFICATIONS_PER_SECOND), queue: [], waiting: false,
+      sends: new Bucket(now, CHANGES_PER_SECOND * OWN_SHARE, CHANGES_BURST * OWN_SHARE),
+    }
+    this.slots[slot] = peer
+    this.#peers.set(link.id, peer)
+    return peer
+  }
+
+  /** The link has no role any more: its slot may be another's. What hung on it was taken off before. */
+  part(peer: Peer): void {
+    if (peer.gone) return
+    peer.gone = true
+    peer.queue = []
+    this.slots[peer.slot] = undefined
+    this.#peers.delete(peer.link.id)
+    for (const vlan of this.states) {
+      if (vlan === undefined) continue
+      vlan.refusedLow &= ~peer.low
+      vlan.refusedHigh &= ~peer.high
+      vlan.setMeter(peer.slot, undefined)
+    }
+  }
+
+  isUpper(peer: Peer): boolean {
+    return !peer.gone && this.tree.role(peer.link.id) === TREE_ROLE.upper
+  }
+
+  /** Wakes the VLAN no later than at that time. */
+  lower(vlan: Vlan, at: Micros): void {
+    if (at >= vlan.due) return
+    vlan.due = at === NEVER ? NEVER : Math.ceil(at / TIMER_GRAIN) * TIMER_GRAIN
+    if (vlan.due >= this.due) return
+    this.due = vlan.due
+    this.context.deadline.lower(vlan.due)
+  }
+
+  /** Takes a row for a token that has none. */
+  addToken(now: Micros, vlan: Vlan, token: Uint8Array): number {
+    const index = vlan.tokens.add(token, 0)
+    this.tokens += 1
+    this.freshen(now, vlan, index, FLAG.fresh)
+    return index
+  }
+
+  /** Sets `fresh` or `held` for two to four seconds: two turns of one timer for the whole VLAN. */
+  freshen(now: Micros, vlan: Vlan, index: number, flag: number): void {
+    if ((vlan.flags(index) & flag) !== 0) return
+    vlan.mark(index, flag)
+    vlan.fresh.push(index)
+    if (vlan.freshUntil !== NEVER) return
+    vlan.freshUntil = now + FRESH_TURN
+    this.lower(vlan, vlan.freshUntil)
+  }
+
+  /** A row changed: whoever is to hear of it gets in line. The row is dropped if it says nothing more. */
+  touched(vlan: Vlan, index: number): void {
+    if (vlan.upper !== undefined) this.#touchedAbove(vlan.upper, index)
+    if (vlan.next !== undefined) this.#touchedAbove(vlan.next, index)
+    this.touchedBelow(vlan, index)
+    this.dropSpent(vlan, index)
+  }
+
+  /** The same for lowers alone: what they were told may no longer hold. */
+  touchedBelow(vlan: Vlan, index: number): void {
+    const others = vlan.othersFor(index)
+    const low = (others ? vlan.word(index, ROW.setLow) : 0) ^ vlan.word(index, ROW.toldLow)
+    const high = (others ? vlan.word(index, ROW.setHigh) : 0) ^ vlan.word(index, ROW.toldHigh)
+    if ((low | high) === 0) return
+    vlan.downQueue.push(index)
+    for (const lower of vlan.lowers) {
+      if (((low & lower.peer.low) | (high & lower.peer.high)) !== 0) this.schedule(lower)
+    }
+  }
+
+  dropSpent(vlan: Vlan, index: number): void {
+    if (!vlan.spent(index)) return
+    vlan.tokens.remove(index)
+    this.tokens -= 1
+  }
+
+  /** The registration has something to say: it gets in line once. */
+  schedule(registration: Registration): void {
+    const { peer } = registration
+    if (registration.queued || peer.gone) return
+    registration.queued = true
+    peer.queue.push(registration)
+    if (peer.waiting) return
+    peer.waiting = true
+    this.#waiting.push(peer)
+  }
+
+  /** Sends what is in line, as much as one step may; asks to be woken for the rest. */
+  flush(now: Micros, speaker: Speaker): void {
+    const peers = this.#waiting
+    if (peers.length === 0) return
+    this.#waiting = []
+    for (const peer of peers) {
+      if (!peer.gone) this.#flushPeer(now, peer, speaker)
+      peer.waiting = peer.queue.length > 0
+      if (peer.waiting) this.#waiting.push(peer)
+    }
+    if (this.#waiting.length > 0) this.context.deadline.lower(now + STEP_PAUSE)
+  }
+
+  /** When the rest may be sent; NEVER if nothing is in line. */
+  nextFlush(now: Micros): Micros {
+    return this.#waiting.length > 0 ? now + STEP_PAUSE : NEVER
+  }
+
+  #flushPeer(now: Micros, peer: Peer, speaker: Speaker): void {
+    let done = 0
+    // Who has more to say gets in line again behind the others. Speaking may end the link, which
+    // empties its queue.
+    for (; done < STEP_MESSAGES && done < peer.queue.length; done++) {
+      const registration = peer.queue[done] as Registration
+      registration.queued = false
+      if (speaker.speak(now, registration)) this.schedule(registration)
+    }
+    peer.queue.splice(0, done)
+  }
+
+  #touchedAbove(upper: Upper, index: number): void {
+    if (!upper.vlan.unsaid(index, upper)) return
+    upper.queue.push(index)
+    this.schedule(upper)
+  }
+}

@@ -1,0 +1,399 @@
+/**
+ * A node's registrations with those above it: which upper carries the VLAN (B1), what it is told (B2,
+ * B3), and moves to another upper without a gap (B4).
+ *
+ * Mended against the letter of B2 and B4, each because a frame was lost in a run:
+ *
+ * - Until an answer came, the VLAN and a new token count as present above. "Starts as no" would cut a
+ *   stream that was passing by as soon as somebody here joined its group.
+ * - What the last upper said of a token is believed for two to four seconds after a move: others do not
+ *   vanish because this node moved.
+ * - A move is over when the new upper's answer is sure, and the old one keeps its entries a second
+ *   longer, in which the registration climbs on. Members drop what comes twice.
+ * - A registration that is not answered is said again: an upper whose half of the link opens later than
+ *   the lower's has not heard it.
+ */
+import { COUNT } from '../counters.ts'
+import { type Micros, MILLISECOND, NEVER, SECOND } from '../io.ts'
+import { writeU32 } from '../wire/cursor.ts'
+import type { Downhill } from './downhill.ts'
+import {
+  BATCH, encodeRegister, type Others, OTHERS, type OthersMessage, REFUSAL_NAMES, type Register, REGISTER_FLAG, type RegisterRefused,
+  SET_HASH_BYTES,
+} from './messages.ts'
+import { FLAG, groupFlags, type Peer, tokenHashHigh, tokenHashLow, type Upper, type Vlan } from './state.ts'
+import type { Tables } from './tables.ts'
+
+/** B4: a new upper that is not sure of its answer by then is taken anyway. */
+const MOVE_LIMIT: Micros = 2 * SECOND
+/** How long the old upper keeps its entries after a move: a registration to the top of the VLAN. Guess. */
+const MOVE_LINGER: Micros = SECOND
+const RETRY_FIRST: Micros = 250 * MILLISECOND
+const RETRY_LAST: Micros = 8 * SECOND
+
+interface Batch {
+  readonly added: Register['added'][number][]
+  readonly removed: Uint8Array[]
+}
+
+export class Uphill {
+  readonly #tables: Tables
+  readonly #downhill: Downhill
+
+  constructor(tables: Tables, downhill: Downhill) {
+    this.#tables = tables
+    this.#downhill = downhill
+  }
+
+  /** Chooses for every VLAN that asks for it. */
+  chooseAll(now: Micros): void {
+    this.#tables.rechoose = false
+    for (const vlan of this.#tables.states) if (vlan?.rechoose) this.choose(now, vlan)
+  }
+
+  choose(now: Micros, vlan: Vlan): void {
+    vlan.rechoose = false
+    const best = this.#best(now, vlan)
+    if (best === undefined) {
+      this.#cut(vlan)
+      return
+    }
+    if (vlan.upper === undefined) {
+      vlan.upper = this.#register(now, vlan, best)
+      return
+    }
+    if (vlan.next !== undefined && vlan.next.peer !== best) this.#cancelNext(vlan)
+    if (vlan.upper.peer !== best && vlan.next === undefined) vlan.next = this.#register(now, vlan, best)
+  }
+
+  /** The link is no upper any more: what hung on it is gone at both ends. */
+  lost(now: Micros, peer: Peer): void {
+    for (const vlan of this.#tables.states) if (vlan !== undefined) this.#lostBy(now, vlan, peer)
+  }
+
+  /** The upper's half opened anew, so it has forgotten what it was told. */
+  reopened(now: Micros, peer: Peer): void {
+    for (const vlan of this.#tables.states) {
+      for (const upper of vlan === undefined ? [] : [vlan.upper, vlan.next]) {
+        if (upper?.peer !== peer) continue
+        upper.heard = false
+        upper.retryWait = RETRY_FIRST
+        this.#fullSet(now, upper)
+      }
+    }
+  }
+
+  /** Nobody here is in the VLAN any more: all uppers are told. */
+  withdraw(vlan: Vlan): void {
+    for (const upper of [vlan.upper, vlan.next, vlan.former]) if (upper !== undefined) this.#leave(upper)
+    vlan.upper = undefined
+    vlan.next = undefined
+    vlan.former = undefined
+  }
+
+  onOthers(now: Micros, peer: Peer, message: OthersMessage): void {
+    const vlan = this.#tables.find(message.vlan)
+    const upper = vlan === undefined ? undefined : registrationWith(vlan, peer)
+    // Late answers of an upper that was left are nothing.
+    if (vlan === undefined || upper === undefined) return
+    upper.heard = true
+    upper.retryAt = NEVER
+    vlan.cut = false
+    const before = upper.others
+    if (message.state !== OTHERS.unknown) upper.others = message.state as Others
+    // B2. From or to `no`, the whole set of tokens goes or comes.
+    const turned = before !== upper.others && (before === OTHERS.no || upper.others === OTHERS.no)
+    if (turned || message.resend !== 0) this.#fullSet(now, upper)
+    if (message.resend !== 0) this.#tables.context.counters.add(COUNT.registrationResent)
+    this.#takeFlags(vlan, upper, message)
+    if (upper === vlan.next && upper.others !== OTHERS.unknown) this.#move(now, vlan)
+    if (before !== upper.others) this.#downhill.review(vlan)
+  }
+
+  onRefused(now: Micros, peer: Peer, message: RegisterRefused): void {
+    const vlan = this.#tables.find(message.vlan)
+    const upper = vlan === undefined ? undefined : registrationWith(vlan, peer)
+    if (vlan === undefined || upper === undefined) return
+    if (message.tokens.length > 0) {
+      for (const token of message.tokens) this.#tokenRefused(vlan, upper, token)
+      return
+    }
+    const reason = REFUSAL_NAMES[message.reason] as 'policy' | 'quota'
+    this.#tables.context.out.note({ kind: 'vlanRefused', vlan: vlan.text, link: peer.link.id, reason })
+    vlan.refusedLow |= peer.low
+    vlan.refusedHigh |= peer.high
+    this.#lostBy(now, vlan, peer)
+    this.choose(now, vlan)
+  }
+
+  /** Once a minute: the set hash, and now and then another try with those who refused. */
+  tick(now: Micros, vlan: Vlan, retryRefused: boolean): void {
+    const { upper } = vlan
+    if (upper !== undefined) {
+      upper.poke = true
+      this.#tables.schedule(upper)
+    }
+    if (!retryRefused) return
+    if ((vlan.refusedLow | vlan.refusedHigh) !== 0) {
+      vlan.refusedLow = 0
+      vlan.refusedHigh = 0
+      this.choose(now, vlan)
+    }
+    if (upper === undefined) return
+    const refused = FLAG.refused << upper.shift
+    for (let index = 0; index < vlan.tokens.end; index++) {
+      if (!vlan.tokens.has(index) || (vlan.flags(index) & refused) === 0) continue
+      vlan.unmark(index, refused)
+      this.#tables.touched(vlan, index)
+    }
+  }
+
+  /** Does what is due for the VLAN above and asks to be woken for the rest. */
+  due(now: Micros, vlan: Vlan): void {
+    // B4. The new upper has had its time.
+    if (vlan.next !== undefined && vlan.next.startedAt + MOVE_LIMIT <= now) this.#move(now, vlan)
+    if (vlan.former !== undefined && vlan.formerUntil <= now) {
+      this.#leave(vlan.former)
+      vlan.former = undefined
+    }
+    for (const upper of [vlan.upper, vlan.next]) {
+      if (upper === undefined) continue
+      if (upper.retryAt <= now) {
+        upper.poke = true
+        upper.retryWait = Math.min(RETRY_LAST, upper.retryWait * 2)
+        upper.retryAt = now + upper.retryWait
+        this.#tables.schedule(upper)
+      }
+      if (upper.resumeAt <= now) {
+        upper.resumeAt = NEVER
+        this.#tables.schedule(upper)
+      }
+      this.#tables.lower(vlan, Math.min(upper.retryAt, upper.resumeAt))
+    }
+    if (vlan.next !== undefined) this.#tables.lower(vlan, vlan.next.startedAt + MOVE_LIMIT)
+    if (vlan.former !== undefined) this.#tables.lower(vlan, vlan.formerUntil)
+  }
+
+  /** One REG; true while there is more to say. */
+  speak(now: Micros, upper: Upper): boolean {
+    const { vlan } = upper
+    const { links, tree, context } = this.#tables
+    const message = { vlan: vlan.id, tree: tree.id }
+    if (upper.leaving) {
+      const setHash = new Uint8Array(SET_HASH_BYTES)
+      const packet = encodeRegister({ ...message, flags: REGISTER_FLAG.leave, added: [], removed: [], setHash })
+      links.control(now, upper.peer.link, packet)
+      return false
+    }
+    if (vlan.upper !== upper && vlan.next !== upper) return false
+    const batch: Batch = { added: [], removed: [] }
+    if (upper.begin) upper.full = true
+    this.#fill(now, upper, batch)
+    const drained = upper.queue.length === 0
+    const end = upper.full && drained
+    if (!upper.begin && !end && !upper.poke && batch.added.length + batch.removed.length === 0) return false
+    const flags = (upper.begin ? REGISTER_FLAG.begin : 0) | (end ? REGISTER_FLAG.end : 0)
+    if (end) upper.full = false
+    upper.begin = false
+    upper.poke = false
+    if (!upper.heard && upper.retryAt === NEVER) {
+      upper.retryAt = now + upper.retryWait
+      this.#tables.lower(vlan, upper.retryAt)
+    }
+    context.counters.add(COUNT.registrations)
+    links.control(now, upper.peer.link, encodeRegister({ ...message, flags, ...batch, setHash: setHashOf(upper) }))
+    return !drained && upper.resumeAt === NEVER
+  }
+
+  /** B1. The tree's own upper if it accepts the VLAN, else the nearest further one that does. */
+  #best(now: Micros, vlan: Vlan): Peer | undefined {
+    for (const link of this.#tables.tree.uppers()) {
+      const peer = this.#tables.meet(now, link)
+      if (peer === undefined || !this.#tables.isUpper(peer)) continue
+      if (((vlan.refusedLow & peer.low) | (vlan.refusedHigh & peer.high)) === 0) return peer
+    }
+    return undefined
+  }
+
+  /** Nobody above takes the VLAN. That is news unless there is nobody above: the root is every VLAN's top. */
+  #cut(vlan: Vlan): void {
+    if (vlan.upper === undefined && this.#tables.tree.uppers().length > 0 && !vlan.cut) {
+      vlan.cut = true
+      this.#tables.context.out.note({ kind: 'vlanUphillRefused', vlan: vlan.text })
+    }
+    this.#downhill.review(vlan)
+  }
+
+  #register(now: Micros, vlan: Vlan, peer: Peer): Upper {
+    // Back to the one just left: the new set replaces the old, and no farewell may follow it.
+    if (vlan.former?.peer === peer) vlan.former = undefined
+    const upper: Upper = {
+      end: 'upper', vlan, peer, shift: vlan.upper?.shift === 0 ? 4 : 0, startedAt: now, heard: false,
+      others: OTHERS.unknown, queue: [], begin: true, full: false, poke: false, leaving: false,
+      hashLow: 0, hashHigh: 0, tokens: 0, retryAt: NEVER, retryWait: RETRY_FIRST, resumeAt: NEVER, queued: false,
+    }
+    this.#fullSet(now, upper)
+    this.#tables.lower(vlan, now + MOVE_LIMIT)
+    return upper
+  }
+
+  /** B3. All of the set is said from the start, or none of it where tokens stay here. */
+  #fullSet(now: Micros, upper: Upper): void {
+    const { vlan, shift } = upper
+    const stay = upper.others === OTHERS.no
+    const forget = stay ? groupFlags(shift) : (FLAG.sent | FLAG.proofSent) << shift
+    upper.queue = []
+    upper.begin = true
+    upper.full = false
+    upper.hashLow = 0
+    upper.hashHigh = 0
+    upper.tokens = 0
+    for (let index = 0; index < vlan.tokens.end; index++) {
+      if (!vlan.tokens.has(index)) continue
+      vlan.unmark(index, forget)
+      if (vlan.wanted(index, upper)) {
+        upper.queue.push(index)
+        if ((vlan.flags(index) & (FLAG.others << shift)) === 0) this.#tables.freshen(now, vlan, index, FLAG.fresh)
+      }
+      if (stay) this.#tables.touchedBelow(vlan, index)
+      this.#tables.dropSpent(vlan, index)
+    }
+    this.#tables.schedule(upper)
+  }
+
+  /** Takes rows from the queue until the batch is full or the upper would take no more. */
+  #fill(now: Micros, upper: Upper, batch: Batch): void {
+    const { vlan, shift, queue } = upper
+    while (queue.length > 0 && batch.added.length + batch.removed.length < BATCH) {
+      const index = queue[queue.length - 1] as number
+      if (!vlan.tokens.has(index) || !vlan.unsaid(index, upper)) {
+        queue.pop()
+        continue
+      }
+      if (!upper.peer.sends.take(now, 1)) {
+        upper.resumeAt = upper.peer.sends.readyAt(now, BATCH)
+        this.#tables.lower(vlan, upper.resumeAt)
+        return
+      }
+      queue.pop()
+      const token = vlan.tokens.key(index)
+      if (!vlan.wanted(index, upper)) {
+        this.#count(upper, index, -1)
+        vlan.unmark(index, (FLAG.sent | FLAG.proofSent) << shift)
+        batch.removed.push(token)
+        this.#tables.dropSpent(vlan, index)
+        continue
+      }
+      const flags = vlan.flags(index)
+      const showProof = (flags & FLAG.proof) !== 0 && (flags & (FLAG.proofSent << shift)) === 0
+      if ((flags & (FLAG.sent << shift)) === 0) this.#count(upper, index, 1)
+      vlan.mark(index, (FLAG.sent | (showProof ? FLAG.proofSent : 0)) << shift)
+      batch.added.push({ token, proof: showProof ? vlan.proof(index) : undefined })
+    }
+  }
+
+  /** Keeps the set hash: the sum over the tokens that the upper was told of. */
+  #count(upper: Upper, index: number, sign: 1 | -1): void {
+    const { tokens } = upper.vlan
+    upper.hashLow = (upper.hashLow + sign * tokenHashLow(tokens, index)) >>> 0
+    upper.hashHigh = (upper.hashHigh + sign * tokenHashHigh(tokens, index)) >>> 0
+    upper.tokens += sign
+  }
+
+  #takeFlags(vlan: Vlan, upper: Upper, message: OthersMessage): void {
+    const flag = FLAG.others << upper.shift
+    for (const token of message.yes) {
+      const index = vlan.tokens.find(token, 0)
+      if (index < 0) continue
+      vlan.mark(index, flag)
+      this.#tables.touchedBelow(vlan, index)
+    }
+    for (const token of message.no) {
+      const index = vlan.tokens.find(token, 0)
+      if (index < 0) continue
+      vlan.unmark(index, upper === vlan.upper ? flag | FLAG.held : flag)
+      this.#tables.touchedBelow(vlan, index)
+    }
+  }
+
+  #tokenRefused(vlan: Vlan, upper: Upper, token: Uint8Array): void {
+    const index = vlan.tokens.find(token, 0)
+    if (index < 0 || (vlan.flags(index) & (FLAG.sent << upper.shift)) === 0) return
+    this.#count(upper, index, -1)
+    vlan.unmark(index, (FLAG.sent | FLAG.proofSent) << upper.shift)
+    vlan.mark(index, FLAG.refused << upper.shift)
+    this.#tables.touched(vlan, index)
+  }
+
+  #lostBy(now: Micros, vlan: Vlan, peer: Peer): void {
+    if (vlan.former?.peer === peer) vlan.former = undefined
+    if (vlan.next?.peer === peer) {
+      const { shift } = vlan.next
+      vlan.next = undefined
+      this.#clearGroup(vlan, shift)
+    }
+    if (vlan.upper?.peer !== peer) return
+    const old = vlan.upper
+    vlan.upper = vlan.next
+    vlan.next = undefined
+    vlan.rechoose = true
+    this.#tables.rechoose = true
+    this.#carry(now, vlan, old)
+  }
+
+  #cancelNext(vlan: Vlan): void {
+    const next = vlan.next as Upper
+    this.#leave(next)
+    vlan.next = undefined
+    this.#clearGroup(vlan, next.shift)
+  }
+
+  /** B4. The new upper is in use from now on; the old one is told a little later. */
+  #move(now: Micros, vlan: Vlan): void {
+    const old = vlan.upper as Upper
+    vlan.upper = vlan.next
+    vlan.next = undefined
+    if (vlan.former !== undefined) this.#leave(vlan.former)
+    vlan.former = old
+    vlan.formerUntil = now + MOVE_LINGER
+    this.#tables.lower(vlan, vlan.formerUntil)
+    this.#carry(now, vlan, old)
+    this.#downhill.review(vlan)
+  }
+
+  /** What the old upper said of tokens is believed a little longer; its group of flags becomes free. */
+  #carry(now: Micros, vlan: Vlan, old: Upper): void {
+    const said = (FLAG.others | FLAG.refused) << old.shift
+    for (let index = 0; index < vlan.tokens.end; index++) {
+      if (!vlan.tokens.has(index)) continue
+      if ((vlan.flags(index) & said) !== 0) this.#tables.freshen(now, vlan, index, FLAG.held)
+    }
+    this.#clearGroup(vlan, old.shift)
+  }
+
+  #clearGroup(vlan: Vlan, shift: Upper['shift']): void {
+    for (let index = 0; index < vlan.tokens.end; index++) {
+      if (!vlan.tokens.has(index)) continue
+      vlan.unmark(index, groupFlags(shift))
+      this.#tables.touchedBelow(vlan, index)
+      this.#tables.dropSpent(vlan, index)
+    }
+  }
+
+  #leave(upper: Upper): void {
+    upper.leaving = true
+    this.#tables.schedule(upper)
+  }
+}
+
+function registrationWith(vlan: Vlan, peer: Peer): Upper | undefined {
+  if (vlan.upper?.peer === peer) return vlan.upper
+  return vlan.next?.peer === peer ? vlan.next : undefined
+}
+
+function setHashOf(upper: Upper): Uint8Array {
+  const hash = new Uint8Array(SET_HASH_BYTES)
+  writeU32(hash, 0, upper.hashLow)
+  writeU32(hash, 4, upper.hashHigh)
+  return hash
+}

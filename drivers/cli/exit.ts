@@ -1,0 +1,58 @@
+/**
+ * How the program ends: its exit codes, and what it says when something goes wrong.
+ */
+import { UsageError } from '../../core/errors.ts'
+import { version } from '../sim/manifest.ts'
+import type { Failure } from '../sim/worker.ts'
+
+/** Documented in --help; scripts depend on them. */
+export const EXIT = {
+  /** Everything asked for was done, and all bounds hold. */
+  ok: 0,
+  /** A bound or an invariant failed, or two runs differ. */
+  failed: 1,
+  /** The user's mistake: scenario, flag or file. */
+  usage: 2,
+  /** A fault of PeerTap itself. */
+  internal: 3,
+} as const
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+
+export const EXIT_HELP = [
+  'Exit codes:',
+  '  0  done, and all bounds hold',
+  '  1  a bound or an invariant failed, or two runs that must be the same differ',
+  '  2  a mistake in a scenario, a flag or a file',
+  '  3  a fault of PeerTap itself',
+].join('\n')
+
+/** A fault of ours, with the command that shows it again. */
+export class InternalFailure extends Error {
+  override readonly name = 'InternalFailure'
+  readonly repeat: string
+
+  constructor(failure: Failure, repeat: string) {
+    super(failure.stack || failure.message)
+    this.repeat = repeat
+  }
+}
+
+/** A failure in another thread or process becomes an error of this one. */
+export function errorOf(failure: Failure, repeat: string): Error {
+  return failure.usage ? new UsageError(failure.message) : new InternalFailure(failure, repeat)
+}
+
+/** Says on stderr what went wrong and returns the code to exit with. No stack for mistakes of the user. */
+export function reportError(error: unknown): ExitCode {
+  if (error instanceof UsageError) {
+    console.error(error.message)
+    return EXIT.usage
+  }
+  const system = `PeerTap ${version()}, Node ${process.version}, ${process.platform} ${process.arch}`
+  const repeat = error instanceof InternalFailure ? error.repeat : undefined
+  const what = error instanceof InternalFailure ? error.message : error instanceof Error ? error.stack : error
+  console.error(`This is a fault of PeerTap itself:\n${what}\n`)
+  if (repeat !== undefined) console.error(`Repeat it with: ${repeat}`)
+  console.error(`Please report it with all of the above and with: ${system}`)
+  return EXIT.internal
+}

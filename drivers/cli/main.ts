@@ -1,0 +1,94 @@
+/**
+ * The program `peertap`: puts the verbs together and turns what happens into an exit code. It knows of no
+ * verb what it does.
+ */
+import yargs from 'yargs'
+import { UsageError } from '../../core/errors.ts'
+import { version } from '../sim/manifest.ts'
+import { EXIT, EXIT_HELP, type ExitCode, reportError } from './exit.ts'
+import { commandOf, unknownVerb, type Verb } from './flags.ts'
+import { simList } from './sim-list.ts'
+import { simRun } from './sim-run.ts'
+import { simSchema } from './sim-schema.ts'
+import { simVerify } from './sim-verify.ts'
+import { WIDTH } from './table.ts'
+
+/** In yargs 18, not yet in its types. */
+declare module 'yargs' {
+  interface Argv<T> {
+    usageConfiguration(configuration: { readonly 'hide-types': boolean }): Argv<T>
+  }
+}
+
+const SIM: readonly Verb[] = [simRun, simVerify, simList, simSchema]
+const GROUPS = { sim: { describe: 'Simulate: run, verify, list, schema', verbs: SIM } } as const
+
+async function main(words: readonly string[]): Promise<ExitCode> {
+  let code: ExitCode = EXIT.ok
+  const parser = yargs([...words])
+    .scriptName('peertap')
+    .usage('peertap VERB [flags]\n\nA decentralised Ethernet, and the laboratory it is tested in')
+    .locale('en')
+    .parserConfiguration({
+      // Values are read by flags.ts, which says what is wrong with them.
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'greedy-arrays': false,
+    })
+    .version(version())
+    .help()
+    .alias('h', 'help')
+    .usageConfiguration({ 'hide-types': true })
+    .wrap(WIDTH)
+    .epilogue(EXIT_HELP)
+    .exitProcess(false)
+    .fail((message, error) => {
+      // What yargs itself objects to is the user's mistake.
+      if (error === undefined || error.name === 'YError')
+        throw new UsageError(`${message}; see peertap --help`)
+      throw error
+    })
+  for (const [word, { describe, verbs }] of Object.entries(GROUPS)) {
+    parser.command({
+      command: word,
+      describe,
+      builder: (group) => {
+        for (const verb of verbs) group.command(commandOf(verb, (result) => (code = result)))
+        return group.usage(`peertap ${word} VERB [flags]\n\n${describe}`)
+      },
+      handler: ({ _: given }) => {
+        throw unknownVerb(
+          [word],
+          given,
+          verbs.map((verb) => verb.words.at(-1) as string),
+        )
+      },
+    })
+  }
+  parser.command({
+    command: '$0',
+    describe: false,
+    handler: ({ _: given }) => {
+      throw unknownVerb([], given, Object.keys(GROUPS))
+    },
+  })
+  await parser.parseAsync()
+  return code
+}
+
+// Whoever runs a simulation is not asked about the runtime's experiments.
+process.removeAllListeners('warning')
+// The reader of a pipe may have had enough, as `head` does: that is no fault.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit()
+  throw error
+})
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  process.exitCode = reportError(error)
+}

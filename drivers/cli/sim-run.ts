@@ -1,0 +1,156 @@
+/**
+ * `peertap sim run`: one scenario with one seed or with many, its bounds, its figures.
+ */
+
+import { UsageError } from '../../core/errors.ts'
+import { dataNeeds, type Manifest, parseSetting, type RunReport, type Scenario } from '../../sim/index.ts'
+import { checkData, dataDirectory } from '../sim/data-files.ts'
+import { checkOutput, manifestOf, writeOutput } from '../sim/manifest.ts'
+import { type Outcome, runAll } from '../sim/pool.ts'
+import { loadScenario } from '../sim/scenario-files.ts'
+import { summariseRuns } from '../sim/summary.ts'
+import { EXIT, type ExitCode, errorOf } from './exit.ts'
+import type { Flag, Given, Verb } from './flags.ts'
+import { progressStyle, showProgress } from './progress.ts'
+import { type RepeatParts, repeatLine } from './repeat.ts'
+import { faultsOf, runLines, type SeedLine, seedsLines } from './report.ts'
+
+/** Seeds are what a 32-bit generator takes. */
+export const SEED_MAX = 4_294_967_295
+const DEFAULT_SEED = 1
+/** More seeds than this in one call are a job for a cluster. */
+const SEEDS_MAX = 100_000
+
+/** What all verbs that run a scenario share. */
+export const SCENARIO_ARGUMENT = {
+  name: 'scenario',
+  describe: 'A file, or the name of a scenario that comes with PeerTap',
+}
+export const SCENARIO_FLAGS: Readonly<Record<string, Flag>> = {
+  seed: { kind: 'text', describe: `Seed of all random draws, 0 to ${SEED_MAX} (default ${DEFAULT_SEED})` },
+  set: { kind: 'list', describe: 'Change the scenario: path=value, as nodes.count=100; may be repeated' },
+  data: { kind: 'text', describe: 'Directory of recorded data (default PEERTAP_DATA, or ../shared/data)' },
+  'no-dither': { kind: 'switch', describe: 'Take the instants of a trace as they stand' },
+  json: { kind: 'switch', describe: 'Print one JSON object and nothing else' },
+  quiet: { kind: 'switch', describe: 'Show no progress' },
+}
+
+export const simRun: Verb = {
+  words: ['sim', 'run'],
+  describe: 'Run a scenario and judge its bounds',
+  argument: SCENARIO_ARGUMENT,
+  flags: {
+    ...SCENARIO_FLAGS,
+    seeds: { kind: 'text', describe: 'Instead of one seed: run seeds 1 to this on all cores, and compare' },
+    out: { kind: 'text', describe: 'Write result.json, scenario.json and manifest.json into this directory' },
+    force: { kind: 'switch', describe: 'Let --out overwrite the results of another run' },
+  },
+  examples: [
+    ['peertap sim run steady-16', 'a scenario that comes with PeerTap'],
+    ['peertap sim run steady-16 --seeds 20', 'twenty seeds with confidence intervals'],
+    ['peertap sim run my.json --set nodes.count=100', 'one thing changed'],
+  ],
+  run,
+}
+
+/** What was asked for, read and checked before anything runs. */
+export interface Request {
+  readonly source: string
+  readonly scenario: Scenario
+  readonly directory: string
+  readonly dither: boolean
+  readonly repeat: (seed: number) => string
+  readonly flags: readonly string[]
+}
+
+export function readRequest(given: Given, words: string): Request {
+  const settings = given.list('set').map(parseSetting)
+  const { source, scenario } = loadScenario(given.argument(), settings)
+  const data = given.text('data')
+  const directory = dataDirectory(data)
+  checkData(source, dataNeeds(scenario), directory)
+  const dither = !given.on('no-dither')
+  const parts: RepeatParts = { words, source, data, dither, settings: settings.map(({ text }) => text) }
+  return {
+    source,
+    scenario,
+    directory,
+    dither,
+    repeat: (seed) => repeatLine(parts, seed),
+    flags: [...settings.map(({ text }) => `--set ${text}`), ...(dither ? [] : ['--no-dither'])],
+  }
+}
+
+/** The one seed that was asked for. */
+export function seedOf(given: Given): number {
+  return given.whole('seed', 0, SEED_MAX) ?? DEFAULT_SEED
+}
+
+async function run(given: Given): Promise<ExitCode> {
+  const count = given.whole('seeds', 1, SEEDS_MAX)
+  if (count !== undefined && given.text('seed') !== undefined) {
+    throw new UsageError('--seed and --seeds exclude each other; give one of them')
+  }
+  const seeds = count === undefined ? [seedOf(given)] : Array.from({ length: count }, (_, index) => index + 1)
+  const request = readRequest(given, 'sim run')
+  const { scenario, directory, dither, flags } = request
+  const manifest = manifestOf({ scenario, seeds, dither, flags, dataDirectory: directory })
+  const out = given.text('out')
+  if (out !== undefined) checkOutput(out, manifest, given.on('force'))
+  const outcomes = await runSeeds(request, seeds, given)
+  const reports = reportsOf(request, outcomes)
+  const result =
+    count === undefined
+      ? { ...(reports[0] as RunReport), manifest }
+      : seedsResult(scenario, reports, manifest)
+  if (out !== undefined) writeOutput(out, scenario, manifest, result)
+  if (given.on('json')) console.log(JSON.stringify(result))
+  else console.log(humanLines(request, reports, count !== undefined).join('\n'))
+  return reports.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed
+}
+
+async function runSeeds(request: Request, seeds: readonly number[], given: Given): Promise<Outcome[]> {
+  const { scenario, directory, dither } = request
+  const title = seeds.length === 1 ? `${scenario.name}, seed ${seeds[0]}` : scenario.name
+  const display = showProgress(progressStyle(given.on('quiet')), title, seeds.length)
+  const jobs = seeds.map((seed) => ({ scenario, seed, dataDirectory: directory, dither }))
+  try {
+    return await runAll(jobs, {
+      progress: (seed, progress) => display.update(seed, progress),
+      finished: ({ seed }) => display.finished(seed),
+    })
+  } finally {
+    display.end()
+  }
+}
+
+/** All reports; throws the first failure, ours before the user's, since it must not get lost. */
+function reportsOf({ repeat }: Request, outcomes: readonly Outcome[]): RunReport[] {
+  const failed = outcomes.flatMap((outcome) => ('failure' in outcome ? [outcome] : []))
+  const first = failed.find(({ failure }) => !failure.usage) ?? failed[0]
+  if (first !== undefined) throw errorOf(first.failure, repeat(first.seed))
+  return outcomes.flatMap((outcome) => ('report' in outcome ? [outcome.report] : []))
+}
+
+/** What --json prints for many seeds. */
+function seedsResult(scenario: Scenario, reports: readonly RunReport[], manifest: Manifest): object {
+  return {
+    scenario: scenario.name,
+    ok: reports.every(({ ok }) => ok),
+    failingSeeds: reports.filter(({ ok }) => !ok).map(({ seed }) => seed),
+    summary: summariseRuns(reports),
+    seeds: reports,
+    manifest,
+  }
+}
+
+function humanLines({ scenario, repeat }: Request, reports: readonly RunReport[], many: boolean): string[] {
+  if (!many) {
+    const report = reports[0] as RunReport
+    return runLines(scenario, report, repeat(report.seed))
+  }
+  const failing = reports
+    .filter(({ ok }) => !ok)
+    .map((report): SeedLine => ({ seed: report.seed, what: faultsOf(report), repeat: repeat(report.seed) }))
+  return seedsLines(scenario, reports, summariseRuns(reports), failing)
+}

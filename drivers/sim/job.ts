@@ -1,0 +1,51 @@
+/**
+ * One run as a driver sees it: a scenario, a seed and where data lies go in; results with wall time and
+ * memory come out. It runs in whatever thread or process calls it and knows of no other.
+ */
+import { type Progress, Run, type RunReport, type Scenario } from '../../sim/index.ts'
+import { DiskData } from './data-files.ts'
+
+/** Plain data: it crosses threads and processes. */
+export interface Job {
+  readonly scenario: Scenario
+  readonly seed: number
+  readonly dataDirectory: string
+  readonly dither: boolean
+}
+
+/** Told no more often than this, so that a fast run does not spend its time on telling. */
+const PROGRESS_MILLIS = 200
+
+/** Runs to the end. Throws what the simulation throws. */
+export function runJob(job: Job, onProgress: (progress: Progress) => void): RunReport {
+  const started = performance.now()
+  const run = createRun(job, onProgress)
+  while (!run.done) run.step(Number.POSITIVE_INFINITY)
+  const result = run.result()
+  const wallSeconds = (performance.now() - started) / 1_000
+  return {
+    ...result,
+    wallSeconds,
+    messagesPerSecond: wallSeconds > 0 ? result.messages / wallSeconds : 0,
+    // Node reports KiB on every platform.
+    peakRssBytes: process.resourceUsage().maxRSS * 1_024,
+  }
+}
+
+/** A run at its start, which tells its progress at a bearable pace. */
+export function createRun(job: Job, onProgress: (progress: Progress) => void): Run {
+  let told = performance.now()
+  return new Run(job.scenario, {
+    seed: job.seed,
+    data: new DiskData(job.dataDirectory),
+    dither: job.dither,
+    onProgress: (progress) => {
+      const now = performance.now()
+      if (now - told >= PROGRESS_MILLIS) {
+        told = now
+        onProgress(progress)
+      }
+      return true
+    },
+  })
+}

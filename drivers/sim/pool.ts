@@ -1,0 +1,96 @@
+/**
+ * Runs seeds on worker threads, whole seeds on each: parallel runs keep every run deterministic, parallel
+ * nodes within a run would not. The main thread stays free to show progress.
+ */
+import { availableParallelism, totalmem } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import type { Progress, RunReport } from '../../sim/index.ts'
+import type { Job } from './job.ts'
+import type { Failure, WorkerAnswer } from './worker.ts'
+
+export type Outcome =
+  | { readonly seed: number; readonly report: RunReport }
+  | { readonly seed: number; readonly failure: Failure }
+
+export interface PoolListener {
+  progress(seed: number, progress: Progress): void
+  finished(outcome: Outcome): void
+}
+
+/** Heaps of all threads together may take this share of the machine's memory. */
+const MEMORY_SHARE = 0.75
+
+/** One outcome for each job, in the order of the jobs whatever the number of threads. */
+export async function runAll(jobs: readonly Job[], listener: PoolListener): Promise<Outcome[]> {
+  const threads = Math.min(jobs.length, availableParallelism())
+  const outcomes: Outcome[] = []
+  let next = 0
+  const serve = async (): Promise<void> => {
+    let thread: Thread | undefined
+    while (next < jobs.length) {
+      const index = next++
+      const job = jobs[index] as Job
+      thread ??= new Thread(threads)
+      const outcome = await thread.run(job, (progress) => listener.progress(job.seed, progress))
+      // A thread that failed may be gone or in pieces.
+      if ('failure' in outcome) {
+        await thread.stop()
+        thread = undefined
+      }
+      outcomes[index] = outcome
+      listener.finished(outcome)
+    }
+    await thread?.stop()
+  }
+  await Promise.all(Array.from({ length: threads }, serve))
+  return outcomes
+}
+
+class Thread {
+  readonly #worker: Worker
+
+  /** `threads` share the memory. */
+  constructor(threads: number) {
+    const heapMegabytes = Math.floor((totalmem() * MEMORY_SHARE) / threads / 1_048_576)
+    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      execArgv: ['--no-warnings'],
+      resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
+    })
+  }
+
+  run(job: Job, onProgress: (progress: Progress) => void): Promise<Outcome> {
+    const worker = this.#worker
+    return new Promise((resolve) => {
+      const settle = (outcome: Outcome): void => {
+        worker.removeAllListeners()
+        // An error after the answer has nobody left to hear it and must not end the process.
+        worker.on('error', () => {})
+        resolve(outcome)
+      }
+      const fail = (failure: Failure): void => settle({ seed: job.seed, failure })
+      worker.on('message', (answer: WorkerAnswer) => {
+        if (answer.kind === 'progress') onProgress(answer.progress)
+        else if (answer.kind === 'report') settle({ seed: job.seed, report: answer.report })
+        else fail(answer.failure)
+      })
+      worker.on('error', (error) => fail(brokenThread(error)))
+      worker.on('exit', (code) => {
+        fail({ usage: false, message: `the thread of the simulation ended with code ${code}`, stack: '' })
+      })
+      worker.postMessage(job)
+    })
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.terminate()
+  }
+}
+
+function brokenThread(error: unknown): Failure {
+  if (!(error instanceof Error)) return { usage: false, message: String(error), stack: '' }
+  if ('code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    const message = 'the simulation ran out of memory; run fewer nodes, or fewer seeds at once'
+    return { usage: true, message, stack: '' }
+  }
+  return { usage: false, message: error.message, stack: error.stack ?? '' }
+}

@@ -1,0 +1,65 @@
+/**
+ * Scenario files on the disk: those that come with PeerTap, by name, and any other by its path.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { basename, isAbsolute, join, relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { UsageError } from '../../core/errors.ts'
+import { nearestName, readScenario, type Scenario, type Setting } from '../../sim/index.ts'
+
+export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
+
+const FOLDER = join(REPOSITORY, 'scenarios')
+/** The published schema lies among the scenarios, where their `$schema` finds it. */
+const SCHEMA = 'schema'
+
+export interface ScenarioFile {
+  /** As messages name it: relative to where the user is, if it lies below. */
+  readonly source: string
+  readonly text: string
+}
+
+/** `name` is a path, or the bare name of a scenario that comes with PeerTap. */
+export function openScenario(name: string): ScenarioFile {
+  const candidates = [name, join(FOLDER, name), join(FOLDER, `${name}.json`)]
+  const path = candidates.find((candidate) => statSync(candidate, { throwIfNoEntry: false })?.isFile())
+  if (path === undefined) throw new UsageError(notThere(name))
+  try {
+    return { source: shortPath(path), text: readFileSync(path, 'utf8') }
+  } catch (error) {
+    throw new UsageError(
+      `${shortPath(path)} cannot be read (${error instanceof Error ? error.message : error})`,
+    )
+  }
+}
+
+export function loadScenario(
+  name: string,
+  settings: readonly Setting[],
+): { source: string; scenario: Scenario } {
+  const { source, text } = openScenario(name)
+  return { source, scenario: readScenario(text, source, settings) }
+}
+
+/** Names of the scenarios that come with PeerTap, sorted. */
+export function scenarioNames(): string[] {
+  const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'))
+  return files
+    .map((file) => basename(file, '.json'))
+    .filter((name) => name !== SCHEMA)
+    .sort()
+}
+
+function notThere(name: string): string {
+  if (statSync(name, { throwIfNoEntry: false })?.isDirectory()) {
+    return `${name}: this is a directory; name a scenario file in it`
+  }
+  const meant = nearestName(basename(name, '.json'), scenarioNames())
+  const suggestion = meant === undefined ? '' : `did you mean "${meant}"? `
+  return `${name}: there is no such scenario; ${suggestion}"peertap sim list" shows those that come with PeerTap`
+}
+
+function shortPath(path: string): string {
+  const short = relative('', path)
+  return short.split(sep)[0] === '..' || isAbsolute(short) ? path : short
+}

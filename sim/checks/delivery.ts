@@ -1,0 +1,222 @@
+/**
+ * What became of every frame. It knows who should get a frame and who did: a frame twice, at a
+ * non-member or back at its sender is a violation at once; a frame that did not come in time is a
+ * loss if it was owed.
+ *
+ * Owed (mesh:M19): sender and receiver up, in the same lives, and connected from 5 s before sending
+ * until the bound, and the link model dropped no copy of it.
+ */
+import { type Micros, SECOND } from '../../core/io.ts'
+import { Histogram } from '../statistics.ts'
+
+/** A frame must have come after this long. */
+export const DELIVERY_BOUND: Micros = 5 * SECOND
+/** Both ends must have been connected this long before sending. */
+export const CONNECTED_BEFORE: Micros = 5 * SECOND
+/** A record is kept this long after its bound, to catch late repeats. */
+const MEMORY: Micros = 30 * SECOND
+
+export const FRAME_KIND = {
+  unicast: 1,
+  request: 2,
+  response: 3,
+  broadcast: 4,
+  multicast: 5,
+  probe: 6,
+  storm: 7,
+} as const
+export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND]
+
+export interface FrameRecord {
+  readonly number: number
+  readonly kind: FrameKind
+  readonly sentAt: Micros
+  readonly vlan: number
+  readonly sender: number
+  readonly senderLife: number
+  readonly receivers: readonly number[]
+  readonly receiverLives: readonly number[]
+  /** When each receiver got it; −1 while it has not. */
+  readonly cameAt: Float64Array
+  /** The link model dropped or corrupted a copy. */
+  dropped: boolean
+  settled: boolean
+}
+
+/** What delivery needs to know of the world. */
+export interface DeliveryWorld {
+  life(node: number): number
+  alive(node: number): boolean
+  connectedSince(node: number): Micros
+  isMember(node: number, vlan: number): boolean
+  violation(kind: string, node: number, detail: string): void
+  /** A frame's fate is known; `owed` and `came` count receivers. */
+  settled(record: FrameRecord, owed: number, came: number): void
+}
+
+export class Delivery {
+  readonly #world: DeliveryWorld
+  readonly #records = new Map<number, FrameRecord>()
+  readonly #bySentAt: FrameRecord[] = []
+  #settleIndex = 0
+  #forgetIndex = 0
+  #next = 1
+  readonly latency = new Histogram()
+  readonly #countFrom: Micros
+
+  owed = 0
+  came = 0
+  excusedByLinkModel = 0
+  /** Arrivals of group frames at members, copies made by the link model left out, and what was owed of them. */
+  groupArrivals = 0
+  groupDeliveries = 0
+
+  constructor(world: DeliveryWorld, countFrom: Micros) {
+    this.#world = world
+    this.#countFrom = countFrom
+  }
+
+  /** A frame is about to be given to the sender's port; its number goes into the frame. */
+  sent(
+    now: Micros,
+    kind: FrameKind,
+    vlan: number,
+    sender: number,
+    receivers: readonly number[],
+  ): FrameRecord {
+    const record: FrameRecord = {
+      number: this.#next++,
+      kind,
+      sentAt: now,
+      vlan,
+      sender,
+      senderLife: this.#world.life(sender),
+      receivers,
+      receiverLives: receivers.map((node) => this.#world.life(node)),
+      cameAt: new Float64Array(receivers.length).fill(-1),
+      dropped: false,
+      settled: false,
+    }
+    this.#records.set(record.number, record)
+    this.#bySentAt.push(record)
+    return record
+  }
+
+  get(number: number): FrameRecord | undefined {
+    return this.#records.get(number)
+  }
+
+  /** A node's port was given a frame; answers its record unless something is wrong with that. */
+  delivered(now: Micros, node: number, vlan: number, number: number): FrameRecord | undefined {
+    const record = this.#records.get(number)
+    if (record === undefined) {
+      this.#world.violation('delivered-late', node, `frame ${number} came long after its time`)
+      return undefined
+    }
+    if (record.vlan !== vlan || !this.#world.isMember(node, vlan)) {
+      this.#world.violation(
+        'delivered-to-non-member',
+        node,
+        `frame ${number} of VLAN ${record.vlan} on a port of VLAN ${vlan}`,
+      )
+      return undefined
+    }
+    if (record.sender === node && record.senderLife === this.#world.life(node)) {
+      this.#world.violation('delivered-to-sender', node, `frame ${number} came back to its sender`)
+      return undefined
+    }
+    const index = record.receivers.indexOf(node)
+    // A member that came up, or a group that was joined, after sending: allowed, not owed.
+    if (index < 0 || record.receiverLives[index] !== this.#world.life(node)) return record
+    if ((record.cameAt[index] as number) >= 0) {
+      this.#world.violation(
+        'delivered-twice',
+        node,
+        `frame ${number} of kind ${record.kind} sent at ${record.sentAt} by node ${record.sender}`,
+      )
+      return undefined
+    }
+    record.cameAt[index] = now
+    if (record.sentAt >= this.#countFrom) {
+      this.latency.add(now - record.sentAt)
+      if (isGroup(record.kind)) this.groupDeliveries += 1
+    }
+    return record
+  }
+
+  /** HOT PATH. A packet that carries the frame arrived at a node; `copy`: made by the link model. */
+  arrived(number: number, node: number, copy: boolean): void {
+    const record = this.#records.get(number)
+    if (record === undefined || copy || !isGroup(record.kind) || record.sentAt < this.#countFrom) return
+    // A member that only relays a multicast for others is no receiver of it.
+    if (record.receivers.includes(node)) this.groupArrivals += 1
+  }
+
+  linkModelDropped(number: number): void {
+    const record = this.#records.get(number)
+    if (record !== undefined) record.dropped = true
+  }
+
+  /** Judges frames whose bound has passed and forgets old ones. */
+  settle(now: Micros): void {
+    for (; this.#settleIndex < this.#bySentAt.length; this.#settleIndex++) {
+      const record = this.#bySentAt[this.#settleIndex] as FrameRecord
+      if (record.sentAt + DELIVERY_BOUND > now) break
+      this.#judge(record)
+    }
+    for (; this.#forgetIndex < this.#settleIndex; this.#forgetIndex++) {
+      const record = this.#bySentAt[this.#forgetIndex] as FrameRecord
+      if (record.sentAt + DELIVERY_BOUND + MEMORY > now) break
+      this.#records.delete(record.number)
+    }
+    if (this.#forgetIndex > 4_096) {
+      this.#bySentAt.splice(0, this.#forgetIndex)
+      this.#settleIndex -= this.#forgetIndex
+      this.#forgetIndex = 0
+    }
+  }
+
+  #judge(record: FrameRecord): void {
+    record.settled = true
+    let owed = 0
+    let came = 0
+    const senderFit = this.#fit(record.sender, record.senderLife, record.sentAt)
+    for (let index = 0; index < record.receivers.length; index++) {
+      if (
+        !senderFit ||
+        !this.#fit(record.receivers[index] as number, record.receiverLives[index] as number, record.sentAt)
+      )
+        continue
+      const cameAt = record.cameAt[index] as number
+      const inTime = cameAt >= 0 && cameAt <= record.sentAt + DELIVERY_BOUND
+      if (!inTime && record.dropped) {
+        if (record.sentAt >= this.#countFrom) this.excusedByLinkModel += 1
+        continue
+      }
+      owed += 1
+      if (inTime) came += 1
+    }
+    if (
+      record.sentAt >= this.#countFrom &&
+      record.kind !== FRAME_KIND.storm &&
+      record.kind !== FRAME_KIND.probe
+    ) {
+      this.owed += owed
+      this.came += came
+    }
+    this.#world.settled(record, owed, came)
+  }
+
+  #fit(node: number, life: number, sentAt: Micros): boolean {
+    const world = this.#world
+    return (
+      world.alive(node) &&
+      world.life(node) === life &&
+      world.connectedSince(node) <= sentAt - CONNECTED_BEFORE
+    )
+  }
+}
+
+function isGroup(kind: FrameKind): boolean {
+  return kind === FRAME_KIND.broadcast || kind === FRAME_KIND.multicast
+}

@@ -1,0 +1,59 @@
+/**
+ * The rolling fingerprint of a run: 64 bits over time, node, effect, link and length of every effect,
+ * and over the bytes of control messages (length alone would miss a reordered list, mesh:S16). Two runs
+ * are the same if and only if these agree; a value is kept for every chunk of effects so that the
+ * first difference can be found by re-running one chunk.
+ */
+
+/** Effects in a chunk. Small enough to print, large enough that an hour's list stays short. */
+export const CHUNK_EFFECTS = 16_384
+
+export class Digest {
+  #low = 0x243f6a88
+  #high = 0x85a308d3
+  #count = 0
+  /** The low half after each whole chunk. */
+  readonly chunks: number[] = []
+
+  get effects(): number {
+    return this.#count
+  }
+
+  // HOT PATH
+  fold(time: number, node: number, effect: number, link: number, detail: number): void {
+    const early = Math.imul((time | 0) ^ Math.imul(node + 1, 0x9e3779b1), 0x85ebca6b)
+    const hours = Math.imul((time / 4_294_967_296) | 0, 0x165667b1)
+    const late = Math.imul(hours ^ link ^ (effect << 24), 0xc2b2ae35)
+    this.#low = Math.imul(this.#low ^ early ^ detail, 0x01000193) ^ (this.#low >>> 15)
+    this.#high = Math.imul(this.#high ^ late ^ this.#low, 0x27d4eb2f) ^ (this.#high >>> 13)
+    this.#count += 1
+    if (this.#count % CHUNK_EFFECTS === 0) this.chunks.push(this.#low >>> 0)
+  }
+
+  /** 16 hex digits. */
+  text(): string {
+    return hex8(this.#high) + hex8(this.#low)
+  }
+}
+
+function hex8(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, '0')
+}
+
+/** FNV-1a over 32-bit words, then the rest: enough to tell two control messages apart. HOT PATH. */
+export function hashBytes(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5
+  const words = bytes.length & ~3
+  let offset = 0
+  for (; offset < words; offset += 4) {
+    const word =
+      (bytes[offset] as number) |
+      ((bytes[offset + 1] as number) << 8) |
+      ((bytes[offset + 2] as number) << 16) |
+      ((bytes[offset + 3] as number) << 24)
+    hash = Math.imul(hash ^ word, 0x01000193)
+    hash ^= hash >>> 15
+  }
+  for (; offset < bytes.length; offset++) hash = Math.imul(hash ^ (bytes[offset] as number), 0x01000193)
+  return hash | 0
+}

@@ -1,0 +1,29 @@
+/**
+ * The simulator as drivers and the browser see it. What is not exported here is nobody else's business;
+ * export what is missing rather than reaching inside.
+ */
+export { CHUNK_EFFECTS } from './digest.ts'
+export {
+  type BoundResult,
+  type DataFiles,
+  flatMetrics,
+  formatLimit,
+  formatNumber,
+  groupMetrics,
+  type Manifest,
+  type Metric,
+  type Metrics,
+  type Progress,
+  type RunReport,
+  type RunResult,
+  type Simulation,
+  unitOf,
+  type Violation,
+} from './results.ts'
+export { Run } from './run.ts'
+export { nearestName } from './scenario/names.ts'
+export { canonicalScenario, type DataNeed, dataNeeds, publishedSchema } from './scenario/publish.ts'
+export { readScenario } from './scenario/read.ts'
+export { parseSetting, type Setting } from './scenario/settings.ts'
+export type { Limit, Scenario } from './scenario.ts'
+export { summarise } from './statistics.ts'

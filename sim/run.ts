@@ -1,0 +1,350 @@
+/**
+ * One run of a scenario: puts world, scripts and checks together, lets time pass, and says what came
+ * of it. A run is a pure function of scenario, seed and data files.
+ */
+import { InvariantError } from '../core/errors.ts'
+import {
+  type Micros,
+  type NodeEvent,
+  type PeerHint,
+  type PortId,
+  type Reachability,
+  SECOND,
+} from '../core/io.ts'
+import { Connectivity } from './checks/connectivity.ts'
+import { CycleCheck } from './checks/cycles.ts'
+import { Delivery, type DeliveryWorld, FRAME_KIND, type FrameRecord } from './checks/delivery.ts'
+import { Meter } from './meter.ts'
+import { measure } from './metrics.ts'
+import type { SimNode } from './node.ts'
+import { Streams } from './random.ts'
+import { compareBounds, type RunOptions, type RunResult, type Simulation, type Violation } from './results.ts'
+import type { Scenario } from './scenario.ts'
+import { startChurn } from './script/churn.ts'
+import { Convergence } from './script/convergence.ts'
+import { faultsEnd, startFaults } from './script/faults.ts'
+import { OutageProbes } from './script/outages.ts'
+import { answer, startTraffic } from './script/traffic.ts'
+import { Stage } from './stage.ts'
+import { Histogram } from './statistics.ts'
+import { buildSurroundings, type Surroundings } from './surroundings.ts'
+import { frameNumber, layOutVlans, portOf, type SimVlan, vlanOf } from './vlans.ts'
+import { addressOf, type Observer, World } from './world.ts'
+
+/** Violations kept in full; more are counted. */
+const VIOLATIONS_MAX = 100
+
+export class Run implements Observer, DeliveryWorld, Simulation {
+  readonly scenario: Scenario
+  readonly seed: number
+  readonly world: World
+  readonly stage: Stage
+  readonly meter: Meter
+  readonly outages: OutageProbes
+  readonly convergence: Convergence | undefined
+  readonly stretch = new Histogram()
+  readonly counters: Record<string, number> = {}
+  readonly eventKinds: Record<string, number> = {}
+  falseLinkDeaths = 0
+  readonly #options: RunOptions
+  readonly #surroundings: Surroundings
+  readonly #violations: Violation[] = []
+  #violationCount = 0
+  readonly #startedAt: Float64Array
+  readonly #endsAt: Micros
+  readonly #warmup: Micros
+  #done = false
+
+  constructor(scenario: Scenario, options: RunOptions) {
+    this.scenario = scenario
+    this.seed = options.seed
+    this.#options = options
+    const { count } = scenario.nodes
+    const streams = new Streams(String(options.seed))
+    this.#surroundings = buildSurroundings(scenario, streams, options.data)
+    this.#warmup = Math.round(scenario.warmupSeconds * SECOND)
+    this.#startedAt = new Float64Array(count)
+    this.meter = new Meter(count)
+    const connectivity = new Connectivity(count)
+    const cycles = new CycleCheck()
+    const delivery = new Delivery(this, this.#warmup)
+    this.world = new World(
+      { ...this.#surroundings, streams, crypto: scenario.crypto, hints: (node) => this.#hints(node) },
+      this,
+    )
+    this.world.recorder = options.trace
+    for (let node = 0; node < count; node++) {
+      this.world.addNode(this.#surroundings.reach(node), this.#surroundings.leaf(node))
+    }
+    const vlans = layOutVlans(scenario, streams)
+    this.stage = new Stage({ scenario, streams, world: this.world, vlans, delivery, cycles, connectivity })
+    this.outages = new OutageProbes(this.stage)
+    const churning = startChurn(this.stage, options, (node, isNew) => this.#start(node, isNew))
+    startTraffic(this.stage)
+    startFaults({
+      stage: this.stage,
+      partition: this.#surroundings.partition,
+      outages: this.outages,
+      region: (node) => this.#surroundings.latency.region(node),
+      start: (node, isNew) => this.#start(node, isNew),
+    })
+    const calm = Math.max(scenario.nodes.joinSeconds, faultsEnd(scenario))
+    this.convergence = churning ? undefined : new Convergence(this.stage, calm, scenario.healSeconds)
+    this.#endsAt = Math.max(Math.round(scenario.seconds * SECOND), this.convergence?.endsAt ?? 0)
+    this.world.at(0, () => this.#tick())
+    this.world.at(this.#warmup, () => this.#warm())
+  }
+
+  get done(): boolean {
+    return this.#done
+  }
+
+  get endsAtSeconds(): number {
+    return this.#endsAt / SECOND
+  }
+
+  get digest(): string {
+    return this.world.digest.text()
+  }
+
+  get digests(): readonly number[] {
+    return this.world.digest.chunks
+  }
+
+  record(fromEffect: number, toEffect: number): string[] {
+    const lines: string[] = []
+    const again = new Run(this.scenario, {
+      ...this.#options,
+      trace: (line) => {
+        if (again.world.digest.effects > fromEffect && again.world.digest.effects <= toEffect)
+          lines.push(line)
+      },
+    })
+    while (!again.done && again.world.digest.effects < toEffect) again.step(again.world.now / SECOND + 1)
+    return lines
+  }
+
+  /** Lets the world run on to that time, or to the end. */
+  step(untilSeconds: number): void {
+    if (this.#done) return
+    const until = Math.min(Math.round(untilSeconds * SECOND), this.#endsAt)
+    try {
+      this.world.run(until)
+    } catch (error) {
+      if (!(error instanceof InvariantError)) throw error
+      this.violation('invariant', -1, error.message)
+      this.#done = true
+      return
+    }
+    if (until === this.#endsAt) this.#finish()
+  }
+
+  result(): RunResult {
+    const metrics = measure(this)
+    const bounds = compareBounds(this.scenario.bounds, metrics)
+    return {
+      scenario: this.scenario.name,
+      seed: this.seed,
+      digest: this.world.digest.text(),
+      ok: this.#violationCount === 0 && bounds.every((bound) => bound.ok),
+      violations: this.#violations,
+      bounds,
+      metrics,
+      events: this.world.events,
+      messages: this.world.messages,
+      simulatedSeconds: this.world.now / SECOND,
+    }
+  }
+
+  // Observer.
+
+  started(node: SimNode): void {
+    this.#startedAt[node.index] = this.world.now
+    this.stage.connectivity.touch()
+  }
+
+  stopped(node: SimNode): void {
+    this.#collect(node)
+    const from = Math.max(this.#startedAt[node.index] as number, this.#warmup)
+    this.meter.wasUp(node.index, this.world.now - from)
+    this.stage.cycles.nodeGone(node.index)
+    this.stage.connectivity.touch()
+    for (const vlan of this.stage.vlansOf[node.index] ?? [])
+      this.stage.macs.delete(node.index * 65_536 + vlan.index)
+  }
+
+  delivered(node: SimNode, port: PortId, frame: Uint8Array): void {
+    const number = frameNumber(frame)
+    if (number === undefined) return
+    const record = this.stage.delivery.delivered(this.world.now, node.index, vlanOf(port), number)
+    if (record === undefined) return
+    answer(this.stage, record, node.index, record.kind, frame.length)
+    if (record.kind === FRAME_KIND.unicast && record.sentAt >= this.#warmup) this.#stretched(record, node)
+  }
+
+  noted(node: SimNode, event: NodeEvent): void {
+    this.eventKinds[event.kind] = (this.eventKinds[event.kind] ?? 0) + 1
+    if (event.kind === 'treeLink') {
+      const cycle = this.stage.cycles.roleChanged(node.index, event.link, event.role)
+      if (cycle !== undefined)
+        this.violation('cycle', node.index, `open tree links form a cycle: ${cycle.join(' → ')}`)
+    } else if (event.kind === 'portUp') {
+      this.stage.macs.set(node.index * 65_536 + vlanOf(event.port), event.mac)
+    } else if (event.kind === 'neighbourDown' && event.reason === 'dead') {
+      this.#judgeDeath(node, event.peer)
+    }
+  }
+
+  arrived(node: SimNode, frame: number, copy: boolean): void {
+    this.stage.delivery.arrived(frame, node.index, copy)
+  }
+
+  linkModelDropped(frame: number): void {
+    this.stage.delivery.linkModelDropped(frame)
+  }
+
+  connected(a: SimNode, b: SimNode, up: boolean): void {
+    if (up) this.stage.connectivity.connect(a.index, b.index)
+    else this.stage.connectivity.disconnect(a.index, b.index)
+  }
+
+  sent(node: SimNode, control: boolean, kind: number, wireBytes: number): void {
+    this.meter.sent(node.index, control, kind, wireBytes)
+  }
+
+  // What delivery asks.
+
+  life(node: number): number {
+    return this.world.nodes[node]?.life ?? 0
+  }
+
+  alive(node: number): boolean {
+    return this.stage.isUp(node)
+  }
+
+  connectedSince(node: number): Micros {
+    return this.stage.connectivity.connectedSince(node)
+  }
+
+  isMember(node: number, vlan: number): boolean {
+    return (this.stage.vlansOf[node] ?? []).some((each) => each.index === vlan)
+  }
+
+  settled(_record: FrameRecord, _owed: number, _came: number): void {
+    // Frames are judged in sums; outages and convergence keep the records of their own probes.
+  }
+
+  violation(kind: string, node: number, detail: string): void {
+    this.#violationCount += 1
+    if (this.#violations.length < VIOLATIONS_MAX) {
+      this.#violations.push({ kind, atSeconds: this.world.now / SECOND, node, detail })
+    }
+  }
+
+  // Inside.
+
+  #start(index: number, newIdentity: boolean): void {
+    const node = this.world.nodes[index]
+    if (node === undefined || node.up) return
+    this.world.start(node, newIdentity ? node.identity + 1 : node.identity)
+    for (const vlan of this.stage.vlansOf[index] ?? []) this.#join(node, vlan)
+  }
+
+  #join(node: SimNode, vlan: SimVlan): void {
+    const port = portOf(vlan.index)
+    node.host?.command({ kind: 'openPort', port, vlan: vlan.membership(node.index) })
+    if (vlan.listeners.includes(node.index))
+      node.host?.command({ kind: 'joinGroup', port, mac: vlan.groupMac })
+  }
+
+  #hints(node: number): readonly PeerHint[] {
+    return this.#surroundings.known(node).flatMap((other) => {
+      const there = this.world.nodes[other]
+      if (there === undefined || other === node) return []
+      const peer = this.world.peerOf(there)
+      return [{ peer, addresses: [addressOf(other)], reach: there.reach as Reachability }]
+    })
+  }
+
+  /** Every simulated second: connectivity is looked at, frames are judged, progress is told. */
+  #tick(): void {
+    const { world, stage } = this
+    stage.connectivity.refresh(
+      world.now,
+      (node) => stage.isUp(node),
+      (a, b) => this.#surroundings.partition.cut(a, b),
+    )
+    stage.delivery.settle(world.now)
+    const goOn = this.#options.onProgress?.({
+      simulatedSeconds: world.now / SECOND,
+      totalSeconds: this.#endsAt / SECOND,
+      aliveNodes: stage.living().length,
+      messages: world.messages,
+      events: world.digest.effects,
+    })
+    if (goOn === false) this.#done = true
+    world.at(world.now + SECOND, () => this.#tick())
+  }
+
+  #warm(): void {
+    this.meter.counting = true
+  }
+
+  #finish(): void {
+    if (this.#done) return
+    this.#done = true
+    this.stage.delivery.settle(this.world.now)
+    for (const node of this.world.nodes) {
+      if (!node.up) continue
+      this.#collect(node)
+      this.meter.wasUp(
+        node.index,
+        this.world.now - Math.max(this.#startedAt[node.index] as number, this.#warmup),
+      )
+    }
+    this.#judgeLiveness()
+  }
+
+  /** Phase two: after the last fault all living nodes hang in one tree and every pair talks. */
+  #judgeLiveness(): void {
+    const { convergence, scenario } = this
+    if (convergence === undefined) return
+    const within = `within ${scenario.healSeconds} s of the last fault`
+    if (convergence.treeSeconds === undefined) {
+      const share = (this.stage.attachedShare() * 100).toFixed(2)
+      this.violation(
+        'not-attached',
+        -1,
+        `not all living nodes hung in one tree ${within}; at the end ${share} % did`,
+      )
+    }
+    if (scenario.vlans.length > 0 && convergence.talkSeconds() === undefined) {
+      this.violation('not-converged', -1, `some members could still not talk ${within}`)
+    }
+  }
+
+  /** Adds a node's counters before its machine goes. */
+  #collect(node: SimNode): void {
+    for (const [name, value] of Object.entries(node.host?.machine.view().counters ?? {})) {
+      this.counters[name] = (this.counters[name] ?? 0) + value
+    }
+  }
+
+  #stretched(record: FrameRecord, node: SimNode): void {
+    const direct = this.#surroundings.latency.oneWay(record.sender, node.index)
+    // In hundredths: 100 is as fast as a direct path.
+    this.stretch.add(Math.round(((this.world.now - record.sentAt) / Math.max(1, direct)) * 100))
+  }
+
+  #judgeDeath(node: SimNode, peer: string): void {
+    const far = this.world.nodes.find((other) => other.up && other.peer === peer)
+    if (far === undefined || this.#surroundings.partition.cut(node.index, far.index)) return
+    if (!this.#surroundings.partition.cut(far.index, node.index)) this.falseLinkDeaths += 1
+  }
+}
+
+export function runScenario(scenario: Scenario, options: RunOptions): RunResult {
+  const run = new Run(scenario, options)
+  while (!run.done) run.step(run.endsAtSeconds)
+  return run.result()
+}

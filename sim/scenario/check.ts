@@ -1,0 +1,212 @@
+/**
+ * What has to fit together across the parts of a scenario. The schema has judged each part alone before.
+ */
+import { UsageError } from '../../core/errors.ts'
+import type { BoundName, Scenario } from '../scenario.ts'
+import { type Mistake, pathText } from './explain.ts'
+import { endOfFault, type Fault, type Who } from './faults.ts'
+import { nodeConfigChanges } from './nodes.ts'
+
+type Path = readonly (string | number)[]
+type Report = (path: Path, message: string) => void
+
+/** Shares are written with a few digits; their sum may be off by rounding. */
+const SHARE_TOLERANCE = 1e-6
+
+/** Bounds on what is a share. */
+const SHARE_BOUNDS: readonly BoundName[] = ['delivery', 'reachableShare', 'droppedStormShare']
+
+export function checkTogether(scenario: Scenario): Mistake[] {
+  const mistakes: Mistake[] = []
+  const report: Report = (path, message) => {
+    mistakes.push({ path, message: `${pathText(path)} ${message}` })
+  }
+  checkNodes(scenario, report)
+  checkTimes(scenario, report)
+  checkDistributions(scenario, report)
+  checkTraffic(scenario, report)
+  for (const [index, fault] of scenario.faults.entries())
+    checkFault(scenario, fault, ['faults', index], report)
+  checkBounds(scenario, report)
+  return mistakes
+}
+
+function checkNodes(scenario: Scenario, report: Report): void {
+  const { nodes, vlans } = scenario
+  if (nodes.contacts > nodes.count) {
+    report(
+      ['nodes', 'contacts'],
+      `is ${nodes.contacts}; it must be at most nodes.count (${nodes.count}); lower it`,
+    )
+  }
+  const sum = nodes.reach.public + nodes.reach.punchable + nodes.reach.private
+  if (Math.abs(sum - 1) > SHARE_TOLERANCE) {
+    report(
+      ['nodes', 'reach'],
+      `adds up to ${Number(sum.toFixed(6))}; its shares must add up to 1; change one of them`,
+    )
+  }
+  for (const [index, { members }] of vlans.entries()) {
+    if (members <= nodes.count) continue
+    report(
+      ['vlans', index, 'members'],
+      `is ${members}; it must be at most nodes.count (${nodes.count}); lower it or add nodes`,
+    )
+  }
+  try {
+    nodeConfigChanges(nodes.config)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    report(['nodes', 'config'], `cannot work (times here in microseconds): ${error.message}`)
+  }
+}
+
+function checkTimes(scenario: Scenario, report: Report): void {
+  const { seconds, warmupSeconds, healSeconds, nodes } = scenario
+  if (warmupSeconds >= seconds) {
+    report(
+      ['warmupSeconds'],
+      `is ${warmupSeconds}; it must be below seconds (${seconds}), or nothing is counted; lower it or run longer`,
+    )
+  }
+  if (nodes.joinSeconds >= seconds) {
+    report(
+      ['nodes', 'joinSeconds'],
+      `is ${nodes.joinSeconds}; it must be below seconds (${seconds}); lower it or run longer`,
+    )
+  }
+  if (scenario.faults.length > 0 && healSeconds >= seconds) {
+    report(
+      ['healSeconds'],
+      `is ${healSeconds}; it must be below seconds (${seconds}); lower it or run longer`,
+    )
+  }
+}
+
+function checkDistributions({ latency, conditions }: Scenario, report: Report): void {
+  const inner = latency.kind === 'distribution' ? latency.roundTripMillis : undefined
+  const access = latency.kind === 'coordinates' ? latency.accessMillis : undefined
+  for (const [key, drawn] of [
+    ['roundTripMillis', inner],
+    ['accessMillis', access],
+  ] as const) {
+    if (drawn?.kind !== 'uniform' || drawn.low < drawn.high) continue
+    report(['latency', key, 'low'], `is ${drawn.low}; it must be below high (${drawn.high}); swap the two`)
+  }
+  const { loss } = conditions
+  if (loss.kind === 'gilbert-elliott' && loss.goodLoss > loss.badLoss) {
+    report(
+      ['conditions', 'loss', 'goodLoss'],
+      `is ${loss.goodLoss}; it must be at most badLoss (${loss.badLoss}); swap the two`,
+    )
+  }
+}
+
+function checkTraffic({ seconds, traffic, vlans }: Scenario, report: Report): void {
+  if (traffic.length > 0 && vlans.length === 0) {
+    report(['traffic'], 'has no one to send it; members of VLANs do; add an entry to "vlans"')
+  }
+  for (const [index, spec] of traffic.entries()) {
+    const path = ['traffic', index]
+    const until = spec.untilSeconds ?? seconds
+    if (spec.fromSeconds >= until) {
+      report(
+        [...path, 'fromSeconds'],
+        `is ${spec.fromSeconds}; it must be before the traffic ends (${until} s); lower it`,
+      )
+    }
+    if (until > seconds) {
+      report(
+        [...path, 'untilSeconds'],
+        `is ${until}; it must be at most seconds (${seconds}); lower or remove it`,
+      )
+    }
+    if (spec.kind === 'multicast' && vlans.length > 0 && vlans.every((vlan) => vlan.multicastShare === 0)) {
+      report([...path, 'kind'], 'is "multicast", but no VLAN has a group; raise a multicastShare in "vlans"')
+    }
+  }
+}
+
+function checkFault(scenario: Scenario, fault: Fault, path: Path, report: Report): void {
+  const end = endOfFault(fault)
+  const latest = scenario.seconds - scenario.healSeconds
+  if (end > latest) {
+    report(
+      [...path, 'atSeconds'],
+      `is ${fault.atSeconds}, so that this fault ends at ${end} s; it must end by ${latest} s ` +
+        '(seconds less healSeconds); begin it earlier or run longer',
+    )
+  }
+  if ('who' in fault) checkWho(scenario, fault.who, [...path, 'who'], report)
+  if (fault.kind === 'broadcast-storm' && scenario.vlans.length === 0) {
+    report(
+      [...path, 'kind'],
+      'is "broadcast-storm", but there is no VLAN to storm in; add an entry to "vlans"',
+    )
+  }
+}
+
+function checkWho({ nodes, latency }: Scenario, who: Who, path: Path, report: Report): void {
+  if ('nodes' in who) {
+    const beyond = who.nodes.findIndex((node) => node >= nodes.count)
+    if (beyond < 0) return
+    report(
+      [...path, 'nodes', beyond],
+      `is ${who.nodes[beyond]}; nodes are numbered from 0 to ${nodes.count - 1}; choose one of them`,
+    )
+  }
+  const others = nodes.count - nodes.contacts
+  if ('count' in who && who.count > others) {
+    report(
+      [...path, 'count'],
+      `is ${who.count}; it must be at most ${others}, the nodes that are no contacts; lower it`,
+    )
+  }
+  if ('region' in who && latency.kind !== 'regions') {
+    report(
+      [...path, 'region'],
+      `is "${who.region}", but nodes have regions only with latency of kind "regions"; use that, or another "who"`,
+    )
+  }
+}
+
+function checkBounds(scenario: Scenario, report: Report): void {
+  for (const [key, limit] of Object.entries(scenario.bounds)) {
+    if (limit === undefined) continue
+    const path = ['bounds', key]
+    const { min, max } = limit
+    if (min === undefined && max === undefined) report(path, 'has no limit; give it "min", "max" or both')
+    if (min !== undefined && max !== undefined && min > max) {
+      report([...path, 'min'], `is ${min}; it must be at most max (${max}); swap the two`)
+    }
+    const highest = Math.max(min ?? 0, max ?? 0)
+    if (SHARE_BOUNDS.includes(key as BoundName) && highest > 1) {
+      report(path, `has the limit ${highest}; it is a share from 0 to 1; for 99.9 % write 0.999`)
+    }
+    const need = missingFor(scenario, key as BoundName)
+    if (need !== undefined) report(path, `cannot be measured without ${need}; add it or remove the bound`)
+  }
+}
+
+/** What a bound needs that the scenario does not have. */
+function missingFor({ traffic, faults }: Scenario, name: BoundName): string | undefined {
+  const group = traffic.some(({ kind }) => kind === 'broadcast' || kind === 'multicast')
+  switch (name) {
+    case 'delivery':
+    case 'latencyP99Millis':
+      return traffic.length > 0 ? undefined : 'traffic'
+    case 'copiesPerMember':
+      return group ? undefined : 'broadcast or multicast traffic'
+    case 'outageP50Seconds':
+    case 'outageP99Seconds':
+      return faults.some(({ kind }) => kind === 'relay-crashes')
+        ? undefined
+        : 'a fault of kind "relay-crashes"'
+    case 'droppedStormShare':
+      return faults.some(({ kind }) => kind === 'broadcast-storm')
+        ? undefined
+        : 'a fault of kind "broadcast-storm"'
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,256 @@
+/**
+ * What goes wrong, when, and for whom. Each fault draws from a stream of its own, so that adding one
+ * shifts no other. The end of the last one is where the liveness phase begins.
+ */
+import { SECOND } from '../../core/io.ts'
+import { FRAME_KIND } from '../checks/delivery.ts'
+import { compileConditions } from '../links/conditions.ts'
+import type { Partition } from '../links/partition.ts'
+import type { Random } from '../random.ts'
+import type { Conditions, Fault, Scenario, Who } from '../scenario.ts'
+import type { Stage } from '../stage.ts'
+import type { Trunk } from '../trunks.ts'
+import { BROADCAST_MAC } from '../vlans.ts'
+import type { OutageProbes } from './outages.ts'
+
+export interface FaultTools {
+  readonly stage: Stage
+  readonly partition: Partition
+  readonly outages: OutageProbes
+  /** The region of a node where the latency model has regions. */
+  readonly region: (node: number) => string | undefined
+  /** Starts a node with what it needs; the same identity unless told otherwise. */
+  readonly start: (node: number, newIdentity: boolean) => void
+}
+
+export function startFaults(tools: FaultTools): void {
+  const { stage } = tools
+  stage.scenario.faults.forEach((fault, index) => {
+    const random = stage.streams.stream(`fault/${index}`)
+    stage.atSeconds(fault.atSeconds, () => startFault(tools, fault, random))
+  })
+}
+
+/** When the last fault has ended, in seconds; 0 without faults. */
+export function faultsEnd(scenario: Scenario): number {
+  return scenario.faults.reduce((end, fault) => Math.max(end, fault.atSeconds + faultSeconds(fault)), 0)
+}
+
+function faultSeconds(fault: Fault): number {
+  switch (fault.kind) {
+    case 'crash':
+    case 'leave':
+      return fault.restartAfterSeconds ?? 0
+    case 'partition':
+      return fault.healAfterSeconds
+    case 'clock':
+      return 0
+    case 'relay-crashes':
+      return fault.everySeconds * (fault.times - 1) + fault.restartAfterSeconds
+    default:
+      return fault.forSeconds
+  }
+}
+
+function startFault(tools: FaultTools, fault: Fault, random: Random): void {
+  const { stage } = tools
+  switch (fault.kind) {
+    case 'crash':
+      for (const node of chosen(tools, fault.who, random))
+        crashOne(tools, node, fault.restartAfterSeconds, fault.newIdentity)
+      break
+    case 'leave':
+      for (const node of chosen(tools, fault.who, random)) {
+        stage.world.leave(stage.world.nodes[node] as never)
+        restartLater(tools, node, fault.restartAfterSeconds, false)
+      }
+      break
+    case 'partition':
+      cutOff(tools, fault, random)
+      break
+    case 'slow':
+      for (const node of chosen(tools, fault.who, random))
+        slowDown(stage, node, fault.factor, fault.forSeconds)
+      break
+    case 'clog':
+      for (const node of chosen(tools, fault.who, random)) {
+        stage.world.clog(stage.world.nodes[node] as never, stage.world.now + fault.forSeconds * SECOND)
+      }
+      break
+    case 'clock':
+      for (const node of chosen(tools, fault.who, random)) {
+        stage.world.nodes[node]?.setClock(1 + fault.driftPpm / 1e6, Math.round(fault.skewSeconds * SECOND))
+      }
+      break
+    case 'links':
+      changeLinks(stage, fault)
+      break
+    case 'storm':
+      storm(tools, fault, random)
+      break
+    case 'relay-crashes':
+      relayCrashes(tools, fault, random)
+      break
+    case 'broadcast-storm':
+      for (const node of chosen(tools, fault.who, random)) broadcastStorm(stage, fault, node)
+      break
+    case 'misbehave':
+      for (const node of chosen(tools, fault.who, random)) misbehave(stage, fault, node)
+      break
+  }
+}
+
+/** Contacts are spared where a share or a count is drawn: they are the way back in. */
+function chosen(tools: FaultTools, who: Who, random: Random): number[] {
+  const { stage } = tools
+  const { count, contacts } = stage.scenario.nodes
+  if ('nodes' in who) return who.nodes.filter((node) => node < count)
+  if ('role' in who) {
+    const node = who.role === 'root' ? stage.root() : tools.outages.relay(random)
+    return node === undefined ? [] : [node]
+  }
+  const living = stage.living().filter((node) => node >= contacts)
+  if ('region' in who) return living.filter((node) => tools.region(node) === who.region)
+  const wanted = 'share' in who ? Math.round(living.length * who.share) : Math.min(who.count, living.length)
+  for (let last = living.length - 1; last > 0; last--) {
+    const swap = random.below(last + 1)
+    const held = living[last] as number
+    living[last] = living[swap] as number
+    living[swap] = held
+  }
+  return living.slice(0, wanted)
+}
+
+function crashOne(
+  tools: FaultTools,
+  node: number,
+  restartAfterSeconds: number | undefined,
+  newIdentity: boolean,
+): void {
+  const { world } = tools.stage
+  const machine = world.nodes[node]
+  if (machine === undefined) return
+  world.crash(machine, world.reportsLoss)
+  restartLater(tools, node, restartAfterSeconds, newIdentity)
+}
+
+function restartLater(
+  tools: FaultTools,
+  node: number,
+  afterSeconds: number | undefined,
+  newIdentity: boolean,
+): void {
+  if (afterSeconds === undefined) return
+  const { world } = tools.stage
+  world.at(world.now + Math.max(1, Math.round(afterSeconds * SECOND)), () => tools.start(node, newIdentity))
+}
+
+function cutOff(tools: FaultTools, fault: Extract<Fault, { kind: 'partition' }>, random: Random): void {
+  const { stage, partition } = tools
+  const inside = chosen(tools, fault.who, random)
+  const id = partition.split(inside, fault.oneWay)
+  stage.connectivity.touch()
+  stage.world.at(stage.world.now + Math.round(fault.healAfterSeconds * SECOND), () => {
+    partition.heal(id)
+    stage.connectivity.touch()
+    stage.world.trunks.pathsChanged()
+  })
+}
+
+function slowDown(stage: Stage, node: number, factor: number, forSeconds: number): void {
+  const machine = stage.world.nodes[node]
+  if (machine === undefined) return
+  machine.slowness *= factor
+  stage.world.at(stage.world.now + Math.round(forSeconds * SECOND), () => {
+    machine.slowness /= factor
+  })
+}
+
+function changeLinks(stage: Stage, fault: Extract<Fault, { kind: 'links' }>): void {
+  const { world, scenario } = stage
+  const before = world.trunks.shared.conditions
+  const reportedBefore = world.reportsLoss
+  const changed = { ...scenario.conditions, ...fault.conditions } as Conditions
+  world.trunks.shared.conditions = compileConditions(changed)
+  world.reportsLoss = changed.reportsLoss
+  world.at(world.now + Math.round(fault.forSeconds * SECOND), () => {
+    world.trunks.shared.conditions = before
+    world.reportsLoss = reportedBefore
+  })
+}
+
+/** Random crashes, restarts and link cuts in equal parts, as the tree protocol was tried with. */
+function storm(tools: FaultTools, fault: Extract<Fault, { kind: 'storm' }>, random: Random): void {
+  const { stage } = tools
+  const { world } = stage
+  const { contacts, count } = stage.scenario.nodes
+  const until = world.now + fault.forSeconds * SECOND
+  const down: number[] = []
+  const tick = (): void => {
+    if (world.now >= until) {
+      for (const node of down) tools.start(node, false)
+      return
+    }
+    const pick = random.unit()
+    const node = contacts + random.below(Math.max(1, count - contacts))
+    const machine = world.nodes[node]
+    if (pick < 0.4 && machine?.up === true) {
+      world.crash(machine, world.reportsLoss)
+      down.push(node)
+    } else if (pick < 0.8 && down.length > 0) {
+      tools.start(down.splice(random.below(down.length), 1)[0] as number, false)
+    } else if (machine?.up === true) {
+      const trunks = world.trunks.of(machine)
+      if (trunks.length > 0) world.trunks.sever(trunks[random.below(trunks.length)] as Trunk)
+    }
+    world.at(world.now + 1 + Math.round((random.unit() * 2 * SECOND) / fault.perSecond), tick)
+  }
+  tick()
+}
+
+function relayCrashes(
+  tools: FaultTools,
+  fault: Extract<Fault, { kind: 'relay-crashes' }>,
+  random: Random,
+): void {
+  const { world } = tools.stage
+  for (let turn = 0; turn < fault.times; turn++) {
+    world.at(world.now + Math.round(turn * fault.everySeconds * SECOND), () => {
+      const victim = fault.target === 'root' ? tools.stage.root() : tools.outages.relay(random)
+      if (victim === undefined) return
+      tools.outages.watch(victim, random, () => {
+        const machine = world.nodes[victim]
+        if (machine === undefined || !machine.up) return
+        world.crash(machine, fault.reported)
+        restartLater(tools, victim, fault.restartAfterSeconds, false)
+      })
+    })
+  }
+}
+
+function broadcastStorm(
+  stage: Stage,
+  fault: Extract<Fault, { kind: 'broadcast-storm' }>,
+  node: number,
+): void {
+  const vlan = stage.vlansOf[node]?.[0]
+  if (vlan === undefined) return
+  const until = stage.world.now + fault.forSeconds * SECOND
+  const gap = Math.max(1, Math.round(SECOND / fault.perSecond))
+  const tick = (): void => {
+    if (stage.world.now >= until) return
+    const receivers = vlan.members.filter((other) => other !== node && stage.isUp(other))
+    stage.send(FRAME_KIND.storm, vlan.index, node, receivers, BROADCAST_MAC, fault.bytes)
+    stage.world.at(stage.world.now + gap, tick)
+  }
+  tick()
+}
+
+function misbehave(stage: Stage, fault: Extract<Fault, { kind: 'misbehave' }>, node: number): void {
+  const machine = stage.world.nodes[node]
+  if (machine === undefined) return
+  machine.malice = fault.how
+  stage.world.at(stage.world.now + Math.round(fault.forSeconds * SECOND), () => {
+    machine.malice = undefined
+  })
+}

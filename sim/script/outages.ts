@@ -1,0 +1,131 @@
+/**
+ * Outages as members feel them: before a relay is crashed, pairs whose path leads through it start to
+ * send each other ten frames a second; the outage is the time from the crash to the sending of the
+ * first frame after it that arrives, if any was lost, else nothing.
+ */
+import { MILLISECOND, type Micros, SECOND } from '../../core/io.ts'
+import { DELIVERY_BOUND, FRAME_KIND, type FrameRecord } from '../checks/delivery.ts'
+import type { Random } from '../random.ts'
+import type { Stage } from '../stage.ts'
+import type { SimVlan } from '../vlans.ts'
+
+/** mesh:M18 states its figures at ten packets a second. */
+const SPACING: Micros = 100 * MILLISECOND
+/** Probing starts this long before the crash, so that both ends know of each other. */
+const BEFORE: Micros = 2 * SECOND
+const AFTER: Micros = 10 * SECOND
+/** Pairs watched for each crash. */
+const PAIRS_MAX = 24
+const PROBE_BYTES = 100
+
+interface Watch {
+  readonly vlan: SimVlan
+  readonly from: number
+  readonly to: number
+  readonly records: FrameRecord[]
+}
+
+export class OutageProbes {
+  readonly #stage: Stage
+  /** One value for each watched pair and crash, in microseconds. */
+  readonly outages: Micros[] = []
+  unhealed = 0
+  crashes = 0
+
+  constructor(stage: Stage) {
+    this.#stage = stage
+  }
+
+  /** A living node that is not the root, not a contact, and has lowers; drawn among them. */
+  relay(random: Random): number | undefined {
+    const stage = this.#stage
+    const root = stage.root()
+    const through = new Map<number, number>()
+    for (const node of stage.living()) {
+      for (const above of stage.cycles.pathUp(node).slice(1))
+        through.set(above, (through.get(above) ?? 0) + 1)
+    }
+    const relays: number[] = []
+    for (const [node, lowers] of through) {
+      if (node !== root && lowers >= 2 && node >= stage.scenario.nodes.contacts) relays.push(node)
+    }
+    relays.sort((a, b) => a - b)
+    return relays.length === 0 ? undefined : relays[random.below(relays.length)]
+  }
+
+  /** Watches pairs through the victim, then strikes. */
+  watch(victim: number, random: Random, strike: () => void): void {
+    const stage = this.#stage
+    const watches = this.#pairsThrough(victim, random)
+    const start = stage.world.now
+    const crashAt = start + BEFORE
+    const end = crashAt + AFTER
+    const tick = (watch: Watch): void => {
+      if (stage.world.now >= end) return
+      const record = stage.sendTo(FRAME_KIND.probe, watch.vlan.index, watch.from, watch.to, PROBE_BYTES)
+      if (record !== undefined) watch.records.push(record)
+      stage.world.at(stage.world.now + SPACING, () => tick(watch))
+    }
+    for (const watch of watches) stage.world.at(start + random.below(SPACING), () => tick(watch))
+    stage.world.at(crashAt, () => {
+      this.crashes += 1
+      strike()
+    })
+    stage.world.at(end + DELIVERY_BOUND, () => {
+      for (const watch of watches) this.#judge(watch, crashAt)
+    })
+  }
+
+  #pairsThrough(victim: number, random: Random): Watch[] {
+    const stage = this.#stage
+    const found: Watch[] = []
+    const below = (node: number): boolean => stage.cycles.pathUp(node).includes(victim)
+    for (const vlan of stage.vlans) {
+      const living = vlan.members.filter((node) => node !== victim && stage.isUp(node))
+      for (const from of living) {
+        if (!below(from)) continue
+        for (const to of living) {
+          // Their paths part above the victim, or in it: either way it carries their frames.
+          if (to !== from && this.#leadsThrough(from, to, victim)) {
+            found.push({ vlan, from, to, records: [] }, { vlan, from: to, to: from, records: [] })
+          }
+        }
+      }
+    }
+    for (let last = found.length - 1; last > 0; last--) {
+      const swap = random.below(last + 1)
+      const held = found[last] as (typeof found)[number]
+      found[last] = found[swap] as (typeof found)[number]
+      found[swap] = held
+    }
+    return found.slice(0, PAIRS_MAX)
+  }
+
+  #leadsThrough(from: number, to: number, victim: number): boolean {
+    const up = this.#stage.cycles.pathUp(from)
+    const other = this.#stage.cycles.pathUp(to)
+    const meet = up.find((node) => other.includes(node))
+    const path = [
+      ...up.slice(0, up.indexOf(meet ?? -1) + 1),
+      ...other.slice(0, Math.max(0, other.indexOf(meet ?? -1))),
+    ]
+    return path.includes(victim)
+  }
+
+  #judge(watch: Watch, crashAt: Micros): void {
+    const after = watch.records.filter((record) => record.sentAt >= crashAt)
+    const arrived = (record: FrameRecord): boolean => (record.cameAt[0] as number) >= 0
+    let lastLost = -1
+    after.forEach((record, index) => {
+      if (!arrived(record) && !record.dropped) lastLost = index
+    })
+    if (after.length === 0) return
+    if (lastLost === after.length - 1) {
+      this.unhealed += 1
+      this.outages.push(AFTER)
+      return
+    }
+    const healed = after[lastLost + 1] as FrameRecord
+    this.outages.push(lastLost < 0 ? 0 : healed.sentAt - crashAt)
+  }
+}

@@ -1,0 +1,357 @@
+/**
+ * The trunks of the simulated world: which machines are joined, what is in flight between them, what
+ * each end believes. Lanes decide when something arrives; this carries it there. It knows nothing of
+ * what packets say.
+ *
+ * A trunk's end is numbered trunk × 2 + side; that is the link id its machine sees. The dialler is side 0.
+ */
+import {
+  CHANNEL,
+  type Channel,
+  CLOSE,
+  type CloseReason,
+  type Hop,
+  type LinkId,
+  MILLISECOND,
+  type Micros,
+  NEVER,
+  SECOND,
+} from '../core/io.ts'
+import { CONTROL_HOP, WIRE_OVERHEAD_BYTES } from '../core/wire/trunk.ts'
+import type { CompiledConditions } from './links/conditions.ts'
+import { DEAD_AFTER, DROP, Lane, LaneShared } from './links/lane.ts'
+import type { LatencyModel } from './links/latency.ts'
+import type { Partition } from './links/partition.ts'
+import type { SimNode } from './node.ts'
+
+/** A crash is seen by the operating system of the other end within this time, where it is seen (text (c)). */
+const REPORT_DELAY: Micros = 75 * MILLISECOND
+/** How much later a replaying relay sends a packet again. */
+const REPLAY_AFTER: Micros = 3 * SECOND
+
+export type Side = 0 | 1
+
+/** Why a packet that carried a frame ended in the link model, beyond the reasons of a lane. */
+export const LOST = { ...DROP, corrupted: 10, processor: 11 } as const
+
+export interface Trunk {
+  readonly id: number
+  readonly nodes: readonly [SimNode, SimNode]
+  /** Out of each end. */
+  readonly lanes: readonly [Lane, Lane]
+  /** What each end believes. */
+  readonly up: [boolean, boolean]
+  readonly neighbour: [boolean, boolean]
+  /** Control packets that a cut path holds back, by sending end. */
+  readonly held: [Uint8Array[], Uint8Array[]]
+  readonly heldSince: [Micros, Micros]
+}
+
+/** What trunks ask of the world. */
+export interface TrunkWorld {
+  readonly now: Micros
+  /** The frame that the step under way carries; sends inherit it. */
+  readonly currentFrame: number
+  /** The step under way began at this machine's own port. */
+  readonly injecting: boolean
+  schedulePacket(at: Micros, end: number, slot: number): void
+  scheduleDown(at: Micros, end: number, reason: CloseReason): void
+  scheduleHeldCheck(at: Micros, end: number): void
+  linkModelDropped(frame: number, reason: number): void
+  connected(a: SimNode, b: SimNode, up: boolean): void
+}
+
+export interface TrunkOptions {
+  readonly latency: LatencyModel
+  readonly partition: Partition
+  readonly conditions: CompiledConditions
+  /** Loss of a path's own, beyond the conditions. */
+  readonly pathLoss: ((from: number, to: number) => number) | undefined
+}
+
+export class Trunks {
+  /** What all lanes share; assign `shared.conditions` to change how they behave. */
+  readonly shared: LaneShared
+  readonly #world: TrunkWorld
+  readonly #options: TrunkOptions
+  readonly #trunks = new Map<number, Trunk>()
+  readonly #ofNode: Set<number>[] = []
+  #next = 1
+  // Packets in flight, by slot.
+  readonly #bytes: (Uint8Array | undefined)[] = []
+  readonly #hops: number[] = []
+  readonly #frames: number[] = []
+  readonly #copies: boolean[] = []
+  readonly #free: number[] = []
+
+  constructor(world: TrunkWorld, options: TrunkOptions) {
+    this.#world = world
+    this.#options = options
+    this.shared = new LaneShared(options.conditions)
+  }
+
+  get size(): number {
+    return this.#trunks.size
+  }
+
+  get(id: number): Trunk | undefined {
+    return this.#trunks.get(id)
+  }
+
+  addNode(): void {
+    this.#ofNode.push(new Set())
+  }
+
+  count(node: SimNode): number {
+    return this.#idsOf(node).size
+  }
+
+  of(node: SimNode): Trunk[] {
+    return [...this.#idsOf(node)].map((id) => this.#trunks.get(id) as Trunk)
+  }
+
+  cut(from: SimNode, to: SimNode): boolean {
+    return this.#options.partition.cut(from.index, to.index)
+  }
+
+  // The life of a trunk.
+
+  connect(dialler: SimNode, target: SimNode): Trunk {
+    const id = this.#next++
+    const { latency, pathLoss } = this.#options
+    const trunk: Trunk = {
+      id,
+      nodes: [dialler, target],
+      lanes: [
+        new Lane(latency.oneWay(dialler.index, target.index), this.shared),
+        new Lane(latency.oneWay(target.index, dialler.index), this.shared),
+      ],
+      up: [true, true],
+      neighbour: [false, false],
+      held: [[], []],
+      heldSince: [0, 0],
+    }
+    if (pathLoss !== undefined) {
+      trunk.lanes[0].addLoss(pathLoss(dialler.index, target.index))
+      trunk.lanes[1].addLoss(pathLoss(target.index, dialler.index))
+    }
+    this.#trunks.set(id, trunk)
+    this.#idsOf(dialler).add(id)
+    this.#idsOf(target).add(id)
+    return trunk
+  }
+
+  /** The machine is gone. Other ends hear of it from their systems if `reported`, else never. */
+  nodeGone(node: SimNode, reported: boolean): void {
+    for (const trunk of this.of(node)) {
+      const side: Side = trunk.nodes[0] === node ? 0 : 1
+      const far = other(side)
+      const delay =
+        node.linkRandom.below(REPORT_DELAY) + this.#options.latency.oneWay(node.index, trunk.nodes[far].index)
+      this.endDown(trunk, side)
+      if (reported && trunk.up[far])
+        this.#world.scheduleDown(this.#world.now + delay, trunk.id * 2 + far, CLOSE.lost)
+    }
+  }
+
+  /** One machine hangs up; the other hears of it behind what is still on its way. */
+  hangUp(link: LinkId, reason: CloseReason): void {
+    const trunk = this.#trunks.get(link >> 1)
+    const side = (link & 1) as Side
+    if (trunk === undefined || !trunk.up[side]) return
+    const far = other(side)
+    const node = trunk.nodes[side]
+    const heard = trunk.up[far] && !this.cut(node, trunk.nodes[far]) && trunk.held[side].length === 0
+    const depart = Math.max(this.#world.now, node.busyUntil)
+    const at = heard ? trunk.lanes[side].control(depart, WIRE_OVERHEAD_BYTES, node.linkRandom) : NEVER
+    this.endDown(trunk, side)
+    if (at !== NEVER) this.#world.scheduleDown(at, trunk.id * 2 + far, reason)
+  }
+
+  /** Ends a trunk for good at both ends, as an interface that goes away does. */
+  sever(trunk: Trunk): void {
+    for (const side of [0, 1] as const) {
+      if (!trunk.up[side]) continue
+      const delay = trunk.nodes[side].linkRandom.below(REPORT_DELAY)
+      this.#world.scheduleDown(this.#world.now + delay, trunk.id * 2 + side, CLOSE.lost)
+    }
+  }
+
+  /** One end knows that the trunk is gone. When both do, the record goes. */
+  endDown(trunk: Trunk, side: Side): void {
+    if (!trunk.up[side]) return
+    this.setNeighbour(trunk, side, false)
+    trunk.up[side] = false
+    this.#idsOf(trunk.nodes[side]).delete(trunk.id)
+    if (!trunk.up[0] && !trunk.up[1]) this.#trunks.delete(trunk.id)
+  }
+
+  setNeighbour(trunk: Trunk, side: Side, is: boolean): void {
+    const before = trunk.neighbour[0] && trunk.neighbour[1]
+    trunk.neighbour[side] = is
+    const after = trunk.neighbour[0] && trunk.neighbour[1]
+    if (before !== after) this.#world.connected(trunk.nodes[0], trunk.nodes[1], after)
+  }
+
+  // Packets.
+
+  // HOT PATH
+  send(node: SimNode, link: LinkId, channel: Channel, hop: Hop, packet: Uint8Array): void {
+    const trunk = this.#trunks.get(link >> 1)
+    const side = (link & 1) as Side
+    if (trunk === undefined || !trunk.up[side]) return
+    const depart = node.busyUntil > this.#world.now ? node.busyUntil : this.#world.now
+    if (channel === CHANNEL.control) this.#sendControl(trunk, side, depart, packet)
+    else this.#sendData(trunk, side, depart, hop, packet)
+  }
+
+  bytesOf(slot: number): Uint8Array {
+    return this.#bytes[slot] as Uint8Array
+  }
+
+  hopOf(slot: number): Hop {
+    return this.#hops[slot] as Hop
+  }
+
+  /** Number of the frame that the packet carries, 0 for none or unknown. */
+  frameOf(slot: number): number {
+    return this.#frames[slot] as number
+  }
+
+  isCopy(slot: number): boolean {
+    return this.#copies[slot] as boolean
+  }
+
+  release(slot: number): void {
+    this.#bytes[slot] = undefined
+    this.#free.push(slot)
+  }
+
+  /** A cut was healed: held-back control packets try again. */
+  pathsChanged(): void {
+    for (const trunk of this.#trunks.values()) {
+      for (const side of [0, 1] as const) if (trunk.held[side].length > 0) this.#letGo(trunk, side)
+    }
+  }
+
+  /** mesh:M14: a control channel that got nothing through for 10 s is dead. */
+  heldTooLong(end: number): void {
+    const trunk = this.#trunks.get(end >> 1)
+    const side = (end & 1) as Side
+    if (trunk === undefined || trunk.held[side].length === 0) return
+    if (trunk.heldSince[side] + DEAD_AFTER <= this.#world.now) this.sever(trunk)
+  }
+
+  // HOT PATH
+  #sendControl(trunk: Trunk, side: Side, depart: Micros, packet: Uint8Array): void {
+    const node = trunk.nodes[side]
+    const far = other(side)
+    if (trunk.held[side].length > 0 || this.cut(node, trunk.nodes[far])) {
+      this.#hold(trunk, side, packet)
+      return
+    }
+    const at = trunk.lanes[side].control(depart, packet.length + WIRE_OVERHEAD_BYTES, node.linkRandom)
+    if (at === NEVER) this.sever(trunk)
+    else this.#fly(trunk, far, CHANNEL.control, at, CONTROL_HOP, packet, 0, false)
+  }
+
+  // HOT PATH
+  #sendData(trunk: Trunk, side: Side, depart: Micros, hop: Hop, packet: Uint8Array): void {
+    const node = trunk.nodes[side]
+    const far = other(side)
+    const frame = this.#world.currentFrame
+    if (this.cut(node, trunk.nodes[far])) {
+      if (frame !== 0) this.#world.linkModelDropped(frame, LOST.cut)
+      return
+    }
+    if (
+      node.malice !== undefined &&
+      !this.#world.injecting &&
+      this.#misbehaves(trunk, side, depart, hop, packet)
+    )
+      return
+    const lane = trunk.lanes[side]
+    const copies = lane.data(depart, packet.length + WIRE_OVERHEAD_BYTES, node.linkRandom)
+    if (copies === 0) {
+      if (frame !== 0) this.#world.linkModelDropped(frame, lane.dropReason)
+      return
+    }
+    let bytes = packet
+    if (lane.corrupted) {
+      bytes = flipped(packet, node.linkRandom.below(packet.length * 8))
+      if (frame !== 0) this.#world.linkModelDropped(frame, LOST.corrupted)
+    }
+    const { second } = lane
+    this.#fly(trunk, far, CHANNEL.data, lane.first, hop, bytes, frame, false)
+    if (copies > 1) this.#fly(trunk, far, CHANNEL.data, second, hop, packet, frame, true)
+  }
+
+  /** A node made to misbehave with what it relays; true if the packet goes no further by itself. */
+  #misbehaves(trunk: Trunk, side: Side, depart: Micros, hop: Hop, packet: Uint8Array): boolean {
+    const node = trunk.nodes[side]
+    if (node.malice === 'drop') return true
+    const lane = trunk.lanes[side]
+    if (lane.data(depart, packet.length + WIRE_OVERHEAD_BYTES, node.linkRandom) === 0)
+      return node.malice === 'corrupt'
+    const frame = this.#world.currentFrame
+    if (node.malice === 'replay') {
+      this.#fly(trunk, other(side), CHANNEL.data, lane.first + REPLAY_AFTER, hop, packet, frame, true)
+      return false
+    }
+    const bytes = flipped(packet, node.linkRandom.below(packet.length * 8))
+    this.#fly(trunk, other(side), CHANNEL.data, lane.first, hop, bytes, frame, false)
+    return true
+  }
+
+  // HOT PATH
+  #fly(
+    trunk: Trunk,
+    to: Side,
+    channel: Channel,
+    at: Micros,
+    hop: Hop,
+    bytes: Uint8Array,
+    frame: number,
+    copy: boolean,
+  ): void {
+    const slot = this.#free.length > 0 ? (this.#free.pop() as number) : this.#bytes.length
+    this.#bytes[slot] = bytes
+    this.#hops[slot] = hop
+    this.#frames[slot] = frame
+    this.#copies[slot] = copy
+    this.#world.schedulePacket(at, (trunk.id * 2 + to) * 2 + channel, slot)
+  }
+
+  /** A cut path keeps control packets, as a stream's retransmission does, until it heals or is given up. */
+  #hold(trunk: Trunk, side: Side, packet: Uint8Array): void {
+    if (trunk.held[side].length === 0) {
+      trunk.heldSince[side] = this.#world.now
+      this.#world.scheduleHeldCheck(this.#world.now + DEAD_AFTER, trunk.id * 2 + side)
+    }
+    trunk.held[side].push(packet)
+  }
+
+  #letGo(trunk: Trunk, side: Side): void {
+    const node = trunk.nodes[side]
+    if (this.cut(node, trunk.nodes[other(side)])) return
+    const packets = trunk.held[side].splice(0)
+    // Retransmission timers have backed off: the first packet passes within as long as the cut lasted.
+    const backedOff = Math.min(this.#world.now - trunk.heldSince[side], DEAD_AFTER)
+    const depart = this.#world.now + node.linkRandom.below(Math.max(1, backedOff))
+    for (const packet of packets) this.#sendControl(trunk, side, depart, packet)
+  }
+
+  #idsOf(node: SimNode): Set<number> {
+    return this.#ofNode[node.index] as Set<number>
+  }
+}
+
+export function other(side: Side): Side {
+  return side === 0 ? 1 : 0
+}
+
+function flipped(packet: Uint8Array, bit: number): Uint8Array {
+  const bytes = packet.slice()
+  bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7))
+  return bytes
+}

@@ -1,0 +1,474 @@
+/**
+ * The simulated world: machines, trunks between them, and one queue of events. It carries out effects
+ * and feeds inputs, and knows nothing of traffic, faults or churn: those are scripts that call it
+ * (sim/script/), and of right and wrong: that is what its observers watch (sim/checks/).
+ *
+ * Determinism: events are ordered by time and then by the order of scheduling; each machine draws from
+ * streams of its own; every effect goes into the digest.
+ */
+import type { NodeConfig } from '../core/config.ts'
+import { noble } from '../core/crypto/noble.ts'
+import type { Crypto } from '../core/crypto/ports.ts'
+import { InvariantError } from '../core/errors.ts'
+import { Host } from '../core/host.ts'
+import { peerIdOf } from '../core/ids.ts'
+import {
+  type Address,
+  CHANNEL,
+  type Channel,
+  type CloseReason,
+  type Hop,
+  type LinkId,
+  MILLISECOND,
+  type Micros,
+  type NodeEvent,
+  type PeerHint,
+  type PeerId,
+  type PortId,
+  REACHABILITY,
+  type Reachability,
+  type StoreId,
+} from '../core/io.ts'
+import { createNode } from '../core/node.ts'
+import { readU32, writeU32 } from '../core/wire/cursor.ts'
+import { WIRE_OVERHEAD_BYTES } from '../core/wire/trunk.ts'
+import { standInCrypto } from './crypto.ts'
+import { Digest, hashBytes } from './digest.ts'
+import { type DialModel, TARGET } from './links/dial.ts'
+import { chargedCrypto, type NodeWorld, SimNode } from './node.ts'
+import { EventQueue } from './queue.ts'
+import { keysFrom, type Streams } from './random.ts'
+import { LOST, type Side, type Trunk, type TrunkOptions, Trunks, type TrunkWorld } from './trunks.ts'
+
+const EVENT = { packet: 0, alarm: 1, script: 2, linkDown: 3, stored: 4, held: 5 } as const
+/** Names of effects in the digest and in a printed record. */
+export const EFFECT_NAMES = [
+  'send-control',
+  'send-data',
+  'deliver',
+  'dial',
+  'hang-up',
+  'store',
+  'note',
+] as const
+const EFFECT = { control: 0, data: 1, deliver: 2, dial: 3, hangUp: 4, store: 5, note: 6 } as const
+
+/** Data packets that may wait for one machine's processor; more are dropped there. */
+const PROCESSOR_BACKLOG = 1_024
+
+/** What observers are told. All calls are within the event in which it happens. */
+export interface Observer {
+  started(node: SimNode): void
+  stopped(node: SimNode): void
+  delivered(node: SimNode, port: PortId, frame: Uint8Array): void
+  noted(node: SimNode, event: NodeEvent): void
+  /** A data packet that carries the frame came to a node; `copy`: made by the link model. */
+  arrived(node: SimNode, frame: number, copy: boolean): void
+  linkModelDropped(frame: number, reason: number): void
+  connected(a: SimNode, b: SimNode, up: boolean): void
+  sent(node: SimNode, control: boolean, kind: number, bytes: number): void
+}
+
+export interface WorldOptions extends TrunkOptions {
+  readonly streams: Streams
+  readonly crypto: 'standin' | 'real'
+  readonly dials: DialModel
+  readonly reportsLoss: boolean
+  readonly config: (node: number) => Partial<NodeConfig>
+  readonly hints: (node: number) => readonly PeerHint[]
+}
+
+export class World implements NodeWorld, TrunkWorld {
+  now: Micros = 0
+  events = 0
+  messages = 0
+  dialsTried = 0
+  /** Whether trunks tell that the other end is gone. */
+  reportsLoss: boolean
+  currentFrame = 0
+  injecting = false
+  readonly digest = new Digest()
+  readonly nodes: SimNode[] = []
+  readonly trunks: Trunks
+  readonly observer: Observer
+  /** Set while effects are being printed. */
+  recorder: ((line: string) => void) | undefined
+  readonly #options: WorldOptions
+  readonly #queue = new EventQueue()
+  readonly #crypto: Crypto
+  // Scripts and other rare things, by slot.
+  readonly #things: unknown[] = []
+  readonly #freeThings: number[] = []
+
+  constructor(options: WorldOptions, observer: Observer) {
+    this.#options = options
+    this.observer = observer
+    this.trunks = new Trunks(this, options)
+    this.reportsLoss = options.reportsLoss
+    this.#crypto = options.crypto === 'real' ? noble : standInCrypto
+  }
+
+  // Building and scripting.
+
+  addNode(reach: Reachability, leaf: boolean): SimNode {
+    const index = this.nodes.length
+    const random = this.#options.streams.stream(`links/${index}`)
+    // Machines' clocks start anywhere: nothing may depend on two of them agreeing.
+    const node = new SimNode(this, index, reach, leaf, random, random.below(1_000_000_000))
+    this.nodes.push(node)
+    this.trunks.addNode()
+    return node
+  }
+
+  /** Runs the script at that time, after everything scheduled earlier for the same time. */
+  at(time: Micros, script: () => void): void {
+    this.#queue.push(Math.max(time, this.now), EVENT.script, 0, this.#keep(script))
+  }
+
+  start(node: SimNode, identity = node.identity): void {
+    if (node.up) return
+    const { streams } = this.#options
+    if (identity !== node.identity) {
+      node.identity = identity
+      node.disk = undefined
+      node.peer = undefined
+    }
+    node.life += 1
+    node.up = true
+    node.busyUntil = this.now
+    node.pendingWork = 0
+    node.forgetAlarm()
+    const seed = this.#identitySeed(node)
+    this.peerOf(node)
+    const name = `node/${node.index}/${node.life}`
+    const machine = createNode({
+      selfSeed: seed,
+      restored: node.disk,
+      config: this.#options.config(node.index),
+      crypto: chargedCrypto(this.#crypto, node),
+      dice: streams.stream(name),
+      keys: keysFrom(streams.stream(`${name}/keys`)),
+    })
+    node.host = new Host(machine, node, node, node)
+    this.observer.started(node)
+    node.host.addressesChanged([addressOf(node.index)], node.reach)
+    node.host.command({ kind: 'bootstrap', peers: this.#options.hints(node.index) })
+    this.#charge(node)
+  }
+
+  /** The machine stops at once. Its neighbours are told by their systems if `reported`, else never. */
+  crash(node: SimNode, reported: boolean): void {
+    if (!node.up) return
+    this.observer.stopped(node)
+    node.up = false
+    node.host = undefined
+    node.forgetAlarm()
+    this.trunks.nodeGone(node, reported)
+  }
+
+  /** The node says goodbye and stops. */
+  leave(node: SimNode): void {
+    if (!node.up) return
+    node.host?.command({ kind: 'leave' })
+    this.#charge(node)
+    this.crash(node, true)
+  }
+
+  /** A frame comes out of a machine's own network stack. */
+  inject(node: SimNode, port: PortId, frame: Uint8Array, number: number): void {
+    if (node.host === undefined) return
+    this.currentFrame = number
+    this.injecting = true
+    node.host.frame(port, frame)
+    this.injecting = false
+    this.currentFrame = 0
+    this.#charge(node)
+  }
+
+  /** The identity that the machine runs or would run now. */
+  peerOf(node: SimNode): PeerId {
+    node.peer ??= peerIdOf(this.#crypto.signatures.publicKey(this.#identitySeed(node)))
+    return node.peer
+  }
+
+  /** Until then the machine's sockets take nothing: its trunks, both ways, on both channels. */
+  clog(node: SimNode, until: Micros): void {
+    for (const trunk of this.trunks.of(node)) {
+      for (const side of [0, 1] as const) {
+        trunk.lanes[side].clog(until, true)
+        this.#ready(trunk, side, false)
+        this.at(until, () => this.#ready(trunk, side, true))
+      }
+    }
+  }
+
+  /** Runs until that time, or until `limit` events: true when the time was reached. */
+  run(until: Micros, limit = Number.MAX_SAFE_INTEGER): boolean {
+    const queue = this.#queue
+    for (let count = 0; count < limit; count++) {
+      if (queue.nextTime() > until) {
+        this.now = until
+        return true
+      }
+      queue.pop()
+      this.now = queue.time
+      this.events += 1
+      this.#dispatch(queue.kind, queue.a, queue.b)
+    }
+    return false
+  }
+
+  #dispatch(kind: number, a: number, b: number): void {
+    switch (kind) {
+      case EVENT.packet:
+        this.#packet(a, b)
+        break
+      case EVENT.alarm: {
+        const node = this.nodes[a] as SimNode
+        if (node.life !== b || !node.up || !node.alarmCame()) break
+        ;(node.host as Host).fire()
+        this.#charge(node)
+        break
+      }
+      case EVENT.script:
+        ;(this.#take(b) as () => void)()
+        break
+      case EVENT.linkDown:
+        this.#linkDown(a, this.#take(b) as CloseReason)
+        break
+      case EVENT.stored:
+        this.#stored(a, this.#take(b) as { life: number; id: StoreId; record: Uint8Array })
+        break
+      default:
+        this.trunks.heldTooLong(a)
+    }
+  }
+
+  // HOT PATH
+  #packet(end: number, slot: number): void {
+    const { trunks } = this
+    const trunk = trunks.get(end >> 2)
+    const side = ((end >> 1) & 1) as Side
+    const channel = (end & 1) as Channel
+    if (trunk === undefined || !trunk.up[side]) {
+      trunks.release(slot)
+      return
+    }
+    const node = trunk.nodes[side]
+    if (node.busyUntil > this.now) {
+      this.#waitForProcessor(node, end, slot, channel)
+      return
+    }
+    const frame = trunks.frameOf(slot)
+    const bytes = trunks.bytesOf(slot)
+    const hop = trunks.hopOf(slot)
+    if (frame !== 0) this.observer.arrived(node, frame, trunks.isCopy(slot))
+    trunks.release(slot)
+    this.messages += 1
+    this.currentFrame = frame
+    ;(node.host as Host).packet((trunk.id * 2 + side) as LinkId, channel, hop, bytes)
+    this.currentFrame = 0
+    if (node.pendingWork > 0) this.#charge(node)
+  }
+
+  /** Puts the packet off until the processor is free, or drops it because too many wait. */
+  #waitForProcessor(node: SimNode, end: number, slot: number, channel: Channel): void {
+    if (channel === CHANNEL.data && node.backlog >= PROCESSOR_BACKLOG) {
+      const frame = this.trunks.frameOf(slot)
+      if (frame !== 0) this.observer.linkModelDropped(frame, LOST.processor)
+      this.trunks.release(slot)
+      return
+    }
+    // The count falls as a whole when the processor has caught up.
+    node.backlog += 1
+    this.#queue.push(node.busyUntil, EVENT.packet, end, slot)
+  }
+
+  /** Processor time used in this step delays what the machine sends and what it takes in next. */
+  #charge(node: SimNode): void {
+    if (node.pendingWork === 0) return
+    const from = node.busyUntil > this.now ? node.busyUntil : this.now
+    if (from === this.now) node.backlog = 0
+    node.busyUntil = from + Math.round(node.pendingWork * node.slowness)
+    node.pendingWork = 0
+  }
+
+  // Effects.
+
+  pushAlarm(node: SimNode, at: Micros): void {
+    this.#queue.push(at, EVENT.alarm, node.index, node.life)
+  }
+
+  // HOT PATH
+  send(node: SimNode, link: LinkId, channel: Channel, hop: Hop, packet: Uint8Array): void {
+    const control = channel === CHANNEL.control
+    this.#fold(
+      node,
+      control ? EFFECT.control : EFFECT.data,
+      link,
+      packet.length,
+      control ? hashBytes(packet) : hop,
+    )
+    this.observer.sent(
+      node,
+      control,
+      control ? (packet[1] as number) : -1,
+      packet.length + WIRE_OVERHEAD_BYTES,
+    )
+    if (node.pendingWork > 0) this.#charge(node)
+    this.trunks.send(node, link, channel, hop, packet)
+  }
+
+  deliver(node: SimNode, port: PortId, frame: Uint8Array): void {
+    this.#fold(node, EFFECT.deliver, port, frame.length, 0)
+    this.observer.delivered(node, port, frame)
+  }
+
+  dial(node: SimNode, peer: PeerId, addresses: readonly Address[]): void {
+    this.#fold(node, EFFECT.dial, addresses.length, 0, 0)
+    this.dialsTried += 1
+    const target = this.#dialled(addresses)
+    const { life } = node
+    const there = target?.up !== true ? TARGET.gone : target.peer === peer ? TARGET.answers : TARGET.refuses
+    const relayed = this.trunks.count(node) > 0 && target !== undefined && this.trunks.count(target) > 0
+    const plan = this.#options.dials.plan(
+      node.index,
+      target?.index ?? -1,
+      node.reach,
+      target?.reach ?? REACHABILITY.private,
+      there,
+      node.linkRandom,
+      relayed,
+    )
+    this.at(this.now + plan.duration, () => {
+      if (!node.up || node.life !== life) return
+      const met = plan.ok && target?.up && target.peer === peer && target !== node
+      if (met && !this.trunks.cut(node, target)) this.#connect(node, target)
+      else node.host?.dialFailed(peer)
+      this.#charge(node)
+    })
+  }
+
+  hangUp(node: SimNode, link: LinkId, reason: CloseReason): void {
+    this.#fold(node, EFFECT.hangUp, link, 0, 0)
+    this.trunks.hangUp(link, reason)
+  }
+
+  store(node: SimNode, id: StoreId, record: Uint8Array): void {
+    this.#fold(node, EFFECT.store, id, record.length, 0)
+    // A flush to a solid-state disk: 1 to 5 ms. Guess.
+    const at = this.now + MILLISECOND + node.linkRandom.below(4 * MILLISECOND)
+    this.#queue.push(
+      at,
+      EVENT.stored,
+      node.index,
+      this.#keep({ life: node.life, id, record: record.slice() }),
+    )
+  }
+
+  note(node: SimNode, event: NodeEvent): void {
+    this.#fold(node, EFFECT.note, 0, event.kind.length, 0)
+    if (event.kind === 'neighbourUp' || event.kind === 'neighbourDown') {
+      const trunk = this.trunks.get(event.link >> 1)
+      if (trunk !== undefined)
+        this.trunks.setNeighbour(trunk, (event.link & 1) as Side, event.kind === 'neighbourUp')
+    }
+    this.observer.noted(node, event)
+  }
+
+  // Trunks.
+
+  schedulePacket(at: Micros, end: number, slot: number): void {
+    this.#queue.push(at, EVENT.packet, end, slot)
+  }
+
+  scheduleDown(at: Micros, end: number, reason: CloseReason): void {
+    this.#queue.push(at, EVENT.linkDown, end, this.#keep(reason))
+  }
+
+  scheduleHeldCheck(at: Micros, end: number): void {
+    this.#queue.push(at, EVENT.held, end, 0)
+  }
+
+  linkModelDropped(frame: number, reason: number): void {
+    this.observer.linkModelDropped(frame, reason)
+  }
+
+  connected(a: SimNode, b: SimNode, up: boolean): void {
+    this.observer.connected(a, b, up)
+  }
+
+  #connect(dialler: SimNode, target: SimNode): void {
+    const trunk = this.trunks.connect(dialler, target)
+    target.host?.linkUp((trunk.id * 2 + 1) as LinkId, dialler.peer as PeerId, false)
+    this.#charge(target)
+    if (trunk.up[0]) dialler.host?.linkUp((trunk.id * 2) as LinkId, target.peer as PeerId, true)
+  }
+
+  #linkDown(end: number, reason: CloseReason): void {
+    const trunk = this.trunks.get(end >> 1)
+    const side = (end & 1) as Side
+    if (trunk === undefined || !trunk.up[side]) return
+    const node = trunk.nodes[side]
+    this.trunks.endDown(trunk, side)
+    node.host?.linkDown(end as LinkId, reason)
+    this.#charge(node)
+  }
+
+  #ready(trunk: Trunk, side: Side, ready: boolean): void {
+    if (this.trunks.get(trunk.id) !== trunk || !trunk.up[side]) return
+    const node = trunk.nodes[side]
+    for (const channel of [CHANNEL.control, CHANNEL.data]) {
+      node.host?.linkReady((trunk.id * 2 + side) as LinkId, channel, ready)
+    }
+    this.#charge(node)
+  }
+
+  #stored(index: number, what: { life: number; id: StoreId; record: Uint8Array }): void {
+    const node = this.nodes[index] as SimNode
+    if (!node.up || node.life !== what.life) return
+    node.disk = what.record
+    node.host?.stored(what.id, true)
+    this.#charge(node)
+  }
+
+  #dialled(addresses: readonly Address[]): SimNode | undefined {
+    const address = addresses[0]
+    return address?.length === 4 ? this.nodes[readU32(address, 0)] : undefined
+  }
+
+  // Plumbing.
+
+  #identitySeed(node: SimNode): Uint8Array {
+    return keysFrom(this.#options.streams.stream(`identity/${node.index}/${node.identity}`)).bytes(32)
+  }
+
+  #fold(node: SimNode, effect: number, link: number, length: number, detail: number): void {
+    this.digest.fold(this.now, node.index, effect, link, length ^ detail)
+    if (this.recorder !== undefined) {
+      this.recorder(
+        `${(this.now / 1e6).toFixed(6)} s node ${node.index} ${EFFECT_NAMES[effect]} link ${link} length ${length} detail ${detail >>> 0}`,
+      )
+    }
+  }
+
+  #keep(thing: unknown): number {
+    const slot = this.#freeThings.length > 0 ? (this.#freeThings.pop() as number) : this.#things.length
+    this.#things[slot] = thing
+    return slot
+  }
+
+  #take(slot: number): unknown {
+    const thing = this.#things[slot]
+    if (thing === undefined) throw new InvariantError(`nothing is kept in slot ${slot}`)
+    this.#things[slot] = undefined
+    this.#freeThings.push(slot)
+    return thing
+  }
+}
+
+export function addressOf(node: number): Address {
+  const address = new Uint8Array(4)
+  writeU32(address, 0, node)
+  return address
+}

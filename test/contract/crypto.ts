@@ -1,0 +1,214 @@
+/**
+ * What every implementation of the crypto ports must do, real or stand-in: sizes, determinism, a wrong key
+ * fails, any single changed byte fails, inputs stay as they were. Call it with a name and the ports.
+ */
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Crypto } from '../../core/crypto/ports.ts'
+
+const RUNS = { numRuns: 40 }
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
+const upTo = (length: number) => fc.uint8Array({ maxLength: length })
+
+function counting(first: number, length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, index) => (first + index) & 0xff)
+}
+
+/** The same bytes with bit `bit` of byte `at` turned. */
+function changed(original: Uint8Array, at: number, bit = 0): Uint8Array {
+  const copy = original.slice()
+  copy[at] = (copy[at] as number) ^ (1 << bit)
+  return copy
+}
+
+function hashContract({ hash }: Crypto): void {
+  test('hashes have their sizes and depend on the input alone', () => {
+    fc.assert(
+      fc.property(upTo(300), bytes(32), (input, key) => {
+        const before = input.slice()
+        expect(hash.hash16(input)).toHaveLength(16)
+        expect(hash.hash32(input)).toHaveLength(32)
+        expect(hash.keyed32(key, input)).toHaveLength(32)
+        expect(hash.hash32(input)).toEqual(hash.hash32(before))
+        expect(hash.keyed32(key, input)).toEqual(hash.keyed32(key.slice(), before))
+        expect(input).toEqual(before)
+      }),
+      RUNS,
+    )
+  })
+
+  test('hash16 is the beginning of hash32', () => {
+    expect(hash.hash16(counting(0, 77))).toEqual(hash.hash32(counting(0, 77)).slice(0, 16))
+  })
+
+  test('a changed bit, another length and another key give another hash', () => {
+    for (const length of [1, 3, 4, 16, 33, 100]) {
+      const input = counting(5, length)
+      const seen = new Set([hash.hash16(input).join()])
+      for (let at = 0; at < length; at++)
+        for (let bit = 0; bit < 8; bit++) seen.add(hash.hash16(changed(input, at, bit)).join())
+      seen.add(hash.hash16(counting(5, length + 1)).join())
+      expect(seen.size).toBe(8 * length + 2)
+    }
+    const key = counting(1, 32)
+    const keyed = new Set([hash.hash32(counting(0, 20)).join(), hash.keyed32(key, counting(0, 20)).join()])
+    for (let at = 0; at < 32; at++) keyed.add(hash.keyed32(changed(key, at), counting(0, 20)).join())
+    expect(keyed.size).toBe(34)
+  })
+
+  test('zeros of different number differ', () => {
+    const seen = new Set(
+      Array.from({ length: 130 }, (_, length) => hash.hash16(new Uint8Array(length)).join()),
+    )
+    expect(seen.size).toBe(130)
+  })
+
+  test('about half of the output turns with one bit of the input', () => {
+    let turned = 0
+    const input = counting(9, 64)
+    const original = hash.hash32(input)
+    for (let at = 0; at < 64; at++) {
+      const other = hash.hash32(changed(input, at, at % 8))
+      for (let index = 0; index < 32; index++) {
+        for (let rest = (other[index] as number) ^ (original[index] as number); rest !== 0; rest >>= 1)
+          turned += rest & 1
+      }
+    }
+    const share = turned / (64 * 256)
+    expect(share).toBeGreaterThan(0.45)
+    expect(share).toBeLessThan(0.55)
+  })
+}
+
+function signatureContract({ signatures }: Crypto): void {
+  const seed = counting(3, 32)
+  const message = counting(7, 45)
+  const publicKey = signatures.publicKey(seed)
+  const signature = signatures.sign(seed, message)
+
+  test('sizes, determinism, and a signature that fits', () => {
+    fc.assert(
+      fc.property(bytes(32), upTo(120), (anySeed, body) => {
+        const key = signatures.publicKey(anySeed)
+        const signed = signatures.sign(anySeed, body)
+        expect(key).toHaveLength(32)
+        expect(signed).toHaveLength(64)
+        expect(signatures.sign(anySeed.slice(), body.slice())).toEqual(signed)
+        expect(signatures.verify(key, body, signed)).toBe(true)
+      }),
+      { numRuns: 10 },
+    )
+  })
+
+  test('any changed byte of signature, key or message fails', () => {
+    for (let at = 0; at < 64; at++)
+      expect(signatures.verify(publicKey, message, changed(signature, at))).toBe(false)
+    for (let at = 0; at < 32; at++)
+      expect(signatures.verify(changed(publicKey, at), message, signature)).toBe(false)
+    for (let at = 0; at < 45; at++)
+      expect(signatures.verify(publicKey, changed(message, at), signature)).toBe(false)
+  })
+
+  test('another key, a longer and a shorter message fail', () => {
+    expect(signatures.verify(signatures.publicKey(counting(4, 32)), message, signature)).toBe(false)
+    expect(signatures.verify(publicKey, counting(7, 46), signature)).toBe(false)
+    expect(signatures.verify(publicKey, counting(7, 44), signature)).toBe(false)
+  })
+
+  test('malformed input is false and never throws', () => {
+    fc.assert(
+      fc.property(upTo(70), upTo(20), upTo(70), (key, body, signed) => {
+        expect(signatures.verify(key, body, signed)).toBe(false)
+      }),
+      RUNS,
+    )
+    fc.assert(
+      fc.property(bytes(32), bytes(64), (key, signed) => {
+        expect(signatures.verify(key, message, signed)).toBe(false)
+      }),
+      { numRuns: 20 },
+    )
+  })
+}
+
+function aeadContract({ aead }: Crypto): void {
+  const key = counting(1, 32)
+  const nonce = counting(2, 12)
+  const header = counting(3, 49)
+
+  const seal = (plain: Uint8Array): Uint8Array => {
+    const sealed = new Uint8Array(plain.length + 16)
+    aead.seal(key, nonce, header, plain, sealed)
+    return sealed
+  }
+  const opens = (sealed: Uint8Array, k = key, n = nonce, h = header): boolean =>
+    aead.open(k, n, h, sealed, new Uint8Array(Math.max(0, sealed.length - 16)))
+
+  test('what was sealed opens, at any length and any alignment', () => {
+    fc.assert(
+      fc.property(upTo(300), fc.integer({ min: 0, max: 7 }), (plain, shift) => {
+        const before = plain.slice()
+        const sealed = new Uint8Array(shift + plain.length + 16).subarray(shift)
+        aead.seal(key, nonce, header, plain, sealed)
+        expect(plain).toEqual(before)
+        expect(sealed).toEqual(seal(plain))
+        const opened = new Uint8Array(shift + plain.length).subarray(shift)
+        expect(aead.open(key, nonce, header, sealed, opened)).toBe(true)
+        expect(opened).toEqual(plain)
+      }),
+      RUNS,
+    )
+  })
+
+  test('any changed byte of text, tag, key, nonce or header fails', () => {
+    for (const length of [0, 1, 15, 16, 37]) {
+      const sealed = seal(counting(5, length))
+      for (let at = 0; at < sealed.length; at++) expect(opens(changed(sealed, at, at % 8))).toBe(false)
+      for (let at = 0; at < 32; at++) expect(opens(sealed, changed(key, at))).toBe(false)
+      for (let at = 0; at < 12; at++) expect(opens(sealed, key, changed(nonce, at))).toBe(false)
+      for (let at = 0; at < 49; at++) expect(opens(sealed, key, nonce, changed(header, at))).toBe(false)
+      expect(opens(sealed, key, nonce, header.subarray(0, 48))).toBe(false)
+      expect(opens(sealed)).toBe(true)
+    }
+  })
+
+  test('what does not open is not shown', () => {
+    const plain = counting(100, 64)
+    const out = new Uint8Array(64)
+    expect(aead.open(key, nonce, header, changed(seal(plain), 79), out)).toBe(false)
+    expect(out).not.toEqual(plain)
+  })
+
+  test('too short to hold a tag fails', () => {
+    for (let length = 0; length < 16; length++) expect(opens(new Uint8Array(length))).toBe(false)
+  })
+
+  test('the text is not to be seen and differs by nonce', () => {
+    const plain = new Uint8Array(64)
+    const sealed = seal(plain)
+    expect(sealed.subarray(0, 64)).not.toEqual(plain)
+    const other = new Uint8Array(80)
+    aead.seal(key, changed(nonce, 11), header, plain, other)
+    expect(other.subarray(0, 64)).not.toEqual(sealed.subarray(0, 64))
+  })
+
+  test('a mask is twelve bytes of key and block', () => {
+    const block = counting(6, 16)
+    const mask = (k: Uint8Array, b: Uint8Array): string => {
+      const out = new Uint8Array(12)
+      aead.mask(k, b, out)
+      return out.join()
+    }
+    const seen = new Set([mask(key, block)])
+    expect(mask(key.slice(), block.slice())).toBe(mask(key, block))
+    for (let at = 0; at < 16; at++) seen.add(mask(key, changed(block, at)))
+    for (let at = 0; at < 32; at++) seen.add(mask(changed(key, at), block))
+    expect(seen.size).toBe(49)
+  })
+}
+
+export function cryptoContract(name: string, crypto: Crypto): void {
+  describe(`${name}: hashes`, () => hashContract(crypto))
+  describe(`${name}: signatures`, () => signatureContract(crypto))
+  describe(`${name}: sealing`, () => aeadContract(crypto))
+}

@@ -1,0 +1,70 @@
+/**
+ * What tests need from the machine beyond the repository: a browser, recorded data, time. A test asks
+ * here and skips itself when the answer is undefined; the gap is written down, `npm test` lists it at
+ * the end, and with PEERTAP_REQUIRE=all it is a failure.
+ *
+ *   const data = requires.data()
+ *   describe.skipIf(!data)('recorded churn', () => { ... })
+ */
+import { appendFileSync, existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Something a test wanted and the machine did not have. */
+export interface Gap {
+  readonly what: string
+  readonly mend: string
+}
+
+export const requires = {
+  /** Directory of the recorded traces, latencies and topologies that are not part of the repository. */
+  data(): string | undefined {
+    const directory = process.env.PEERTAP_DATA ?? resolve(REPOSITORY, '../shared/data')
+    return existing(directory, {
+      what: `recorded data (looked in ${directory})`,
+      mend: 'set PEERTAP_DATA to the directory that holds it',
+    })
+  },
+
+  /** Path of a Chromium that playwright-core can drive. */
+  chromium(): string | undefined {
+    const program = process.env.CHROMIUM ?? '/usr/bin/chromium'
+    return existing(program, {
+      what: `Chromium (looked for ${program})`,
+      mend: 'apt-get install chromium, or set CHROMIUM to its path',
+    })
+  },
+}
+
+/** How long tests may take: `quick` on every change, `full` (PEERTAP_BUDGET=full) before a release. */
+export const budget: 'quick' | 'full' = readBudget(process.env.PEERTAP_BUDGET)
+
+/** Chooses a size by the budget: `const seeds = byBudget(5, 500)`. */
+export function byBudget<T>(quick: T, full: T): T {
+  return budget === 'full' ? full : quick
+}
+
+/** Gaps that test processes wrote to the file named by PEERTAP_GAPS, each once. */
+export function recordedGaps(file: string): Gap[] {
+  if (!existsSync(file)) return []
+  const lines = new Set(readFileSync(file, 'utf8').split('\n').filter(Boolean))
+  return [...lines].map((line) => JSON.parse(line) as Gap)
+}
+
+function existing(path: string, gap: Gap): string | undefined {
+  if (existsSync(path)) return path
+  const file = process.env.PEERTAP_GAPS
+  // One short line in append mode: processes do not overwrite each other's.
+  if (file) appendFileSync(file, `${JSON.stringify(gap)}\n`)
+  if (process.env.PEERTAP_REQUIRE === 'all') {
+    throw new Error(`PEERTAP_REQUIRE=all, but there is no ${gap.what}: ${gap.mend}`)
+  }
+  return undefined
+}
+
+function readBudget(value = 'quick'): 'quick' | 'full' {
+  if (value === 'quick' || value === 'full') return value
+  throw new Error(`PEERTAP_BUDGET is "${value}"; it must be quick or full`)
+}

@@ -1,0 +1,184 @@
+/** The checkers themselves: each must report the mistake that it exists for. */
+import { describe, expect, it } from 'vitest'
+import { type LinkId, type Micros, NEVER, SECOND, TREE_ROLE } from '../../core/io.ts'
+import { Connectivity } from '../../sim/checks/connectivity.ts'
+import { CycleCheck } from '../../sim/checks/cycles.ts'
+import { Delivery, FRAME_KIND } from '../../sim/checks/delivery.ts'
+import { Digest, hashBytes } from '../../sim/digest.ts'
+
+const end = (trunk: number, side: 0 | 1): LinkId => (trunk * 2 + side) as LinkId
+
+describe('the cycle check', () => {
+  it('reports a cycle at the moment its last half opens, and only then', () => {
+    const check = new CycleCheck()
+    // 1 below 2 below 3, each link opened from both ends.
+    check.roleChanged(1, end(10, 0), TREE_ROLE.upper)
+    check.roleChanged(2, end(10, 1), TREE_ROLE.lower)
+    check.roleChanged(2, end(11, 0), TREE_ROLE.upper)
+    expect(check.roleChanged(3, end(11, 1), TREE_ROLE.lower)).toBeUndefined()
+    expect(check.pathUp(1)).toEqual([1, 2, 3])
+    expect(check.roleChanged(3, end(12, 0), TREE_ROLE.upper)).toBeUndefined()
+    const cycle = check.roleChanged(1, end(12, 1), TREE_ROLE.lower)
+    expect([...(cycle ?? [])].sort((a, b) => a - b)).toEqual(expect.arrayContaining([1, 2, 3]))
+    expect(check.cycles).toBe(1)
+  })
+
+  it('finds a cycle through a further upper', () => {
+    const check = new CycleCheck()
+    check.roleChanged(1, end(1, 0), TREE_ROLE.upper)
+    check.roleChanged(9, end(1, 1), TREE_ROLE.lower)
+    check.roleChanged(1, end(2, 0), TREE_ROLE.upper)
+    check.roleChanged(2, end(2, 1), TREE_ROLE.lower)
+    check.roleChanged(2, end(3, 0), TREE_ROLE.upper)
+    expect(check.roleChanged(1, end(3, 1), TREE_ROLE.lower)).toBeDefined()
+  })
+
+  it('knows that half a link is no link, and forgets a node that died', () => {
+    const check = new CycleCheck()
+    check.roleChanged(1, end(1, 0), TREE_ROLE.upper)
+    check.roleChanged(2, end(1, 1), TREE_ROLE.upper)
+    expect(check.pathUp(1)).toEqual([1])
+    check.roleChanged(2, end(1, 1), TREE_ROLE.lower)
+    expect(check.pathUp(1)).toEqual([1, 2])
+    check.nodeGone(2)
+    expect(check.pathUp(1)).toEqual([1])
+    check.roleChanged(1, end(1, 0), TREE_ROLE.none)
+    expect(check.cycles).toBe(0)
+  })
+})
+
+describe('connectivity', () => {
+  it('tells since when a node has been in the largest component', () => {
+    const mesh = new Connectivity(4)
+    const alive = (): boolean => true
+    const open = (): boolean => false
+    mesh.connect(0, 1)
+    mesh.connect(1, 2)
+    mesh.refresh(100, alive, open)
+    expect([0, 1, 2, 3].map((node) => mesh.connectedSince(node))).toEqual([100, 100, 100, NEVER])
+    mesh.connect(2, 3)
+    mesh.refresh(200, alive, open)
+    expect(mesh.connectedSince(3)).toBe(200)
+    expect(mesh.connectedSince(0)).toBe(100)
+    // A cut between 1 and 2 splits evenly: the component of the lowest node counts as the largest.
+    mesh.touch()
+    mesh.refresh(300, alive, (a, b) => (a === 1 && b === 2) || (a === 2 && b === 1))
+    expect([0, 1, 2, 3].map((node) => mesh.connectedSince(node))).toEqual([100, 100, NEVER, NEVER])
+    mesh.disconnect(0, 1)
+    expect(mesh.connectedSince(0)).toBe(NEVER)
+  })
+})
+
+class FakeWorld {
+  readonly violations: string[] = []
+  readonly lives = new Map<number, number>()
+  since: Micros = 0
+  life(node: number): number {
+    return this.lives.get(node) ?? 1
+  }
+  alive(): boolean {
+    return true
+  }
+  connectedSince(): Micros {
+    return this.since
+  }
+  isMember(node: number): boolean {
+    return node < 10
+  }
+  violation(kind: string): void {
+    this.violations.push(kind)
+  }
+  settled(): void {
+    // Sums are what these tests look at.
+  }
+}
+
+describe('the delivery check', () => {
+  const sentAt = 100 * SECOND
+  const setUp = (): { world: FakeWorld; delivery: Delivery } => {
+    const world = new FakeWorld()
+    return { world, delivery: new Delivery(world, 0) }
+  }
+
+  it('counts what was owed and came, each receiver once', () => {
+    const { world, delivery } = setUp()
+    const { number } = delivery.sent(sentAt, FRAME_KIND.broadcast, 0, 1, [2, 3, 4])
+    delivery.delivered(sentAt + 10, 2, 0, number)
+    delivery.delivered(sentAt + 20, 3, 0, number)
+    delivery.settle(sentAt + 6 * SECOND)
+    expect([delivery.owed, delivery.came]).toEqual([3, 2])
+    expect(world.violations).toEqual([])
+  })
+
+  it('reports a frame twice, at a non-member, back at its sender, on another VLAN, and long after', () => {
+    const { world, delivery } = setUp()
+    const { number } = delivery.sent(sentAt, FRAME_KIND.broadcast, 0, 1, [2])
+    delivery.delivered(sentAt + 1, 2, 0, number)
+    delivery.delivered(sentAt + 2, 2, 0, number)
+    delivery.delivered(sentAt + 3, 99, 0, number)
+    delivery.delivered(sentAt + 4, 1, 0, number)
+    delivery.delivered(sentAt + 5, 2, 7, number)
+    delivery.settle(sentAt + 40 * SECOND)
+    delivery.delivered(sentAt + 40 * SECOND, 2, 0, number)
+    expect(world.violations).toEqual([
+      'delivered-twice',
+      'delivered-to-non-member',
+      'delivered-to-sender',
+      'delivered-to-non-member',
+      'delivered-late',
+    ])
+  })
+
+  it('owes nothing to a receiver that restarted or was connected too late, nor for what the link model dropped', () => {
+    const { world, delivery } = setUp()
+    delivery.sent(sentAt, FRAME_KIND.unicast, 0, 1, [2])
+    world.lives.set(2, 2)
+    delivery.settle(sentAt + 6 * SECOND)
+    expect(delivery.owed).toBe(0)
+    const dropped = delivery.sent(sentAt, FRAME_KIND.unicast, 0, 1, [3])
+    delivery.linkModelDropped(dropped.number)
+    delivery.settle(sentAt + 6 * SECOND)
+    expect([delivery.owed, delivery.excusedByLinkModel]).toEqual([0, 1])
+    world.since = sentAt - 4 * SECOND
+    delivery.sent(sentAt, FRAME_KIND.unicast, 0, 1, [4])
+    delivery.settle(sentAt + 6 * SECOND)
+    expect(delivery.owed).toBe(0)
+  })
+
+  it('counts copies of group frames at members, those of the link model left out', () => {
+    const { delivery } = setUp()
+    const { number } = delivery.sent(sentAt, FRAME_KIND.multicast, 0, 1, [2, 3])
+    for (const node of [2, 3, 3, 50]) delivery.arrived(number, node, false)
+    delivery.arrived(number, 2, true)
+    expect(delivery.groupArrivals).toBe(3)
+  })
+})
+
+describe('the digest', () => {
+  it('changes with every part of an effect and with their order', () => {
+    const of = (...effects: [number, number, number, number, number][]): string => {
+      const digest = new Digest()
+      for (const effect of effects) digest.fold(...effect)
+      return digest.text()
+    }
+    const base = of([1, 2, 3, 4, 5], [6, 7, 0, 9, 10])
+    const all = [
+      base,
+      of([6, 7, 0, 9, 10], [1, 2, 3, 4, 5]),
+      of([2, 2, 3, 4, 5], [6, 7, 0, 9, 10]),
+      of([1, 3, 3, 4, 5], [6, 7, 0, 9, 10]),
+      of([1, 2, 1, 4, 5], [6, 7, 0, 9, 10]),
+      of([1, 2, 3, 5, 5], [6, 7, 0, 9, 10]),
+      of([1, 2, 3, 4, 6], [6, 7, 0, 9, 10]),
+      of([1 + 2 ** 32, 2, 3, 4, 5], [6, 7, 0, 9, 10]),
+    ]
+    expect(new Set(all).size).toBe(all.length)
+    expect(of([1, 2, 3, 4, 5], [6, 7, 0, 9, 10])).toBe(base)
+  })
+
+  it('tells control messages apart that differ in the order of a list only', () => {
+    expect(hashBytes(new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8, 9]))).not.toBe(
+      hashBytes(new Uint8Array([5, 6, 7, 8, 1, 2, 3, 4, 9])),
+    )
+  })
+})

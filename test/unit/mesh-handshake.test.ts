@@ -1,0 +1,213 @@
+/** How one link becomes a neighbour or not, and what strangers can and cannot do. */
+import { expect, test } from 'vitest'
+import { CLOSE, MILLISECOND, type PeerId, REACHABILITY, SECOND } from '../../core/io.ts'
+import type { Link } from '../../core/links/link.ts'
+import { Membership } from '../../core/mesh/membership.ts'
+import {
+  disconnect,
+  join,
+  neighbour,
+  neighbourReply,
+  PARTING,
+  PRIORITY,
+  shuffle,
+} from '../../core/mesh/messages.ts'
+import { KIND, type Kind } from '../../core/wire/kinds.ts'
+import { decodeControl, encodeControl, type Schema } from '../../core/wire/schema.ts'
+import { testContext } from '../support/context.ts'
+import { crowd, MeshWorld } from '../support/mesh-world.ts'
+
+const address = new Uint8Array(8)
+
+/** One message of an intruder to node 0. */
+function say<T>(world: MeshWorld, link: Link, kind: Kind, schema: Schema<T>, value: T): void {
+  const node = world.node(0)
+  world.step(node, () => node.mesh.onMessage(world.now, link, kind, encodeControl(kind, schema, value)))
+}
+
+/** The last answer that an intruder got. */
+function lastAnswer(world: MeshWorld): { readonly accepted: boolean; readonly peers: number } {
+  const packets = world.told.filter((packet) => packet[1] === KIND.neighbourReply)
+  const answer = decodeControl(neighbourReply, packets.at(-1) as Uint8Array)
+  return { accepted: answer?.accepted === true, peers: answer?.peers.length ?? -1 }
+}
+
+/** Node 0 with so many neighbours that dialled it. */
+function besieged(count: number, reach: 0 | 1 | 2 = REACHABILITY.public): MeshWorld {
+  const world = new MeshWorld(30)
+  world.add()
+  for (let index = 0; index < count; index++) {
+    say(world, world.intrude(0, reach), KIND.neighbour, neighbour, { priority: PRIORITY.high, address })
+  }
+  return world
+}
+
+test.each(Array.from({ length: 12 }, (_, seed) => seed))(
+  'of simultaneous dials the lower PeerId wins at both ends (%i)',
+  (seed) => {
+    const world = new MeshWorld(seed)
+    const nodes = [world.add(), world.add()].map((index) => world.node(index))
+    const [one, two] = nodes
+    if (one === undefined || two === undefined) throw new Error('two nodes were added')
+    world.step(one, () => one.mesh.bootstrap(world.now, [world.hint(1)]))
+    // From the same instant to the moment at which the first link has long been a neighbour.
+    world.run(seed * 30 * MILLISECOND)
+    world.step(two, () => two.mesh.bootstrap(world.now, [world.hint(0)]))
+    world.run(5 * SECOND)
+    expect(one.all().length).toBe(1)
+    expect(world.lopsided()).toBe(0)
+    expect(one.all()[0]?.id).toBe(two.all()[0]?.id)
+    if (world.dialled.length > 1) {
+      const lower = one.peer < two.peer ? one : two
+      expect(lower.all()[0]?.dialled).toBe(true)
+    }
+  },
+)
+
+test('a link on which nobody asks for anything is hung up after five seconds', () => {
+  const world = besieged(0)
+  const link = world.intrude(0)
+  world.run(4.9 * SECOND)
+  expect(world.node(0).get(link.id)).toBe(link)
+  world.run(0.2 * SECOND)
+  expect(world.node(0).get(link.id)).toBeUndefined()
+  expect(world.node(0).closed).toEqual([CLOSE.refused])
+})
+
+test('who asked and was answered does not ask again, and only neighbours gossip', () => {
+  const world = besieged(0)
+  const { counters } = world.node(0)
+  const link = world.intrude(0)
+  say(world, link, KIND.shuffle, shuffle, { walk: 1, hops: 6, peers: [] })
+  expect(counters.get('dropNotNeighbour')).toBe(1)
+  say(world, link, KIND.neighbourReply, neighbourReply, { accepted: true, peers: [] })
+  expect(counters.get('dropUnexpected')).toBe(1)
+  expect(link.neighbour).toBe(false)
+  say(world, link, KIND.join, join, { address })
+  expect(link.neighbour).toBe(true)
+  say(world, link, KIND.join, join, { address })
+  say(world, link, KIND.neighbour, neighbour, { priority: PRIORITY.high, address })
+  expect(counters.get('dropUnexpected')).toBe(3)
+  expect(world.node(0).ups).toBe(1)
+})
+
+test('a relay with other choices is refused by a crowd, and told of others', () => {
+  const world = besieged(9)
+  const link = world.intrude(0)
+  say(world, link, KIND.neighbour, neighbour, { priority: PRIORITY.low, address })
+  expect(lastAnswer(world)).toEqual({ accepted: false, peers: 4 })
+  const hidden = world.intrude(0, REACHABILITY.private)
+  say(world, hidden, KIND.neighbour, neighbour, { priority: PRIORITY.low, address })
+  expect(lastAnswer(world).accepted).toBe(true)
+  const lost = world.intrude(0)
+  say(world, lost, KIND.neighbour, neighbour, { priority: PRIORITY.high, address })
+  expect(lastAnswer(world).accepted).toBe(true)
+})
+
+test('a full crowd takes a nearer relay for its farthest, but none that a tree uses', () => {
+  const world = besieged(9)
+  const node = world.node(0)
+  for (const link of node.neighbours()) link.rtt = 60 * MILLISECOND
+  for (const link of node.neighbours().slice(0, 5)) link.rtt = 100 * MILLISECOND
+  for (const link of node.neighbours().slice(0, 4)) link.treeUse = true
+  const kept = node.neighbours().slice(0, 4)
+  const near = world.intrude(0)
+  near.rtt = 40 * MILLISECOND
+  say(world, near, KIND.neighbour, neighbour, { priority: PRIORITY.optimise, address })
+  expect(lastAnswer(world).accepted).toBe(true)
+  expect(node.neighbours().length).toBe(9)
+  expect(node.neighbours()).toEqual(expect.arrayContaining(kept))
+  const far = world.intrude(0)
+  far.rtt = 90 * MILLISECOND
+  say(world, far, KIND.neighbour, neighbour, { priority: PRIORITY.optimise, address })
+  expect(lastAnswer(world).accepted).toBe(false)
+})
+
+test('a flood of joins keeps within the links there may be and spares the links of trees', () => {
+  const world = besieged(8)
+  const node = world.node(0)
+  const trees = node.neighbours().slice(0, 4)
+  for (const link of trees) link.treeUse = true
+  for (let index = 0; index < 1_000; index++) {
+    const link = world.intrude(0)
+    say(world, link, KIND.join, join, { address })
+    expect(node.neighbours().length).toBeLessThanOrEqual(64)
+  }
+  expect(node.neighbours()).toEqual(expect.arrayContaining(trees))
+  expect(node.counters.get('boundControlRate')).toBeGreaterThan(500)
+  // Even who came too late got peers to go on with.
+  expect(lastAnswer(world)).toEqual({ accepted: false, peers: 8 })
+  world.run(6 * SECOND)
+  expect(node.all().length).toBeLessThanOrEqual(64)
+})
+
+test('a neighbour that shuffles without end is heeded at its rate', () => {
+  const world = besieged(2)
+  const [link] = world.node(0).neighbours()
+  const before = world.told.length
+  for (let index = 0; index < 1_000; index++) {
+    say(world, link as Link, KIND.shuffle, shuffle, { walk: index, hops: 200, peers: [] })
+  }
+  expect(world.told.length - before).toBeLessThanOrEqual(21)
+  expect(world.node(0).counters.get('boundControlRate')).toBeGreaterThan(900)
+})
+
+test('malformed messages are counted and change nothing', () => {
+  const world = besieged(3)
+  const node = world.node(0)
+  const [link] = node.neighbours()
+  for (let kind = KIND.join; kind <= KIND.shuffleReply; kind++) {
+    world.step(node, () =>
+      node.mesh.onMessage(world.now, link as Link, kind, Uint8Array.of(0x10, kind, 0xff, 0xff)),
+    )
+  }
+  expect(node.counters.get('dropMalformed')).toBe(7)
+  expect(node.neighbours().length).toBe(3)
+})
+
+test('DISCONNECT ends the link with the reason given', () => {
+  const world = besieged(2)
+  const [one, two] = world.node(0).neighbours()
+  say(world, one as Link, KIND.disconnect, disconnect, { reason: PARTING.leaving })
+  say(world, two as Link, KIND.disconnect, disconnect, { reason: PARTING.replaced })
+  expect(world.node(0).closed).toEqual([CLOSE.leaving, CLOSE.replaced])
+  expect(world.node(0).downs).toBe(2)
+})
+
+test('dials of which nothing is ever heard are given up, three at once at most', () => {
+  const context = testContext(1)
+  const dialled: PeerId[] = []
+  const links = {
+    get: () => undefined,
+    byPeer: () => undefined,
+    all: () => [],
+    control() {},
+    data: () => true,
+    hangUp() {},
+  }
+  const mesh = new Membership(context, links, { neighbourUp() {}, neighbourDown() {} })
+  const drain = (): void => context.out.drain({ dial: (peer: PeerId) => dialled.push(peer) } as never)
+  const hints = Array.from({ length: 8 }, (_, index) => ({
+    peer: String(index).repeat(64) as PeerId,
+    addresses: [address],
+    reach: REACHABILITY.public,
+  }))
+  mesh.bootstrap(0, hints)
+  let due = context.deadline.at
+  while (due < 9 * SECOND) due = mesh.wake(due)
+  drain()
+  expect(dialled.length).toBe(3)
+  while (due < 60 * SECOND) due = mesh.wake(due)
+  drain()
+  expect(new Set(dialled).size).toBe(8)
+  expect(dialled.length).toBeLessThanOrEqual(3 * 7)
+})
+
+test("a wrong hint or address is the caller's mistake and says so", () => {
+  const world = crowd(31, 2, 1, SECOND)
+  const { mesh } = world.node(0)
+  const long = new Uint8Array(33)
+  expect(() => mesh.addressesChanged(world.now, [long], REACHABILITY.public)).toThrow('at most 32')
+  const peer = 'not a key' as PeerId
+  expect(() => mesh.bootstrap(world.now, [{ peer, addresses: [], reach: REACHABILITY.public }])).toThrow('64')
+})
