@@ -13,7 +13,7 @@
 import type { Keys } from './dice.ts'
 import { readU32, writeU32 } from './wire/cursor.ts'
 
-export const KEY_WORDS = 4
+const KEY_WORDS = 4
 /** The owner's first word of a row. */
 export const FIRST_WORD = KEY_WORDS + 1
 const HASH_WORD = KEY_WORDS

@@ -52,6 +52,11 @@ export class Host {
     this.#last = clock.now()
   }
 
+  /** The time as the machine's clock shows it. */
+  now(): Micros {
+    return this.#clock.now()
+  }
+
   // HOT PATH
   packet(link: LinkId, channel: Channel, hop: Hop, bytes: Uint8Array): void {
     this.machine.packet(this.#enter(), link, channel, hop, bytes)

@@ -40,7 +40,7 @@ import {
   type TreeRole,
 } from './io.ts'
 import { type HelloSelf, helloCoordinates } from './links/hello.ts'
-import type { Link } from './links/link.ts'
+import type { Link, LinkPort } from './links/link.ts'
 import { Links, type LinksListener } from './links/links.ts'
 import { LoadMeter } from './links/load.ts'
 import { Membership, type NeighbourListener } from './mesh/membership.ts'
@@ -51,6 +51,9 @@ import { Vlans } from './vlan/vlans.ts'
 import { CONTROL_BYTES_MAX, CONTROL_VERSION_TYPE, KIND } from './wire/kinds.ts'
 import { decode, encode, struct, u8, u32 } from './wire/schema.ts'
 import { hopKind, hopVersion, TRUNK_KIND, TRUNK_VERSION } from './wire/trunk.ts'
+
+/** Makes one tree of a node. */
+export type CreateTree = (context: Context, links: LinkPort, listener: TreeListener, id: number) => Tree
 
 /** What a node is made from. */
 export interface Environment {
@@ -63,7 +66,7 @@ export interface Environment {
   readonly dice: Dice
   readonly keys: Keys
   /** Puts another tree protocol in CRST's place, to compare them (mesh:S19). */
-  readonly createTree?: (context: Context, links: Links, listener: TreeListener, id: number) => Tree
+  readonly createTree?: CreateTree | undefined
 }
 
 /** The record that survives a restart. */
@@ -196,7 +199,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
       return
     }
     this.#state = 'running'
-    this.#links.start(now)
+    this.#links.start()
     this.#membership.bootstrap(now, this.#waiting.splice(0))
   }
 

@@ -116,7 +116,7 @@ export function meanOf(distribution: Distribution): number {
   }
 }
 
-/** The value below which the share p lies, 0 < p < 1 (also p = 0 where the distribution has a least value). */
+/** The value below which the share p lies, 0 < p < 1; p = 0 too where the distribution has a least value. */
 export function quantileOf(distribution: Distribution, p: number): number {
   switch (distribution.kind) {
     case 'constant':

@@ -51,6 +51,7 @@ export function measure(run: Run): Metrics {
       crashes: run.outages.crashes,
       pairs: outages.count,
       unhealed: run.outages.unhealed,
+      lostLater: run.outages.lostLater,
       mean: outages.mean,
       p50: outages.p50,
       p90: outages.p90,

@@ -22,6 +22,7 @@ import {
   type Reachability,
   type StoreId,
 } from '../core/io.ts'
+import { AccessLine } from './links/lane.ts'
 import type { Random } from './random.ts'
 
 /** Processor time of one operation in microseconds (mesh:S22). */
@@ -61,6 +62,9 @@ export class SimNode implements Clock, Alarm, Effects {
   pendingWork = 0
   /** Packets that wait for the processor. */
   backlog = 0
+  /** Its access line, out and in. */
+  readonly upLine = new AccessLine()
+  readonly downLine = new AccessLine()
   /** What it does with packets that it relays. */
   malice: 'drop' | 'corrupt' | 'replay' | undefined
   /** Above 1: a slow machine. */

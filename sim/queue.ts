@@ -134,9 +134,10 @@ export class EventQueue {
     }
     for (let depth = 0; depth < this.#depth; depth++) {
       const rung = this.#rungs[depth] as Rung
-      let bucket = Math.floor((time - rung.start) * rung.scale)
-      if (bucket >= rung.used) bucket = rung.used - 1
-      if (bucket < rung.current) continue
+      const position = (time - rung.start) * rung.scale
+      if (position < rung.current || rung.current === rung.used) continue
+      // Compared before it is cut, so that a 32-bit integer always suffices: other numbers are slow.
+      const bucket = position < rung.used ? position | 0 : rung.used - 1
       next[slot] = rung.heads[bucket] as number
       rung.heads[bucket] = slot
       rung.count++
@@ -249,10 +250,8 @@ export class EventQueue {
     const next = this.#next
     for (let slot = head; slot !== NONE; ) {
       const following = next[slot] as number
-      const bucket = Math.min(
-        used - 1,
-        Math.floor(((records[slot * WORDS + TIME] as number) - earliest) * scale),
-      )
+      const position = ((records[slot * WORDS + TIME] as number) - earliest) * scale
+      const bucket = position < used ? position | 0 : used - 1
       next[slot] = heads[bucket] as number
       heads[bucket] = slot
       slot = following

@@ -11,7 +11,7 @@
  * object of closures takes 440 bytes and three times as long per draw when there are many of them
  * (seedrandom's default generator: 3.6 kB and 24 µs a stream).
  */
-import seedrandom from 'seedrandom'
+import alea from 'seedrandom/lib/alea.js'
 import type { Dice, Keys } from '../core/dice.ts'
 import { UsageError } from '../core/errors.ts'
 import { normalQuantile } from './math.ts'
@@ -85,7 +85,7 @@ export class Random implements Dice {
 
   #seed(): void {
     const { states, at } = this.#streams.place()
-    const { s0, s1, s2, c } = seedrandom.alea(`${this.#streams.seed}/${this.name}`, { state: true }).state()
+    const { s0, s1, s2, c } = alea(`${this.#streams.seed}/${this.name}`, { state: true }).state()
     states[at] = s0
     states[at + 1] = s1
     states[at + 2] = s2

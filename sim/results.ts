@@ -8,6 +8,7 @@
  * 0 to 1. A metric that is split by reason or kind is a record (`drops: { dropStorm: 3 }`). What was not
  * measured is left out: zero means that zero was measured.
  */
+import type { CreateTree } from '../core/node.ts'
 import type { BoundName, Limit, Scenario } from './scenario.ts'
 
 /** Data files by their name relative to the data directory, unpacked. Throws UsageError when missing. */
@@ -35,6 +36,8 @@ export interface RunOptions {
   readonly onProgress?: (progress: Progress) => boolean | undefined
   /** Called for every effect with a readable line; slow. */
   readonly trace?: (line: string) => void
+  /** Another tree protocol in CRST's place, to compare them; also the mutants that checkers are tried on. */
+  readonly createTree?: CreateTree | undefined
 }
 
 /** Something that must never happen. */
@@ -181,13 +184,13 @@ export function unitOf(name: string): string {
 
 /**
  * A number as people read it: digits grouped in whole numbers, four significant digits otherwise. Near
- * one, more digits, so that a delivery of 0.99996 does not read as 1.
+ * one, six decimals, so that a delivery of 0.99996 or 1.0004 copies do not read as 1.
  */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return 'not measured'
   if (Number.isInteger(value)) return group(value)
   const size = Math.abs(value)
-  if (size > 0.99 && size < 1) return value.toFixed(6)
+  if (size > 0.99 && size < 1.01) return value.toFixed(6).replace(/0+$/, '')
   if (size >= 1e12 || size < 1e-4) return value.toExponential(3)
   if (size >= 1_000) return group(Math.round(value))
   return value.toFixed(size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : 5)
@@ -199,10 +202,11 @@ function group(value: number): string {
   return (value < 0 ? '-' : '') + digits.replace(/\B(?=(\d{3})+$)/g, ',')
 }
 
-/** `at least 0.9995`, `at most 150`, `0.999 to 1.001`. */
+/** `at least 0.9995`, `at most 150`, `0.999 to 1.001`: numbers as their author wrote them. */
 export function formatLimit(limit: Limit): string {
   const { min, max } = limit
-  if (min !== undefined && max !== undefined) return `${formatNumber(min)} to ${formatNumber(max)}`
-  if (min !== undefined) return `at least ${formatNumber(min)}`
-  return max === undefined ? 'any' : `at most ${formatNumber(max)}`
+  const text = (value: number): string => (Number.isInteger(value) ? group(value) : String(value))
+  if (min !== undefined && max !== undefined) return `${text(min)} to ${text(max)}`
+  if (min !== undefined) return `at least ${text(min)}`
+  return max === undefined ? 'any' : `at most ${text(max)}`
 }

@@ -69,7 +69,13 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     const cycles = new CycleCheck()
     const delivery = new Delivery(this, this.#warmup)
     this.world = new World(
-      { ...this.#surroundings, streams, crypto: scenario.crypto, hints: (node) => this.#hints(node) },
+      {
+        ...this.#surroundings,
+        streams,
+        crypto: scenario.crypto,
+        hints: (node) => this.#hints(node),
+        createTree: options.createTree,
+      },
       this,
     )
     this.world.recorder = options.trace
@@ -85,6 +91,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       stage: this.stage,
       partition: this.#surroundings.partition,
       outages: this.outages,
+      dials: this.#surroundings.dials,
       region: (node) => this.#surroundings.latency.region(node),
       start: (node, isNew) => this.#start(node, isNew),
     })

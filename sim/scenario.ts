@@ -15,7 +15,7 @@ export type { Conditions, Distribution, LatencySpec, LossSpec, RegionName } from
 export type { ChurnSpec, NodesSpec } from './scenario/nodes.ts'
 
 /** The version of the format that this program reads. */
-export const SCENARIO_VERSION = 1
+const SCENARIO_VERSION = 1
 
 const vlans = z
   .strictObject({
@@ -57,11 +57,9 @@ export const BOUNDS = {
   stretchP50: 'Median of path delay over the shortest delay that the mesh offers.',
   reachableShare: 'Pairs of members that can talk at the end.',
   falseLinkDeathsPerNodeHour: 'Links declared dead though their other end lived and could be reached.',
-  memberFramesPerSecond: 'The most frames a second that a member had to take.',
-  droppedStormShare: 'Share of a storm that was stopped on the way.',
 } as const
 export type BoundName = keyof typeof BOUNDS
-export const BOUND_NAMES = Object.keys(BOUNDS) as readonly BoundName[]
+const BOUND_NAMES = Object.keys(BOUNDS) as readonly BoundName[]
 
 const limit = z.strictObject({ min: z.number().optional(), max: z.number().optional() })
 export type Limit = z.infer<typeof limit>

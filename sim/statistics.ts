@@ -86,7 +86,8 @@ export function studentT975(degrees: number): number {
   const z5 = z3 * z * z
   const first = (z3 + z) / (4 * degrees)
   const second = (5 * z5 + 16 * z3 + 3 * z) / (96 * degrees * degrees)
-  return z + first + second
+  const third = (3 * z5 * z * z + 19 * z5 + 17 * z3 - 15 * z) / (384 * degrees * degrees * degrees)
+  return z + first + second + third
 }
 
 /** How one setting did against another under the same seeds. */
@@ -102,11 +103,11 @@ export interface PairedComparison {
   readonly significant: boolean
 }
 
-/** Compares pair by pair: `before[i]` and `after[i]` come from one seed. Throws UsageError on unequal lengths. */
+/** Compares pair by pair: `before[i]` and `after[i]` share a seed. Throws UsageError on unequal lengths. */
 export function comparePaired(before: readonly number[], after: readonly number[]): PairedComparison {
   if (before.length !== after.length) {
     throw new UsageError(
-      `${before.length} results before and ${after.length} after cannot be paired; run both with the same seeds`,
+      `${before.length} results before, ${after.length} after: they cannot be paired; use the same seeds`,
     )
   }
   const differences = before.map((value, index) => (after[index] as number) - value)

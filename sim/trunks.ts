@@ -45,6 +45,10 @@ export interface Trunk {
   /** Control packets that a cut path holds back, by sending end. */
   readonly held: [Uint8Array[], Uint8Array[]]
   readonly heldSince: [Micros, Micros]
+  /** The channels that were told to wait, a bit each, by end. */
+  readonly waiting: [number, number]
+  /** Its end is scheduled. */
+  severed: boolean
 }
 
 /** What trunks ask of the world. */
@@ -57,6 +61,7 @@ export interface TrunkWorld {
   schedulePacket(at: Micros, end: number, slot: number): void
   scheduleDown(at: Micros, end: number, reason: CloseReason): void
   scheduleHeldCheck(at: Micros, end: number): void
+  scheduleReady(at: Micros, trunk: Trunk, side: Side, channel: Channel, ready: boolean): void
   linkModelDropped(frame: number, reason: number): void
   connected(a: SimNode, b: SimNode, up: boolean): void
 }
@@ -82,6 +87,8 @@ export class Trunks {
   readonly #hops: number[] = []
   readonly #frames: number[] = []
   readonly #copies: boolean[] = []
+  /** The receiving machine's access line has been passed. */
+  readonly #landed: boolean[] = []
   readonly #free: number[] = []
 
   constructor(world: TrunkWorld, options: TrunkOptions) {
@@ -123,13 +130,15 @@ export class Trunks {
       id,
       nodes: [dialler, target],
       lanes: [
-        new Lane(latency.oneWay(dialler.index, target.index), this.shared),
-        new Lane(latency.oneWay(target.index, dialler.index), this.shared),
+        new Lane(latency.oneWay(dialler.index, target.index), this.shared, dialler.upLine),
+        new Lane(latency.oneWay(target.index, dialler.index), this.shared, target.upLine),
       ],
       up: [true, true],
       neighbour: [false, false],
       held: [[], []],
       heldSince: [0, 0],
+      waiting: [0, 0],
+      severed: false,
     }
     if (pathLoss !== undefined) {
       trunk.lanes[0].addLoss(pathLoss(dialler.index, target.index))
@@ -168,12 +177,14 @@ export class Trunks {
     if (at !== NEVER) this.#world.scheduleDown(at, trunk.id * 2 + far, reason)
   }
 
-  /** Ends a trunk for good at both ends, as an interface that goes away does. */
-  sever(trunk: Trunk): void {
+  /** Ends a trunk for good at both ends, now or later, as an interface that goes away does. */
+  sever(trunk: Trunk, at: Micros = this.#world.now): void {
+    if (trunk.severed) return
+    trunk.severed = true
     for (const side of [0, 1] as const) {
       if (!trunk.up[side]) continue
       const delay = trunk.nodes[side].linkRandom.below(REPORT_DELAY)
-      this.#world.scheduleDown(this.#world.now + delay, trunk.id * 2 + side, CLOSE.lost)
+      this.#world.scheduleDown(at + delay, trunk.id * 2 + side, CLOSE.lost)
     }
   }
 
@@ -203,6 +214,7 @@ export class Trunks {
     const depart = node.busyUntil > this.#world.now ? node.busyUntil : this.#world.now
     if (channel === CHANNEL.control) this.#sendControl(trunk, side, depart, packet)
     else this.#sendData(trunk, side, depart, hop, packet)
+    if (this.shared.conditions.upPerByte > 0) this.#checkReady(trunk, side, channel)
   }
 
   bytesOf(slot: number): Uint8Array {
@@ -220,6 +232,19 @@ export class Trunks {
 
   isCopy(slot: number): boolean {
     return this.#copies[slot] as boolean
+  }
+
+  /**
+   * When a packet that reached the receiving machine's access line is through it; NEVER if the line's
+   * queue is full, which only data meets: a stream's sender slows down instead.
+   */
+  landAt(slot: number, node: SimNode, channel: Channel): Micros {
+    const { now } = this.#world
+    const { downPerByte, queue } = this.shared.conditions
+    if (downPerByte === 0 || this.#landed[slot] === true) return now
+    this.#landed[slot] = true
+    if (channel === CHANNEL.data && node.downLine.backlog(now) > queue) return NEVER
+    return Math.ceil(node.downLine.pass(now, this.bytesOf(slot).length + WIRE_OVERHEAD_BYTES, downPerByte))
   }
 
   release(slot: number): void {
@@ -251,7 +276,7 @@ export class Trunks {
       return
     }
     const at = trunk.lanes[side].control(depart, packet.length + WIRE_OVERHEAD_BYTES, node.linkRandom)
-    if (at === NEVER) this.sever(trunk)
+    if (at === NEVER) this.sever(trunk, trunk.lanes[side].deadAt)
     else this.#fly(trunk, far, CHANNEL.control, at, CONTROL_HOP, packet, 0, false)
   }
 
@@ -319,6 +344,7 @@ export class Trunks {
     this.#hops[slot] = hop
     this.#frames[slot] = frame
     this.#copies[slot] = copy
+    this.#landed[slot] = false
     this.#world.schedulePacket(at, (trunk.id * 2 + to) * 2 + channel, slot)
   }
 
@@ -336,9 +362,20 @@ export class Trunks {
     if (this.cut(node, trunk.nodes[other(side)])) return
     const packets = trunk.held[side].splice(0)
     // Retransmission timers have backed off: the first packet passes within as long as the cut lasted.
-    const backedOff = Math.min(this.#world.now - trunk.heldSince[side], DEAD_AFTER)
-    const depart = this.#world.now + node.linkRandom.below(Math.max(1, backedOff))
-    for (const packet of packets) this.#sendControl(trunk, side, depart, packet)
+    const { now } = this.#world
+    const backedOff = Math.min(now - trunk.heldSince[side], DEAD_AFTER)
+    trunk.lanes[side].clog(now + node.linkRandom.below(Math.max(1, backedOff)), false)
+    for (const packet of packets) this.#sendControl(trunk, side, now, packet)
+  }
+
+  /** A sender whose line is full is told to wait, and told when it may go on. */
+  #checkReady(trunk: Trunk, side: Side, channel: Channel): void {
+    const { now } = this.#world
+    const ready = trunk.lanes[side].readyAt(now, channel)
+    if (ready <= now || (trunk.waiting[side] & (1 << channel)) !== 0) return
+    trunk.waiting[side] |= 1 << channel
+    this.#world.scheduleReady(now, trunk, side, channel, false)
+    this.#world.scheduleReady(ready, trunk, side, channel, true)
   }
 
   #idsOf(node: SimNode): Set<number> {

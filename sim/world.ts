@@ -21,6 +21,7 @@ import {
   type LinkId,
   MILLISECOND,
   type Micros,
+  NEVER,
   type NodeEvent,
   type PeerHint,
   type PeerId,
@@ -29,7 +30,7 @@ import {
   type Reachability,
   type StoreId,
 } from '../core/io.ts'
-import { createNode } from '../core/node.ts'
+import { type CreateTree, createNode } from '../core/node.ts'
 import { readU32, writeU32 } from '../core/wire/cursor.ts'
 import { WIRE_OVERHEAD_BYTES } from '../core/wire/trunk.ts'
 import { standInCrypto } from './crypto.ts'
@@ -53,6 +54,12 @@ export const EFFECT_NAMES = [
 ] as const
 const EFFECT = { control: 0, data: 1, deliver: 2, dial: 3, hangUp: 4, store: 5, note: 6 } as const
 
+/**
+ * Where machines' clocks start, at the earliest. Beyond 2^32, so that engines see from the first event on
+ * what times are: numbers that need a double. Starting small costs a recompilation of everything after
+ * 36 simulated minutes.
+ */
+const CLOCK_BASE: Micros = 8_589_934_592
 /** Data packets that may wait for one machine's processor; more are dropped there. */
 const PROCESSOR_BACKLOG = 1_024
 
@@ -76,6 +83,7 @@ export interface WorldOptions extends TrunkOptions {
   readonly reportsLoss: boolean
   readonly config: (node: number) => Partial<NodeConfig>
   readonly hints: (node: number) => readonly PeerHint[]
+  readonly createTree: CreateTree | undefined
 }
 
 export class World implements NodeWorld, TrunkWorld {
@@ -114,7 +122,7 @@ export class World implements NodeWorld, TrunkWorld {
     const index = this.nodes.length
     const random = this.#options.streams.stream(`links/${index}`)
     // Machines' clocks start anywhere: nothing may depend on two of them agreeing.
-    const node = new SimNode(this, index, reach, leaf, random, random.below(1_000_000_000))
+    const node = new SimNode(this, index, reach, leaf, random, CLOCK_BASE + random.below(1_000_000_000))
     this.nodes.push(node)
     this.trunks.addNode()
     return node
@@ -138,6 +146,8 @@ export class World implements NodeWorld, TrunkWorld {
     node.busyUntil = this.now
     node.pendingWork = 0
     node.forgetAlarm()
+    node.upLine.reset()
+    node.downLine.reset()
     const seed = this.#identitySeed(node)
     this.peerOf(node)
     const name = `node/${node.index}/${node.life}`
@@ -148,6 +158,7 @@ export class World implements NodeWorld, TrunkWorld {
       crypto: chargedCrypto(this.#crypto, node),
       dice: streams.stream(name),
       keys: keysFrom(streams.stream(`${name}/keys`)),
+      createTree: this.#options.createTree,
     })
     node.host = new Host(machine, node, node, node)
     this.observer.started(node)
@@ -196,8 +207,10 @@ export class World implements NodeWorld, TrunkWorld {
     for (const trunk of this.trunks.of(node)) {
       for (const side of [0, 1] as const) {
         trunk.lanes[side].clog(until, true)
-        this.#ready(trunk, side, false)
-        this.at(until, () => this.#ready(trunk, side, true))
+        for (const channel of [CHANNEL.control, CHANNEL.data]) {
+          this.scheduleReady(this.now, trunk, side, channel, false)
+          this.scheduleReady(until, trunk, side, channel, true)
+        }
       }
     }
   }
@@ -260,6 +273,12 @@ export class World implements NodeWorld, TrunkWorld {
       return
     }
     const frame = trunks.frameOf(slot)
+    const landAt = trunks.landAt(slot, node, channel)
+    if (landAt > this.now) {
+      if (landAt !== NEVER) this.#queue.push(landAt, EVENT.packet, end, slot)
+      else this.#dropLate(slot, LOST.queue)
+      return
+    }
     const bytes = trunks.bytesOf(slot)
     const hop = trunks.hopOf(slot)
     if (frame !== 0) this.observer.arrived(node, frame, trunks.isCopy(slot))
@@ -274,14 +293,18 @@ export class World implements NodeWorld, TrunkWorld {
   /** Puts the packet off until the processor is free, or drops it because too many wait. */
   #waitForProcessor(node: SimNode, end: number, slot: number, channel: Channel): void {
     if (channel === CHANNEL.data && node.backlog >= PROCESSOR_BACKLOG) {
-      const frame = this.trunks.frameOf(slot)
-      if (frame !== 0) this.observer.linkModelDropped(frame, LOST.processor)
-      this.trunks.release(slot)
+      this.#dropLate(slot, LOST.processor)
       return
     }
     // The count falls as a whole when the processor has caught up.
     node.backlog += 1
     this.#queue.push(node.busyUntil, EVENT.packet, end, slot)
+  }
+
+  #dropLate(slot: number, reason: number): void {
+    const frame = this.trunks.frameOf(slot)
+    if (frame !== 0) this.observer.linkModelDropped(frame, reason)
+    this.trunks.release(slot)
   }
 
   /** Processor time used in this step delays what the machine sends and what it takes in next. */
@@ -390,6 +413,13 @@ export class World implements NodeWorld, TrunkWorld {
     this.#queue.push(at, EVENT.held, end, 0)
   }
 
+  scheduleReady(at: Micros, trunk: Trunk, side: Side, channel: Channel, ready: boolean): void {
+    this.at(at, () => {
+      if (ready) trunk.waiting[side] &= ~(1 << channel)
+      this.#ready(trunk, side, channel, ready)
+    })
+  }
+
   linkModelDropped(frame: number, reason: number): void {
     this.observer.linkModelDropped(frame, reason)
   }
@@ -415,12 +445,10 @@ export class World implements NodeWorld, TrunkWorld {
     this.#charge(node)
   }
 
-  #ready(trunk: Trunk, side: Side, ready: boolean): void {
+  #ready(trunk: Trunk, side: Side, channel: Channel, ready: boolean): void {
     if (this.trunks.get(trunk.id) !== trunk || !trunk.up[side]) return
     const node = trunk.nodes[side]
-    for (const channel of [CHANNEL.control, CHANNEL.data]) {
-      node.host?.linkReady((trunk.id * 2 + side) as LinkId, channel, ready)
-    }
+    node.host?.linkReady((trunk.id * 2 + side) as LinkId, channel, ready)
     this.#charge(node)
   }
 

@@ -104,14 +104,14 @@ export class Links implements LinkPort {
     return this.#all
   }
 
-  /** From now on links are greeted: what the node relies on has been stored. */
-  start(now: Micros): void {
+  /** From now on links are taken: what the node relies on has been stored. */
+  start(): void {
     this.#started = true
-    for (const link of this.#all) this.#sayHello(now, link, false)
   }
 
   linkUp(now: Micros, id: LinkId, peer: PeerId, dialled: boolean): void {
-    if (this.#all.length >= this.#context.config.linkLimit + LINKS_OPENING_MAX) {
+    // Before its start is stored a node answers nobody: whoever dialled will dial again.
+    if (!this.#started || this.#all.length >= this.#context.config.linkLimit + LINKS_OPENING_MAX) {
       this.#context.counters.add(COUNT.boundLinks)
       this.#context.out.hangUp(id, CLOSE.refused)
       return
@@ -120,7 +120,7 @@ export class Links implements LinkPort {
     this.#links.set(id, link)
     this.#all = [...this.#all, link]
     this.#due(link, now + OPENING_LIMIT)
-    if (this.#started) this.#sayHello(now, link, false)
+    this.#sayHello(now, link, false)
   }
 
   linkDown(now: Micros, id: LinkId, reason: CloseReason): void {

@@ -10,7 +10,7 @@
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
 import { type Dice, shuffled } from '../dice.ts'
-import { type Micros, REACHABILITY } from '../io.ts'
+import { type LinkId, type Micros, REACHABILITY } from '../io.ts'
 import { isRelay, type Link, type LinkPort } from '../links/link.ts'
 import { KIND } from '../wire/kinds.ts'
 import { decodeControl, encodeControl } from '../wire/schema.ts'
@@ -53,7 +53,7 @@ export class Exchange {
     const hops = this.#context.config.activeWalk
     for (const { link } of shuffled(this.#dice, others).slice(0, JOIN_WALKS)) {
       const walk = this.#dice.u32()
-      this.#walks.add(now, walk, joiner.link.id, link.id)
+      this.#remember(now, walk, joiner.link.id, link.id)
       this.#links.control(
         now,
         link,
@@ -76,7 +76,7 @@ export class Exchange {
     // 4.2, iii): else it goes on to a random neighbour that it did not come from.
     const onward = hops > 0 ? this.#roster.nextHop(this.#dice, from) : undefined
     if (onward !== undefined) {
-      this.#walks.add(now, walk, from.id, onward.id)
+      this.#remember(now, walk, from.id, onward.id)
       this.#links.control(now, onward, encodeControl(KIND.forwardJoin, forwardJoin, { walk, hops, joiner }))
       return
     }
@@ -91,7 +91,7 @@ export class Exchange {
     const link = this.#roster.nextHop(this.#dice, undefined)
     if (link === undefined) return false
     const walk = this.#dice.u32()
-    this.#walks.add(now, walk, undefined, link.id)
+    this.#remember(now, walk, undefined, link.id)
     const hops = this.#context.config.activeWalk
     const peers = this.#withSelf(this.sample(SHUFFLE_ACTIVE, SHUFFLE_PASSIVE, link.key))
     this.#links.control(now, link, encodeControl(KIND.shuffle, shuffle, { walk, hops, peers }))
@@ -103,7 +103,7 @@ export class Exchange {
     const peers = this.#withSelf([])
     for (const { link } of this.#roster.neighbours()) {
       const walk = this.#dice.u32()
-      this.#walks.add(now, walk, undefined, link.id)
+      this.#remember(now, walk, undefined, link.id)
       this.#links.control(now, link, encodeControl(KIND.shuffle, shuffle, { walk, hops: 1, peers }))
     }
   }
@@ -120,7 +120,7 @@ export class Exchange {
     // 4.4: with hops to go and another neighbour to go to, it is passed on as it is.
     const onward = hops > 0 ? this.#roster.nextHop(this.#dice, from.link) : undefined
     if (onward !== undefined) {
-      this.#walks.add(now, walk, from.link.id, onward.id)
+      this.#remember(now, walk, from.link.id, onward.id)
       this.#links.control(now, onward, encodeControl(KIND.shuffle, shuffle, { walk, hops, peers }))
       return
     }
@@ -193,6 +193,10 @@ export class Exchange {
   #answer(now: Micros, to: Link, walk: number, except: Uint8Array | undefined): void {
     const peers = this.#withSelf(this.sample(REPLY_ACTIVE, REPLY_PASSIVE, except))
     this.#links.control(now, to, encodeControl(KIND.shuffleReply, shuffleReply, { walk, peers }))
+  }
+
+  #remember(now: Micros, walk: number, back: LinkId | undefined, forth: LinkId): void {
+    if (!this.#walks.add(now, walk, back, forth)) this.#context.counters.add(COUNT.boundWalks)
   }
 
   #withSelf(peers: Descriptor[]): Descriptor[] {

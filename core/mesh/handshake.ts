@@ -123,6 +123,12 @@ export class Handshake {
       return
     }
     this.#refusals = 0
+    // Others may have come in the meantime.
+    if (this.#parts.roster.census().neighbours >= this.#parts.context.config.linkLimit) {
+      this.#parts.context.counters.add(COUNT.boundLinks)
+      this.#parts.links.hangUp(now, link, CLOSE.refused)
+      return
+    }
     this.#becomeNeighbour(now, from)
     if (purpose === PURPOSE.optimise) this.#parts.swap.accepted(now, link.peer)
   }
@@ -172,8 +178,12 @@ export class Handshake {
       link,
       encodeControl(KIND.neighbourReply, neighbourReply, { accepted, peers }),
     )
-    if (accepted) this.#becomeNeighbour(now, from)
-    else this.#learnOf(from)
+    if (accepted) {
+      this.#becomeNeighbour(now, from)
+    } else {
+      this.#parts.context.counters.add(COUNT.neighboursRefused)
+      this.#learnOf(from)
+    }
   }
 
   /** Who is refused may still be worth dialling later: the dialling end hangs up. */

@@ -6,7 +6,7 @@ import { MINUTE, type Micros, SECOND } from '../io.ts'
 
 /** Dials under way at any time (mesh:S11). */
 export const DIALS_AT_ONCE = 3
-/** A dial that takes longer will rather fail, so another is tried beside it. Guess: 3 to 4 round trips and a bit. */
+/** A dial that takes longer will rather fail: another is tried beside it. Guess: 4 long round trips. */
 export const DIAL_PATIENCE: Micros = SECOND
 /** The world gives a dial up after 3 s (mesh:S11); one it never reports is given up here. Guess. */
 export const DIAL_LIMIT: Micros = 10 * SECOND
@@ -25,7 +25,7 @@ export const RETRY_LONGEST: Micros = MINUTE
 export const RETRY_ISOLATED: Micros = 15 * SECOND
 /** A passive peer that failed this often is forgotten, unless nobody else is known. Guess: 15 s of trying. */
 export const FAILURES_MAX = 5
-/** A peer that refused is full, not dead: others are asked first. Doubled after every 4 refusals in a row. Guesses. */
+/** A peer that refused is full, not dead: others are asked first. Doubled by 4 refusals in a row. Guesses. */
 export const REFUSED_PAUSE: Micros = 10 * SECOND
 export const REFUSED_LONGEST: Micros = 2 * MINUTE
 /** A swap that did not come about is not tried again with the same peer for this long. Guess: 5 periods. */
@@ -49,7 +49,7 @@ export const JOINS_OWED = 2
 export const ANCHOR_FIRST: Micros = 10 * SECOND
 export const ANCHOR_LONGEST: Micros = 10 * MINUTE
 
-/** Neighbours among relays that could be others' as well: beyond 1.5 targets more are refused (degree 6 to 9). */
+/** Neighbours that are relays with other choices: 1.5 targets, so that degrees are 6 to 9. Guess. */
 export const CROWD_FACTOR = 1.5
 /** While there are more than that, one is sent away this often, none that is younger. Guesses. */
 export const TRIM_PERIOD: Micros = 2 * SECOND
@@ -88,7 +88,7 @@ export const ARRIVALS_BURST = 200
 export const SHUFFLES_RATE = 2
 export const SHUFFLES_BURST = 20
 
-/** X-BOT (Leitão et al., SRDS 2009): a neighbour is replaced for a round trip of at most this share (mesh:S11). */
+/** A neighbour is replaced by a peer whose round trip is at most this share of its own (mesh:S11). */
 export const SWAP_GAIN = 0.8
-/** Neighbours kept whatever their round trip, so that the mesh stays a random graph too (X-BOT has 1 or 2). */
+/** Neighbours kept whatever their round trip, so that the mesh stays a random graph too. Guess. */
 export const UNBIASED = 2

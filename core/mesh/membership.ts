@@ -289,6 +289,7 @@ export class Membership implements HandshakeListener {
   #wish(now: Micros, census: Census): Wish | undefined {
     const { config } = this.#context
     const coming = census.asking + this.#dialler.promising(now)
+    if (census.neighbours + coming >= config.linkLimit) return undefined
     const missing = Math.max(config.activeTarget - census.neighbours, relaysWanted(config) - census.relays)
     const isShort = missing > coming
     if (isShort) return census.publics === 0 ? 'publicFirst' : 'any'

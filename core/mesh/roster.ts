@@ -69,7 +69,7 @@ export interface Census {
   readonly joining: number
 }
 
-export function isPublic(link: Link): boolean {
+function isPublic(link: Link): boolean {
   return link.reach === REACHABILITY.public
 }
 

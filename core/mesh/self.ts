@@ -7,11 +7,11 @@ import { Vivaldi } from './vivaldi.ts'
 
 const NO_ADDRESS: Address = new Uint8Array(0)
 
-/** A wrong address is the caller's mistake, never a peer's. */
+/** A copy, checked: a wrong address is the caller's mistake, never a peer's. */
 export function checkAddress(address: Address): Address {
   if (address.length > ADDRESS_BYTES_MAX) {
     throw new UsageError(
-      `an address of ${address.length} bytes; at most ${ADDRESS_BYTES_MAX} are passed on: give its compact form`,
+      `an address of ${address.length} bytes; give its compact form of at most ${ADDRESS_BYTES_MAX}`,
     )
   }
   return address.slice()

@@ -7,6 +7,7 @@
  * its target: four nodes need not agree, and a lost message leaves nothing half done.
  */
 import type { Context } from '../context.ts'
+import { COUNT } from '../counters.ts'
 import { CLOSE, type LinkId, MILLISECOND, type Micros, type PeerId } from '../io.ts'
 import type { LinkPort } from '../links/link.ts'
 import type { Admission } from './admission.ts'
@@ -40,7 +41,9 @@ export class Swap {
   /** Dials the passive peer that seems nearest, if that promises enough. Never below the target. */
   start(now: Micros): void {
     const { context, roster, passive, self, dialler } = this.#parts
-    if (dialler.busy || roster.census().neighbours < context.config.activeTarget) return
+    const { neighbours } = roster.census()
+    const { activeTarget, linkLimit } = context.config
+    if (dialler.busy || neighbours < activeTarget || neighbours >= linkLimit) return
     const worst = roster.farthest(self.reach, context.selfKey)
     if (worst === undefined) return
     let nearest = -1
@@ -71,7 +74,9 @@ export class Swap {
     this.#current = undefined
     if (target === undefined || roster.census().neighbours <= context.config.activeTarget) return
     // A tree may have come to use it, or it may be the last public one by now.
-    if (roster.expendable(self.reach).includes(target)) admission.part(now, target, PARTING.replaced)
+    if (!roster.expendable(self.reach).includes(target)) return
+    context.counters.add(COUNT.neighboursSwapped)
+    admission.part(now, target, PARTING.replaced)
   }
 
   refused(now: Micros, candidate: Peering): void {

@@ -25,15 +25,16 @@ export class Walks {
   // Oldest first, so what is to be forgotten is at the front.
   readonly #walks: Walk[] = []
 
-  /** Remembers a walk that goes on to `forth`; `back` is undefined if it began here. */
-  add(now: Micros, id: number, back: LinkId | undefined, forth: LinkId): void {
-    while (
-      this.#walks.length > 0 &&
-      ((this.#walks[0] as Walk).until <= now || this.#walks.length >= WALKS_MAX)
-    ) {
-      this.#walks.shift()
-    }
+  /**
+   * Remembers a walk that goes on to `forth`; `back` is undefined if it began here. False if another had to
+   * be forgotten for it.
+   */
+  add(now: Micros, id: number, back: LinkId | undefined, forth: LinkId): boolean {
+    while (this.#walks.length > 0 && (this.#walks[0] as Walk).until <= now) this.#walks.shift()
     this.#walks.push({ id, back: back ?? HERE, forth, until: now + WALK_LIFE })
+    if (this.#walks.length <= WALKS_MAX) return true
+    this.#walks.shift()
+    return false
   }
 
   /** Where an answer that came from `from` belongs. The walk is forgotten. */

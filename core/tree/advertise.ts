@@ -7,12 +7,20 @@ import { type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
 import { KIND } from '../wire/kinds.ts'
 import { encodeControl } from '../wire/schema.ts'
 import { NO_CERTIFICATE } from './certificates.ts'
-import type { Label } from './label.ts'
+import type { Label, RootRecord } from './label.ts'
 import {
-  type Claim, path, pathRequest, PATH_MAX, type Update, update, UPDATE_FLAG, UPDATE_VOIDS_MAX, WANTED,
+  type Claim,
+  PATH_MAX,
+  path,
+  pathRequest,
+  UPDATE_FLAG,
+  UPDATE_VOIDS_MAX,
+  type Update,
+  update,
+  WANTED,
 } from './messages.ts'
 import { type Neighbour, PATH_STATE } from './neighbour.ts'
-import { beatPartOf, type RootRecord } from './roots.ts'
+import { beatPartOf, noteKnown } from './roots.ts'
 import { arm, send, type TreeState } from './state.ts'
 
 /** How soon a change must be told. */
@@ -95,15 +103,24 @@ function sendUpdate(state: TreeState, now: Micros, neighbour: Neighbour): void {
 function claim(state: TreeState, label: Label): Claim {
   const { rank, seq, metric } = label
   return {
-    class: rank.class, priority: rank.priority,
-    hash0: rank.hash0, hash1: rank.hash1, hash2: rank.hash2, hash3: rank.hash3,
-    seq, metric, depth: state.path.length, pathHigh: state.pathHigh, pathLow: state.pathLow,
+    class: rank.class,
+    priority: rank.priority,
+    hash0: rank.hash0,
+    hash1: rank.hash1,
+    hash2: rank.hash2,
+    hash3: rank.hash3,
+    seq,
+    metric,
+    depth: state.path.length,
+    pathHigh: state.pathHigh,
+    pathLow: state.pathLow,
   }
 }
 
 function idsFor(state: TreeState, neighbour: Neighbour): number[] | undefined {
   const { pathHigh, pathLow } = state
-  if (neighbour.sentPath && neighbour.sentPathHigh === pathHigh && neighbour.sentPathLow === pathLow) return undefined
+  if (neighbour.sentPath && neighbour.sentPathHigh === pathHigh && neighbour.sentPathLow === pathLow)
+    return undefined
   neighbour.sentPath = true
   neighbour.sentPathHigh = pathHigh
   neighbour.sentPathLow = pathLow
@@ -134,9 +151,7 @@ function voidsFor(state: TreeState, now: Micros, neighbour: Neighbour): Update['
 
 function beatFor(root: RootRecord, label: Label, neighbour: Neighbour): Update['beat'] {
   if (neighbour.knownRoot === root && neighbour.knownSeq >= label.seq) return undefined
-  neighbour.knownRoot = root
-  neighbour.knownSeq = root.seq
-  neighbour.knownBeat = root.beat
+  noteKnown(neighbour, root, root.seq, root.beat)
   return beatPartOf(root)
 }
 
@@ -165,17 +180,22 @@ export function askMissing(state: TreeState, now: Micros, neighbour: Neighbour):
   if (wanted === 0) {
     neighbour.askDue = NEVER
     neighbour.askWait = ASK_FIRST
-  } else if (neighbour.askDue === NEVER || neighbour.askDue <= now) {
+    return
+  }
+  const isDue = neighbour.askDue === NEVER || neighbour.askDue <= now
+  if (isDue && now < neighbour.askedAt + ANSWER_SPACING) {
+    // Sooner it would not be answered.
+    neighbour.askDue = neighbour.askedAt + ANSWER_SPACING
+  } else if (isDue) {
     ask(state, now, neighbour, wanted)
     neighbour.askDue = now + Math.max(neighbour.askWait, 2 * neighbour.link.rtt)
     neighbour.askWait = Math.min(ASK_SLOWEST, neighbour.askWait * 2)
-    arm(state, neighbour.askDue)
-  } else {
-    arm(state, neighbour.askDue)
   }
+  arm(state, neighbour.askDue)
 }
 
 export function ask(state: TreeState, now: Micros, neighbour: Neighbour, wanted: number): void {
+  neighbour.askedAt = now
   send(state, now, neighbour, encodeControl(KIND.pathRequest, pathRequest, { tree: state.tree, wanted }))
 }
 
@@ -196,7 +216,10 @@ export function sendPath(state: TreeState, now: Micros, neighbour: Neighbour): v
   if (state.path.length > PATH_MAX) return
   for (const slot of state.path) state.certificates.setKnown(slot, neighbour.slot, true)
   const message = {
-    tree: state.tree, pathHigh: state.pathHigh, pathLow: state.pathLow, beat: beatPartOf(root),
+    tree: state.tree,
+    pathHigh: state.pathHigh,
+    pathLow: state.pathLow,
+    beat: beatPartOf(root),
     certificates: state.path.map((slot) => state.certificates.wire(slot)),
   }
   send(state, now, neighbour, encodeControl(KIND.path, path, message))

@@ -10,19 +10,20 @@
  * half-links of all lowers without any message. So open links always lead strictly down in height.
  */
 import { COUNT } from '../counters.ts'
+import { peerIdOf } from '../ids.ts'
 import { type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
 import { CAPABILITY } from '../links/link.ts'
 import { KIND } from '../wire/kinds.ts'
 import { encodeControl } from '../wire/schema.ts'
-import { announce, ANNOUNCE, touch } from './advertise.ts'
+import { ANNOUNCE, announce, touch } from './advertise.ts'
 import { renewLowers } from './certify.ts'
 import { choose, isFeasible, isInGrace, isSameGeneration, isUsable, mayStay, metricBelow } from './choice.ts'
-import { armDamping, noteRoot, SEQ_WAIT } from './damping.ts'
-import { compareRanks, isBelow, type Label } from './label.ts'
+import { armDamping, noteReign, noteRoot, SEQ_WAIT } from './damping.ts'
+import { compareRanks, isBelow, type Label, type RootRecord } from './label.ts'
 import { attach } from './messages.ts'
 import { type Neighbour, NO_PATH, PATH_STATE } from './neighbour.ts'
 import { adoptPath } from './paths.ts'
-import { nextSeq, type RootRecord } from './roots.ts'
+import { nextSeq } from './roots.ts'
 import { arm, holdPath, isLeading, send, setRole, type TreeState } from './state.ts'
 
 /** Text (a): ATTACH is repeated after 200 ms, doubling to 5 s. Not before an answer can be there. */
@@ -46,11 +47,12 @@ export function decide(state: TreeState, now: Micros): void {
   if (best !== undefined && isBetterThanSelf(state, best, stay)) {
     // In its grace the upper is what it was: nothing is adopted of a path that nobody verified.
     if (best === stay && best.pathState !== PATH_STATE.good) return
-    if (isCutOff) state.context.counters.add(COUNT.treeAlternate)
+    if (isCutOff && best !== upper) state.context.counters.add(COUNT.treeAlternate)
     adopt(state, now, best, isCutOff)
   } else if (state.rank !== undefined && mayLead(state)) {
     if (isLeading(state)) return
-    if (state.label !== undefined || now >= state.detachedAt + state.context.config.detachedRoot) lead(state, now)
+    if (state.label !== undefined || now >= state.detachedAt + state.context.config.detachedRoot)
+      lead(state, now)
     else arm(state, state.detachedAt + state.context.config.detachedRoot)
   } else if (state.label !== undefined) {
     regress(state, now)
@@ -60,7 +62,8 @@ export function decide(state: TreeState, now: Micros): void {
 /** R10: a node is root itself only while no usable label has a better rank. */
 function isBetterThanSelf(state: TreeState, best: Neighbour, stay: Neighbour | undefined): boolean {
   if (state.rank === undefined) return true
-  const { rank } = best === stay && best.pathState !== PATH_STATE.good ? (state.label as Label) : (best.claimed as Label)
+  const { rank } =
+    best === stay && best.pathState !== PATH_STATE.good ? (state.label as Label) : (best.claimed as Label)
   return compareRanks(rank, state.rank) < 0
 }
 
@@ -73,8 +76,12 @@ function mayLead(state: TreeState): boolean {
 }
 
 /** R3, R7: hangs the node below the neighbour, or follows the upper's new label. */
-export function adopt(state: TreeState, now: Micros, upper: Neighbour, urgent: boolean): void {
-  const label: Label = { rank: (upper.claimed as Label).rank, seq: (upper.claimed as Label).seq, metric: metricBelow(state, upper) }
+function adopt(state: TreeState, now: Micros, upper: Neighbour, urgent: boolean): void {
+  const label: Label = {
+    rank: (upper.claimed as Label).rank,
+    seq: (upper.claimed as Label).seq,
+    metric: metricBelow(state, upper),
+  }
   const before = state.upper
   const wasDetached = state.label === undefined
   if (before === upper && upper.role === TREE_ROLE.upper && isSameGeneration(state, upper)) {
@@ -90,7 +97,7 @@ export function adopt(state: TreeState, now: Micros, upper: Neighbour, urgent: b
   state.upperBeatAt = now
   state.further = state.further.filter((other) => other !== upper)
   noteRoot(state, now, upper.root as RootRecord, wasDetached)
-  changeRoot(state, upper.root as RootRecord)
+  changeRoot(state, now, upper.root as RootRecord)
   openUpper(state, now, upper)
   state.context.out.note({ kind: 'upperChanged', tree: state.tree, link: upper.link.id })
   announce(state, now, urgent ? ANNOUNCE.atOnce : ANNOUNCE.paced)
@@ -105,7 +112,7 @@ function follow(state: TreeState, now: Micros, upper: Neighbour, label: Label): 
   if (isSameLabel && base === upper.path.length && isPathOf(state, upper)) return
   closeAbove(state, now, lowered(state, label), upper)
   setPlace(state, now, label, upper)
-  changeRoot(state, upper.root as RootRecord)
+  changeRoot(state, now, upper.root as RootRecord)
   state.lastRoot = state.root
   if (!isSameLabel) announce(state, now, ANNOUNCE.paced)
   else if (pathHigh !== state.pathHigh || pathLow !== state.pathLow) {
@@ -117,7 +124,9 @@ function follow(state: TreeState, now: Micros, upper: Neighbour, label: Label): 
 
 function isPathOf(state: TreeState, upper: Neighbour): boolean {
   const last = state.path.length - 1
-  return state.path[last] === upper.certificate && upper.path.every((slot, index) => state.path[index] === slot)
+  return (
+    state.path[last] === upper.certificate && upper.path.every((slot, index) => state.path[index] === slot)
+  )
 }
 
 /** R3: the smaller of the height and a label to be taken on. */
@@ -134,7 +143,7 @@ function setPlace(state: TreeState, now: Micros, label: Label, upper: Neighbour)
   if (root !== undefined && root.seq > label.seq) arm(state, Math.max(now + 1, root.seqAt + SEQ_WAIT))
 }
 
-/** R3: before the height falls, every further upper whose last label is not smaller than the new height goes. */
+/** R3: before the height falls, every further upper whose last label is not smaller than the new one goes. */
 function closeAbove(state: TreeState, now: Micros, height: Label, except: Neighbour | undefined): void {
   if (!state.rules.closeOnFall) return
   for (const further of state.further) {
@@ -180,7 +189,12 @@ export function sendAttach(state: TreeState, now: Micros, upper: Neighbour): voi
   upper.attachDue = now + upper.attachWait
   upper.attachWait = Math.min(ATTACH_SLOWEST, upper.attachWait * 2)
   arm(state, upper.attachDue)
-  send(state, now, upper, encodeControl(KIND.attach, attach, { tree: state.tree, generation: upper.attachedGeneration }))
+  send(
+    state,
+    now,
+    upper,
+    encodeControl(KIND.attach, attach, { tree: state.tree, generation: upper.attachedGeneration }),
+  )
 }
 
 /** The upper does not hold our ATTACH any more, or never got it: say it again, with the first patience. */
@@ -193,7 +207,12 @@ function closeUpper(state: TreeState, now: Micros, upper: Neighbour): void {
   upper.attachDue = NEVER
   if (upper.role !== TREE_ROLE.upper) return
   setRole(state, now, upper, TREE_ROLE.none)
-  send(state, now, upper, encodeControl(KIND.detach, attach, { tree: state.tree, generation: upper.attachedGeneration }))
+  send(
+    state,
+    now,
+    upper,
+    encodeControl(KIND.detach, attach, { tree: state.tree, generation: upper.attachedGeneration }),
+  )
 }
 
 /** R5: the upper is in a new generation; this end's half is gone until it is attached anew. */
@@ -217,7 +236,7 @@ function lead(state: TreeState, now: Micros): void {
   state.label = label
   adoptPath(state, NO_PATH, own.key)
   noteRoot(state, now, own, wasDetached)
-  changeRoot(state, own)
+  changeRoot(state, now, own)
   state.context.counters.add(COUNT.treeRoot)
   if (upper !== undefined) state.context.out.note({ kind: 'upperChanged', tree: state.tree, link: undefined })
   announce(state, now, ANNOUNCE.paced)
@@ -240,6 +259,7 @@ export function relead(state: TreeState, now: Micros): void {
 export function regress(state: TreeState, now: Micros): void {
   const { config, counters, out } = state.context
   counters.add(COUNT.treeRegress)
+  noteReign(state, now)
   const { upper } = state
   const hadUpper = state.label !== undefined && !isLeading(state)
   state.upper = undefined
@@ -270,12 +290,19 @@ export function regress(state: TreeState, now: Micros): void {
   announce(state, now, ANNOUNCE.atOnce)
 }
 
-function changeRoot(state: TreeState, root: RootRecord): void {
+function changeRoot(state: TreeState, now: Micros, root: RootRecord): void {
   if (state.root === root) return
+  noteReign(state, now)
   state.root = root
+  state.rootSince = now
   state.passedBeat = root.beat
   state.upperBeatAt = Math.max(state.upperBeatAt, root.beatAt)
-  state.context.out.note({ kind: 'rootChanged', tree: state.tree, root: root.peer, self: root === state.own })
+  state.context.out.note({
+    kind: 'rootChanged',
+    tree: state.tree,
+    root: peerIdOf(root.key),
+    self: root === state.own,
+  })
 }
 
 /**

@@ -20,7 +20,7 @@ export const CERTIFICATE_BYTES = 106
 /** Longest life in seconds (mesh text (a): 10 min). */
 export const LIFE_MAX = 600
 /** Smallest link cost there is: 1 ms and the constant 5. Positive costs are what heights rest on. */
-export const COST_MIN = 6
+const COST_MIN = 6
 /** Mesh text (a): verified certificates are cached by hash. */
 const CERTIFICATES_MAX = 1_024
 /** No slot: nothing known. */
@@ -31,7 +31,9 @@ export const NO_CERTIFICATE = -1
  */
 const SUPERSEDED_SECONDS = 120
 /** Verified certificates kept beyond those in use, in case a path comes back. Guess. */
-const LOOSE_MAX = 32
+const LOOSE_MAX = 16
+/** The slab is cut when this many records at its end are free. */
+const TAIL_FREE = 8
 
 // One record: what is signed (after the tree id), the signature, then what this node knows about it.
 const FROM = 0
@@ -176,6 +178,24 @@ export class CertificateTable {
     this.#bytes[at] = (this.#bytes[at] as number) | FLAG.void
   }
 
+  /** At a quiet moment: forgets what no path can name any more, and gives back the free end of the slab. */
+  trim(now: Micros): void {
+    let end = 0
+    for (let slot = 0; slot < this.#capacity; slot++) {
+      const at = slot * RECORD
+      if (this.#bytes[at + FLAGS] === 0) continue
+      if (this.#bytes[at + USES] === 0 && (this.#worth(slot) === 0 || this.expires(slot) <= now)) {
+        this.#bytes[at + FLAGS] = 0
+        this.#used -= 1
+      } else {
+        end = slot + 1
+      }
+    }
+    if (this.#capacity - end < TAIL_FREE) return
+    this.#bytes = this.#bytes.slice(0, end * RECORD)
+    this.#capacity = end
+  }
+
   /** Of two serials for one pair the older has little time left, whichever came first. */
   #supersede(now: Micros, fresh: number): void {
     const here = fresh * RECORD
@@ -222,7 +242,7 @@ export class CertificateTable {
   }
 
   #grow(): void {
-    const capacity = Math.min(CERTIFICATES_MAX, this.#capacity + Math.max(8, this.#capacity >> 2))
+    const capacity = Math.min(CERTIFICATES_MAX, this.#capacity + Math.max(4, this.#capacity >> 2))
     const bytes = new Uint8Array(capacity * RECORD)
     bytes.set(this.#bytes)
     this.#bytes = bytes

@@ -4,7 +4,7 @@
  */
 import { COUNT } from '../counters.ts'
 import { jittered } from '../dice.ts'
-import { type Micros, MILLISECOND, NEVER, SECOND, TREE_ROLE } from '../io.ts'
+import { MILLISECOND, type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
 import type { Link } from '../links/link.ts'
 import { KIND } from '../wire/kinds.ts'
 import { encodeControl } from '../wire/schema.ts'
@@ -37,7 +37,7 @@ const SERIALS_OF_BOOT = 65_536
  * What crossing the link costs, in milliseconds and load. The load is the lower's own report to us: what
  * hangs below a busy node finds everything behind it dearer, and moves.
  */
-export function linkCost(link: Link): number {
+function linkCost(link: Link): number {
   const rtt = link.rtt === 0 ? RTT_UNKNOWN : link.rtt
   const oneWay = Math.max(1, Math.round(rtt / 2 / MILLISECOND))
   return Math.min(COST_MAX, oneWay + COST_BASE + Math.min(50, Math.max(0, Math.round(link.load))))
@@ -57,9 +57,15 @@ export function issue(state: TreeState, now: Micros, neighbour: Neighbour): void
   neighbour.renewDue = now + jittered(state.dice, config.certificatePeriod)
   arm(state, neighbour.renewDue)
   const certificate = signCertificate(
-    state, certificateHead(neighbour.link.key, neighbour.issuedSerial, cost, Math.max(1, life)),
+    state,
+    certificateHead(neighbour.link.key, neighbour.issuedSerial, cost, Math.max(1, life)),
   )
-  send(state, now, neighbour, encodeControl(KIND.linkCertificate, linkCertificate, { tree: state.tree, certificate }))
+  send(
+    state,
+    now,
+    neighbour,
+    encodeControl(KIND.linkCertificate, linkCertificate, { tree: state.tree, certificate }),
+  )
 }
 
 /**

@@ -10,7 +10,7 @@ import { PATH_MAX } from './messages.ts'
 import { type Neighbour, PATH_STATE } from './neighbour.ts'
 import type { TreeState } from './state.ts'
 
-/** An UPDATE of the own upper whose path is not verified yet does not end the attachment so soon (text (a)). */
+/** Text (a): the own upper may name a path that is not verified yet for so long. */
 export const PATH_GRACE: Micros = 2 * SECOND
 /** R4: the present upper is valued at 0.8 × metric − 10 ms, so that small differences move nobody. */
 const STAY_FACTOR = 0.8
@@ -35,7 +35,8 @@ function isPathUsable(state: TreeState, now: Micros, neighbour: Neighbour): bool
  */
 function isRootUsable(state: TreeState, now: Micros, neighbour: Neighbour): boolean {
   const { claimed, root } = neighbour
-  if (claimed === undefined || root === undefined || !isRootAllowed(state, now, root, claimed.seq)) return false
+  if (claimed === undefined || root === undefined || !isRootAllowed(state, now, root, claimed.seq))
+    return false
   if (claimed.seq >= root.seq - 1) return true
   return neighbour === state.upper && now < root.seqAt + SEQ_WAIT
 }
@@ -94,7 +95,8 @@ export function choose(state: TreeState, now: Micros, stay: Neighbour | undefine
   let best: Candidate | undefined
   for (const neighbour of state.neighbours) {
     const candidate = neighbour === stay ? staying(state, neighbour) : arriving(state, now, neighbour)
-    if (candidate !== undefined && (best === undefined || isBetter(candidate, best, seqIsLate))) best = candidate
+    if (candidate !== undefined && (best === undefined || isBetter(candidate, best, seqIsLate)))
+      best = candidate
   }
   return best?.neighbour
 }

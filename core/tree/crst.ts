@@ -19,7 +19,16 @@
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
 import { assert } from '../errors.ts'
-import { type LinkId, type Micros, NEVER, type PeerId, TREE_ROLE, type TreeRole, type TreeView } from '../io.ts'
+import { peerIdOf } from '../ids.ts'
+import {
+  type LinkId,
+  type Micros,
+  NEVER,
+  type PeerId,
+  TREE_ROLE,
+  type TreeRole,
+  type TreeView,
+} from '../io.ts'
 import type { Link, LinkPort } from '../links/link.ts'
 import { flush } from './advertise.ts'
 import { decide, regress, tendFurther } from './attach.ts'
@@ -33,7 +42,13 @@ export class Crst implements Tree {
   readonly #state: TreeState
 
   /** `rules` is for tests of the cycle checker only: see SafetyRules. */
-  constructor(context: Context, links: LinkPort, listener: TreeListener, id: number, rules: SafetyRules = ALL_RULES) {
+  constructor(
+    context: Context,
+    links: LinkPort,
+    listener: TreeListener,
+    id: number,
+    rules: SafetyRules = ALL_RULES,
+  ) {
     this.id = id
     this.#state = newState(context, links, listener, id, rules)
     arm(this.#state, 0)
@@ -80,7 +95,7 @@ export class Crst implements Tree {
     this.#settle(now)
   }
 
-  /** Whether dial-backs prove that this node can be reached by anyone (mesh:M4): a rank's class depends on it. */
+  /** Whether dial-backs prove that anyone can reach this node: a rank's class depends on it (mesh:M4). */
   setReachable(proved: boolean): void {
     this.#state.reachable = proved
     arm(this.#state, 0)
@@ -100,6 +115,7 @@ export class Crst implements Tree {
     if (now < state.due) return state.due
     state.due = NEVER
     begin(state, now)
+    state.changed = true
     tend(state, now)
     this.#settle(now)
     assert(state.due > now, 'a timer of the tree was set for a time that is not later')
@@ -128,7 +144,8 @@ export class Crst implements Tree {
   }
 
   root(): PeerId | undefined {
-    return this.#state.label === undefined ? undefined : this.#state.root?.peer
+    const { label, root } = this.#state
+    return label === undefined || root === undefined ? undefined : peerIdOf(root.key)
   }
 
   summary(link: Link, into: TreeSummary): void {
@@ -163,8 +180,11 @@ export class Crst implements Tree {
       for (let gone = state.lost.shift(); gone !== undefined; gone = state.lost.shift()) {
         removeNeighbour(state, now, gone)
       }
-      decide(state, now)
-      tendFurther(state, now)
+      if (state.changed) {
+        state.changed = false
+        decide(state, now)
+        tendFurther(state, now)
+      }
       flush(state, now)
     } while (state.lost.length > 0)
     state.busy = false

@@ -4,19 +4,22 @@
  *
  * The rule as first written ("after two losses within 10 min adopt, for 10 min, only roots first seen
  * 10 min ago") breaks a mesh in which nothing is that old: after two honest crashes every node refuses
- * every other and the mesh falls into single nodes for 10 min (test/property/tree-roots.test.ts keeps the
- * case). Mended: a damped node refuses a fresh root only while it has an old one: it hangs in one, or,
- * for `OLD_ROOT_WAIT` after it was cut off, its table holds an old one that may come back. That keeps what the
- * rule is for, that fresh keys cannot take the mesh from its old root a third time, and it always ends in
- * some tree. A root counts as lost when a node that was cut off settles under another one, whatever its
- * rank: an attacker's keys may get better each time.
+ * every other and the mesh falls apart for 10 min. test/property/tree-roots.test.ts keeps the run. Mended:
+ *
+ * - A damped node refuses a fresh root only while it has an old one: it hangs in one, or, for
+ *   `OLD_ROOT_WAIT` after it was cut off, its table holds an old one that may stand up again. So fresh keys
+ *   cannot take the mesh from its old root a third time, and it always ends in some tree.
+ * - Old is a root first seen 10 min ago under which this node hung for a minute: at the start of a mesh
+ *   every relay is a root for a moment, itself too, and that must not make it one to hold on to.
+ * - A root counts as lost when a node that was cut off settles under another one, whatever its rank: an
+ *   attacker's keys may get better each time.
  */
 import { COUNT } from '../counters.ts'
-import { type Micros, MINUTE, NEVER, SECOND } from '../io.ts'
+import { MINUTE, type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
 import { serialAfter } from './certificates.ts'
+import type { RootRecord } from './label.ts'
 import { RANK_CLASS } from './label.ts'
 import type { Neighbour } from './neighbour.ts'
-import type { RootRecord } from './roots.ts'
 import { arm, armLater, isLeading, type TreeState } from './state.ts'
 
 /** Mesh text (a), R10: within how much time two losses count, for how long they damp, and what is old. */
@@ -27,11 +30,26 @@ const BEATS_LOST: Micros = 35 * SECOND
 const REFUSED: Micros = 60 * SECOND
 /** Long enough for an old root to stand up again (1 s) and to be heard of. Guess. */
 const OLD_ROOT_WAIT: Micros = 5 * SECOND
+/** How long a node must have hung under a root for it to count as old later. Guess. */
+const REIGN_MIN: Micros = MINUTE
 /** R4: a newer seq is awaited from the present upper for so long. */
 export const SEQ_WAIT: Micros = 2 * SECOND
 
-function isOld(record: RootRecord, now: Micros): boolean {
-  return record.rank.class === RANK_CLASS.certified || now >= record.firstSeen + DAMPING
+function isOld(state: TreeState, record: RootRecord, now: Micros): boolean {
+  if (record.rank.class === RANK_CLASS.certified) return true
+  return now >= record.firstSeen + DAMPING && (record.proven || isReigning(state, record, now))
+}
+
+/** The node hangs under it, for long enough; a root that nobody hangs under has proved nothing. */
+function isReigning(state: TreeState, record: RootRecord, now: Micros): boolean {
+  if (record !== state.root || now < state.rootSince + REIGN_MIN) return false
+  return !isLeading(state) || state.neighbours.some(({ role }) => role === TREE_ROLE.lower)
+}
+
+/** Called before the node leaves its root: what is known of it by then is kept. */
+export function noteReign(state: TreeState, now: Micros): void {
+  const { root } = state
+  if (root !== undefined && isReigning(state, root, now)) root.proven = true
 }
 
 function wasLost(record: RootRecord, now: Micros): boolean {
@@ -45,11 +63,14 @@ function wasLost(record: RootRecord, now: Micros): boolean {
 export function isRootAllowed(state: TreeState, now: Micros, record: RootRecord, seq: number): boolean {
   if (now < record.refusedUntil && seq <= record.refusedSeq) return false
   const { root, lastRoot } = state
-  if (isOld(record, now) || record === root || record === lastRoot) return true
+  if (!state.rules.damping) {
+    return now >= state.dampedUntil || now >= record.firstSeen + DAMPING || record === root
+  }
+  if (isOld(state, record, now) || record === root || record === lastRoot) return true
   if (now >= state.dampedUntil && (state.label !== undefined || !isRecentLoss(state, now))) return true
-  if (root !== undefined && isOld(root, now)) return false
+  if (root !== undefined && isOld(state, root, now)) return false
   if (now >= state.detachedAt + OLD_ROOT_WAIT) return true
-  return !state.roots.some((other) => other !== lastRoot && isOld(other, now) && !wasLost(other, now))
+  return !state.roots.some((other) => other !== lastRoot && isOld(state, other, now) && !wasLost(other, now))
 }
 
 function isRecentLoss(state: TreeState, now: Micros): boolean {
@@ -58,7 +79,8 @@ function isRecentLoss(state: TreeState, now: Micros): boolean {
 
 /** The node was cut off: it may want to decide anew when the wait for old roots ends. */
 export function armDamping(state: TreeState, now: Micros): void {
-  if (isRecentLoss(state, now) || now < state.dampedUntil) armLater(state, now, state.detachedAt + OLD_ROOT_WAIT)
+  if (isRecentLoss(state, now) || now < state.dampedUntil)
+    armLater(state, now, state.detachedAt + OLD_ROOT_WAIT)
 }
 
 /** The node found its place under a root. Coming from being cut off, another root than before is a loss. */

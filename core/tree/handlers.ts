@@ -6,22 +6,37 @@ import { COUNT } from '../counters.ts'
 import { type Micros, NEVER, TREE_ROLE } from '../io.ts'
 import { KIND } from '../wire/kinds.ts'
 import { decodeControl } from '../wire/schema.ts'
-import { askMissing, mayAnswer, repeatAll, sendPath, touch, updateHash } from './advertise.ts'
+import { ASK_FIRST, askMissing, mayAnswer, repeatAll, sendPath, touch, updateHash } from './advertise.ts'
 import { closeStale, reattach } from './attach.ts'
 import { certificateSerial, NO_CERTIFICATE, serialAfter } from './certificates.ts'
 import { issue } from './certify.ts'
 import { PATH_GRACE } from './choice.ts'
+import type { RootRecord } from './label.ts'
 import {
-  attach, beat, type BeatPart, type Claim, linkCertificate, path, pathRequest, type Update, update, UPDATE_FLAG,
-  voidMessage, WANTED,
+  attach,
+  type BeatPart,
+  beat,
+  type Claim,
+  linkCertificate,
+  path,
+  pathRequest,
+  UPDATE_FLAG,
+  type Update,
+  update,
+  voidMessage,
+  WANTED,
 } from './messages.ts'
 import { type Neighbour, PATH_STATE } from './neighbour.ts'
 import { takeOwnCertificate, takeUpdatePath, takeVoid, takeWholePath } from './paths.ts'
-import { findHash, passBeat, provenRank, type RootRecord, takeBeat } from './roots.ts'
+import { findHash, passBeat, provenRank, takeBeat } from './roots.ts'
 import { arm, setRole, type TreeState } from './state.ts'
 
 export function dispatch(
-  state: TreeState, now: Micros, neighbour: Neighbour, kind: number, packet: Uint8Array,
+  state: TreeState,
+  now: Micros,
+  neighbour: Neighbour,
+  kind: number,
+  packet: Uint8Array,
 ): boolean {
   switch (kind) {
     case KIND.linkCertificate:
@@ -55,34 +70,51 @@ function onLinkCertificate(state: TreeState, now: Micros, neighbour: Neighbour, 
     state.context.counters.add(COUNT.dropUnexpected)
     return true
   }
-  if (takeOwnCertificate(state, now, neighbour, message.certificate)) askMissing(state, now, neighbour)
+  if (takeOwnCertificate(state, now, neighbour, message.certificate)) {
+    state.changed = true
+    askMissing(state, now, neighbour)
+  }
   return true
 }
 
 function onBeat(state: TreeState, now: Micros, neighbour: Neighbour, packet: Uint8Array): boolean {
   const message = decodeControl(beat, packet)
   if (message === undefined) return false
+  const before = state.root?.beat
   const record = takeBeat(state, now, neighbour, message)
-  if (record !== undefined) noteUpperBeat(state, now, neighbour, record, message)
+  if (record === undefined) return true
+  // Only bytes that were verified just now go on as they came; else the record's own are sent.
+  const isVerified = record === state.root && record.beat !== before && record.beat === message.beat
+  noteUpperBeat(state, now, neighbour, record, message, isVerified ? packet : undefined)
   return true
 }
 
 /** R10: beats come down open links. One of a newer seq is passed on with the UPDATE that takes it up. */
 function noteUpperBeat(
-  state: TreeState, now: Micros, neighbour: Neighbour, record: RootRecord, part: BeatPart,
+  state: TreeState,
+  now: Micros,
+  neighbour: Neighbour,
+  record: RootRecord,
+  part: BeatPart,
+  packet?: Uint8Array,
 ): void {
   if (neighbour !== state.upper || record !== state.root || state.label === undefined) return
   if (!serialAfter(part.beat, state.passedBeat) || serialAfter(part.beat, record.beat)) return
   state.upperBeatAt = now
   state.passedBeat = part.beat
-  if (record.seq <= state.label.seq) passBeat(state, now)
+  if (record.seq > state.label.seq) return
+  passBeat(state, now, packet)
 }
 
 function onUpdate(state: TreeState, now: Micros, neighbour: Neighbour, packet: Uint8Array): boolean {
   const message = decodeControl(update, packet)
   if (message === undefined) return false
+  state.changed = true
   neighbour.receivedHash = updateHash(packet)
+  // What is missing now is another thing than what was asked for before.
   neighbour.heard = true
+  neighbour.askDue = NEVER
+  neighbour.askWait = ASK_FIRST
   for (const part of message.voids) takeVoid(state, now, neighbour, part)
   if (message.beat !== undefined) {
     const record = takeBeat(state, now, neighbour, message.beat)
@@ -117,7 +149,8 @@ function takeClaim(state: TreeState, neighbour: Neighbour, label: Claim | undefi
 
 /** An unverified path of the own upper in an unchanged generation has 2 s; then the upper is lost (R8). */
 function startGrace(state: TreeState, now: Micros, neighbour: Neighbour): void {
-  const isWaiting = neighbour === state.upper && neighbour.claimed !== undefined && neighbour.pathState === PATH_STATE.unknown
+  const isWaiting =
+    neighbour === state.upper && neighbour.claimed !== undefined && neighbour.pathState === PATH_STATE.unknown
   if (!isWaiting) neighbour.unknownSince = NEVER
   else if (neighbour.unknownSince === NEVER) {
     neighbour.unknownSince = now
@@ -148,8 +181,9 @@ function onPathRequest(state: TreeState, now: Micros, neighbour: Neighbour, pack
   if ((wanted & WANTED.certificate) !== 0) issue(state, now, neighbour)
   const isNamed =
     neighbour.sentPath && neighbour.sentPathHigh === state.pathHigh && neighbour.sentPathLow === state.pathLow
-  // A path that no UPDATE has named yet would be taken for a stale one: then the UPDATE itself is what is wanted.
-  if ((wanted & WANTED.update) !== 0 || ((wanted & WANTED.path) !== 0 && !isNamed)) repeatAll(state, neighbour)
+  // A path that no UPDATE has named yet would be taken for a stale one: then the UPDATE itself is wanted.
+  if ((wanted & WANTED.update) !== 0 || ((wanted & WANTED.path) !== 0 && !isNamed))
+    repeatAll(state, neighbour)
   else if ((wanted & WANTED.path) !== 0) sendPath(state, now, neighbour)
   return true
 }
@@ -163,6 +197,7 @@ function onPath(state: TreeState, now: Micros, neighbour: Neighbour, packet: Uin
     state.context.counters.add(COUNT.dropUnexpected)
     return true
   }
+  state.changed = true
   const record = takeBeat(state, now, neighbour, message.beat)
   const { rank, seq, metric } = claimed
   takeClaim(state, neighbour, { ...rank, seq, metric, depth: neighbour.depth, pathHigh, pathLow })
@@ -206,6 +241,6 @@ function onDetach(state: TreeState, now: Micros, neighbour: Neighbour, packet: U
 function onVoid(state: TreeState, now: Micros, neighbour: Neighbour, packet: Uint8Array): boolean {
   const message = decodeControl(voidMessage, packet)
   if (message === undefined) return false
-  takeVoid(state, now, neighbour, message)
+  if (takeVoid(state, now, neighbour, message)) state.changed = true
   return true
 }

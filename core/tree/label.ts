@@ -6,6 +6,7 @@
  */
 import type { Hash } from '../crypto/ports.ts'
 import { concat, utf8 } from '../ids.ts'
+import type { Micros } from '../io.ts'
 import { readU32 } from '../wire/cursor.ts'
 
 /** Classes of rank (mesh:M4). Leaves have none. */
@@ -18,7 +19,7 @@ export const RANK_CLASS = {
   other: 2,
 } as const
 
-/** Who is preferred as a root: class, priority, then BLAKE3-128("peertap rank" ‖ tree ‖ key) as four words. */
+/** Who is preferred as a root: class, priority, then BLAKE3-128("peertap rank" ‖ tree ‖ key) in words. */
 export interface Rank {
   readonly class: number
   readonly priority: number
@@ -33,6 +34,29 @@ export interface Label {
   readonly rank: Rank
   readonly seq: number
   readonly metric: number
+}
+
+/** What is known of one root: made by roots.ts from its beats. */
+export interface RootRecord {
+  /** 32 bytes. */
+  readonly key: Uint8Array
+  rank: Rank
+  /** The rank before the last change: labels that still carry it are on their way out. */
+  former: Rank | undefined
+  seq: number
+  seqAt: Micros
+  beat: number
+  beatAt: Micros
+  /** Of the newest beat. */
+  signature: Uint8Array
+  readonly firstSeen: Micros
+  /** This node hung under it for a while (damping.ts): only such roots are kept when no label names them. */
+  proven: boolean
+  /** When this node lost it without a better one at hand; NEVER if not. */
+  lostAt: Micros
+  /** Labels of this seq or an older one are refused until then (R10). */
+  refusedSeq: number
+  refusedUntil: Micros
 }
 
 export function rankOf(hash: Hash, tree: number, key: Uint8Array, rankClass: number, priority: number): Rank {

@@ -93,7 +93,10 @@ export const update = struct({
 export type Update = Decoded<typeof update>
 
 /** Asks for what is missing: needed when something was lost or fell out of a table. */
-export const pathRequest = struct({ tree: u8, wanted: bits(WANTED.path | WANTED.certificate | WANTED.update) })
+export const pathRequest = struct({
+  tree: u8,
+  wanted: bits(WANTED.path | WANTED.certificate | WANTED.update),
+})
 
 /**
  * The whole path with the root's beat: the beat holds the root's key, and without it a label cannot be

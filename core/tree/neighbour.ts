@@ -2,11 +2,10 @@
  * What a tree knows of one neighbour: its last UPDATE, the half of the link at this end, what each end
  * has been told. Plain fields; the rules that change them are in the other files of this folder.
  */
-import { type Micros, NEVER, TREE_ROLE, type TreeRole } from '../io.ts'
+import { type Micros, NEVER, SECOND, TREE_ROLE, type TreeRole } from '../io.ts'
 import type { Link } from '../links/link.ts'
 import { NO_CERTIFICATE } from './certificates.ts'
-import type { Label } from './label.ts'
-import type { RootRecord } from './roots.ts'
+import type { Label, RootRecord } from './label.ts'
 
 /** What is known of the path that a neighbour's last UPDATE named. */
 export const PATH_STATE = {
@@ -103,21 +102,62 @@ export interface Neighbour {
 }
 
 /** Signatures that one neighbour may make us check: a burst, then a rate. Guesses: 7 % of a core at worst. */
-export const VERIFY_BURST = 1_000
-export const VERIFY_PER_SECOND = 500
+const VERIFY_BURST = 1_000
+const VERIFY_PER_SECOND = 500
+
+/** Before anything that is spaced in time. */
+const LONG_AGO: Micros = SECOND
 
 export function newNeighbour(link: Link, slot: number, now: Micros): Neighbour {
   return {
-    link, slot, gone: false, role: TREE_ROLE.none,
-    heard: false, generation: 0, claimed: undefined, root: undefined, depth: 0, pathHigh: 0, pathLow: 0,
-    pathState: PATH_STATE.unknown, path: NO_PATH, pathCost: 0, pathExpires: NEVER, yours: false, receivedHash: 0,
-    unknownSince: NEVER, certificate: NO_CERTIFICATE,
-    attachedGeneration: 0, attachDue: NEVER, attachWait: 0, lingerUntil: 0, avoidUntil: 0,
-    updateDue: NEVER, updateSentAt: 0, sentHash: 0, sentPath: false, sentPathHigh: 0, sentPathLow: 0, sentMine: false,
-    knownRoot: undefined, knownSeq: 0, knownBeat: 0,
-    issuedSerial: 0, issuedCost: 0, issuedAt: -1, issuedBlind: false, renewDue: NEVER, costMovedAt: NEVER,
-    askDue: NEVER, askWait: 0, askedAt: 0, answeredAt: 0, verifyTokens: VERIFY_BURST, verifyAt: now,
-    summaryRoot: 0, summaryBeat: 0,
+    link,
+    slot,
+    gone: false,
+    role: TREE_ROLE.none,
+    heard: false,
+    generation: 0,
+    claimed: undefined,
+    root: undefined,
+    depth: 0,
+    pathHigh: 0,
+    pathLow: 0,
+    pathState: PATH_STATE.unknown,
+    path: NO_PATH,
+    pathCost: 0,
+    pathExpires: NEVER,
+    yours: false,
+    receivedHash: 0,
+    unknownSince: NEVER,
+    certificate: NO_CERTIFICATE,
+    attachedGeneration: 0,
+    attachDue: NEVER,
+    attachWait: 0,
+    lingerUntil: 0,
+    avoidUntil: 0,
+    updateDue: NEVER,
+    updateSentAt: 0,
+    sentHash: 0,
+    sentPath: false,
+    sentPathHigh: 0,
+    sentPathLow: 0,
+    sentMine: false,
+    knownRoot: undefined,
+    knownSeq: 0,
+    knownBeat: 0,
+    issuedSerial: 0,
+    issuedCost: 0,
+    issuedAt: -1,
+    issuedBlind: false,
+    renewDue: NEVER,
+    costMovedAt: NEVER,
+    askDue: NEVER,
+    askWait: 0,
+    askedAt: -LONG_AGO,
+    answeredAt: -LONG_AGO,
+    verifyTokens: VERIFY_BURST,
+    verifyAt: now,
+    summaryRoot: 0,
+    summaryBeat: 0,
   }
 }
 

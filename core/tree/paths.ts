@@ -5,18 +5,24 @@
 import { signAs, verifyFrom } from '../context.ts'
 import { COUNT } from '../counters.ts'
 import { signedBytes } from '../crypto/signed.ts'
-import { type Micros, NEVER } from '../io.ts'
 import { concat } from '../ids.ts'
+import { type Micros, NEVER } from '../io.ts'
+import { readU32, writeU32 } from '../wire/cursor.ts'
 import { KIND } from '../wire/kinds.ts'
 import { encodeControl } from '../wire/schema.ts'
-import { readU32, writeU32 } from '../wire/cursor.ts'
 import {
-  certificateBody, certificateId, certificateSerial, certificateSignature, CERTIFICATE_BYTES, isCertificateForm,
-  NO_CERTIFICATE, sameBytes,
+  CERTIFICATE_BYTES,
+  certificateBody,
+  certificateId,
+  certificateSerial,
+  certificateSignature,
+  isCertificateForm,
+  NO_CERTIFICATE,
+  sameBytes,
 } from './certificates.ts'
-import { SIGNED, type Update, voidBody, voidMessage, type VoidPart } from './messages.ts'
+import type { RootRecord } from './label.ts'
+import { SIGNED, type Update, type VoidPart, voidBody, voidMessage } from './messages.ts'
 import { mayVerify, type Neighbour, NO_PATH, PATH_STATE, type PathState } from './neighbour.ts'
-import type { RootRecord } from './roots.ts'
 import { holdPath, send, type TreeState } from './state.ts'
 
 /** Why a certificate was not taken in. */
@@ -26,8 +32,12 @@ const REFUSED = { forged: -1, later: -2 } as const
  * The slot of a certificate, verified now if it is new. `forged`: never good. `later`: no more may be
  * verified for this neighbour now, or the table is full.
  */
-export function takeCertificate(
-  state: TreeState, now: Micros, neighbour: Neighbour, from: Uint8Array, wire: Uint8Array,
+function takeCertificate(
+  state: TreeState,
+  now: Micros,
+  neighbour: Neighbour,
+  from: Uint8Array,
+  wire: Uint8Array,
 ): number {
   const { certificates, context, tree } = state
   const id = certificateId(context.crypto.hash, from, wire)
@@ -52,12 +62,17 @@ export function takeCertificate(
     return REFUSED.later
   }
   certificates.setKnown(slot, neighbour.slot, true)
-  if (state.voids.find(now, from, certificates.to(slot), certificateSerial(wire)) >= 0) certificates.markVoid(slot)
+  if (state.voids.find(now, from, certificates.to(slot), certificateSerial(wire)) >= 0)
+    certificates.markVoid(slot)
   return slot
 }
 
 /** Eight bytes that name a path: of BLAKE3-128(root key ‖ ids). Agreement only; nothing is trusted for it. */
-export function pathHash(state: TreeState, rootKey: Uint8Array, slots: readonly number[]): readonly [number, number] {
+function pathHash(
+  state: TreeState,
+  rootKey: Uint8Array,
+  slots: readonly number[],
+): readonly [number, number] {
   const input = new Uint8Array(rootKey.length + 4 * slots.length)
   input.set(rootKey, 0)
   for (let index = 0; index < slots.length; index++) {
@@ -91,7 +106,11 @@ export function takeUpdatePath(state: TreeState, now: Micros, neighbour: Neighbo
 
 /** Walks the ids from the root; the certificates that came along fill the gaps. */
 function resolve(
-  state: TreeState, now: Micros, neighbour: Neighbour, root: RootRecord, ids: readonly number[],
+  state: TreeState,
+  now: Micros,
+  neighbour: Neighbour,
+  root: RootRecord,
+  ids: readonly number[],
   brought: Update['certificates'],
 ): void {
   const { certificates } = state
@@ -123,7 +142,11 @@ function resolve(
 
 /** A whole path in answer to a request: what is wrong now stays wrong. */
 export function takeWholePath(
-  state: TreeState, now: Micros, neighbour: Neighbour, root: RootRecord, wires: readonly Uint8Array[],
+  state: TreeState,
+  now: Micros,
+  neighbour: Neighbour,
+  root: RootRecord,
+  wires: readonly Uint8Array[],
 ): void {
   const { certificates } = state
   const slots: number[] = []
@@ -144,7 +167,11 @@ export function takeWholePath(
 
 /** All certificates are there and held: is it the path that was named, and may it be used? */
 function finish(
-  state: TreeState, neighbour: Neighbour, root: RootRecord, slots: readonly number[], otherwise: PathState,
+  state: TreeState,
+  neighbour: Neighbour,
+  root: RootRecord,
+  slots: readonly number[],
+  otherwise: PathState,
 ): void {
   const [high, low] = pathHash(state, root.key, slots)
   const isNamed = high === neighbour.pathHigh && low === neighbour.pathLow && slots.length === neighbour.depth
@@ -159,7 +186,12 @@ function dropHeld(state: TreeState, slots: readonly number[]): void {
   for (const slot of slots) state.certificates.release(slot)
 }
 
-function setPath(state: TreeState, neighbour: Neighbour, slots: readonly number[], pathState: PathState): void {
+function setPath(
+  state: TreeState,
+  neighbour: Neighbour,
+  slots: readonly number[],
+  pathState: PathState,
+): void {
   holdPath(state, slots, neighbour.path)
   neighbour.path = slots
   neighbour.pathState = pathState
@@ -257,7 +289,12 @@ export function adoptPath(state: TreeState, slots: readonly number[], rootKey: U
 }
 
 /** A certificate for the link from that neighbour to this node; false if it is not one. */
-export function takeOwnCertificate(state: TreeState, now: Micros, neighbour: Neighbour, wire: Uint8Array): boolean {
+export function takeOwnCertificate(
+  state: TreeState,
+  now: Micros,
+  neighbour: Neighbour,
+  wire: Uint8Array,
+): boolean {
   const { context } = state
   if (wire.length !== CERTIFICATE_BYTES || !sameBytes(wire, 0, context.selfKey, 32)) {
     context.counters.add(COUNT.dropUnexpected)

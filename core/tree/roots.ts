@@ -7,13 +7,12 @@ import { signAs, verifyFrom } from '../context.ts'
 import { COUNT } from '../counters.ts'
 import { signedBytes } from '../crypto/signed.ts'
 import { jittered } from '../dice.ts'
-import { peerIdOf } from '../ids.ts'
-import { type Micros, MINUTE, NEVER, type PeerId, SECOND, TREE_ROLE } from '../io.ts'
+import { MINUTE, type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
 import { KIND } from '../wire/kinds.ts'
 import { encodeControl } from '../wire/schema.ts'
 import { sameBytes, serialAfter } from './certificates.ts'
-import { type Claim, type BeatPart, beat, beatBody, SIGNED } from './messages.ts'
-import { compareRanks, type Rank, RANK_CLASS, rankOf, sameHash } from './label.ts'
+import { compareRanks, RANK_CLASS, type Rank, type RootRecord, rankOf, sameHash } from './label.ts'
+import { type BeatPart, beat, beatBody, type Claim, SIGNED } from './messages.ts'
 import { mayVerify, type Neighbour } from './neighbour.ts'
 import { arm, send, type TreeState } from './state.ts'
 
@@ -21,6 +20,11 @@ import { arm, send, type TreeState } from './state.ts'
 const ROOTS_MAX = 16
 /** A root beats every 10 s; faster beats of one reign are waste or an attack. */
 const BEAT_SPACING: Micros = SECOND
+/**
+ * A root that no label names and under which this node hardly hung is forgotten after this long: at the
+ * start of a mesh every relay is a root for a moment, and each record costs a kilobyte. Guess.
+ */
+const PASSING_ROOT: Micros = MINUTE
 /** A record of a root not heard of for this long makes room first. Guess. */
 const ROOT_FORGOTTEN: Micros = 30 * MINUTE
 /** Mesh text (a): seq +1 every 10 min. */
@@ -32,27 +36,6 @@ const BEATS_OF_SEQ = 128
 /** mesh:M4: a relay is of class 1 once it was up for an hour. */
 const PROVEN_AFTER: Micros = 60 * MINUTE
 
-export interface RootRecord {
-  /** 32 bytes. */
-  readonly key: Uint8Array
-  readonly peer: PeerId
-  rank: Rank
-  /** The rank before the last change: labels that still carry it are on their way out. */
-  former: Rank | undefined
-  seq: number
-  seqAt: Micros
-  beat: number
-  beatAt: Micros
-  /** Of the newest beat. */
-  signature: Uint8Array
-  readonly firstSeen: Micros
-  /** When this node lost it without a better one at hand; NEVER if not. */
-  lostAt: Micros
-  /** Labels of this seq or an older one are refused until then (R10). */
-  refusedSeq: number
-  refusedUntil: Micros
-}
-
 /** A beat newer than the one kept: a newer reign, or later in the same one. */
 function isNewer(record: RootRecord, seq: number, count: number): boolean {
   return seq > record.seq || (seq === record.seq && serialAfter(count, record.beat))
@@ -63,7 +46,10 @@ function isNewer(record: RootRecord, seq: number, count: number): boolean {
  * beat proves nothing.
  */
 export function takeBeat(
-  state: TreeState, now: Micros, neighbour: Neighbour, part: BeatPart,
+  state: TreeState,
+  now: Micros,
+  neighbour: Neighbour,
+  part: BeatPart,
 ): RootRecord | undefined {
   const { counters } = state.context
   // Class 0 needs an operator's certificate, and this version knows no operator's key: nobody has one.
@@ -81,14 +67,14 @@ export function takeBeat(
     if (isNewer(record, part.seq, part.beat) && verifyBeat(state, now, neighbour, part, record)) {
       renew(state, now, record, part)
     }
-    noteKnown(neighbour, record, part)
+    noteKnown(neighbour, record, part.seq, part.beat)
     return record
   }
   if (sameBytes(part.key, 0, state.context.selfKey, 32)) return undefined
   if (!verifyBeat(state, now, neighbour, part, undefined)) return undefined
   const fresh = newRecord(state, now, part)
   if (!addRecord(state, now, fresh)) return undefined
-  noteKnown(neighbour, fresh, part)
+  noteKnown(neighbour, fresh, part.seq, part.beat)
   return fresh
 }
 
@@ -97,7 +83,11 @@ function isBeatOfSeq(part: BeatPart): boolean {
 }
 
 function verifyBeat(
-  state: TreeState, now: Micros, neighbour: Neighbour, part: BeatPart, record: RootRecord | undefined,
+  state: TreeState,
+  now: Micros,
+  neighbour: Neighbour,
+  part: BeatPart,
+  record: RootRecord | undefined,
 ): boolean {
   const { context } = state
   if (record !== undefined && part.seq === record.seq && now < record.beatAt + BEAT_SPACING) {
@@ -111,37 +101,46 @@ function verifyBeat(
   return verifyFrom(context, part.key, signedBytes(SIGNED.beat, beatBody(state.tree, part)), part.signature)
 }
 
-function noteKnown(neighbour: Neighbour, record: RootRecord, part: BeatPart): void {
-  if (neighbour.knownRoot === record && !serialAfter(part.beat, neighbour.knownBeat)) return
+/** The neighbour has this beat: it sent it, or is sent it now. */
+export function noteKnown(neighbour: Neighbour, record: RootRecord, seq: number, count: number): void {
+  if (neighbour.knownRoot === record && !serialAfter(count, neighbour.knownBeat)) return
   neighbour.knownRoot = record
-  neighbour.knownSeq = part.seq
-  neighbour.knownBeat = part.beat
+  neighbour.knownSeq = seq
+  neighbour.knownBeat = count
 }
 
 function renew(state: TreeState, now: Micros, record: RootRecord, part: BeatPart): void {
   if (part.class !== record.rank.class || part.priority !== record.rank.priority) {
     record.former = record.rank
     record.rank = { ...record.rank, class: part.class, priority: part.priority }
+    state.changed = true
   }
   if (part.seq > record.seq) {
     record.seq = part.seq
     record.seqAt = now
+    state.changed = true
   }
   record.beat = part.beat
   record.beatAt = now
-  record.signature = part.signature.slice()
-  arm(state, now + BEAT_SPACING)
+  record.signature.set(part.signature)
 }
 
 function newRecord(state: TreeState, now: Micros, part: BeatPart): RootRecord {
   const key = part.key.slice()
   return {
     key,
-    peer: peerIdOf(key),
     rank: rankOf(state.context.crypto.hash, state.tree, key, part.class, part.priority),
     former: undefined,
-    seq: part.seq, seqAt: now, beat: part.beat, beatAt: now, signature: part.signature.slice(),
-    firstSeen: now, lostAt: NEVER, refusedSeq: -1, refusedUntil: 0,
+    seq: part.seq,
+    seqAt: now,
+    beat: part.beat,
+    beatAt: now,
+    signature: part.signature.slice(),
+    firstSeen: now,
+    proven: false,
+    lostAt: NEVER,
+    refusedSeq: -1,
+    refusedUntil: 0,
   }
 }
 
@@ -155,7 +154,8 @@ function addRecord(state: TreeState, now: Micros, record: RootRecord): boolean {
   const victim = leastWorth(state, now)
   if (victim === undefined) return false
   state.roots = [...state.roots.filter((other) => other !== victim), record]
-  for (const neighbour of state.neighbours) if (neighbour.knownRoot === victim) neighbour.knownRoot = undefined
+  for (const neighbour of state.neighbours)
+    if (neighbour.knownRoot === victim) neighbour.knownRoot = undefined
   return true
 }
 
@@ -166,15 +166,34 @@ function addRecord(state: TreeState, now: Micros, record: RootRecord): boolean {
 function leastWorth(state: TreeState, now: Micros): RootRecord | undefined {
   let victim: RootRecord | undefined
   for (const record of state.roots) {
-    if (record === state.own || record === state.root || record === state.lastRoot) continue
-    if (state.neighbours.some((neighbour) => neighbour.root === record)) continue
+    if (isNamed(state, record)) continue
     if (record.beatAt + ROOT_FORGOTTEN < now) return record
     if (victim === undefined || record.firstSeen >= victim.firstSeen) victim = record
   }
   return victim
 }
 
-export function findKey(roots: readonly RootRecord[], key: Uint8Array): RootRecord | undefined {
+function isNamed(state: TreeState, record: RootRecord): boolean {
+  if (record === state.own || record === state.root || record === state.lastRoot) return true
+  return state.neighbours.some((neighbour) => neighbour.root === record)
+}
+
+/** Called at wakes: forgets the roots that only passed by. */
+export function forgetRoots(state: TreeState, now: Micros): void {
+  const isPassing = (record: RootRecord) =>
+    !record.proven &&
+    now >= Math.max(record.beatAt + PASSING_ROOT, record.refusedUntil) &&
+    !isNamed(state, record)
+  if (!state.roots.some(isPassing)) return
+  const gone = state.roots.filter(isPassing)
+  state.roots = state.roots.filter((record) => !gone.includes(record))
+  for (const neighbour of state.neighbours) {
+    if (neighbour.knownRoot !== undefined && gone.includes(neighbour.knownRoot))
+      neighbour.knownRoot = undefined
+  }
+}
+
+function findKey(roots: readonly RootRecord[], key: Uint8Array): RootRecord | undefined {
   return roots.find((record) => sameBytes(record.key, 0, key, 32))
 }
 
@@ -186,7 +205,9 @@ export function findHash(roots: readonly RootRecord[], rank: Rank | Claim): Root
 export function provenRank(record: RootRecord, rankClass: number, priority: number): Rank | undefined {
   const { rank, former } = record
   if (rank.class === rankClass && rank.priority === priority) return rank
-  return former !== undefined && former.class === rankClass && former.priority === priority ? former : undefined
+  return former !== undefined && former.class === rankClass && former.priority === priority
+    ? former
+    : undefined
 }
 
 export function beatPartOf(record: RootRecord): BeatPart {
@@ -194,24 +215,28 @@ export function beatPartOf(record: RootRecord): BeatPart {
   return { key, class: rank.class, priority: rank.priority, seq, beat: record.beat, signature }
 }
 
-/** Passes the newest beat on to every lower that has not seen it. */
-export function passBeat(state: TreeState, now: Micros): void {
+/**
+ * Passes the newest beat on to every lower that has not seen it. `packet` is that beat as it came, if it
+ * just did: what is relayed unchanged is not copied.
+ */
+export function passBeat(state: TreeState, now: Micros, packet?: Uint8Array): void {
   const record = state.root
   if (record === undefined) return
-  const packet = encodeControl(KIND.beat, beat, { tree: state.tree, ...beatPartOf(record) })
   state.passedBeat = record.beat
+  let bytes = packet
   for (const neighbour of state.neighbours) {
     if (neighbour.role !== TREE_ROLE.lower || hasBeat(neighbour, record)) continue
-    noteKnown(neighbour, record, beatPartOf(record))
-    send(state, now, neighbour, packet)
+    bytes ??= encodeControl(KIND.beat, beat, { tree: state.tree, ...beatPartOf(record) })
+    noteKnown(neighbour, record, record.seq, record.beat)
+    send(state, now, neighbour, bytes)
   }
 }
 
-export function hasBeat(neighbour: Neighbour, record: RootRecord): boolean {
+function hasBeat(neighbour: Neighbour, record: RootRecord): boolean {
   return neighbour.knownRoot === record && !serialAfter(record.beat, neighbour.knownBeat)
 }
 
-/** The own rank, or undefined for a leaf. Class 1 is for relays open to all, proved reachable, up for an hour. */
+/** The own rank, undefined for a leaf. Class 1: open to all, proved reachable, up for an hour (mesh:M4). */
 export function ownRank(state: TreeState, now: Micros): Rank | undefined {
   const { config, crypto, selfKey } = state.context
   if (!config.relay) return undefined
@@ -225,14 +250,25 @@ export function ownRank(state: TreeState, now: Micros): Rank | undefined {
 
 /** A new reign or a further seq of it: larger than any before, also than those of earlier boots. */
 export function nextSeq(state: TreeState, now: Micros): RootRecord {
-  const { boot, selfKey, self } = state.context
+  const { boot, selfKey } = state.context
   state.seqCount = Math.min(state.seqCount + 1, SEQS_OF_BOOT - 1)
   const seq = (boot * SEQS_OF_BOOT + state.seqCount) % 4_294_967_296
   const rank = state.rank as Rank
   if (state.own === undefined) {
     state.own = {
-      key: selfKey, peer: self, rank, former: undefined, seq, seqAt: now, beat: 0, beatAt: now,
-      signature: selfKey, firstSeen: now, lostAt: NEVER, refusedSeq: -1, refusedUntil: 0,
+      key: selfKey,
+      rank,
+      former: undefined,
+      seq,
+      seqAt: now,
+      beat: 0,
+      beatAt: now,
+      signature: selfKey,
+      firstSeen: now,
+      proven: false,
+      lostAt: NEVER,
+      refusedSeq: -1,
+      refusedUntil: 0,
     }
     addRecord(state, now, state.own)
   }

@@ -7,15 +7,14 @@ import type { Dice } from '../dice.ts'
 import { type LinkId, type Micros, NEVER, TREE_ROLE, type TreeRole } from '../io.ts'
 import type { Link, LinkPort } from '../links/link.ts'
 import { CertificateTable } from './certificates.ts'
-import type { Label, Rank } from './label.ts'
+import type { Label, Rank, RootRecord } from './label.ts'
 import { type Neighbour, NO_PATH } from './neighbour.ts'
-import type { RootRecord } from './roots.ts'
 import type { TreeListener } from './tree.ts'
 import { VoidTable } from './voids.ts'
 
 /**
- * The three safety rules, each of which can be taken away. For tests of the cycle checker only (mesh:N4,
- * M1): a checker that finds nothing in the mutants would prove nothing about the real rules.
+ * Rules that can be taken away, for tests only. Without one of the three safety rules cycles arise, and a
+ * checker that finds none in these mutants would prove nothing about the real rules (mesh:N4, M1).
  */
 export interface SafetyRules {
   /** R5, R8: regressing starts a new generation, which closes the half-links of all lowers. */
@@ -24,9 +23,11 @@ export interface SafetyRules {
   readonly heights: boolean
   /** R3: before the height falls, further uppers that are not below it are detached. */
   readonly closeOnFall: boolean
+  /** R10's damping as mended (damping.ts); without it as first written, which takes a mesh apart. */
+  readonly damping: boolean
 }
 
-export const ALL_RULES: SafetyRules = { generations: true, heights: true, closeOnFall: true }
+export const ALL_RULES: SafetyRules = { generations: true, heights: true, closeOnFall: true, damping: true }
 
 export interface TreeState {
   readonly context: Context
@@ -50,6 +51,7 @@ export interface TreeState {
   label: Label | undefined
   /** The root of the own label; the own record while leading. */
   root: RootRecord | undefined
+  rootSince: Micros
   upper: Neighbour | undefined
   further: readonly Neighbour[]
   /** Certificates root … self. */
@@ -93,6 +95,8 @@ export interface TreeState {
 
   /** The earliest timer of this tree. */
   due: Micros
+  /** Something that decisions rest on is not what it was: the end of the step decides anew. */
+  changed: boolean
   /** Some UPDATE is due within this step. */
   flushNow: boolean
   /** An input is being handled: a link that ends meanwhile waits in `lost`. */
@@ -102,18 +106,59 @@ export interface TreeState {
 }
 
 export function newState(
-  context: Context, links: LinkPort, listener: TreeListener, tree: number, rules: SafetyRules,
+  context: Context,
+  links: LinkPort,
+  listener: TreeListener,
+  tree: number,
+  rules: SafetyRules,
 ): TreeState {
   return {
-    context, links, listener, rules, tree, dice: context.dice.fork(`tree ${tree}`),
-    neighbours: [], byLink: new Map(), slotsLow: 0, slotsHigh: 0,
-    generation: 1, height: undefined, label: undefined, root: undefined, upper: undefined, further: [],
-    path: NO_PATH, pathHigh: 0, pathLow: 0, uppers: undefined,
-    rank: undefined, own: undefined, seqCount: 0, beatDue: NEVER, seqDue: NEVER, reachable: false, startedAt: -1,
-    detachedAt: 0, holdUntil: 0,
-    roots: [], lastRoot: undefined, lossAt: NEVER, dampedUntil: 0, upperBeatAt: 0, passedBeat: 0,
-    certificates: new CertificateTable(), voids: new VoidTable(), serialCount: 0, furtherWanted: 0,
-    due: NEVER, flushNow: false, busy: false, lost: [], left: false,
+    context,
+    links,
+    listener,
+    rules,
+    tree,
+    dice: context.dice.fork(`tree ${tree}`),
+    neighbours: [],
+    byLink: new Map(),
+    slotsLow: 0,
+    slotsHigh: 0,
+    generation: 1,
+    height: undefined,
+    label: undefined,
+    root: undefined,
+    rootSince: 0,
+    upper: undefined,
+    further: [],
+    path: NO_PATH,
+    pathHigh: 0,
+    pathLow: 0,
+    uppers: undefined,
+    rank: undefined,
+    own: undefined,
+    seqCount: 0,
+    beatDue: NEVER,
+    seqDue: NEVER,
+    reachable: false,
+    startedAt: -1,
+    detachedAt: 0,
+    holdUntil: 0,
+    roots: [],
+    lastRoot: undefined,
+    lossAt: NEVER,
+    dampedUntil: 0,
+    upperBeatAt: 0,
+    passedBeat: 0,
+    certificates: new CertificateTable(),
+    voids: new VoidTable(),
+    serialCount: 0,
+    furtherWanted: 0,
+    due: NEVER,
+    changed: true,
+    flushNow: false,
+    busy: false,
+    lost: [],
+    left: false,
   }
 }
 
@@ -140,7 +185,8 @@ export function isLeading(state: TreeState): boolean {
 /** R5: this end's half of the link. One role always ends before another begins. */
 export function setRole(state: TreeState, now: Micros, neighbour: Neighbour, role: TreeRole): void {
   if (neighbour.role === role) return
-  if (neighbour.role !== TREE_ROLE.none && role !== TREE_ROLE.none) setRole(state, now, neighbour, TREE_ROLE.none)
+  if (neighbour.role !== TREE_ROLE.none && role !== TREE_ROLE.none)
+    setRole(state, now, neighbour, TREE_ROLE.none)
   neighbour.role = role
   neighbour.link.treeUse = role !== TREE_ROLE.none
   state.uppers = undefined

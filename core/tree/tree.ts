@@ -6,8 +6,9 @@
  * a lower may go up, what comes from an upper only goes down, so a tree that keeps its open links a
  * directed acyclic graph keeps every packet from coming back.
  */
-import type { Link } from '../links/link.ts'
+
 import type { LinkId, Micros, PeerId, TreeRole, TreeView } from '../io.ts'
+import type { Link } from '../links/link.ts'
 
 /** What HELLO carries of each tree so that a lost message cannot leave a link half attached (R11). */
 export interface TreeSummary {

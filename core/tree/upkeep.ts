@@ -5,7 +5,7 @@
 import { COUNT } from '../counters.ts'
 import { type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
 import type { Link } from '../links/link.ts'
-import { ask, askMissing, ASK_FIRST, repeatAll } from './advertise.ts'
+import { ASK_FIRST, ask, askMissing, repeatAll } from './advertise.ts'
 import { reattach, regress, relead, sendAttach } from './attach.ts'
 import { NO_CERTIFICATE } from './certificates.ts'
 import { checkCost, issue, tendCertificate } from './certify.ts'
@@ -13,9 +13,9 @@ import { metricBelow, PATH_GRACE } from './choice.ts'
 import { armDamping, checkBeats, SEQ_WAIT } from './damping.ts'
 import { compareRanks } from './label.ts'
 import { WANTED } from './messages.ts'
-import { type Neighbour, newNeighbour, NO_PATH } from './neighbour.ts'
+import { type Neighbour, NO_PATH, newNeighbour } from './neighbour.ts'
 import { clearPath, voidUpper } from './paths.ts'
-import { nextBeat, ownRank, passBeat } from './roots.ts'
+import { forgetRoots, nextBeat, ownRank, passBeat } from './roots.ts'
 import { arm, armLater, holdPath, isLeading, setRole, type TreeState } from './state.ts'
 import type { TreeSummary } from './tree.ts'
 
@@ -35,6 +35,7 @@ export function begin(state: TreeState, now: Micros): void {
 }
 
 export function addNeighbour(state: TreeState, now: Micros, link: Link): void {
+  state.changed = true
   const slot = freeSlot(state)
   if (slot >= NEIGHBOURS_MAX) {
     state.context.counters.add(COUNT.boundLinks)
@@ -58,6 +59,7 @@ export function addNeighbour(state: TreeState, now: Micros, link: Link): void {
 export function removeNeighbour(state: TreeState, now: Micros, neighbour: Neighbour): void {
   if (state.byLink.get(neighbour.link.id) !== neighbour) return
   neighbour.gone = true
+  state.changed = true
   state.byLink.delete(neighbour.link.id)
   state.neighbours = state.neighbours.filter((other) => other !== neighbour)
   if (neighbour === state.upper) {
@@ -96,7 +98,12 @@ function useSlot(state: TreeState, slot: number, used: boolean): void {
  * since control is in order: it is asked for. What this end sent and the peer did not get may be under way
  * still, so only an older one is repeated, and a missing ATTACH with it.
  */
-export function refresh(state: TreeState, now: Micros, neighbour: Neighbour, summary: Readonly<TreeSummary>): void {
+export function refresh(
+  state: TreeState,
+  now: Micros,
+  neighbour: Neighbour,
+  summary: Readonly<TreeSummary>,
+): void {
   neighbour.summaryRoot = summary.rootHash
   neighbour.summaryBeat = summary.beat
   const { counters } = state.context
@@ -124,6 +131,8 @@ export function tend(state: TreeState, now: Micros): void {
   }
   if (isLeading(state)) tendReign(state, now)
   else checkBeats(state, now)
+  forgetRoots(state, now)
+  state.certificates.trim(now)
   armDamping(state, now)
   armLater(state, now, state.dampedUntil)
   for (const root of state.roots) armLater(state, now, root.refusedUntil)
@@ -176,8 +185,13 @@ export function upperLinks(state: TreeState): readonly Link[] {
   if (state.uppers !== undefined) return state.uppers
   const open: Neighbour[] = []
   if (state.upper?.role === TREE_ROLE.upper) open.push(state.upper)
-  const further = state.further.filter(({ role, claimed }) => role === TREE_ROLE.upper && claimed !== undefined)
-  if (further.length === 2 && metricBelow(state, further[1] as Neighbour) < metricBelow(state, further[0] as Neighbour)) {
+  const further = state.further.filter(
+    ({ role, claimed }) => role === TREE_ROLE.upper && claimed !== undefined,
+  )
+  if (
+    further.length === 2 &&
+    metricBelow(state, further[1] as Neighbour) < metricBelow(state, further[0] as Neighbour)
+  ) {
     further.reverse()
   }
   open.push(...further)

@@ -2,7 +2,7 @@
  * Links that are known to be gone (R9). Empty on a quiet mesh, so nothing is allocated before the first
  * void. Holds raw records like the table of certificates, for the same reason.
  */
-import { type Micros, MINUTE, SECOND } from '../io.ts'
+import { MINUTE, type Micros, SECOND } from '../io.ts'
 import { readU32, writeU32 } from '../wire/cursor.ts'
 import { sameBytes, serialAfter } from './certificates.ts'
 import type { VoidPart } from './messages.ts'

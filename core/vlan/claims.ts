@@ -14,11 +14,11 @@
  */
 import { COUNT } from '../counters.ts'
 import { type Micros, NEVER, SECOND } from '../io.ts'
+import { idIs } from '../wire/packet.ts'
 import { encodeRefused, REFUSAL, type Refusal } from './messages.ts'
 import { FLAG, type Lower, type Peer, ROW, tokenHashHigh, tokenHashLow, type Vlan } from './state.ts'
 import type { Tables } from './tables.ts'
 import { checkProof, proofLifetime, proofNamesToken } from './tokens.ts'
-import { idIs } from '../wire/packet.ts'
 
 /** Claims of one node that wait to be checked: enough for a subtree of thousands that moved here. Guess. */
 const PENDING_MAX = 16_384
@@ -50,7 +50,14 @@ export class Claims {
   }
 
   /** Judges a claim of a lower to a token; `index` is its row or −1. Changes nothing but the budget. */
-  judge(now: Micros, vlan: Vlan, index: number, peer: Peer, token: Uint8Array, proof: Uint8Array | undefined): Verdict {
+  judge(
+    now: Micros,
+    vlan: Vlan,
+    index: number,
+    peer: Peer,
+    token: Uint8Array,
+    proof: Uint8Array | undefined,
+  ): Verdict {
     const { counters, crypto } = this.#tables.context
     const flags = index < 0 ? 0 : vlan.flags(index)
     const proven = index >= 0 && vlan.hasBit(index, ROW.provenLow, peer)
@@ -88,7 +95,7 @@ export class Claims {
     this.#tables.touched(vlan, index)
   }
 
-  /** Keeps a valid proof if it is the first or the kept one is due for renewal, and trusts only proofs from now on. */
+  /** Keeps a valid proof if none is kept or that is due for renewal; from now on only proofs are trusted. */
   keep(now: Micros, vlan: Vlan, index: number, proof: Uint8Array): void {
     const verified = (vlan.flags(index) & FLAG.verified) !== 0
     if (verified && this.#age(now, vlan, index) < RENEW_AFTER_SECONDS) return
@@ -160,7 +167,8 @@ export class Claims {
     const lower = vlan.lowerOf(peer)
     // Until the lower has taken them out of its set the hashes differ.
     if (lower !== undefined) lower.quietUntil = Math.max(lower.quietUntil, now + REFUSAL_QUIET)
-    links.control(now, peer.link, encodeRefused({ vlan: vlan.id, tree: tree.id, reason, tokens }))
+    const serial = lower?.serial ?? 0
+    links.control(now, peer.link, encodeRefused({ vlan: vlan.id, tree: tree.id, serial, reason, tokens }))
   }
 
   #check(vlan: Vlan, token: Uint8Array, proof: Uint8Array): boolean {
@@ -176,13 +184,14 @@ export class Claims {
     return Math.floor(now / SECOND) - vlan.word(index, ROW.proofAt)
   }
 
-  /** The first valid proof of a token ends the claims that showed none, except those that wait to be checked. */
+  /** The first valid proof of a token ends the claims without one, except those that wait to be checked. */
   #refuseBare(now: Micros, vlan: Vlan, index: number): void {
     for (const lower of vlan.lowers) {
       const { peer } = lower
       if (!vlan.hasBit(index, ROW.setLow, peer) || vlan.hasBit(index, ROW.provenLow, peer)) continue
       const token = vlan.tokens.key(index)
-      const waits = (claim: Pending): boolean => claim.vlan === vlan && claim.peer === peer && idIs(token, 0, claim.token)
+      const waits = (claim: Pending): boolean =>
+        claim.vlan === vlan && claim.peer === peer && idIs(token, 0, claim.token)
       if (this.#pending.some(waits)) continue
       this.end(lower, index)
       this.refuse(now, vlan, peer, [token], REFUSAL.policy)

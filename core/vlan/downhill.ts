@@ -34,8 +34,9 @@ export class Downhill {
   speak(now: Micros, lower: Lower): boolean {
     const { vlan, peer } = lower
     const { links, tree } = this.#tables
+    const about = { vlan: vlan.id, tree: tree.id, serial: lower.serial }
     if (lower.refusal !== undefined) {
-      const refused = encodeRefused({ vlan: vlan.id, tree: tree.id, reason: lower.refusal, tokens: [] })
+      const refused = encodeRefused({ ...about, reason: lower.refusal, tokens: [] })
       links.control(now, peer.link, refused)
       return false
     }
@@ -46,7 +47,7 @@ export class Downhill {
     const state = this.verdict(vlan)
     const news = state !== OTHERS.unknown && state !== lower.told
     if (!news && !lower.answer && !lower.resend && yes.length + no.length === 0) return more
-    const packet = encodeOthers({ vlan: vlan.id, tree: tree.id, state, resend: lower.resend ? 1 : 0, yes, no })
+    const packet = encodeOthers({ ...about, state, resend: lower.resend ? 1 : 0, yes, no })
     if (state !== OTHERS.unknown) lower.told = state
     lower.answer = false
     lower.resend = false

@@ -59,7 +59,11 @@ export class Forwarder {
       return
     }
     // B5. Quota of the ingress: a lower that has not registered the VLAN has little to say in it.
-    if (below && ((vlan.lowersLow & peer.low) | (vlan.lowersHigh & peer.high)) === 0 && !this.#stray(now, vlan, peer)) {
+    if (
+      below &&
+      ((vlan.lowersLow & peer.low) | (vlan.lowersHigh & peer.high)) === 0 &&
+      !this.#stray(now, vlan, peer)
+    ) {
       counters.add(COUNT.dropIngressQuota)
       return
     }
@@ -79,7 +83,8 @@ export class Forwarder {
       // B6. Should it come back from above while uppers overlap, it has fanned out already.
       if (ones(low) + ones(high) > 1) this.#suppression.check(now, bytes)
       reached = this.#down(now, low, high, hop, bytes)
-      if (((rows[row + ROW.flags] as number) & FLAG.self) !== 0) reached += this.#members(now, vlan, member, hop, bytes)
+      if (((rows[row + ROW.flags] as number) & FLAG.self) !== 0)
+        reached += this.#members(now, vlan, member, hop, bytes)
     }
     const upper = vlan.upper
     if (upper !== undefined && this.#climbs(vlan, upper, index)) {

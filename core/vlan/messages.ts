@@ -4,18 +4,31 @@
  * the control channel.
  *
  * Beyond that text: `unknown` as an answer (the upper waits for an answer itself, but it heard), a bit
- * by which an upper asks for everything again, and the tokens that a refusal is about.
+ * by which an upper asks for everything again, the tokens that a refusal is about, and a serial.
  */
 import { TOKEN_BYTES, VLAN_ID_BYTES } from '../ids.ts'
 import { KIND } from '../wire/kinds.ts'
-import { type Decoded, decodeControl, encodeControl, fixed, list, optional, struct, u8 } from '../wire/schema.ts'
+import {
+  type Decoded,
+  decodeControl,
+  encodeControl,
+  fixed,
+  list,
+  optional,
+  struct,
+  u8,
+  u16,
+} from '../wire/schema.ts'
 import { PROOF_BYTES } from './tokens.ts'
 
-/** Tokens of one message, added and removed together: with proofs 7.8 kB, below the limit of a control packet. */
+/** Tokens of one message, added and removed together: with proofs 7.8 kB, which a control packet may have. */
 export const BATCH = 64
 
 export const REGISTER_FLAG = {
-  /** The first message of a full set: what is not said again until `end` is withdrawn then. */
+  /**
+   * The first message of a full set: what is not said again until `end` is withdrawn then, and every
+   * flag that is yes is answered anew.
+   */
   begin: 1,
   end: 2,
   /** The VLAN is withdrawn from this link. Nothing else counts. */
@@ -39,6 +52,8 @@ const token = fixed(TOKEN_BYTES)
 const register = struct({
   vlan,
   tree: u8,
+  /** Of the full set that this belongs to; answers repeat it, so that what was said before is told apart. */
+  serial: u16,
   flags: u8,
   /** The proof stands beside a token the first time on a link and when it was renewed (private VLANs). */
   added: list(struct({ token, proof: optional(fixed(PROOF_BYTES)) }), BATCH),
@@ -51,6 +66,7 @@ export type Register = Decoded<typeof register>
 const others = struct({
   vlan,
   tree: u8,
+  serial: u16,
   state: u8,
   /** Not 0: the set hash did not fit; send the full set. */
   resend: u8,
@@ -63,6 +79,7 @@ export type OthersMessage = Decoded<typeof others>
 const registerRefused = struct({
   vlan,
   tree: u8,
+  serial: u16,
   reason: u8,
   /** Which tokens were refused; none: the VLAN as a whole. */
   tokens: list(token, BATCH),

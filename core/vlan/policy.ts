@@ -45,7 +45,8 @@ export function matches(text: string, pattern: string): boolean {
   const first = pieces[0] as string
   const last = pieces[pieces.length - 1] as string
   if (pieces.length === 1) return text === pattern
-  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false
+  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last))
+    return false
   // Between the two ends each piece may take the earliest place that is left.
   const end = text.length - last.length
   let from = first.length
@@ -59,14 +60,17 @@ export function matches(text: string, pattern: string): boolean {
 
 function checkPatterns(list: string, patterns: readonly string[]): void {
   if (patterns.length > PATTERNS_MAX) {
-    throw new UsageError(`policy ${list} has ${patterns.length} patterns; at most ${PATTERNS_MAX}, use wider ones`)
+    throw new UsageError(
+      `policy ${list} has ${patterns.length} patterns; at most ${PATTERNS_MAX}, use wider ones`,
+    )
   }
   for (const pattern of patterns) {
     const digits = pattern.replaceAll('*', '').length
     const fits = pattern.includes('*') ? digits <= VLAN_ID_BYTES * 2 : digits === VLAN_ID_BYTES * 2
     if (!PATTERN_FORM.test(pattern) || !fits) {
       throw new UsageError(
-        `policy ${list} pattern '${pattern}'; write ${VLAN_ID_BYTES * 2} lower-case hex digits of a VLAN-ID, or * for a run of them`,
+        `policy ${list} pattern '${pattern}'; ` +
+          `write the ${VLAN_ID_BYTES * 2} lower-case hex digits of a VLAN-ID, with * for any run of them`,
       )
     }
   }

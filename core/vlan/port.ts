@@ -12,21 +12,27 @@ import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
 import { jittered } from '../dice.ts'
 import { UsageError } from '../errors.ts'
-import { BROADCAST_MAC, hex, isGroupMac, type Mac, MAC_NONCE_BYTES, macText, ownMac, SALT_BYTES } from '../ids.ts'
-import { type Hop, type Micros, MILLISECOND, NEVER, type PortId, SECOND, type VlanMembership } from '../io.ts'
+import {
+  BROADCAST_MAC,
+  hex,
+  isGroupMac,
+  MAC_NONCE_BYTES,
+  type Mac,
+  macText,
+  ownMac,
+  SALT_BYTES,
+} from '../ids.ts'
+import { type Hop, MILLISECOND, type Micros, NEVER, type PortId, SECOND, type VlanMembership } from '../io.ts'
 import { TOKEN_OFFSET } from '../wire/packet.ts'
 import { TRUNK_KIND, trunkHop } from '../wire/trunk.ts'
 import { destinationOf, frameLength, goesToAll, isGroupFrame, snoop, sourceOf } from './ethernet.ts'
 import { type Group, PAYLOAD_KIND, StaticGroup } from './group.ts'
-import type { Member } from './state.ts'
+import type { Member, Vlan } from './state.ts'
+import { STATION_AGE, Stations } from './stations.ts'
 import { Bucket } from './storm.ts'
 import { PROOF_LIFETIME_MAX, TokenBook } from './tokens.ts'
 
-// mesh:S4.
-const STATIONS_MAX = 1_024
-const STATION_AGE: Micros = 300 * SECOND
-const MOVES_MAX = 3
-const MOVES_WITHIN: Micros = 10 * SECOND
+/** mesh:S4: how long a port in a loop of bridges is shut. */
 const SHUT_FOR: Micros = 30 * SECOND
 /** Groups of one port: more than any host joins; a bound for what is snooped. Guess. */
 const GROUPS_MAX = 256
@@ -40,15 +46,6 @@ const RENEW_PERIOD: Micros = (PROOF_LIFETIME_MAX / 2) * SECOND
 const RENEW_STEP = 16
 const RENEW_PAUSE: Micros = 20 * MILLISECOND
 const TWO_TO_32 = 4_294_967_296
-
-/** A machine that was seen behind the port. */
-interface Station {
-  at: Micros
-  /** False once its frames came from elsewhere. */
-  here: boolean
-  moves: number
-  movesSince: Micros
-}
 
 /** Where a port's tokens are registered and its packets go: the trees of the node. */
 export interface PortTrees {
@@ -66,6 +63,8 @@ export class Port implements Member {
   readonly vlan: Uint8Array
   readonly certified: boolean
   readonly mac: Mac
+  /** What the registries know of the VLAN, by tree; set when it is registered. */
+  homes: readonly Vlan[] = []
   readonly #context: Context
   readonly #trees: PortTrees
   readonly #group: Group
@@ -74,9 +73,9 @@ export class Port implements Member {
   /** The tokens listened to, each with its MAC in two words. */
   readonly #held: ByteTable
   readonly #broadcasts: Bucket
-  readonly #stations = new Map<Mac, Station>()
-  /** Joined groups and until when; NEVER for those joined by command. */
-  readonly #groups = new Map<Mac, Micros>()
+  readonly #stations = new Stations()
+  /** Joined groups and until when; NEVER for those joined by command. Made when the first is joined. */
+  #groups: Map<Mac, Micros> | undefined
   #shutUntil: Micros = 0
   #ageAt: Micros = NEVER
   #renewAt: Micros = NEVER
@@ -84,7 +83,12 @@ export class Port implements Member {
 
   /** `taken`: whether another port of this node has that MAC in the same VLAN. */
   constructor(
-    now: Micros, context: Context, trees: PortTrees, id: PortId, membership: VlanMembership, secret: Uint32Array,
+    now: Micros,
+    context: Context,
+    trees: PortTrees,
+    id: PortId,
+    membership: VlanMembership,
+    secret: Uint32Array,
     taken: (mac: Mac, vlan: Uint8Array) => boolean,
   ) {
     const { crypto, keys, config } = context
@@ -97,7 +101,11 @@ export class Port implements Member {
     this.#group = new StaticGroup({ crypto, keys, membership, now })
     this.vlan = this.#group.vlan
     this.certified = membership.privacy === 'private'
-    this.#book = new TokenBook(crypto, { vlan: this.vlan, privacy: membership.privacy, salt: membership.salt })
+    this.#book = new TokenBook(crypto, {
+      vlan: this.vlan,
+      privacy: membership.privacy,
+      salt: membership.salt,
+    })
     // B9's choice among trees has one to choose from; hop limits are drawn once for a member (mesh:M9).
     this.#hop = trunkHop(TRUNK_KIND.data, 0, this.#group.firstHopLimit)
     this.#held = new ByteTable(secret, 2)
@@ -188,7 +196,7 @@ export class Port implements Member {
       counters.add(COUNT.dropMacConflict)
       return true
     }
-    if (this.#stations.size > 0) this.#seenElsewhere(now, source)
+    this.#seenElsewhere(now, source)
     counters.add(COUNT.framesDelivered)
     this.#context.out.deliver(this.id, payload)
     return true
@@ -201,8 +209,11 @@ export class Port implements Member {
   /** Takes a multicast group by its MAC until `leaveGroup`. A UsageError for what is no group. */
   joinGroup(now: Micros, mac: Mac): void {
     this.#checkGroup(mac)
+    this.#groups ??= new Map()
     if (!this.#groups.has(mac) && this.#groups.size >= GROUPS_MAX) {
-      throw new UsageError(`port ${this.id} has joined ${GROUPS_MAX} groups, the most it may; leave one first`)
+      throw new UsageError(
+        `port ${this.id} has joined ${GROUPS_MAX} groups, the most it may; leave one first`,
+      )
     }
     this.#groups.set(mac, NEVER)
     this.#listen(now, mac)
@@ -210,7 +221,7 @@ export class Port implements Member {
 
   leaveGroup(mac: Mac): void {
     this.#checkGroup(mac)
-    if (!this.#groups.delete(mac)) {
+    if (this.#groups?.delete(mac) !== true) {
       throw new UsageError(`port ${this.id} has not joined group ${macText(mac)}; leave what was joined`)
     }
     this.#unlisten(mac)
@@ -227,7 +238,9 @@ export class Port implements Member {
     // macText refuses what is no MAC at all.
     const text = macText(mac)
     if (isGroupMac(mac) && mac !== BROADCAST_MAC) return
-    throw new UsageError(`${text} is not a multicast MAC; give one whose first byte is odd, other than broadcast`)
+    throw new UsageError(
+      `${text} is not a multicast MAC; give one whose first byte is odd, other than broadcast`,
+    )
   }
 
   #listen(now: Micros, mac: Mac): void {
@@ -266,60 +279,47 @@ export class Port implements Member {
   }
 
   #isHere(mac: Mac): boolean {
-    return mac === this.mac || (this.#stations.size > 0 && this.#stations.get(mac)?.here === true)
+    return mac === this.mac || this.#stations.here(mac)
   }
 
-  /** The source of a local frame; false if the frame is to be dropped. */
+  /** Looks at the source of a local frame; false if the frame is to be dropped. */
   #learn(now: Micros, mac: Mac): boolean {
     const { counters } = this.#context
-    const known = this.#stations.get(mac)
-    if (known?.here) {
-      known.at = now
-      return true
+    switch (this.#stations.learn(now, mac)) {
+      case 'known':
+        return true
+      case 'new':
+        this.#ageBy(now + STATION_AGE)
+        this.#listen(now, mac)
+        this.#trees.settle(now)
+        return true
+      case 'invalid':
+        counters.add(COUNT.dropMalformed)
+        return false
+      case 'full':
+        counters.add(COUNT.dropMacTable)
+        return false
+      case 'loop':
+        this.#shut(now)
+        return false
     }
-    if (isGroupMac(mac)) {
-      counters.add(COUNT.dropMalformed)
-      return false
-    }
-    if (known !== undefined) {
-      known.at = now
-      known.here = true
-      if (this.#moved(now, known)) return false
-    } else if (this.#stations.size >= STATIONS_MAX) {
-      counters.add(COUNT.dropMacTable)
-      return false
-    } else {
-      this.#stations.set(mac, { at: now, here: true, moves: 0, movesSince: now })
-    }
-    this.#ageBy(now + STATION_AGE)
-    this.#listen(now, mac)
-    this.#trees.settle(now)
-    return true
   }
 
-  /** A frame came from the VLAN with that source: if it was behind this port, it has moved. */
+  // HOT PATH
+  /** The source of a frame from the VLAN: if it was behind this port, it has moved. */
   #seenElsewhere(now: Micros, mac: Mac): void {
-    const station = this.#stations.get(mac)
-    if (station === undefined || !station.here) return
-    station.here = false
-    this.#moved(now, station)
+    const what = this.#stations.elsewhere(now, mac)
+    if (what === 'stranger') return
+    if (what === 'loop') this.#shut(now)
     this.#unlisten(mac)
     this.#trees.settle(now)
   }
 
-  /** Counts a move; more than three in 10 s mean that two bridges form a loop, and the port is shut. */
-  #moved(now: Micros, station: Station): boolean {
-    if (now > station.movesSince + MOVES_WITHIN) {
-      station.movesSince = now
-      station.moves = 0
-    }
-    station.moves += 1
-    if (station.moves <= MOVES_MAX) return false
-    station.moves = 0
+  /** Two bridges form a loop: silence is what ends it. */
+  #shut(now: Micros): void {
     this.#shutUntil = now + SHUT_FOR
     this.#context.counters.add(COUNT.dropPortShut)
     this.#context.out.note({ kind: 'dropped', reason: 'dropPortShut', vlan: hex(this.vlan) })
-    return true
   }
 
   #snoop(now: Micros, frame: Uint8Array): void {
@@ -327,15 +327,16 @@ export class Port implements Member {
     if (said === undefined) return
     for (const mac of said.joins) this.#heardJoin(now, mac)
     for (const mac of said.leaves) {
-      const until = this.#groups.get(mac)
+      const until = this.#groups?.get(mac)
       if (until === undefined || until === NEVER) continue
-      this.#groups.set(mac, Math.min(until, now + GROUP_LEAVE))
+      this.#groups?.set(mac, Math.min(until, now + GROUP_LEAVE))
       this.#ageBy(now + GROUP_LEAVE)
     }
     if (said.joins.length > 0) this.#trees.settle(now)
   }
 
   #heardJoin(now: Micros, mac: Mac): void {
+    this.#groups ??= new Map()
     const until = this.#groups.get(mac)
     if (until === NEVER) return
     if (until === undefined && this.#groups.size >= GROUPS_MAX) {
@@ -355,20 +356,14 @@ export class Port implements Member {
 
   #age(now: Micros): void {
     this.#ageAt = NEVER
-    for (const [mac, station] of this.#stations) {
-      if (station.at + STATION_AGE > now) {
-        this.#ageBy(station.at + STATION_AGE)
-        continue
-      }
-      this.#stations.delete(mac)
-      if (station.here) this.#unlisten(mac)
-    }
-    for (const [mac, until] of this.#groups) {
+    for (const mac of this.#stations.age(now)) this.#unlisten(mac)
+    this.#ageBy(this.#stations.ageAt)
+    for (const [mac, until] of this.#groups ?? []) {
       if (until > now) {
         this.#ageBy(until)
         continue
       }
-      this.#groups.delete(mac)
+      this.#groups?.delete(mac)
       this.#unlisten(mac)
     }
     this.#trees.settle(now)

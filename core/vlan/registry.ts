@@ -1,40 +1,38 @@
 /**
- * Per-VLAN registrations in one tree (mesh text (b), B1–B4): what lowers and local members register,
- * against policy and quotas, and when each part has its turn. The table that results is what forward.ts
- * reads; this file never sees a data packet.
+ * Per-VLAN registrations in one tree (mesh text (b), B1–B4): the parts of it and when each has its turn.
+ * The table that results is what forward.ts reads; no data packet ever comes here.
+ *
+ *     lowers.ts   what those below register, quotas      claims.ts   proofs of their claims
+ *     uphill.ts   the choice of an upper, moves          upper.ts    what an upper is told
+ *     downhill.ts what those below are told              tables.ts   the state, and who gets in line
  *
  * Every input ends in `settle`, which chooses uppers and says what is to be said. Saying something may
  * end a link (its queue is full), so changes of roles that come meanwhile wait for their turn.
  */
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
-import { jittered } from '../dice.ts'
-import { type Micros, MINUTE, NEVER, SECOND, TREE_ROLE, type TreeRole } from '../io.ts'
-import { isRelay, type Link, type LinkPort } from '../links/link.ts'
+import { type LinkId, MINUTE, type Micros, NEVER, SECOND, TREE_ROLE, type TreeRole } from '../io.ts'
+import type { Link, LinkPort } from '../links/link.ts'
 import type { Tree } from '../tree/tree.ts'
-import { readU32 } from '../wire/cursor.ts'
 import { Claims } from './claims.ts'
 import { Downhill } from './downhill.ts'
-import { encodeRefused, type OthersMessage, OTHERS, REFUSAL, type Refusal, type Register, REGISTER_FLAG, type RegisterRefused } from './messages.ts'
+import { Lowers } from './lowers.ts'
+import { type OthersMessage, REFUSAL, type Register, type RegisterRefused } from './messages.ts'
 import type { CompiledPolicy } from './policy.ts'
-import { FLAG, type Lower, type Member, type Peer, type Registration, ROW, type Vlan } from './state.ts'
+import { FLAG, type Member, type Registration, type Vlan } from './state.ts'
 import { FRESH_TURN, Tables } from './tables.ts'
 import { Uphill } from './uphill.ts'
+import { speakUp } from './upper.ts'
 
-// Quotas of mesh text (b).
-const LEAF_VLANS = 64
-const LEAF_TOKENS = 1_024
-const RELAY_VLANS = 16_384
-const RELAY_TOKENS = 131_072
-const NODE_VLANS = 65_536
-const NODE_TOKENS = 1_048_576
-/** B3. */
-const HASH_PERIOD: Micros = MINUTE
+/** B3. A lower that said nothing for so long is forgotten. */
 const SOFT_STATE: Micros = 5 * MINUTE
 /** Uppers and tokens that were refused are tried again after so many periods of the set hash. */
 const RETRY_TICKS = 5
-/** A full set is asked for at most this often: two ends that differ for good must not talk without end. */
-const RESEND_PAUSE: Micros = 10 * SECOND
+/**
+ * While there are several uppers, how often to see which one the tree prefers: a change among open links
+ * is no change of roles, and the tree keeps a former upper for five seconds.
+ */
+const PREFERENCE_PERIOD: Micros = 2 * SECOND
 
 export class Registry {
   readonly tables: Tables
@@ -42,9 +40,12 @@ export class Registry {
   readonly #claims: Claims
   readonly #downhill: Downhill
   readonly #uphill: Uphill
+  readonly #lowers: Lowers
   readonly #roles: { readonly link: Link; readonly role: TreeRole; readonly gone: boolean }[] = []
   /** Between the start of an input and the end of its settling: changes of roles have to wait. */
   #inside = false
+  /** The upper that the tree named first when it was last asked. */
+  #preferred: LinkId | undefined
 
   constructor(context: Context, links: LinkPort, tree: Tree) {
     this.#context = context
@@ -52,13 +53,14 @@ export class Registry {
     this.#claims = new Claims(this.tables)
     this.#downhill = new Downhill(this.tables)
     this.#uphill = new Uphill(this.tables, this.#downhill)
+    this.#lowers = new Lowers(this.tables, this.#claims, this.#downhill, this.#uphill)
   }
 
   // Local members. After one or more of these: settle.
 
   /** `certified`: the VLAN is private, which only a member can know. */
   join(now: Micros, id: Uint8Array, member: Member, certified: boolean): Vlan {
-    const vlan = this.tables.find(id) ?? this.#create(now, id)
+    const vlan = this.tables.find(id) ?? this.tables.create(now, id)
     vlan.members.push(member)
     vlan.certified ||= certified
     this.#membersChanged(vlan)
@@ -69,7 +71,7 @@ export class Registry {
     vlan.members.splice(vlan.members.indexOf(member), 1)
     vlan.certified &&= vlan.members.length > 0
     this.#membersChanged(vlan)
-    this.#closeIfIdle(vlan)
+    this.#uphill.retire(vlan)
   }
 
   /** A member listens on the token, or shows a renewed proof for it. */
@@ -107,7 +109,7 @@ export class Registry {
       return
     }
     this.#inside = true
-    this.#register(now, peer, message)
+    this.#lowers.register(now, peer, message)
     this.settle(now)
   }
 
@@ -148,15 +150,16 @@ export class Registry {
   /** Does what is due; answers when something next is. */
   wake(now: Micros): Micros {
     this.#inside = true
+    const preference = this.#preference(now)
     if (this.tables.due <= now) this.#scan(now)
     const checked = this.#claims.wake(now)
     this.settle(now)
-    return Math.min(this.tables.due, checked, this.tables.nextFlush(now))
+    return Math.min(this.tables.due, checked, preference, this.tables.nextFlush(now))
   }
 
   /** For the pacing of tables.ts. */
   speak(now: Micros, registration: Registration): boolean {
-    if (registration.end === 'upper') return this.#uphill.speak(now, registration)
+    if (registration.end === 'upper') return speakUp(this.tables, now, registration)
     return this.#downhill.speak(now, registration)
   }
 
@@ -168,21 +171,6 @@ export class Registry {
     this.#context.deadline.lower(now)
   }
 
-  #create(now: Micros, id: Uint8Array): Vlan {
-    const vlan = this.tables.create(id)
-    vlan.rechoose = true
-    this.tables.rechoose = true
-    vlan.tickAt = now + jittered(this.#context.dice, HASH_PERIOD)
-    this.tables.lower(vlan, vlan.tickAt)
-    return vlan
-  }
-
-  #closeIfIdle(vlan: Vlan): void {
-    if (vlan.members.length > 0 || vlan.lowers.length > 0) return
-    this.#uphill.withdraw(vlan)
-    this.tables.forget(vlan)
-  }
-
   #membersChanged(vlan: Vlan): void {
     this.#judge(vlan)
     this.#downhill.review(vlan)
@@ -192,173 +180,36 @@ export class Registry {
   #judge(vlan: Vlan): void {
     vlan.carried = this.tables.policy.carries(vlan.id, vlan.members.length > 0)
     if (vlan.carried) return
-    for (const lower of [...vlan.lowers]) {
-      this.#context.counters.add(COUNT.registrationsRefused)
-      lower.refusal = REFUSAL.policy
-      this.tables.schedule(lower)
-      this.#dropLower(vlan, lower)
-    }
-  }
-
-  #register(now: Micros, peer: Peer, message: Register): void {
-    const vlan = this.tables.find(message.vlan)
-    const known = vlan?.lowerOf(peer)
-    if ((message.flags & REGISTER_FLAG.leave) !== 0) {
-      if (vlan !== undefined && known !== undefined) this.#dropLower(vlan, known)
-      return
-    }
-    const lower = known ?? this.#admit(now, peer, vlan, message)
-    if (lower === undefined) return
-    lower.heardAt = now
-    lower.answer = true
-    this.#takeSet(now, lower, message)
-    this.tables.schedule(lower)
-  }
-
-  /** A new registration of a VLAN by a lower, or the refusal of it. */
-  #admit(now: Micros, peer: Peer, vlan: Vlan | undefined, message: Register): Lower | undefined {
-    const carried = vlan?.carried ?? this.tables.policy.carries(message.vlan, false)
-    const refusal = carried ? this.#quota(now, peer, vlan) : REFUSAL.policy
-    if (refusal !== undefined) {
-      this.#context.counters.add(COUNT.registrationsRefused)
-      const packet = encodeRefused({ vlan: message.vlan, tree: this.tables.tree.id, reason: refusal, tokens: [] })
-      this.tables.links.control(now, peer.link, packet)
-      return undefined
-    }
-    const home = vlan ?? this.#create(now, message.vlan)
-    const lower: Lower = {
-      end: 'lower', vlan: home, peer, heardAt: now, told: OTHERS.unknown, answer: false, resend: false, quietUntil: 0,
-      seen: undefined, cursor: home.downQueue.length, refusal: undefined, hashLow: 0, hashHigh: 0, tokens: 0, queued: false,
-    }
-    home.lowers.push(lower)
-    home.lowersLow |= peer.low
-    home.lowersHigh |= peer.high
-    peer.vlans += 1
-    this.#downhill.review(home)
-    return lower
-  }
-
-  /** Excess is refused, never evicts. */
-  #quota(now: Micros, peer: Peer, vlan: Vlan | undefined): Refusal | undefined {
-    const { counters } = this.#context
-    const limit = isRelay(peer.link) ? RELAY_VLANS : LEAF_VLANS
-    if (peer.vlans >= limit || (vlan === undefined && this.tables.vlanCount >= NODE_VLANS)) {
-      counters.add(COUNT.boundVlans)
-      return REFUSAL.quota
-    }
-    if (peer.changes.take(now, 1)) return undefined
-    counters.add(COUNT.boundRegRate)
-    return REFUSAL.quota
-  }
-
-  /** B3. Registering adds; only the same link withdraws. */
-  #takeSet(now: Micros, lower: Lower, message: Register): void {
-    const { vlan, peer } = lower
-    if ((message.flags & REGISTER_FLAG.begin) !== 0) lower.seen = new Uint8Array(0)
-    for (const token of message.removed) {
-      const index = vlan.tokens.find(token, 0)
-      if (index >= 0) this.#claims.end(lower, index)
-    }
-    const refused: Uint8Array[] = []
-    for (const { token, proof } of message.added) {
-      if (!this.#claim(now, lower, token, proof)) refused.push(token)
-    }
-    if ((message.flags & REGISTER_FLAG.end) !== 0 && lower.seen !== undefined) this.#sweep(lower)
-    if (refused.length > 0) this.#claims.refuse(now, vlan, peer, refused, REFUSAL.quota)
-    if (lower.seen === undefined) this.#compare(now, lower, message.setHash)
-  }
-
-  #claim(now: Micros, lower: Lower, token: Uint8Array, proof: Uint8Array | undefined): boolean {
-    const { vlan, peer } = lower
-    let index = vlan.tokens.find(token, 0)
-    const had = index >= 0 && vlan.hasBit(index, ROW.setLow, peer)
-    if (!had && !this.#room(now, peer, index < 0)) return false
-    const verdict = this.#claims.judge(now, vlan, index, peer, token, proof)
-    if (verdict === 'refused') return false
-    // What is as it was needs no look at who would have to hear of it.
-    if (!had || proof !== undefined) {
-      if (index < 0) index = this.tables.addToken(now, vlan, token)
-      this.#claims.take(now, lower, index, verdict, proof)
-    }
-    if (lower.seen !== undefined) lower.seen = withBit(lower.seen, index)
-    return true
-  }
-
-  /** Whether the link may register one more token. */
-  #room(now: Micros, peer: Peer, newRow: boolean): boolean {
-    const { counters } = this.#context
-    const limit = isRelay(peer.link) ? RELAY_TOKENS : LEAF_TOKENS
-    if (peer.tokens >= limit || (newRow && this.tables.tokens >= NODE_TOKENS)) {
-      counters.add(COUNT.boundTokens)
-      return false
-    }
-    if (peer.changes.take(now, 1)) return true
-    counters.add(COUNT.boundRegRate)
-    return false
-  }
-
-  /** The full set is in: what was not in it is withdrawn. */
-  #sweep(lower: Lower): void {
-    const { vlan, peer } = lower
-    const seen = lower.seen as Uint8Array
-    lower.seen = undefined
-    for (let index = 0; index < vlan.tokens.end; index++) {
-      const again = ((seen[index >> 3] ?? 0) & (1 << (index & 7))) !== 0
-      if (!again && vlan.tokens.has(index) && vlan.hasBit(index, ROW.setLow, peer)) this.#claims.end(lower, index)
-    }
-  }
-
-  /** B3. A set hash that does not fit asks for the full set. */
-  #compare(now: Micros, lower: Lower, setHash: Uint8Array): void {
-    if (readU32(setHash, 0) === lower.hashLow && readU32(setHash, 4) === lower.hashHigh) return
-    if (now < lower.quietUntil) return
-    lower.quietUntil = now + RESEND_PAUSE
-    lower.resend = true
-  }
-
-  /** B3. A link that closed or withdrew takes its entries with it at once. */
-  #dropLower(vlan: Vlan, lower: Lower): void {
-    const { peer } = lower
-    const at = vlan.lowers.indexOf(lower)
-    if (vlan.members.length === 0 && vlan.lowers.length === 1) {
-      // Nobody is left: the rows need no farewell of their own.
-      peer.tokens -= lower.tokens
-    } else {
-      for (let index = 0; index < vlan.tokens.end; index++) {
-        if (vlan.tokens.has(index)) this.#claims.end(lower, index)
-      }
-    }
-    vlan.lowers.splice(at, 1)
-    vlan.lowersLow &= ~peer.low
-    vlan.lowersHigh &= ~peer.high
-    peer.vlans -= 1
-    this.#downhill.review(vlan)
-    this.#closeIfIdle(vlan)
+    for (const lower of [...vlan.lowers]) this.#lowers.refuse(vlan, lower, REFUSAL.policy)
   }
 
   #takeRoles(now: Micros): void {
     for (const { link, role, gone } of this.#roles.splice(0)) {
-      if (!gone) this.tables.departed.delete(link.id)
-      else if (this.tables.tree.role(link.id) !== TREE_ROLE.none) this.tables.departed.add(link.id)
+      if (gone) this.tables.depart(link.id)
+      else this.tables.recover(link.id)
       const peer = role === TREE_ROLE.none ? this.tables.peer(link.id) : this.tables.meet(now, link)
       if (peer === undefined) continue
-      if (role !== TREE_ROLE.lower) this.#dropAllOf(peer)
+      if (role !== TREE_ROLE.lower) this.#lowers.dropAllOf(peer)
       if (role === TREE_ROLE.upper) this.#uphill.reopened(now, peer)
       else this.#uphill.lost(now, peer)
       if (gone) this.tables.part(peer)
-      // B1. Whom to register with may be another question now.
-      if (role === TREE_ROLE.lower) continue
-      for (const vlan of this.tables.states) if (vlan !== undefined) vlan.rechoose = true
-      this.tables.rechoose = true
+      // B1. Whom to register with is another question now; who lost an upper asks in any case.
+      if (role === TREE_ROLE.upper) this.#rechooseAll()
     }
   }
 
-  #dropAllOf(peer: Peer): void {
-    if (peer.vlans === 0) return
-    for (const vlan of this.tables.states) {
-      const lower = vlan?.lowerOf(peer)
-      if (vlan !== undefined && lower !== undefined) this.#dropLower(vlan, lower)
-    }
+  #rechooseAll(): void {
+    for (const vlan of this.tables.states) if (vlan !== undefined) vlan.rechoose = true
+    this.tables.rechoose = true
+  }
+
+  /** B1. The tree's own upper comes first: when that is another link, VLANs move to it. */
+  #preference(now: Micros): Micros {
+    const uppers = this.tables.tree.uppers()
+    const first = uppers[0]?.id
+    if (first !== this.#preferred) this.#rechooseAll()
+    this.#preferred = first
+    return uppers.length > 1 && this.tables.vlanCount > 0 ? now + PREFERENCE_PERIOD : NEVER
   }
 
   #scan(now: Micros): void {
@@ -380,9 +231,9 @@ export class Registry {
   }
 
   #tick(now: Micros, vlan: Vlan): void {
-    vlan.tickAt = now + jittered(this.#context.dice, HASH_PERIOD)
+    vlan.tickAt = this.tables.nextTick(now)
     vlan.ticks += 1
-    for (const lower of [...vlan.lowers]) if (lower.heardAt + SOFT_STATE < now) this.#dropLower(vlan, lower)
+    for (const lower of [...vlan.lowers]) if (lower.heardAt + SOFT_STATE < now) this.#lowers.drop(vlan, lower)
     this.#claims.expire(now, vlan)
     this.#uphill.tick(now, vlan, vlan.cut || vlan.ticks % RETRY_TICKS === 0)
   }
@@ -398,15 +249,4 @@ export class Registry {
     vlan.fresh = []
     vlan.freshUntil = vlan.aging.length > 0 ? now + FRESH_TURN : NEVER
   }
-}
-
-/** The bit set, in a larger array if it needs one. */
-function withBit(bits: Uint8Array, index: number): Uint8Array {
-  let result = bits
-  if (index >> 3 >= bits.length) {
-    result = new Uint8Array(Math.max(16, (index >> 3) * 2))
-    result.set(bits)
-  }
-  result[index >> 3] = (result[index >> 3] as number) | (1 << (index & 7))
-  return result
 }

@@ -95,6 +95,8 @@ export interface Upper {
   readonly peer: Peer
   readonly shift: Shift
   readonly startedAt: Micros
+  /** Of the last full set; answers to earlier ones are nothing. */
+  serial: number
   /** Answered at least once. */
   heard: boolean
   others: Others
@@ -123,6 +125,8 @@ export interface Lower {
   readonly vlan: Vlan
   readonly peer: Peer
   heardAt: Micros
+  /** Of its last message, to be repeated in answers. */
+  serial: number
   told: Others
   answer: boolean
   resend: boolean
@@ -145,8 +149,6 @@ export class Vlan {
   readonly index: number
   /** 16 bytes. */
   readonly id: Uint8Array
-  /** The same in hex, for notes and views. */
-  readonly text: string
   readonly tokens: ByteTable
   readonly members: Member[] = []
   readonly lowers: Lower[] = []
@@ -183,8 +185,12 @@ export class Vlan {
   constructor(index: number, id: Uint8Array, secret: Uint32Array) {
     this.index = index
     this.id = id
-    this.text = hex(id)
     this.tokens = new ByteTable(secret, TOKEN_WORDS)
+  }
+
+  /** The id in hex, for notes and views. */
+  get text(): string {
+    return hex(this.id)
   }
 
   word(index: number, word: number): number {
@@ -224,7 +230,9 @@ export class Vlan {
 
   /** Whether somebody at or below this node is member of the token. */
   present(index: number): boolean {
-    return (this.word(index, ROW.setLow) | this.word(index, ROW.setHigh) | (this.flags(index) & FLAG.self)) !== 0
+    return (
+      (this.word(index, ROW.setLow) | this.word(index, ROW.setHigh) | (this.flags(index) & FLAG.self)) !== 0
+    )
   }
 
   /** Whether the row says nothing any more, above or below. */
@@ -234,7 +242,11 @@ export class Vlan {
 
   /** Whether the token is to be registered with that upper (B2). */
   wanted(index: number, upper: Upper): boolean {
-    return upper.others !== OTHERS.no && this.present(index) && (this.flags(index) & (FLAG.refused << upper.shift)) === 0
+    return (
+      upper.others !== OTHERS.no &&
+      this.present(index) &&
+      (this.flags(index) & (FLAG.refused << upper.shift)) === 0
+    )
   }
 
   /** Whether there is something to say to that upper of the row: a change, or a proof it has not seen. */

@@ -61,7 +61,7 @@ export class Meter {
   // HOT PATH
   /** Whether one packet of so many bytes may leave in so many copies. */
   fanOut(now: Micros, copies: number, bytes: number): boolean {
-    // Copies are asked first: a packet refused for its bits has used its share of copies, which errs to safety.
+    // Copies first: a packet refused for its bits has used its share of copies, which errs to safety.
     return this.#copies.take(now, copies) && this.#bits.take(now, copies * bytes * 8)
   }
 

@@ -7,10 +7,11 @@
  * Known limit: who sees a packet early may send another ciphertext with the same nonce, tag and length
  * ahead of it; hashing up to 64 KiB at each relay to prevent that costs more than it saves.
  */
-import { type Micros, MILLISECOND } from '../io.ts'
+
+import { TAG_BYTES } from '../crypto/ports.ts'
+import { MILLISECOND, type Micros } from '../io.ts'
 import { readU32 } from '../wire/cursor.ts'
 import { NONCE_OFFSET, TOKEN_OFFSET } from '../wire/packet.ts'
-import { TAG_BYTES } from '../crypto/ports.ts'
 
 /** B6. */
 const MEMORY_MILLIS = 2_000
@@ -75,7 +76,8 @@ export class Suppression {
         this.#resize(this.capacity * 2, millis)
         continue
       }
-      for (let at = last + STRIDE - 1; at >= start + STRIDE; at--) entries[at] = entries[at - STRIDE] as number
+      for (let at = last + STRIDE - 1; at >= start + STRIDE; at--)
+        entries[at] = entries[at - STRIDE] as number
       entries[start] = a
       entries[start + 1] = b
       entries[start + 2] = millis

@@ -10,7 +10,8 @@
 import { ByteTable, tableSecret } from '../bytetable.ts'
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
-import { type LinkId, type Micros, MILLISECOND, NEVER, TREE_ROLE } from '../io.ts'
+import { jittered } from '../dice.ts'
+import { type LinkId, MILLISECOND, MINUTE, type Micros, NEVER, TREE_ROLE } from '../io.ts'
 import type { Link, LinkPort } from '../links/link.ts'
 import type { Tree } from '../tree/tree.ts'
 import { CompiledPolicy } from './policy.ts'
@@ -20,12 +21,14 @@ import { Bucket } from './storm.ts'
 /** Messages on one link in one step, and how long the rest waits (mesh:M15). */
 const STEP_MESSAGES = 64
 const STEP_PAUSE: Micros = MILLISECOND
-/** Changes that a link may make (mesh text (b)). A sender keeps a tenth below, so that jitter refuses nothing. */
+/** Changes that a link may make (mesh text (b)). A sender keeps a tenth below: jitter refuses nothing. */
 const CHANGES_PER_SECOND = 1_000
 const CHANGES_BURST = 8_192
 const OWN_SHARE = 0.9
 /** New proofs checked for one link (sec:M12). */
 const VERIFICATIONS_PER_SECOND = 200
+/** B3: period of the set hash. */
+const HASH_PERIOD: Micros = MINUTE
 /** Timers of VLANs share instants, so that many VLANs cost few wakes. */
 const TIMER_GRAIN: Micros = 20 * MILLISECOND
 
@@ -53,8 +56,10 @@ export class Tables {
   due: Micros = NEVER
   /** Some VLAN's upper is to be chosen again. */
   rechoose = false
-  /** Links that are gone although the tree, in the middle of a step, still gives them a role. */
-  readonly departed = new Set<LinkId>()
+  /** Of the last full set begun on any link. */
+  serial = 0
+  /** Links that are gone although the tree, in the middle of a step, still gives them a role. Mostly none. */
+  #departed: Set<LinkId> | undefined
   readonly #index: ByteTable
   readonly #peers = new Map<LinkId, Peer>()
   #waiting: Peer[] = []
@@ -75,14 +80,23 @@ export class Tables {
     return index < 0 ? undefined : this.states[index]
   }
 
-  /** A VLAN that `find` does not find. */
-  create(id: Uint8Array): Vlan {
+  /** A VLAN that `find` does not find. Its upper is still to be chosen. */
+  create(now: Micros, id: Uint8Array): Vlan {
     const index = this.#index.add(id, 0)
     const vlan = new Vlan(index, id.slice(), this.secret)
     vlan.carried = this.policy.carries(id, false)
+    vlan.rechoose = true
+    vlan.tickAt = this.nextTick(now)
     this.states[index] = vlan
     this.vlanCount += 1
+    this.rechoose = true
+    this.lower(vlan, vlan.tickAt)
     return vlan
+  }
+
+  /** B3. When the set hash is next to be said, and soft state to be looked at. */
+  nextTick(now: Micros): Micros {
+    return now + jittered(this.context.dice, HASH_PERIOD)
   }
 
   /** The VLAN is nobody's business here any more. */
@@ -103,7 +117,7 @@ export class Tables {
   meet(now: Micros, link: Link): Peer | undefined {
     const known = this.#peers.get(link.id)
     if (known !== undefined) return known
-    if (this.departed.has(link.id)) return undefined
+    if (this.#departed?.has(link.id)) return undefined
     let slot = 0
     while (this.slots[slot] !== undefined) slot += 1
     if (slot >= SLOTS) {
@@ -111,9 +125,17 @@ export class Tables {
       return undefined
     }
     const peer: Peer = {
-      link, slot, low: slot < 32 ? 1 << slot : 0, high: slot < 32 ? 0 : 1 << (slot - 32), gone: false,
-      vlans: 0, tokens: 0, changes: new Bucket(now, CHANGES_PER_SECOND, CHANGES_BURST),
-      verifications: new Bucket(now, VERIFICATIONS_PER_SECOND), queue: [], waiting: false,
+      link,
+      slot,
+      low: slot < 32 ? 1 << slot : 0,
+      high: slot < 32 ? 0 : 1 << (slot - 32),
+      gone: false,
+      vlans: 0,
+      tokens: 0,
+      changes: new Bucket(now, CHANGES_PER_SECOND, CHANGES_BURST),
+      verifications: new Bucket(now, VERIFICATIONS_PER_SECOND),
+      queue: [],
+      waiting: false,
       sends: new Bucket(now, CHANGES_PER_SECOND * OWN_SHARE, CHANGES_BURST * OWN_SHARE),
     }
     this.slots[slot] = peer
@@ -134,6 +156,18 @@ export class Tables {
       vlan.refusedHigh &= ~peer.high
       vlan.setMeter(peer.slot, undefined)
     }
+  }
+
+  /** The link is gone. Should the tree still give it a role, that counts for nothing until it says more. */
+  depart(link: LinkId): void {
+    if (this.tree.role(link) === TREE_ROLE.none) return
+    this.#departed ??= new Set()
+    this.#departed.add(link)
+  }
+
+  /** The tree has a new say about the link. */
+  recover(link: LinkId): void {
+    this.#departed?.delete(link)
   }
 
   isUpper(peer: Peer): boolean {

@@ -13,12 +13,22 @@
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
 import { assert, UsageError } from '../errors.ts'
-import type { Mac } from '../ids.ts'
-import type { Hop, LinkId, Micros, PortId, RelayPolicy, TreeRole, VlanMembership, VlanView } from '../io.ts'
+import { hex, type Mac } from '../ids.ts'
+import {
+  type Hop,
+  type LinkId,
+  type Micros,
+  NEVER,
+  type PortId,
+  type RelayPolicy,
+  type TreeRole,
+  type VlanMembership,
+  type VlanView,
+} from '../io.ts'
 import type { Link, LinkPort } from '../links/link.ts'
 import type { Tree } from '../tree/tree.ts'
-import { idIs } from '../wire/packet.ts'
 import { KIND } from '../wire/kinds.ts'
+import { idIs } from '../wire/packet.ts'
 import { hopTree } from '../wire/trunk.ts'
 import { Forwarder } from './forward.ts'
 import { decodeOthers, decodeRefused, decodeRegister } from './messages.ts'
@@ -41,8 +51,6 @@ export class Vlans implements PortTrees {
   readonly #context: Context
   readonly #planes: Plane[]
   readonly #ports = new Map<PortId, Port>()
-  /** By port, and in it by tree, what the registry knows of the port's VLAN. */
-  readonly #homes = new Map<Port, Vlan[]>()
 
   /** `trees`: all that the node will have, in the order of their ids. */
   constructor(context: Context, links: LinkPort, trees: readonly Tree[]) {
@@ -107,7 +115,8 @@ export class Vlans implements PortTrees {
   // Commands. A wrong call is a UsageError.
 
   openPort(now: Micros, id: PortId, membership: VlanMembership): void {
-    if (this.#ports.has(id)) throw new UsageError(`port ${id} is open; close it first or choose another number`)
+    if (this.#ports.has(id))
+      throw new UsageError(`port ${id} is open; close it first or choose another number`)
     if (this.#ports.size >= PORTS_MAX) {
       this.#context.counters.add(COUNT.boundPorts)
       throw new UsageError(`${PORTS_MAX} ports are open, the most a node may have; close one first`)
@@ -117,11 +126,9 @@ export class Vlans implements PortTrees {
     const { secret } = (this.#planes[0] as Plane).registry.tables
     const port = new Port(now, this.#context, this, id, membership, secret, taken)
     this.#ports.set(id, port)
-    const homes = this.#planes.map(({ registry }) => registry.join(now, port.vlan, port, port.certified))
-    this.#homes.set(port, homes)
+    port.homes = this.#planes.map(({ registry }) => registry.join(now, port.vlan, port, port.certified))
     port.open(now)
-    const vlan = (homes[0] as Vlan).text
-    this.#context.out.note({ kind: 'portUp', port: id, vlan, mac: port.mac })
+    this.#context.out.note({ kind: 'portUp', port: id, vlan: hex(port.vlan), mac: port.mac })
     this.settle(now)
   }
 
@@ -156,7 +163,7 @@ export class Vlans implements PortTrees {
 
   wake(now: Micros): Micros {
     // Each part asks for what it lowers meanwhile by what it answers.
-    let next = Number.MAX_SAFE_INTEGER
+    let next = NEVER
     for (const port of this.#ports.values()) next = Math.min(next, port.wake(now))
     for (const { registry } of this.#planes) next = Math.min(next, registry.wake(now))
     return next
@@ -178,7 +185,13 @@ export class Vlans implements PortTrees {
       if (vlan === undefined) continue
       const lowers: LinkId[] = vlan.lowers.map((lower) => lower.peer.link.id)
       const upper = vlan.upper?.peer.link.id
-      views.push({ vlan: vlan.text, member: vlan.members.length > 0, upper, lowers, tokens: vlan.tokens.size })
+      views.push({
+        vlan: vlan.text,
+        member: vlan.members.length > 0,
+        upper,
+        lowers,
+        tokens: vlan.tokens.size,
+      })
     }
     return views
   }
@@ -188,14 +201,14 @@ export class Vlans implements PortTrees {
   hold(now: Micros, port: Port, token: Uint8Array, proof: Uint8Array | undefined): void {
     for (let tree = 0; tree < this.#planes.length; tree++) {
       const { registry } = this.#planes[tree] as Plane
-      registry.hold(now, this.#home(port, tree), token, proof)
+      registry.hold(now, port.homes[tree] as Vlan, token, proof)
     }
   }
 
   release(port: Port, token: Uint8Array): void {
     for (let tree = 0; tree < this.#planes.length; tree++) {
       const { registry } = this.#planes[tree] as Plane
-      registry.release(this.#home(port, tree), token)
+      registry.release(port.homes[tree] as Vlan, token)
     }
   }
 
@@ -206,12 +219,7 @@ export class Vlans implements PortTrees {
   // HOT PATH
   send(now: Micros, port: Port, hop: Hop, packet: Uint8Array): void {
     const plane = this.#planes[hopTree(hop)] as Plane
-    plane.forwarder.send(now, this.#home(port, hopTree(hop)), port, hop, packet)
-  }
-
-  // HOT PATH
-  #home(port: Port, tree: number): Vlan {
-    return (this.#homes.get(port) as Vlan[])[tree] as Vlan
+    plane.forwarder.send(now, port.homes[hopTree(hop)] as Vlan, port, hop, packet)
   }
 
   #port(id: PortId): Port {
@@ -225,9 +233,8 @@ export class Vlans implements PortTrees {
     port.close()
     for (let tree = 0; tree < this.#planes.length; tree++) {
       const { registry } = this.#planes[tree] as Plane
-      registry.leave(this.#home(port, tree), port)
+      registry.leave(port.homes[tree] as Vlan, port)
     }
-    this.#homes.delete(port)
   }
 
   /** The tree a message is about; counts what is malformed or of a tree this node does not know. */

@@ -27,7 +27,7 @@ export const EXIT_HELP = [
 ].join('\n')
 
 /** A fault of ours, with the command that shows it again. */
-export class InternalFailure extends Error {
+class InternalFailure extends Error {
   override readonly name = 'InternalFailure'
   readonly repeat: string
 

@@ -69,17 +69,16 @@ class ProgressState {
       running.reduce((total, one) => total + of(one), 0)
     const simulated = this.#finishedSeconds + sum((one) => one.simulatedSeconds)
     const messages = this.#finishedMessages + sum((one) => one.messages)
-    const first = running[0]
+    const whole = (value: number): string => formatNumber(Math.round(value))
+    const total = running[0]?.totalSeconds ?? simulated
     const place =
-      this.seeds > 1
-        ? `${this.#finished} of ${this.seeds} seeds`
-        : `${formatNumber(Math.round(simulated))} of ${formatNumber(Math.round(first?.totalSeconds ?? simulated))} s`
+      this.seeds > 1 ? `${this.#finished} of ${this.seeds} seeds` : `${whole(simulated)} of ${whole(total)} s`
     const speed = simulated / wall
     return [
       place,
-      `${speed < 10 ? speed.toFixed(1) : formatNumber(Math.round(speed))}× real time`,
+      `${speed < 10 ? speed.toFixed(1) : whole(speed)}× real time`,
       `${formatNumber(sum((one) => one.aliveNodes))} nodes`,
-      `${formatNumber(Math.round(messages / wall))} messages/s`,
+      `${whole(messages / wall)} messages/s`,
     ].join(', ')
   }
 }
@@ -105,7 +104,7 @@ function barDisplay(state: ProgressState): ProgressDisplay {
     },
     finished: (seed) => {
       state.finished(seed)
-      draw()
+      if (state.seeds > 1) draw()
     },
     end: () => bar.stop(),
   }

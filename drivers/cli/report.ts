@@ -41,7 +41,8 @@ export function runLines(scenario: Scenario, report: RunReport, repeat: string):
 
 function verdict({ bounds, violations }: RunReport): string {
   const failed = bounds.filter(({ ok }) => !ok).length
-  const broken = violations.length > 0 ? [`${violations.length} violations`] : []
+  const broken =
+    violations.length > 0 ? [violations.length === 1 ? '1 violation' : `${violations.length} violations`] : []
   if (failed > 0) broken.push(`${failed} of ${bounds.length} bounds failed`)
   if (broken.length > 0) return broken.join(', ')
   return bounds.length === 0 ? 'nothing wrong was seen' : `all ${bounds.length} bounds hold`
@@ -56,7 +57,9 @@ function violationLines(violations: readonly Violation[]): string[] {
   const more = violations.length - shown.length
   const lines = shown.flatMap(({ kind, atSeconds, node, detail }) => {
     const where = node < 0 ? '' : ` node ${node}`
-    return wrapWords(`  ${atSeconds.toFixed(6)} s${where}  ${kind}: ${detail}`.split(' '), WIDTH, 6)
+    return wrapWords(`${atSeconds.toFixed(6)} s${where} ${kind}: ${detail}`.split(' '), WIDTH - 2, 4).map(
+      (line) => `  ${line}`,
+    )
   })
   return [`violations${more > 0 ? ` (${shown.length} of ${violations.length})` : ''}`, ...lines]
 }
@@ -92,19 +95,13 @@ function recordLines(name: string, record: Readonly<Record<string, number>>): st
   return wrapWords([head, '', ...parts], WIDTH, 6).map((line) => line.replaceAll('\u00a0', ' '))
 }
 
-function costLines({
-  simulatedSeconds,
-  wallSeconds,
-  messages,
-  messagesPerSecond,
-  peakRssBytes,
-}: RunReport): string[] {
+function costLines(report: RunReport): string[] {
+  const { simulatedSeconds, wallSeconds, messages, messagesPerSecond, peakRssBytes } = report
+  const whole = (value: number): string => formatNumber(Math.round(value))
   const speed = wallSeconds > 0 ? simulatedSeconds / wallSeconds : 0
-  return [
-    `${formatNumber(simulatedSeconds)} simulated s in ${formatNumber(wallSeconds)} s (${formatNumber(Math.round(speed))}× real time), ` +
-      `${formatNumber(messages)} messages (${formatNumber(Math.round(messagesPerSecond))}/s), ` +
-      `${formatNumber(Math.round(peakRssBytes / 1_048_576))} MiB`,
-  ]
+  const times = `${formatNumber(simulatedSeconds)} simulated s in ${formatNumber(wallSeconds)} s`
+  const carried = `${formatNumber(messages)} messages (${whole(messagesPerSecond)}/s)`
+  return [`${times} (${whole(speed)}× real time), ${carried}, ${whole(peakRssBytes / 1_048_576)} MiB`]
 }
 
 export interface SeedLine {
@@ -121,17 +118,13 @@ export function seedsLines(
 ): string[] {
   const good = reports.length - failing.length
   const lines = [`${scenario.name}, ${reports.length} seeds: ${good} hold, ${failing.length} fail`]
-  lines.push(...questionLines(scenario))
-  const head = ['metric', 'mean', '95 % ±', 'min', 'max', 'unit']
-  const bounded = Object.keys(scenario.bounds)
+  lines.push(...questionLines(scenario), ...seedBoundLines(reports, summary))
   const named = Object.entries(summary).filter(([name]) => !HIDDEN.includes(name.split('.')[0] as string))
-  const groups = new Map([['bounds', named.filter(([name]) => bounded.includes(name))]])
-  for (const [title, entries] of groupMetrics(new Map(named))) groups.set(title, entries)
-  const rows: string[][] = [head]
+  const rows: string[][] = [[...SUMMARY_HEAD, 'unit']]
   const titles = new Map<number, string>()
-  for (const [title, entries] of groups) {
-    if (entries.length > 0) titles.set(rows.length, title)
-    for (const [name, value] of entries) rows.push(summaryRow(name, value))
+  for (const [title, entries] of groupMetrics(new Map(named))) {
+    titles.set(rows.length, title)
+    for (const [name, value] of entries) rows.push([...summaryCells(name, value), unitOf(name)])
   }
   const table = tableLines(rows, ['left', 'right', 'right', 'right', 'right', 'left'])
   for (const [index, line] of table.entries()) {
@@ -141,13 +134,37 @@ export function seedsLines(
     lines.push(line)
   }
   if (failing.length > 0) lines.push('', 'failing seeds')
-  for (const { seed, what, repeat } of failing) lines.push(`  ${seed}: ${what}`, `    ${repeat}`)
+  for (const { seed, what, repeat } of failing) {
+    lines.push(
+      ...wrapWords(`${seed}: ${what}`.split(' '), WIDTH - 2, 2).map((line) => `  ${line}`),
+      `    ${repeat}`,
+    )
+  }
   return lines
 }
 
-function summaryRow(name: string, { mean, confidence95, min, max }: MetricSummary): string[] {
+const SUMMARY_HEAD = ['metric', 'mean', '95 % ±', 'min', 'max']
+
+function summaryCells(name: string, { mean, confidence95, min, max }: MetricSummary): string[] {
   const half = confidence95 === undefined ? '' : formatNumber(confidence95)
-  return [name, formatNumber(mean), half, formatNumber(min), formatNumber(max), unitOf(name)]
+  return [name, formatNumber(mean), half, formatNumber(min), formatNumber(max)]
+}
+
+/** For each bound how the seeds did, and in how many it held. */
+function seedBoundLines(
+  reports: readonly RunReport[],
+  summary: Readonly<Record<string, MetricSummary>>,
+): string[] {
+  const bounds = reports[0]?.bounds ?? []
+  if (bounds.length === 0) return []
+  const rows = bounds.map(({ name, limit }, index) => {
+    const held = reports.filter((report) => report.bounds[index]?.ok === true).length
+    const value = summary[name]
+    const cells = value === undefined ? [name, 'not measured', '', '', ''] : summaryCells(name, value)
+    return [...cells, `${held} of ${reports.length}`, formatLimit(limit)]
+  })
+  const head = ['bound', ...SUMMARY_HEAD.slice(1), 'held', 'limit']
+  return ['', ...tableLines([head, ...rows], ['left', 'right', 'right', 'right', 'right', 'right', 'left'])]
 }
 
 /** What went wrong in a run, in a few words. */

@@ -7,7 +7,7 @@ import { ProcessFailure, type Verdict, verify } from '../sim/verify.ts'
 import { EXIT, type ExitCode, errorOf } from './exit.ts'
 import type { Given, Verb } from './flags.ts'
 import { progressStyle, showProgress } from './progress.ts'
-import { readRequest, SCENARIO_ARGUMENT, SCENARIO_FLAGS, seedOf } from './sim-run.ts'
+import { readRequest, SCENARIO_ARGUMENT, SCENARIO_FLAGS, seedOf } from './sim-request.ts'
 
 export const simVerify: Verb = {
   words: ['sim', 'verify'],

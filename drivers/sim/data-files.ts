@@ -71,7 +71,7 @@ function readBytes(directory: string, name: string): Buffer {
     return readFileSync(path)
   } catch (error) {
     throw new UsageError(
-      `${path} cannot be read (${reason(error)}); name the directory that holds ${name} with --data DIRECTORY`,
+      `${path} cannot be read (${reason(error)}); name the directory that holds it with --data DIRECTORY`,
     )
   }
 }

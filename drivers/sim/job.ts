@@ -2,6 +2,7 @@
  * One run as a driver sees it: a scenario, a seed and where data lies go in; results with wall time and
  * memory come out. It runs in whatever thread or process calls it and knows of no other.
  */
+import { UsageError } from '../../core/errors.ts'
 import { type Progress, Run, type RunReport, type Scenario } from '../../sim/index.ts'
 import { DiskData } from './data-files.ts'
 
@@ -20,7 +21,7 @@ const PROGRESS_MILLIS = 200
 export function runJob(job: Job, onProgress: (progress: Progress) => void): RunReport {
   const started = performance.now()
   const run = createRun(job, onProgress)
-  while (!run.done) run.step(Number.POSITIVE_INFINITY)
+  while (!run.done) advance(run, Number.POSITIVE_INFINITY)
   const result = run.result()
   const wallSeconds = (performance.now() - started) / 1_000
   return {
@@ -29,6 +30,18 @@ export function runJob(job: Job, onProgress: (progress: Progress) => void): RunR
     messagesPerSecond: wallSeconds > 0 ? result.messages / wallSeconds : 0,
     // Node reports KiB on every platform.
     peakRssBytes: process.resourceUsage().maxRSS * 1_024,
+  }
+}
+
+/** A step of a run. Its input was checked when it was made, so a wrong call in here is a fault of ours. */
+export function advance(run: Run, untilSeconds: number): void {
+  try {
+    run.step(untilSeconds)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    const fault = new Error(error.message, { cause: error })
+    if (error.stack !== undefined) fault.stack = error.stack
+    throw fault
   }
 }
 

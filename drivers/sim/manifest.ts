@@ -57,7 +57,8 @@ export function checkOutput(directory: string, manifest: Manifest, force: boolea
   const there = readIfAny(join(directory, MANIFEST))
   if (there !== undefined && identity(there) !== identity(JSON.stringify(manifest))) {
     throw new UsageError(
-      `--out ${directory}: the results of another run are there; name another directory, or overwrite with --force`,
+      `--out ${directory}: the results of another run are there; name another directory, ` +
+        'or overwrite with --force',
     )
   }
 }

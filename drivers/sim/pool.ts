@@ -17,6 +17,9 @@ export interface PoolListener {
   finished(outcome: Outcome): void
 }
 
+/** What a job can end with. */
+type End = Exclude<WorkerAnswer, { kind: 'progress' }>
+
 /** Heaps of all threads together may take this share of the machine's memory. */
 const MEMORY_SHARE = 0.75
 
@@ -48,6 +51,10 @@ export async function runAll(jobs: readonly Job[], listener: PoolListener): Prom
 
 class Thread {
   readonly #worker: Worker
+  /** Who waits for the job under way. */
+  #waiting:
+    | { readonly onProgress: (progress: Progress) => void; readonly settle: (end: End) => void }
+    | undefined
 
   /** `threads` share the memory. */
   constructor(threads: number) {
@@ -56,33 +63,37 @@ class Thread {
       execArgv: ['--no-warnings'],
       resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
     })
+    this.#worker.on('message', (answer: WorkerAnswer) => {
+      if (answer.kind === 'progress') this.#waiting?.onProgress(answer.progress)
+      else this.#settle(answer)
+    })
+    this.#worker.on('error', (error) => this.#settle({ kind: 'failure', failure: brokenThread(error) }))
+    this.#worker.on('exit', (code) => {
+      const message = `the thread of the simulation ended with code ${code}`
+      this.#settle({ kind: 'failure', failure: { usage: false, message, stack: '' } })
+    })
   }
 
   run(job: Job, onProgress: (progress: Progress) => void): Promise<Outcome> {
-    const worker = this.#worker
     return new Promise((resolve) => {
-      const settle = (outcome: Outcome): void => {
-        worker.removeAllListeners()
-        // An error after the answer has nobody left to hear it and must not end the process.
-        worker.on('error', () => {})
-        resolve(outcome)
+      const settle = (end: End): void => {
+        const { seed } = job
+        resolve(end.kind === 'report' ? { seed, report: end.report } : { seed, failure: end.failure })
       }
-      const fail = (failure: Failure): void => settle({ seed: job.seed, failure })
-      worker.on('message', (answer: WorkerAnswer) => {
-        if (answer.kind === 'progress') onProgress(answer.progress)
-        else if (answer.kind === 'report') settle({ seed: job.seed, report: answer.report })
-        else fail(answer.failure)
-      })
-      worker.on('error', (error) => fail(brokenThread(error)))
-      worker.on('exit', (code) => {
-        fail({ usage: false, message: `the thread of the simulation ended with code ${code}`, stack: '' })
-      })
-      worker.postMessage(job)
+      this.#waiting = { onProgress, settle }
+      this.#worker.postMessage(job)
     })
   }
 
   async stop(): Promise<void> {
     await this.#worker.terminate()
+  }
+
+  /** The first end counts; that of a thread that nobody waits for any more is none. */
+  #settle(end: End): void {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    waiting?.settle(end)
   }
 }
 

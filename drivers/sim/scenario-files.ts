@@ -20,7 +20,7 @@ export interface ScenarioFile {
 }
 
 /** `name` is a path, or the bare name of a scenario that comes with PeerTap. */
-export function openScenario(name: string): ScenarioFile {
+function openScenario(name: string): ScenarioFile {
   const candidates = [name, join(FOLDER, name), join(FOLDER, `${name}.json`)]
   const path = candidates.find((candidate) => statSync(candidate, { throwIfNoEntry: false })?.isFile())
   if (path === undefined) throw new UsageError(notThere(name))
@@ -56,7 +56,7 @@ function notThere(name: string): string {
   }
   const meant = nearestName(basename(name, '.json'), scenarioNames())
   const suggestion = meant === undefined ? '' : `did you mean "${meant}"? `
-  return `${name}: there is no such scenario; ${suggestion}"peertap sim list" shows those that come with PeerTap`
+  return `${name}: there is no such scenario; ${suggestion}"peertap sim list" shows what comes with PeerTap`
 }
 
 function shortPath(path: string): string {

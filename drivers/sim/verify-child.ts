@@ -3,7 +3,7 @@
  * with readable lines of one window of effects.
  */
 import type { Progress } from '../../sim/index.ts'
-import { createRun, type Job } from './job.ts'
+import { advance, createRun, type Job } from './job.ts'
 import { type Failure, failureOf } from './worker.ts'
 
 export interface VerifyOrder {
@@ -31,8 +31,8 @@ function obey({ job, untilSeconds, record }: VerifyOrder): VerifyAnswer {
   const run = createRun(job, (progress) => answer({ kind: 'progress', progress }))
   if (record !== undefined) return { kind: 'lines', lines: run.record(record.from, record.to) }
   const until = untilSeconds ?? Number.POSITIVE_INFINITY
-  if (untilSeconds !== undefined) run.step(until)
-  else while (!run.done) run.step(until)
+  if (untilSeconds !== undefined) advance(run, until)
+  else while (!run.done) advance(run, until)
   return { kind: 'fingerprint', fingerprint: { digest: run.digest, digests: run.digests } }
 }
 

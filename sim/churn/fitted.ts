@@ -2,8 +2,8 @@
  * Churn drawn from distributions that were fitted to a population.
  *
  * A renewal process from pooled fits is wrong in three ways that matter to an overlay (measured on the
- * Skype trace): nodes differ, so it loses the stable core; nodes are born and die, so it has twice as
- * many online; and people sleep. The model therefore has, for each node:
+ * Skype trace): nodes differ, so it loses the stable core; nodes are born and die, so it has half again
+ * too many online; and people sleep. The model therefore has, for each node:
  *
  * - a class: always on, seen once, or coming and going;
  * - a rate of its own for stays and one for absences, which go against each other;
@@ -12,15 +12,17 @@
  * - a day, by which stays end sooner at night and absences by day.
  *
  * Lengths are drawn through normal scores (a Gaussian copula): the score of a length is the node's own
- * score and that of the moment, weighted so that it is standard normal again. So all lengths together
- * follow the fitted distribution exactly, whatever the weights.
+ * score and that of the moment, weighted so that it is standard normal again. So over a long time all lengths
+ * together follow the fitted distribution, whatever the weights.
  *
  * A run begins in the middle of things. The interval that holds the first instant is drawn in proportion
  * to its length, as is its state, and the node's own score is drawn given that interval; thus the state
  * at the start is the stationary one and needs no time to settle.
  */
+import { UsageError } from '../../core/errors.ts'
 import { SECOND } from '../../core/io.ts'
 import {
+  checkDistribution,
   type Distribution,
   meanOf,
   quantileOf,
@@ -36,6 +38,7 @@ import {
   checkAbove,
   checkManner,
   checkNode,
+  checkShare,
   LEAST_STAY,
   type Manner,
   transitions,
@@ -85,6 +88,7 @@ export interface FittedChurn extends Manner {
 /** Throws UsageError. */
 export function fittedChurn(options: FittedChurn): Churn {
   const { model, nodes, seconds, compress, streams } = options
+  checkModel(model)
   checkManner(options)
   checkAbove(compress, 0, 'compress')
   checkAbove(seconds, 0, 'seconds')
@@ -101,6 +105,34 @@ export function fittedChurn(options: FittedChurn): Churn {
       )
       return transitions(node, edges, seconds * SECOND, options, stream)
     },
+  }
+}
+
+function checkModel(model: ChurnModel): void {
+  for (const kind of ['on', 'off'] as const) {
+    const { hours, nodeShare, correlation } = model[kind]
+    checkDistribution(hours, `churn: ${kind}.hours`)
+    const mean = meanOf(hours)
+    if (!(mean > 0 && mean < Number.POSITIVE_INFINITY)) {
+      throw new UsageError(
+        `churn: ${kind}.hours has the mean ${mean}; it must be finite and above 0; take another`,
+      )
+    }
+    checkShare(nodeShare, `${kind}.nodeShare`)
+    if (!(correlation >= nodeShare && correlation < 1) && nodeShare < 1) {
+      const rule = `what nodes keep of their own alone gives ${nodeShare}; it must lie between that and 1`
+      throw new UsageError(`churn: ${kind}.correlation is ${correlation}; ${rule}`)
+    }
+  }
+  checkDistribution(model.onceHours, 'churn: onceHours')
+  checkShare(model.alwaysShare, 'alwaysShare')
+  checkShare(model.onceShare, 'onceShare')
+  checkShare(model.alwaysShare + model.onceShare, 'alwaysShare + onceShare')
+  checkShare(model.bornShare, 'bornShare')
+  checkShare(Math.abs(model.balance), '|balance|')
+  if (model.lifetimeHours !== undefined) checkAbove(model.lifetimeHours, 0, 'lifetimeHours')
+  if (model.daily !== undefined && !(model.daily.depth >= 0 && model.daily.depth < 1)) {
+    throw new UsageError(`churn: daily.depth is ${model.daily.depth}; it must be at least 0 and below 1`)
   }
 }
 
@@ -122,9 +154,18 @@ function life(model: ChurnModel, windowHours: number, leastHours: number, random
   return sessions(model, { birth, bornInside, death }, windowHours, leastHours, random)
 }
 
+/** Days before the start from which a node with a day is followed, until it has forgotten that it began. */
+const DAYS_BEFORE = 3
+
+interface Span {
+  readonly birth: number
+  readonly bornInside: boolean
+  readonly death: number
+}
+
 function sessions(
   model: ChurnModel,
-  { birth, bornInside, death }: { birth: number; bornInside: boolean; death: number },
+  { birth, bornInside, death }: Span,
   windowHours: number,
   leastHours: number,
   random: Random,
@@ -136,7 +177,8 @@ function sessions(
   let up = bornInside || node.upFirst
   let left = node.upFirst === up ? node.firstHours : node.next(up)
   if (!bornInside) left *= random.unit()
-  let now = birth
+  // The balance that is drawn is that of the whole day, not of the hour at which the run begins.
+  let now = bornInside || model.daily === undefined ? birth : -24 * DAYS_BEFORE
   if (up) edges.push(now)
   while (now < until) {
     now = Math.min(afterWorking(model.daily, now, Math.max(left, leastHours), up), death)

@@ -67,7 +67,7 @@ function wordAt(tokens: readonly Token[], at: number, opened: Token, source: str
   return token
 }
 
-/** The plain fields of a list, from behind its bracket to behind the closing one; the first of a key counts. */
+/** The plain fields of a list, and where it ends; the first of a key counts. `from` is behind its bracket. */
 function readFields(
   tokens: readonly Token[],
   from: number,

@@ -119,7 +119,7 @@ const FIBRE_KM_PER_MICROS = (0.299792458 * 2) / 3
  * Real paths over the great circle: median of measured round trips over the least possible. Between
  * 1.4 and 4.4 for nine of ten pairs.
  */
-export const DETOUR = 2
+const DETOUR = 2
 
 /** Great-circle distance by the haversine formula. */
 export function distanceKm(a: GeoPoint, b: GeoPoint): number {

@@ -6,6 +6,7 @@ import type { BoundName, Scenario } from '../scenario.ts'
 import { type Mistake, pathText } from './explain.ts'
 import { endOfFault, type Fault, type Who } from './faults.ts'
 import { nodeConfigChanges } from './nodes.ts'
+import { dataNeeds } from './publish.ts'
 
 type Path = readonly (string | number)[]
 type Report = (path: Path, message: string) => void
@@ -14,7 +15,7 @@ type Report = (path: Path, message: string) => void
 const SHARE_TOLERANCE = 1e-6
 
 /** Bounds on what is a share. */
-const SHARE_BOUNDS: readonly BoundName[] = ['delivery', 'reachableShare', 'droppedStormShare']
+const SHARE_BOUNDS: readonly BoundName[] = ['delivery', 'reachableShare']
 
 export function checkTogether(scenario: Scenario): Mistake[] {
   const mistakes: Mistake[] = []
@@ -23,6 +24,7 @@ export function checkTogether(scenario: Scenario): Mistake[] {
   }
   checkNodes(scenario, report)
   checkTimes(scenario, report)
+  checkFiles(scenario, report)
   checkDistributions(scenario, report)
   checkTraffic(scenario, report)
   for (const [index, fault] of scenario.faults.entries())
@@ -66,7 +68,7 @@ function checkTimes(scenario: Scenario, report: Report): void {
   if (warmupSeconds >= seconds) {
     report(
       ['warmupSeconds'],
-      `is ${warmupSeconds}; it must be below seconds (${seconds}), or nothing is counted; lower it or run longer`,
+      `is ${warmupSeconds}; it must be below seconds (${seconds}), or nothing counts; lower it or run longer`,
     )
   }
   if (nodes.joinSeconds >= seconds) {
@@ -79,6 +81,17 @@ function checkTimes(scenario: Scenario, report: Report): void {
     report(
       ['healSeconds'],
       `is ${healSeconds}; it must be below seconds (${seconds}); lower it or run longer`,
+    )
+  }
+}
+
+/** Scenarios are passed around: they name nothing outside of the data directory. */
+function checkFiles(scenario: Scenario, report: Report): void {
+  for (const { key, name } of dataNeeds(scenario)) {
+    if (!/^([/\\]|[A-Za-z]:)/.test(name) && !name.split(/[/\\]/).includes('..')) continue
+    report(
+      key.split('.'),
+      `is "${name}"; it must be relative to the data directory and stay in it; name that with --data`,
     )
   }
 }
@@ -165,7 +178,8 @@ function checkWho({ nodes, latency }: Scenario, who: Who, path: Path, report: Re
   if ('region' in who && latency.kind !== 'regions') {
     report(
       [...path, 'region'],
-      `is "${who.region}", but nodes have regions only with latency of kind "regions"; use that, or another "who"`,
+      `is "${who.region}", but nodes have regions only with latency of kind "regions"; ` +
+        'use that, or another "who"',
     )
   }
 }
@@ -189,12 +203,17 @@ function checkBounds(scenario: Scenario, report: Report): void {
 }
 
 /** What a bound needs that the scenario does not have. */
-function missingFor({ traffic, faults }: Scenario, name: BoundName): string | undefined {
+function missingFor({ traffic, faults, churn }: Scenario, name: BoundName): string | undefined {
   const group = traffic.some(({ kind }) => kind === 'broadcast' || kind === 'multicast')
   switch (name) {
     case 'delivery':
     case 'latencyP99Millis':
       return traffic.length > 0 ? undefined : 'traffic'
+    case 'stretchP50':
+      return traffic.some(({ kind }) => kind === 'unicast') ? undefined : 'unicast traffic'
+    case 'convergeSeconds':
+    case 'reachableShare':
+      return churn.kind === 'none' ? undefined : 'an end of all churn (churn of kind "none")'
     case 'copiesPerMember':
       return group ? undefined : 'broadcast or multicast traffic'
     case 'outageP50Seconds':
@@ -202,10 +221,6 @@ function missingFor({ traffic, faults }: Scenario, name: BoundName): string | un
       return faults.some(({ kind }) => kind === 'relay-crashes')
         ? undefined
         : 'a fault of kind "relay-crashes"'
-    case 'droppedStormShare':
-      return faults.some(({ kind }) => kind === 'broadcast-storm')
-        ? undefined
-        : 'a fault of kind "broadcast-storm"'
     default:
       return undefined
   }

@@ -91,7 +91,8 @@ function wrongKind(root: JsonSchema, value: unknown, path: readonly PropertyKey[
   const meant = typeof found === 'string' ? nearestName(found, kinds) : undefined
   const rule = `it must be one of ${kinds.join(', ')}`
   if (found === undefined) return `${pathText(path)} is missing; ${rule}; add "kind"`
-  return `${pathText(path)} is ${shown(found)}; ${rule}; ${meant ? `did you mean "${meant}"?` : 'write one of these'}`
+  const mend = meant === undefined ? 'write one of these' : `did you mean "${meant}"?`
+  return `${pathText(path)} is ${shown(found)}; ${rule}; ${mend}`
 }
 
 /** What to do about it. */
@@ -116,7 +117,7 @@ function mend(schema: JsonSchema, found: unknown, path: readonly PropertyKey[]):
 
 function mendChoice(schema: JsonSchema, found: unknown, path: readonly PropertyKey[]): string {
   if (path.length === 1 && path[0] === 'version') {
-    return `this PeerTap reads version ${schema.const} only: write "version": ${schema.const} and mend what it refuses`
+    return `this PeerTap reads no other: write "version": ${schema.const} and mend what it then refuses`
   }
   const choices = (schema.enum ?? [schema.const]).map(String)
   const meant = typeof found === 'string' ? nearestName(found, choices) : undefined
@@ -176,7 +177,7 @@ function typeName(value: unknown): string {
 }
 
 /** A value as a message shows it. */
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`
   if (typeof value === 'object' && value !== null) {
     const kind = (value as { kind?: unknown }).kind

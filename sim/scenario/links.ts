@@ -21,7 +21,7 @@ export const REGION_NAMES = [
 ] as const
 export type RegionName = (typeof REGION_NAMES)[number]
 
-export const distribution = z
+const distribution = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('constant'), value: atLeastZero }),
     z.strictObject({ kind: z.literal('uniform'), low: atLeastZero, high: positive }),
@@ -64,7 +64,7 @@ export const latency = z
   ])
   .describe('How far nodes are from each other.')
 
-export const loss = z
+const loss = z
   .discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('none') }),
     z.strictObject({ kind: z.literal('bernoulli'), probability: share }).describe('Independent losses.'),

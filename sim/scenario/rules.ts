@@ -37,7 +37,7 @@ export function inputSchema(schema: z.ZodType): JsonSchema {
   }) as JsonSchema
 }
 
-/** The schema that applies at a path; where a union offers several, the one that fits the value found there. */
+/** The schema that applies at a path; of the branches of a union, the one that fits the value there. */
 export function schemaAt(
   root: JsonSchema,
   value: unknown,

@@ -30,7 +30,7 @@ function parsePath(text: string, path: string): (string | number)[] {
     const leadingDot = at === 0 && path.startsWith('.')
     if (match === null || leadingDot) {
       throw new UsageError(
-        `--set ${text}: "${path}" is not a path; write keys with dots and numbers in brackets: vlans[0].members`,
+        `--set ${text}: "${path}" is no path; write keys with dots and numbers in brackets: vlans[0].members`,
       )
     }
     steps.push(match[1] ?? Number(match[2] ?? match[3]))
@@ -83,7 +83,8 @@ function holderOf(
   }
   if (Array.isArray(here) && (step as number) > here.length) {
     throw new UsageError(
-      `--set ${setting.text}: ${where} has no entry ${step}; it has ${here.length}, so that ${here.length} would be the next`,
+      `--set ${setting.text}: ${where} has no entry ${step}; it has ${here.length}, ` +
+        `so that ${here.length} would be the next`,
     )
   }
   return here as unknown as Record<PropertyKey, unknown>

@@ -1,24 +1,83 @@
 /**
- * Who is up when: nodes come up at the start of the run, evenly or as a trace or a model says, and then
- * go and return. Contacts stay.
+ * Who is up when: nodes come up at the start of the run, spread over `joinSeconds`, and then go and
+ * return as a trace or a model says. Contacts stay.
  */
 import { SECOND } from '../../core/io.ts'
+import { fittedChurn } from '../churn/fitted.ts'
+import { CHURN_PRESETS } from '../churn/presets.ts'
+import type { Churn, Transition } from '../churn/schedule.ts'
+import { traceChurn } from '../churn/trace.ts'
+import { readAvt } from '../data/avt.ts'
 import type { RunOptions } from '../results.ts'
 import type { Stage } from '../stage.ts'
 
-/** Answers whether nodes come and go by themselves. */
-export function startChurn(
-  stage: Stage,
-  _options: RunOptions,
-  start: (node: number, newIdentity: boolean) => void,
-): boolean {
+export type StartNode = (node: number, newIdentity: boolean) => void
+
+/** Schedules everybody's life; answers whether nodes come and go by themselves. */
+export function startChurn(stage: Stage, options: RunOptions, start: StartNode): boolean {
   const { nodes } = stage.scenario
+  const churn = churnOf(stage, options)
   for (let node = 0; node < nodes.count; node++) {
-    const late =
-      node < nodes.contacts
-        ? 0
-        : (nodes.joinSeconds * (node - nodes.contacts)) / Math.max(1, nodes.count - nodes.contacts)
-    stage.world.at(Math.round(late * SECOND), () => start(node, false))
+    const share = (node - nodes.contacts) / Math.max(1, nodes.count - nodes.contacts)
+    const late = node < nodes.contacts ? 0 : Math.round(nodes.joinSeconds * share * SECOND)
+    if (churn === undefined || node < nodes.contacts) stage.world.at(late, () => start(node, false))
+    else playNext(stage, churn.schedule(node), 0, late, start)
   }
-  return false
+  return churn !== undefined
+}
+
+function churnOf(stage: Stage, options: RunOptions): Churn | undefined {
+  const { scenario, streams } = stage
+  const { churn, seconds, nodes } = scenario
+  const common = { streams, nodes: nodes.count, seconds }
+  switch (churn.kind) {
+    case 'none':
+      return undefined
+    case 'trace':
+      return traceChurn({
+        ...common,
+        trace: readAvt(options.data.text(churn.file), churn.file),
+        fromSeconds: churn.fromHours * 3_600,
+        compress: churn.compress,
+        ditherSeconds: options.dither === false ? 0 : churn.ditherSeconds,
+        gracefulShare: churn.gracefulShare,
+        newIdentityShare: 0,
+      })
+    case 'fitted':
+      return fittedChurn({
+        ...common,
+        model: CHURN_PRESETS[churn.preset].model,
+        compress: churn.compress,
+        gracefulShare: churn.gracefulShare,
+        newIdentityShare: churn.newIdentityShare,
+      })
+  }
+}
+
+/** One transition of a node, then the next: only the coming one stands in the queue. */
+function playNext(
+  stage: Stage,
+  schedule: readonly Transition[],
+  index: number,
+  late: number,
+  start: StartNode,
+): void {
+  const transition = schedule[index]
+  if (transition === undefined) return
+  // Whoever is on when the run begins comes up within the time of joining.
+  stage.world.at(Math.max(transition.at, index === 0 ? Math.min(late, nextAt(schedule)) : 0), () => {
+    const machine = stage.world.nodes[transition.node]
+    if (machine !== undefined) {
+      if (transition.up) start(transition.node, !transition.sameIdentity)
+      else if (transition.graceful) stage.world.leave(machine)
+      else stage.world.crash(machine, stage.world.reportsLoss)
+    }
+    playNext(stage, schedule, index + 1, late, start)
+  })
+}
+
+/** Just before the first departure, if there is one. */
+function nextAt(schedule: readonly Transition[]): number {
+  const second = schedule[1]
+  return second === undefined ? Number.MAX_SAFE_INTEGER : second.at - 1
 }

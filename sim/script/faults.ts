@@ -4,7 +4,8 @@
  */
 import { SECOND } from '../../core/io.ts'
 import { FRAME_KIND } from '../checks/delivery.ts'
-import { compileConditions } from '../links/conditions.ts'
+import { compileConditions, meanLoss } from '../links/conditions.ts'
+import type { DialModel } from '../links/dial.ts'
 import type { Partition } from '../links/partition.ts'
 import type { Random } from '../random.ts'
 import type { Conditions, Fault, Scenario, Who } from '../scenario.ts'
@@ -17,6 +18,7 @@ export interface FaultTools {
   readonly stage: Stage
   readonly partition: Partition
   readonly outages: OutageProbes
+  readonly dials: DialModel
   /** The region of a node where the latency model has regions. */
   readonly region: (node: number) => string | undefined
   /** Starts a node with what it needs; the same identity unless told otherwise. */
@@ -83,7 +85,7 @@ function startFault(tools: FaultTools, fault: Fault, random: Random): void {
       }
       break
     case 'links':
-      changeLinks(stage, fault)
+      changeLinks(tools, fault)
       break
     case 'storm':
       storm(tools, fault, random)
@@ -166,15 +168,17 @@ function slowDown(stage: Stage, node: number, factor: number, forSeconds: number
   })
 }
 
-function changeLinks(stage: Stage, fault: Extract<Fault, { kind: 'links' }>): void {
+function changeLinks({ stage, dials }: FaultTools, fault: Extract<Fault, { kind: 'links' }>): void {
   const { world, scenario } = stage
   const before = world.trunks.shared.conditions
   const reportedBefore = world.reportsLoss
   const changed = { ...scenario.conditions, ...fault.conditions } as Conditions
   world.trunks.shared.conditions = compileConditions(changed)
+  dials.loss = meanLoss(world.trunks.shared.conditions)
   world.reportsLoss = changed.reportsLoss
   world.at(world.now + Math.round(fault.forSeconds * SECOND), () => {
     world.trunks.shared.conditions = before
+    dials.loss = meanLoss(before)
     world.reportsLoss = reportedBefore
   })
 }

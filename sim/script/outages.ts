@@ -1,7 +1,7 @@
 /**
  * Outages as members feel them: before a relay is crashed, pairs whose path leads through it start to
  * send each other ten frames a second; the outage is the time from the crash to the sending of the
- * first frame after it that arrives, if any was lost, else nothing.
+ * first frame from which on frames arrive for a second, if any was lost, else nothing.
  */
 import { MILLISECOND, type Micros, SECOND } from '../../core/io.ts'
 import { DELIVERY_BOUND, FRAME_KIND, type FrameRecord } from '../checks/delivery.ts'
@@ -14,6 +14,8 @@ const SPACING: Micros = 100 * MILLISECOND
 /** Probing starts this long before the crash, so that both ends know of each other. */
 const BEFORE: Micros = 2 * SECOND
 const AFTER: Micros = 10 * SECOND
+/** Frames in a row that end an outage: one second's worth. */
+const CALM = 10
 /** Pairs watched for each crash. */
 const PAIRS_MAX = 24
 const PROBE_BYTES = 100
@@ -30,6 +32,8 @@ export class OutageProbes {
   /** One value for each watched pair and crash, in microseconds. */
   readonly outages: Micros[] = []
   unhealed = 0
+  /** Frames lost after an outage was over: what moves back cost when the relay returned. */
+  lostLater = 0
   crashes = 0
 
   constructor(stage: Stage) {
@@ -114,18 +118,23 @@ export class OutageProbes {
 
   #judge(watch: Watch, crashAt: Micros): void {
     const after = watch.records.filter((record) => record.sentAt >= crashAt)
-    const arrived = (record: FrameRecord): boolean => (record.cameAt[0] as number) >= 0
-    let lastLost = -1
-    after.forEach((record, index) => {
-      if (!arrived(record) && !record.dropped) lastLost = index
-    })
+    const arrived = (record: FrameRecord): boolean => (record.cameAt[0] as number) >= 0 || record.dropped
     if (after.length === 0) return
-    if (lastLost === after.length - 1) {
-      this.unhealed += 1
-      this.outages.push(AFTER)
+    const firstLost = after.findIndex((record) => !arrived(record))
+    if (firstLost < 0) {
+      this.outages.push(0)
       return
     }
-    const healed = after[lastLost + 1] as FrameRecord
-    this.outages.push(lastLost < 0 ? 0 : healed.sentAt - crashAt)
+    // Over when a second's worth of frames came without a gap; what is lost later is another matter.
+    let calm = 0
+    for (let index = firstLost; index < after.length; index++) {
+      calm = arrived(after[index] as FrameRecord) ? calm + 1 : 0
+      if (calm < CALM) continue
+      this.outages.push((after[index - CALM + 1] as FrameRecord).sentAt - crashAt)
+      this.lostLater += after.slice(index + 1).filter((record) => !arrived(record)).length
+      return
+    }
+    this.unhealed += 1
+    this.outages.push(AFTER)
   }
 }

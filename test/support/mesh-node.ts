@@ -45,7 +45,6 @@ export class MeshNode implements LinkPort, NeighbourListener {
   readonly links = new Map<LinkId, Link>()
   readonly #world: Wires
   alive = true
-  left = false
   armed: Micros = NEVER
   ups = 0
   downs = 0
@@ -127,4 +126,31 @@ export class MeshNode implements LinkPort, NeighbourListener {
   shuffleBytes(): number {
     return (this.sentBytes.get(KIND.shuffle) ?? 0) + (this.sentBytes.get(KIND.shuffleReply) ?? 0)
   }
+}
+
+/** Sizes of the parts of the graph, largest first; an edge is a link that both ends hold for a neighbour. */
+export function partsOf(nodes: readonly MeshNode[]): number[] {
+  const byPeer = new Map(nodes.map((node) => [node.peer, node]))
+  const left = new Set(nodes)
+  const sizes: number[] = []
+  for (const first of left) {
+    const found = [first]
+    left.delete(first)
+    for (let next = 0; next < found.length; next++) {
+      for (const link of (found[next] as MeshNode).neighbours()) {
+        const other = byPeer.get(link.peer)
+        if (other === undefined || !left.has(other) || other.get(link.id)?.neighbour !== true) continue
+        left.delete(other)
+        found.push(other)
+      }
+    }
+    sizes.push(found.length)
+  }
+  return sizes.sort((a, b) => b - a)
+}
+
+export function lopsidedOf(nodes: readonly MeshNode[]): number {
+  const byPeer = new Map(nodes.map((node) => [node.peer, node]))
+  const alone = (link: Link): boolean => byPeer.get(link.peer)?.get(link.id)?.neighbour !== true
+  return nodes.reduce((count, node) => count + node.neighbours().filter(alone).length, 0)
 }

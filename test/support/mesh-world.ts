@@ -21,7 +21,7 @@ import {
 import { CAPABILITY, type Link, newLink } from '../../core/links/link.ts'
 import { EventQueue } from '../../sim/queue.ts'
 import { type Random, Streams } from '../../sim/random.ts'
-import { MeshNode, type Wires } from './mesh-node.ts'
+import { lopsidedOf, MeshNode, partsOf, type Wires } from './mesh-node.ts'
 
 /** Share of dials to a punchable peer that succeed. */
 const PUNCH_SUCCESS = 0.7
@@ -199,7 +199,6 @@ export class MeshWorld implements Wires {
   leave(index: number): void {
     const node = this.node(index)
     this.step(node, () => node.mesh.leave(this.now))
-    node.left = true
     node.alive = false
   }
 
@@ -266,37 +265,14 @@ export class MeshWorld implements Wires {
     return this.nodes.filter((node) => node.alive)
   }
 
-  /** Sizes of the parts of the graph of living nodes, largest first; an edge is a link that both ends hold. */
+  /** Sizes of the parts of the graph of living nodes, largest first. */
   parts(): number[] {
-    const left = new Set(this.living())
-    const sizes: number[] = []
-    for (const first of left) {
-      const found = [first]
-      left.delete(first)
-      for (let next = 0; next < found.length; next++) {
-        for (const link of (found[next] as MeshNode).neighbours()) {
-          const other = this.node(this.#byPeer.get(link.peer) as number)
-          if (left.has(other) && other.links.get(link.id)?.neighbour === true) {
-            left.delete(other)
-            found.push(other)
-          }
-        }
-      }
-      sizes.push(found.length)
-    }
-    return sizes.sort((a, b) => b - a)
+    return partsOf(this.living())
   }
 
   /** Links that only one of two living ends holds for a neighbour. */
   lopsided(): number {
-    let count = 0
-    for (const node of this.living()) {
-      for (const link of node.neighbours()) {
-        const other = this.nodes[this.#byPeer.get(link.peer) ?? -1]
-        if (other?.alive !== true || other.links.get(link.id)?.neighbour !== true) count += 1
-      }
-    }
-    return count
+    return lopsidedOf(this.living())
   }
 
   degrees(): number[] {

@@ -9,117 +9,25 @@
  *     world.run(10 * SECOND)
  *     world.broadcast(ann)
  */
-import { nodeConfig, type NodeConfig } from '../../core/config.ts'
-import { type Context, Deadline } from '../../core/context.ts'
-import { COUNT, type CounterName, Counters } from '../../core/counters.ts'
-import type { Dice, Keys } from '../../core/dice.ts'
-import { BROADCAST_MAC, hex, type Mac, peerIdOf, writeMac } from '../../core/ids.ts'
+import type { NodeConfig } from '../../core/config.ts'
+import { BROADCAST_MAC, hex, type Mac, writeMac } from '../../core/ids.ts'
 import {
-  CHANNEL, type Channel, type Hop, type LinkId, type Micros, MILLISECOND, NEVER, type NodeEvent, type PortId,
-  TREE_ROLE, type TreeRole, type TreeView, type VlanMembership,
+  CHANNEL,
+  type Channel,
+  type Hop,
+  type LinkId,
+  MILLISECOND,
+  type Micros,
+  NEVER,
+  type PortId,
+  TREE_ROLE,
+  type TreeRole,
+  type VlanMembership,
 } from '../../core/io.ts'
-import { CAPABILITY, type Link, type LinkPort, newLink } from '../../core/links/link.ts'
-import { Outbox } from '../../core/outbox.ts'
-import type { Tree } from '../../core/tree/tree.ts'
-import { Vlans } from '../../core/vlan/vlans.ts'
+import { CAPABILITY, type Link, newLink } from '../../core/links/link.ts'
 import { readU32, writeU32 } from '../../core/wire/cursor.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
-
-/** Roles and uppers as the test says. */
-class ScriptedTree implements Tree {
-  readonly id = 0
-  readonly roles = new Map<LinkId, TreeRole>()
-  upperLinks: Link[] = []
-  onLink(): void {}
-  onMessage(): void {}
-  summary(): void {}
-  onSummary(): void {}
-  leave(): void {}
-  wake(): Micros {
-    return NEVER
-  }
-  role(link: LinkId): TreeRole {
-    return this.roles.get(link) ?? TREE_ROLE.none
-  }
-  uppers(): readonly Link[] {
-    return this.upperLinks
-  }
-  root(): undefined {
-    return undefined
-  }
-  view(): TreeView {
-    throw new Error('not asked for here')
-  }
-}
-
-export class WorldNode {
-  readonly index: number
-  readonly context: Context
-  readonly vlans: Vlans
-  readonly tree = new ScriptedTree()
-  readonly links = new Map<LinkId, { link: Link; to: number; back: LinkId; latency: Micros }>()
-  readonly events: NodeEvent[] = []
-  wakeAt: Micros = NEVER
-
-  constructor(index: number, seed: number, config: Partial<NodeConfig>) {
-    this.index = index
-    const random = new Stream(seed)
-    const key = random.bytes(32)
-    this.context = {
-      self: peerIdOf(key), selfKey: key, selfSeed: random.bytes(32), boot: 1, config: nodeConfig(config),
-      crypto: standInCrypto, dice: random, keys: random, counters: new Counters(), out: new Outbox(),
-      deadline: new Deadline(),
-    }
-    this.vlans = new Vlans(this.context, this.#linkPort(), [this.tree])
-  }
-
-  count(name: CounterName): number {
-    return this.context.counters.get(name)
-  }
-
-  #linkPort(): LinkPort {
-    const { out, counters } = this.context
-    return {
-      get: (id) => this.links.get(id)?.link,
-      byPeer: () => undefined,
-      all: () => [...this.links.values()].map((each) => each.link),
-      control: (_now, link, packet) => {
-        if (this.links.has(link.id)) out.send(link.id, CHANNEL.control, 0, packet)
-      },
-      data: (_now, link, hop, packet) => {
-        counters.add(COUNT.packetsOut)
-        out.send(link.id, CHANNEL.data, hop, packet)
-        return true
-      },
-      hangUp: () => {},
-    }
-  }
-}
-
-/** A draw for jitter, keys and choices of a test: splitmix32. */
-export class Stream implements Dice, Keys {
-  #state: number
-  constructor(seed: number) {
-    this.#state = seed | 0
-  }
-  u32(): number {
-    this.#state = (this.#state + 0x9e3779b9) | 0
-    let z = Math.imul(this.#state ^ (this.#state >>> 16), 0x21f0aaad)
-    z = Math.imul(z ^ (z >>> 15), 0x735a2d97)
-    return (z ^ (z >>> 15)) >>> 0
-  }
-  below(bound: number): number {
-    return this.u32() % bound
-  }
-  fork(label: string): Stream {
-    let seed = this.u32()
-    for (const character of label) seed = Math.imul(seed ^ character.charCodeAt(0), 0x01000193)
-    return new Stream(seed)
-  }
-  bytes(length: number): Uint8Array {
-    return Uint8Array.from({ length }, () => this.u32() >>> 24)
-  }
-}
+import { Stream, WorldNode } from './vlan-node.ts'
 
 /** A member: a port on a node. */
 export interface Member {
@@ -199,11 +107,18 @@ export class VlanWorld {
   }
 
   /** One end takes the link into use; the link itself is made when the first end does. */
-  openHalf(node: number, other: number, role: TreeRole, latency: Micros = 10 * MILLISECOND, preferred = false): void {
+  openHalf(
+    node: number,
+    other: number,
+    role: TreeRole,
+    latency: Micros = 10 * MILLISECOND,
+    preferred = false,
+  ): void {
     const end = this.#linkBetween(node, other, latency)
     const { tree, vlans } = this.at(node)
     tree.roles.set(end.id, role)
-    if (role === TREE_ROLE.upper) tree.upperLinks = preferred ? [end, ...tree.upperLinks] : [...tree.upperLinks, end]
+    if (role === TREE_ROLE.upper)
+      tree.upperLinks = preferred ? [end, ...tree.upperLinks] : [...tree.upperLinks, end]
     this.input(node, () => vlans.roleChanged(this.now, 0, end, role))
   }
 
@@ -223,7 +138,10 @@ export class VlanWorld {
 
   /** The link is gone at both ends, with what was under way on it. */
   cut(a: number, b: number): void {
-    for (const [node, other] of [[a, b], [b, a]] as const) {
+    for (const [node, other] of [
+      [a, b],
+      [b, a],
+    ] as const) {
       const end = this.link(node, other)
       const { tree, vlans, links } = this.at(node)
       links.delete(end.id)
@@ -270,7 +188,10 @@ export class VlanWorld {
 
   /** Who got the frame, a name for each delivery. */
   received(frame: number): string[] {
-    return this.deliveries.filter((each) => each.frame === frame).map((each) => `${each.node}:${each.port}`).sort()
+    return this.deliveries
+      .filter((each) => each.frame === frame)
+      .map((each) => `${each.node}:${each.port}`)
+      .sort()
   }
 
   /** One input to a node, then its effects. */
@@ -295,7 +216,9 @@ export class VlanWorld {
 
   view(node: number, label: string, privacy: 'spec' | 'private' = 'private') {
     const id = hex(vlanIdOf(label, privacy))
-    return this.at(node).vlans.view().find((each) => each.vlan === id)
+    return this.at(node)
+      .vlans.view()
+      .find((each) => each.vlan === id)
   }
 
   #drain(node: WorldNode): void {
@@ -304,7 +227,10 @@ export class VlanWorld {
       deliver: (port, frame) =>
         this.deliveries.push({ at: this.now, node: node.index, port, frame: readU32(frame, PAYLOAD_OFFSET) }),
       send: (link, channel, hop, packet) => this.#carry(node, link, channel, hop, packet),
-      dial: () => {}, hangUp: () => {}, start: () => {}, store: () => {},
+      dial: () => {},
+      hangUp: () => {},
+      start: () => {},
+      store: () => {},
       note: (event) => node.events.push(event),
     })
     if (deadline.at >= node.wakeAt) return
@@ -319,7 +245,8 @@ export class VlanWorld {
     if (deadline.at <= this.now) {
       deadline.at = NEVER
       deadline.lower(node.vlans.wake(this.now))
-      if (deadline.at <= this.now) throw new Error(`node ${node.index}: a wake at ${this.now} made no progress`)
+      if (deadline.at <= this.now)
+        throw new Error(`node ${node.index}: a wake at ${this.now} made no progress`)
     }
     this.#drain(node)
   }
@@ -372,10 +299,21 @@ export class VlanWorld {
 }
 
 /** Everything but the member key follows from the label. */
-export function membership(label: string, privacy: 'spec' | 'private', memberKey: Uint8Array): VlanMembership {
-  const random = new Stream([...`${privacy} ${label}`].reduce((sum, each) => Math.imul(sum, 31) + each.charCodeAt(0), 7))
+export function membership(
+  label: string,
+  privacy: 'spec' | 'private',
+  memberKey: Uint8Array,
+): VlanMembership {
+  const random = new Stream(
+    [...`${privacy} ${label}`].reduce((sum, each) => Math.imul(sum, 31) + each.charCodeAt(0), 7),
+  )
   return {
-    authorityKey: random.bytes(32), label, privacy, groupKey: random.bytes(32), salt: random.bytes(32), memberKey,
+    authorityKey: random.bytes(32),
+    label,
+    privacy,
+    groupKey: random.bytes(32),
+    salt: random.bytes(32),
+    memberKey,
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ByteTable, FIRST_WORD, tableSecret } from '../../core/bytetable.ts'
 import { hex } from '../../core/ids.ts'
-import { Stream } from '../support/vlan-world.ts'
+import { Stream } from '../support/vlan-node.ts'
 
 const OWN_WORDS = 2
 

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { MILLISECOND, SECOND } from '../../core/io.ts'
 import { NONCE_OFFSET } from '../../core/wire/packet.ts'
 import { hopLimit, trunkHop } from '../../core/wire/trunk.ts'
+import { name } from '../support/vlan-talk.ts'
 import { type Member, type Passing, VlanWorld } from '../support/vlan-world.ts'
 
 const SETTLED = 10 * SECOND
@@ -32,10 +33,6 @@ function pathOf(send: () => number): { hops: string[]; received: string[] } {
   const frame = send()
   world.run(SECOND)
   return { hops: passed.map(({ from, to }) => `${from}>${to}`).sort(), received: world.received(frame) }
-}
-
-function name(member: Member): string {
-  return `${member.node}:${member.port}`
 }
 
 describe('unicast', () => {
@@ -81,9 +78,19 @@ describe('broadcast and multicast', () => {
     world.run(SETTLED)
     for (const sender of lab) {
       const { hops, received } = pathOf(() => world.broadcast(sender))
-      expect(received).toEqual(lab.filter((each) => each !== sender).map(name).sort())
+      expect(received).toEqual(
+        lab
+          .filter((each) => each !== sender)
+          .map(name)
+          .sort(),
+      )
       const arrivals = passed.map(({ to }) => to).filter((to) => lab.some(({ node }) => node === to))
-      expect(arrivals.sort()).toEqual(lab.map(({ node }) => node).filter((node) => node !== sender.node).sort())
+      expect(arrivals.sort()).toEqual(
+        lab
+          .map(({ node }) => node)
+          .filter((node) => node !== sender.node)
+          .sort(),
+      )
       expect(new Set(hops).size).toBe(hops.length)
     }
   })
@@ -93,10 +100,17 @@ describe('broadcast and multicast', () => {
     world.run(SETTLED)
     expect(pathOf(() => world.broadcast(ann)).received).toEqual([name(bob), name(far)].sort())
     expect(pathOf(() => world.broadcast(far)).received).toEqual([name(ann), name(bob)].sort())
+    // Nobody was given his own packet to open.
+    expect(world.at(3).count('dropReplay') + world.at(5).count('dropReplay')).toBe(0)
   })
 
   it('of a group reaches those who joined it, also from a sender who did not', () => {
-    const [ann, bob, far, other] = [world.join(3, 'lab'), world.join(4, 'lab'), world.join(7, 'lab'), world.join(5, 'lab')]
+    const [ann, bob, far, other] = [
+      world.join(3, 'lab'),
+      world.join(4, 'lab'),
+      world.join(7, 'lab'),
+      world.join(5, 'lab'),
+    ]
     for (const each of [bob, far]) {
       world.input(each.node, () => world.at(each.node).vlans.joinGroup(world.now, each.port, GROUP_MAC))
     }
@@ -114,12 +128,26 @@ describe('broadcast and multicast', () => {
     world.input(far.node, () => world.at(far.node).vlans.joinGroup(world.now, far.port, GROUP_MAC))
     world.run(SETTLED)
     const frames = Array.from({ length: 200 }, (_, index) => {
-      if (index === 20) world.input(bob.node, () => world.at(bob.node).vlans.joinGroup(world.now, bob.port, GROUP_MAC))
+      if (index === 20)
+        world.input(bob.node, () => world.at(bob.node).vlans.joinGroup(world.now, bob.port, GROUP_MAC))
       world.run(2 * MILLISECOND)
       return world.send(ann, GROUP_MAC)
     })
     world.run(SECOND)
     for (const frame of frames) expect(world.received(frame)).toContain(name(far))
+  })
+})
+
+describe('a member who was alone', () => {
+  it('reaches another as soon as it hears that there is one', () => {
+    const ann = world.join(3, 'lab')
+    world.run(SETTLED)
+    const bob = world.join(5, 'lab')
+    // 5, 2, the root, 1, 3: four hops of 10 ms until the VLAN's flag is there; no wait for the token's.
+    world.run(45 * MILLISECOND)
+    const frame = world.broadcast(ann)
+    world.run(SECOND)
+    expect(world.received(frame)).toEqual([name(bob)])
   })
 })
 
@@ -182,7 +210,10 @@ describe('the decision for a packet, in the order of B5', () => {
     expect(passed).toEqual([])
     give(3, trunkHop(1, 0, 2), fresh())
     // One hop to the root, which takes it at 1; at 0 the next relay drops it.
-    expect(passed.map(({ from, to, hop }) => [from, to, hopLimit(hop)])).toEqual([[1, 0, 1], [0, 2, 0]])
+    expect(passed.map(({ from, to, hop }) => [from, to, hopLimit(hop)])).toEqual([
+      [1, 0, 1],
+      [0, 2, 0],
+    ])
     expect(world.at(2).count('dropHopLimit')).toBe(1)
   })
 
@@ -196,6 +227,13 @@ describe('the decision for a packet, in the order of B5', () => {
   it('never sends up what came from above', () => {
     // The root has another member of the token, but a packet from it only goes down.
     give(0, sample.hop, fresh())
+    expect(passed.map(({ from, to }) => `${from}>${to}`)).toEqual(['1>3'])
+  })
+
+  it('takes packets from every open upper, and sends them to no other one', () => {
+    world.attach(1, 2)
+    world.run(SETTLED)
+    give(2, sample.hop, fresh())
     expect(passed.map(({ from, to }) => `${from}>${to}`)).toEqual(['1>3'])
   })
 
@@ -245,7 +283,9 @@ describe('fan-out', () => {
     expect(storm.at(hub).count('dropStorm')).toBe(3)
     expect(storm.received(other).length).toBe(2)
     // Unicast is no fan-out.
-    const unicasts = Array.from({ length: 20 }, () => storm.send(members[0] as Member, (members[1] as Member).mac))
+    const unicasts = Array.from({ length: 20 }, () =>
+      storm.send(members[0] as Member, (members[1] as Member).mac),
+    )
     storm.run(100 * MILLISECOND)
     for (const frame of unicasts) expect(storm.received(frame).length).toBe(1)
   })
@@ -256,7 +296,15 @@ describe('two uppers at once', () => {
     const dag = new VlanWorld(5)
     // 3 moves from 1 to 2 and hangs under both for a while; 4, 5 and 6 hang under 3.
     for (let count = 0; count < 7; count++) dag.node()
-    for (const [lower, upper] of [[1, 0], [2, 0], [3, 1], [4, 3], [5, 3], [6, 2]] as const) dag.attach(lower, upper)
+    for (const [lower, upper] of [
+      [1, 0],
+      [2, 0],
+      [3, 1],
+      [4, 3],
+      [5, 3],
+      [6, 2],
+    ] as const)
+      dag.attach(lower, upper)
     const members = [4, 5, 6].map((node) => dag.join(node, 'lab'))
     dag.run(SETTLED)
     dag.attach(3, 2, 10 * MILLISECOND, true)

@@ -31,7 +31,7 @@ class Pair {
     this.rewrite = rewrite
     this.ends = [new End(1), new End(2)]
     const [a, b] = this.ends as [End, End]
-    for (const end of this.ends) end.links.start(0)
+    for (const end of this.ends) end.links.start()
     a.links.linkUp(0, 7 as LinkId, b.context.self, true)
     b.links.linkUp(0, 7 as LinkId, a.context.self, false)
     this.drain()

@@ -1,16 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../../core/errors.ts'
 import { hex, unhex } from '../../core/ids.ts'
-import { MINUTE, type NodeEvent, SECOND } from '../../core/io.ts'
+import { CHANNEL, MINUTE, type NodeEvent, SECOND } from '../../core/io.ts'
 import { CompiledPolicy, matches } from '../../core/vlan/policy.ts'
+import { name } from '../support/vlan-talk.ts'
 import { type Member, VlanWorld, vlanIdOf } from '../support/vlan-world.ts'
 
 const SETTLED = 10 * SECOND
 const LAB = hex(vlanIdOf('lab'))
-
-function name(member: Member): string {
-  return `${member.node}:${member.port}`
-}
 
 function reached(world: VlanWorld, from: Member): string[] {
   const frame = world.broadcast(from)
@@ -40,7 +37,11 @@ describe('patterns', () => {
   })
 
   it('carry what is allowed and not denied', () => {
-    const policy = new CompiledPolicy({ mode: 'patterns', allow: ['ab*', 'cd*'], deny: ['*ff', `ab${'0'.repeat(30)}`] })
+    const policy = new CompiledPolicy({
+      mode: 'patterns',
+      allow: ['ab*', 'cd*'],
+      deny: ['*ff', `ab${'0'.repeat(30)}`],
+    })
     const ask = (text: string): boolean => policy.carries(unhex(text.padEnd(32, '1')), false)
     expect(ask('ab')).toBe(true)
     expect(ask('cd')).toBe(true)
@@ -62,7 +63,13 @@ describe('a relay that does not carry a VLAN', () => {
     world.node({ policy: { mode: 'patterns', allow: ['*'], deny: [LAB] } })
     world.node()
     world.node()
-    for (const [lower, upper] of [[1, 0], [2, 0], [3, 1], [3, 2]] as const) world.attach(lower, upper)
+    for (const [lower, upper] of [
+      [1, 0],
+      [2, 0],
+      [3, 1],
+      [3, 2],
+    ] as const)
+      world.attach(lower, upper)
     return { world, ann: world.join(3, 'lab'), bob: world.join(0, 'lab') }
   }
 
@@ -105,6 +112,17 @@ describe('a relay that does not carry a VLAN', () => {
     world.run(SETTLED)
     expect(reached(world, ann)).toEqual([name(bob), name(carl)])
     expect(reached(world, carl)).toEqual([name(bob), name(ann)])
+    // What comes from below is not for them either.
+    let sample = new Uint8Array()
+    world.passes = ({ from, channel, bytes }) => {
+      if (from === 3 && channel === CHANNEL.data) sample = bytes.slice()
+      return channel === CHANNEL.control
+    }
+    world.broadcast(ann)
+    const delivered = world.deliveries.length
+    world.input(1, () => world.at(1).vlans.packet(world.now, world.link(1, 3), 0x11_00_40, sample))
+    expect(world.at(1).count('dropVlanPolicy')).toBe(1)
+    expect(world.deliveries.length).toBe(delivered)
   })
 
   it('takes no packets of it from below', () => {
@@ -116,7 +134,9 @@ describe('a relay that does not carry a VLAN', () => {
     }
     reached(world, ann)
     const before = world.at(1).count('dropVlanPolicy')
-    world.input(1, () => world.at(1).vlans.packet(world.now, world.link(1, 3), 0x11_00_40, sample as Uint8Array))
+    world.input(1, () =>
+      world.at(1).vlans.packet(world.now, world.link(1, 3), 0x11_00_40, sample as Uint8Array),
+    )
     expect(world.at(1).count('dropVlanPolicy')).toBe(before + 1)
   })
 })
@@ -125,7 +145,13 @@ describe('a change of policy', () => {
   it('refuses those it shuts out, and they find another way', () => {
     const world = new VlanWorld(2)
     for (let count = 0; count < 4; count++) world.node()
-    for (const [lower, upper] of [[1, 0], [2, 0], [3, 1], [3, 2]] as const) world.attach(lower, upper)
+    for (const [lower, upper] of [
+      [1, 0],
+      [2, 0],
+      [3, 1],
+      [3, 2],
+    ] as const)
+      world.attach(lower, upper)
     const [ann, bob] = [world.join(3, 'lab'), world.join(0, 'lab')]
     world.run(SETTLED)
     expect(world.at(1).vlans.carries(vlanIdOf('lab'))).toBe(true)
@@ -143,7 +169,11 @@ describe('a change of policy', () => {
     world.node()
     world.node({ policy: { mode: 'restricted' } })
     world.node()
-    for (const [lower, upper] of [[1, 0], [2, 1]] as const) world.attach(lower, upper)
+    for (const [lower, upper] of [
+      [1, 0],
+      [2, 1],
+    ] as const)
+      world.attach(lower, upper)
     const own = world.join(1, 'lab')
     world.run(SECOND)
     const [ann, bob] = [world.join(2, 'lab'), world.join(0, 'lab')]

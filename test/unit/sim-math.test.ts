@@ -3,6 +3,8 @@ import * as math from '../../sim/math.ts'
 
 type Name = keyof typeof math
 
+const functions: Record<Name, unknown> = { ...math }
+
 /**
  * Bits of results, big-endian. They are what Node 26 computes; any engine that keeps IEEE 754 must give
  * the same, since only + − × ÷ and square root are used. A deliberate change of an algorithm changes
@@ -79,7 +81,7 @@ function bitsOf(value: number): string {
 
 describe('bits', () => {
   it.each(BITS)('%s(%j)', (name, args, bits) => {
-    expect(bitsOf((math[name] as (...list: number[]) => number)(...args))).toBe(bits)
+    expect(bitsOf((functions[name] as (...list: number[]) => number)(...args))).toBe(bits)
   })
 })
 
@@ -99,7 +101,13 @@ describe('accuracy', () => {
 
   it.each([0.1, 0.5, 1 / 0.33, 1.7, -2.3, 60])('of pow to the %d', (power) => {
     const bases = spread(-10, 10).map((exponent) => Math.exp(exponent))
-    expect(worst((x) => math.pow(x, power), (x) => Math.pow(x, power), bases)).toBeLessThan(1e-15)
+    expect(
+      worst(
+        (x) => math.pow(x, power),
+        (x) => Math.pow(x, power),
+        bases,
+      ),
+    ).toBeLessThan(1e-15)
   })
 
   it('of sin, cos, atan and asin', () => {
@@ -119,7 +127,7 @@ describe('accuracy', () => {
     }
     expect(math.gamma(0.5)).toBeCloseTo(Math.sqrt(Math.PI), 14)
     expect(math.gamma(0.1)).toBeCloseTo(9.513507698668732, 13)
-    expect(math.gamma(1 + 1 / 0.33)).toBeCloseTo(6.233, 2)
+    expect(math.gamma(1 + 1 / 0.33)).toBeCloseTo(6.233597318974554, 12)
   })
 
   it('of the normal distribution: quantiles and shares undo each other', () => {
@@ -131,7 +139,7 @@ describe('accuracy', () => {
 
   it('of the gamma distribution', () => {
     for (const x of spread(0, 20, 200)) expect(math.gammaShare(1, x)).toBeCloseTo(1 - Math.exp(-x), 13)
-    expect(math.gammaShare(100, 95)).toBeCloseTo(0.3160220945, 9)
+    expect(math.gammaShare(100, 95)).toBeCloseTo(0.3173568111698, 12)
   })
 })
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { nodeConfig } from '../../core/config.ts'
-import { type Micros, MILLISECOND, SECOND } from '../../core/io.ts'
+import { MILLISECOND, type Micros, SECOND } from '../../core/io.ts'
 import { Bucket, Meter } from '../../core/vlan/storm.ts'
 import { Suppression } from '../../core/vlan/suppress.ts'
-import { Stream } from '../support/vlan-world.ts'
+import { Stream } from '../support/vlan-node.ts'
 
 describe('a bucket', () => {
   it('gives its burst at once and its rate after', () => {
@@ -54,7 +54,12 @@ describe('suppression', () => {
   })
 
   it.each([
-    ['token', 33], ['token', 48], ['masked nonce', 49], ['masked nonce', 60], ['tag', 104], ['tag', 119],
+    ['token', 33],
+    ['token', 48],
+    ['masked nonce', 49],
+    ['masked nonce', 60],
+    ['tag', 104],
+    ['tag', 119],
   ])('tells packets apart by %s (byte %i)', (_what, at) => {
     const suppression = new Suppression(new Uint32Array([5, 6]))
     const [packet] = packets(1) as [Uint8Array]
@@ -75,7 +80,11 @@ describe('suppression', () => {
   it('depends on the secret', () => {
     // Two packets of one identity under one secret have two under another: here by looking for such a pair.
     const [packet, other] = packets(2) as [Uint8Array, Uint8Array]
-    for (const secret of [[0, 0], [1, 0], [7, 9]]) {
+    for (const secret of [
+      [0, 0],
+      [1, 0],
+      [7, 9],
+    ]) {
       const suppression = new Suppression(Uint32Array.from(secret))
       expect(suppression.check(0, packet)).toBe('new')
       expect(suppression.check(0, other)).toBe('new')

@@ -1,0 +1,59 @@
+/**
+ * What all verbs that run a scenario are given: the scenario with what was changed in it, seed, data.
+ */
+import { dataNeeds, parseSetting, type Scenario } from '../../sim/index.ts'
+import { checkData, dataDirectory } from '../sim/data-files.ts'
+import { loadScenario } from '../sim/scenario-files.ts'
+import type { Flag, Given } from './flags.ts'
+import { type RepeatParts, repeatLine } from './repeat.ts'
+
+/** Seeds are what a 32-bit generator takes. */
+const SEED_MAX = 4_294_967_295
+const DEFAULT_SEED = 1
+
+/** What all verbs that run a scenario share. */
+export const SCENARIO_ARGUMENT = {
+  name: 'scenario',
+  describe: 'A file, or the name of a scenario that comes with PeerTap',
+}
+export const SCENARIO_FLAGS: Readonly<Record<string, Flag>> = {
+  seed: { kind: 'text', describe: `Seed of all random draws, 0 to ${SEED_MAX} (default ${DEFAULT_SEED})` },
+  set: { kind: 'list', describe: 'Change the scenario: path=value, as nodes.count=100; may be repeated' },
+  data: { kind: 'text', describe: 'Directory of recorded data (default PEERTAP_DATA, or ../shared/data)' },
+  'no-dither': { kind: 'switch', describe: 'Take the instants of a trace as they stand' },
+  json: { kind: 'switch', describe: 'Print one JSON object and nothing else' },
+  quiet: { kind: 'switch', describe: 'Show no progress' },
+}
+
+/** What was asked for, read and checked before anything runs. */
+export interface Request {
+  readonly source: string
+  readonly scenario: Scenario
+  readonly directory: string
+  readonly dither: boolean
+  readonly repeat: (seed: number) => string
+  readonly flags: readonly string[]
+}
+
+export function readRequest(given: Given, words: string): Request {
+  const settings = given.list('set').map(parseSetting)
+  const { source, scenario } = loadScenario(given.argument(), settings)
+  const data = given.text('data')
+  const directory = dataDirectory(data)
+  checkData(source, dataNeeds(scenario), directory)
+  const dither = !given.on('no-dither')
+  const parts: RepeatParts = { words, source, data, dither, settings: settings.map(({ text }) => text) }
+  return {
+    source,
+    scenario,
+    directory,
+    dither,
+    repeat: (seed) => repeatLine(parts, seed),
+    flags: [...settings.map(({ text }) => `--set ${text}`), ...(dither ? [] : ['--no-dither'])],
+  }
+}
+
+/** The one seed that was asked for. */
+export function seedOf(given: Given): number {
+  return given.whole('seed', 0, SEED_MAX) ?? DEFAULT_SEED
+}

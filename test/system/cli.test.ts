@@ -1,0 +1,354 @@
+/**
+ * The program as people and scripts call it: exit codes, what goes to stdout and stderr, files.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { REPOSITORY, requires } from '../support/requirements.ts'
+
+const MAIN = join(REPOSITORY, 'drivers/cli/main.ts')
+
+const SMALL = {
+  version: 1,
+  name: 'small',
+  question: 'Does the program do what it says?',
+  seconds: 30,
+  warmupSeconds: 10,
+  healSeconds: 5,
+  nodes: { count: 6, joinSeconds: 1 },
+  vlans: [{ count: 1, members: 4 }],
+  traffic: [{ kind: 'unicast', perMemberPerSecond: 1 }],
+  bounds: { delivery: { min: 0.99 } },
+}
+
+let folder = ''
+let small = ''
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'peertap-cli-'))
+  small = scenarioFile('small.json', {})
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function scenarioFile(name: string, changes: object): string {
+  const path = join(folder, name)
+  writeFileSync(path, JSON.stringify({ ...SMALL, ...changes }))
+  return path
+}
+
+interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+function peertap(words: readonly string[], env: Readonly<Record<string, string>> = {}): Ended {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...words], {
+    encoding: 'utf8',
+    cwd: folder,
+    env: { ...process.env, ...env },
+  })
+  return { code: status, out: stdout, err: stderr }
+}
+
+/** Environment in which the simulation is another one: a fault of our own cannot be had otherwise. */
+function withSimulation(source: string): Record<string, string> {
+  const hook = `import { registerHooks } from 'node:module'
+    registerHooks({ load: (url, context, next) => url.endsWith('/sim/run.ts')
+      ? { format: 'module', shortCircuit: true, source: ${JSON.stringify(source)} } : next(url, context) })`
+  return { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(hook)}` }
+}
+
+describe('a run', () => {
+  it('ends with 0 and one JSON object when all bounds hold', () => {
+    const { code, out, err } = peertap(['sim', 'run', small, '--json', '--quiet'])
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    expect(out.trimEnd().split('\n')).toHaveLength(1)
+    const result = JSON.parse(out)
+    expect(result).toMatchObject({
+      scenario: 'small',
+      seed: 1,
+      ok: true,
+      violations: [],
+      simulatedSeconds: 30,
+    })
+    expect(result.digest).toMatch(/^[0-9a-f]{16}$/)
+    expect(result.bounds).toEqual([{ name: 'delivery', value: 1, limit: { min: 0.99 }, ok: true }])
+    for (const name of ['events', 'messages', 'wallSeconds', 'messagesPerSecond', 'peakRssBytes']) {
+      expect(result[name], name).toBeGreaterThan(0)
+    }
+    expect(result.metrics.delivery).toBe(1)
+    expect(result.manifest).toMatchObject({
+      scenario: 'small',
+      seeds: [1],
+      flags: [],
+      dither: true,
+      data: {},
+    })
+    expect(result.manifest.scenarioHash).toMatch(/^[0-9a-f]{64}$/)
+  })
+
+  it('ends with 1 when a bound fails, with the line that repeats it', () => {
+    const { code, out } = peertap([
+      ...['sim', 'run', small, '--quiet', '--seed', '41'],
+      ...['--set', 'bounds={"latencyP99Millis":{"max":0.001}}'],
+    ])
+    expect(code).toBe(1)
+    expect(out).toMatch(/FAILED {2}latencyP99Millis/)
+    expect(out).toContain(
+      `repeat  npx peertap sim run small.json --seed 41 --set 'bounds={"latencyP99Millis":{"max":0.001}}'`,
+    )
+  })
+
+  it('is repeated by its line, and differs with another seed', () => {
+    const digest = (seed: string): string =>
+      JSON.parse(peertap(['sim', 'run', small, '--json', '--quiet', '--seed', seed]).out).digest
+    expect(digest('3')).toBe(digest('3'))
+    expect(digest('3')).not.toBe(digest('4'))
+  })
+
+  it('tells its progress on stderr only, in lines where there is no terminal', () => {
+    const { out, err } = peertap([
+      'sim',
+      'run',
+      'small.json',
+      '--set',
+      'seconds=600',
+      '--set',
+      'nodes.count=20',
+    ])
+    expect(err).toMatch(
+      /^small, seed 1: \d0 %, [\d,]+ of 600 s, [\d,.]+× real time, 20 nodes, [\d,]+ messages\/s$/m,
+    )
+    expect(out).not.toContain('real time, 20 nodes')
+  })
+
+  it('ends well when the reader has had enough', () => {
+    const { status, stderr } = spawnSync(
+      'sh',
+      ['-c', `"${process.execPath}" "${MAIN}" sim schema | head -1`],
+      {
+        encoding: 'utf8',
+      },
+    )
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  })
+})
+
+describe('many seeds', () => {
+  it('have the results that each has alone, and a summary', () => {
+    const many = JSON.parse(peertap(['sim', 'run', small, '--json', '--quiet', '--seeds', '3']).out)
+    const alone = JSON.parse(peertap(['sim', 'run', small, '--json', '--quiet', '--seed', '2']).out)
+    expect(many.seeds.map(({ seed }: { seed: number }) => seed)).toEqual([1, 2, 3])
+    expect(many.seeds[1].digest).toBe(alone.digest)
+    expect(many.seeds[1].metrics).toEqual(alone.metrics)
+    expect(many.summary.delivery).toMatchObject({ seeds: 3, mean: 1, confidence95: 0, min: 1, max: 1 })
+    expect(many.failingSeeds).toEqual([])
+  })
+
+  it('name those that fail, each with its line', () => {
+    const { code, out } = peertap([
+      ...['sim', 'run', small, '--quiet', '--seeds', '2'],
+      ...['--set', 'bounds.latencyP99Millis.max=0.001'],
+    ])
+    expect(code).toBe(1)
+    expect(out).toContain('small, 2 seeds: 0 hold, 2 fail')
+    expect(out).toContain(
+      '    npx peertap sim run small.json --seed 2 --set bounds.latencyP99Millis.max=0.001',
+    )
+  })
+})
+
+/** What the user did, and what is said about it; nothing goes to stdout, and the code is 2. */
+const MISTAKES: readonly (readonly [words: string, message: string])[] = [
+  ['', 'peertap: say what to do: sim; see peertap --help'],
+  ['simm run x', '"simm" is no verb of "peertap"; did you mean "peertap sim"?'],
+  ['sim', 'peertap sim: say what to do: run, verify, list, schema; see peertap sim --help'],
+  ['sim rum x', '"rum" is no verb of "peertap sim"; did you mean "peertap sim run"?'],
+  ['sim run', 'peertap sim run: scenario is missing; write peertap sim run SCENARIO'],
+  [
+    'sim run small.json other.json',
+    '"other.json" is one argument too many for "peertap sim run"; remove it, or quote what belongs together',
+  ],
+  ['sim run small.json --sed 4', '--sed is no flag of "peertap sim run"; did you mean --seed?'],
+  ['sim run small.json --seed', '--seed has no value; write the value after it'],
+  [
+    'sim run small.json --seed x',
+    '--seed is "x"; it must be a whole number from 0 to 4294967295; write --seed 0',
+  ],
+  ['sim run small.json --seed 1 --seed 2', '--seed is given 2 times; give it once'],
+  ['sim run small.json --seed 1 --seeds 2', '--seed and --seeds exclude each other; give one of them'],
+  [
+    'sim run small.json --set nodes.cont=4',
+    '--set nodes.cont=4: nodes.cont is not a known key; did you mean "count"?',
+  ],
+  [
+    'sim run small.json --data nowhere',
+    '--data nowhere: there is no such directory; name the one that holds the data files',
+  ],
+  [
+    'sim run steady-61',
+    'steady-61: there is no such scenario; did you mean "steady-16"? ' +
+      '"peertap sim list" shows what comes with PeerTap',
+  ],
+  ['sim run .', '.: this is a directory; name a scenario file in it'],
+  ['sim verify small.json --seconds 0', '--seconds is "0"; it must be a number above 0; write --seconds 60'],
+  ['sim list --jsn', '--jsn is no flag of "peertap sim list"; did you mean --json?'],
+]
+
+describe('a mistake', () => {
+  it.each(MISTAKES)('is explained without a stack: peertap %s', (words, message) => {
+    expect(peertap(words.split(' ').filter(Boolean))).toEqual({ code: 2, out: '', err: `${message}\n` })
+  })
+
+  it('in a file is placed, and all are told at once', () => {
+    writeFileSync(join(folder, 'broken.json'), '{\n  "version": 1,\n}')
+    expect(peertap(['sim', 'run', 'broken.json'])).toEqual({
+      code: 2,
+      out: '',
+      err: 'broken.json: line 2, column 15: a comma stands before }; remove the comma\n',
+    })
+    scenarioFile('wrong.json', { version: 7, nodes: { count: '6' } })
+    expect(peertap(['sim', 'run', 'wrong.json']).err.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^wrong\.json: version is 7; it must be 1;/),
+      expect.stringMatching(/^wrong\.json: nodes\.count is "6" \(a string\);.*remove the quotes$/),
+    ])
+  })
+
+  it('about data says which file, where it was looked for, what to get and how to name it', () => {
+    const { code, err } = peertap(['sim', 'run', 'churn-skype'], { PEERTAP_DATA: folder })
+    expect(code).toBe(2)
+    expect(err).toContain(
+      `churn.file is "churn-skype-2005/SKYPE.avt", and there is no such file in ${folder}`,
+    )
+    expect(err).toContain('it must be an availability trace in .avt form')
+    expect(err).toContain('name the directory that holds it with --data DIRECTORY, or set PEERTAP_DATA')
+  })
+
+  const data = requires.data()
+  it.skipIf(!data)('in the name of a data file gets a suggestion', () => {
+    const { err } = peertap(['sim', 'run', 'churn-skype', '--set', 'churn.file=churn-skype-2005/SKYP.avt'])
+    expect(err).toContain('did you mean "churn-skype-2005/SKYPE.avt"?')
+  })
+})
+
+describe('a fault of our own', () => {
+  it('ends with 3, the line that repeats it and what to report', () => {
+    const broken = withSimulation('export class Run { constructor() { throw new Error("the sky fell") } }')
+    const { code, out, err } = peertap(['sim', 'run', small, '--quiet', '--seed', '5'], broken)
+    expect({ code, out }).toEqual({ code: 3, out: '' })
+    expect(err).toContain('This is a fault of PeerTap itself:\nError: the sky fell\n    at new Run')
+    expect(err).toContain('Repeat it with: npx peertap sim run small.json --seed 5\n')
+    expect(err).toMatch(/Please report it with all of the above and with: PeerTap \d+\.\d+\.\d+, Node v\d+/)
+  })
+})
+
+describe('verify', () => {
+  it('finds the same twice in two processes', () => {
+    const { code, out } = peertap(['sim', 'verify', small, '--quiet', '--json', '--seconds', '20'])
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toMatchObject({ scenario: 'small', seed: 1, ok: true, same: true })
+  })
+
+  it('names the first effect that differs', () => {
+    // A simulation that depends on the time zone: the two processes have different ones.
+    const unlike = withSimulation(`export class Run {
+      digests = []
+      get digest() { return process.env.TZ === 'UTC' ? 'aaaaaaaaaaaaaaaa' : 'bbbbbbbbbbbbbbbb' }
+      done = true
+      step() {}
+      record() {
+        const zone = process.env.TZ.length
+        return ['0.1 s node 1 send link 2 length 3', '0.2 s node 1 send link 2 length ' + zone]
+      }
+    }`)
+    const { code, out } = peertap(['sim', 'verify', small, '--quiet'], unlike)
+    expect(code).toBe(1)
+    expect(out).toContain('the first effect that differs is number 1; before it both did')
+    expect(out).toContain('  both    0.1 s node 1 send link 2 length 3')
+    expect(out).toContain('  first   0.2 s node 1 send link 2 length 3')
+    expect(out).toMatch(/ {2}second {2}0\.2 s node 1 send link 2 length \d\d/)
+    expect(out).toContain('npx peertap sim verify small.json --seed 1')
+  })
+})
+
+describe('--out', () => {
+  it('writes result, scenario and manifest, and nothing else', () => {
+    const out = join(folder, 'out')
+    const json = JSON.parse(peertap(['sim', 'run', small, '--json', '--quiet', '--out', out]).out)
+    expect(readdirSync(out).sort()).toEqual(['manifest.json', 'result.json', 'scenario.json'])
+    const read = (file: string) => JSON.parse(readFileSync(join(out, file), 'utf8'))
+    expect(read('result.json')).toEqual(json)
+    expect(read('manifest.json')).toEqual(json.manifest)
+    expect(read('scenario.json')).toMatchObject({ name: 'small', warmupSeconds: 10, crypto: 'standin' })
+  })
+
+  it('refuses to overwrite another run before it starts one, unless forced', () => {
+    const words = ['sim', 'run', small, '--quiet', '--out', 'kept']
+    expect(peertap(words).code).toBe(0)
+    // The same run may be written again.
+    expect(peertap(words).code).toBe(0)
+    expect(peertap([...words, '--seed', '9'])).toEqual({
+      code: 2,
+      out: '',
+      err:
+        '--out kept: the results of another run are there; name another directory, ' +
+        'or overwrite with --force\n',
+    })
+    expect(peertap([...words, '--seed', '9', '--force']).code).toBe(0)
+  })
+
+  it('can be run again from what it wrote', () => {
+    const again = JSON.parse(peertap(['sim', 'run', 'out/scenario.json', '--json', '--quiet']).out)
+    const first = JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8'))
+    expect(again.digest).toBe(first.digest)
+    expect(again.manifest.scenarioHash).toBe(first.manifest.scenarioHash)
+  })
+})
+
+describe('what needs no run', () => {
+  it('lists the scenarios', () => {
+    const { code, out } = peertap(['sim', 'list'])
+    expect(code).toBe(0)
+    expect(out).toMatch(/^steady-16 +16 nodes +[\d,]+ s$/m)
+    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
+    const list = JSON.parse(peertap(['sim', 'list', '--json']).out)
+    const names = list.map(({ name }: { name: string }) => name)
+    expect(names).toEqual(
+      readdirSync(join(REPOSITORY, 'scenarios'))
+        .map((file) => file.replace('.json', ''))
+        .filter((name) => name !== 'schema')
+        .sort(),
+    )
+  })
+
+  it('prints the schema that is published', () => {
+    const published = readFileSync(join(REPOSITORY, 'scenarios/schema.json'), 'utf8')
+    expect(JSON.parse(peertap(['sim', 'schema']).out)).toEqual(JSON.parse(published))
+  })
+
+  it('says its version and explains its exit codes', () => {
+    const manifest = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8'))
+    expect(peertap(['--version'])).toEqual({ code: 0, out: `${manifest.version}\n`, err: '' })
+    for (const words of [['--help'], ['sim', 'run', '--help']]) {
+      const { code, out } = peertap(words)
+      expect(code).toBe(0)
+      expect(out).toMatch(
+        /Exit codes:\n {2}0 {2}done.*\n {2}1 {2}a bound.*\n {2}2 {2}a mistake.*\n {2}3 {2}a fault/,
+      )
+      expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
+    }
+  })
+
+  it('is reached by the launcher too', () => {
+    const launcher = join(REPOSITORY, 'drivers/cli/peertap.mjs')
+    expect(existsSync(launcher)).toBe(true)
+    const { status, stdout } = spawnSync(process.execPath, [launcher, '--version'], { encoding: 'utf8' })
+    expect({ status, stdout }).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    })
+  })
+})

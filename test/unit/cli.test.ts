@@ -1,0 +1,155 @@
+import { describe, expect, it } from 'vitest'
+import { repeatLine } from '../../drivers/cli/repeat.ts'
+import { runLines, seedsLines } from '../../drivers/cli/report.ts'
+import { tableLines, wrapWords } from '../../drivers/cli/table.ts'
+import { summariseRuns } from '../../drivers/sim/summary.ts'
+import { firstDifferentChunk, firstDifferentLine } from '../../drivers/sim/verify.ts'
+import type { RunReport } from '../../sim/results.ts'
+import { checkScenario } from '../../sim/scenario/read.ts'
+
+const SCENARIO = checkScenario(
+  {
+    version: 1,
+    name: 'small',
+    question: 'Does every frame arrive, and what does that cost?',
+    seconds: 60,
+    nodes: { count: 4 },
+    vlans: [{ count: 1, members: 4 }],
+    traffic: [{ kind: 'unicast', perMemberPerSecond: 1 }],
+    bounds: { delivery: { min: 0.9995 } },
+  },
+  'small.json',
+)
+
+function report(seed: number, delivery: number): RunReport {
+  const ok = delivery >= 0.9995
+  return {
+    scenario: 'small',
+    seed,
+    digest: '0123456789abcdef',
+    ok,
+    violations: ok
+      ? []
+      : [{ kind: 'delivered-twice', atSeconds: 12.5, node: 3, detail: 'frame 7 '.repeat(20) }],
+    bounds: [{ name: 'delivery', value: delivery, limit: { min: 0.9995 }, ok }],
+    metrics: {
+      delivery,
+      latencyMillis: { p50: 80, p99: 300 },
+      counters: { dropStorm: 3, packetsIn: 1_000 },
+    },
+    events: 10_000,
+    messages: 5_000,
+    simulatedSeconds: 60,
+    wallSeconds: 2,
+    messagesPerSecond: 2_500,
+    peakRssBytes: 104_857_600,
+  }
+}
+
+describe('the line that repeats a run', () => {
+  const parts = { words: 'sim run', source: 'scenarios/x.json', data: undefined, dither: true, settings: [] }
+
+  it('is short when nothing was changed', () => {
+    expect(repeatLine(parts, 41)).toBe('npx peertap sim run scenarios/x.json --seed 41')
+  })
+
+  it('can be pasted whatever stands in it', () => {
+    const settings = ['nodes.count=9', 'vlans[0].members=3', "question=What's up, then?"]
+    expect(repeatLine({ ...parts, source: 'my runs/x.json', settings, dither: false, data: '/d' }, 1)).toBe(
+      "npx peertap sim run 'my runs/x.json' --seed 1 --set nodes.count=9 --set 'vlans[0].members=3' " +
+        "--set 'question=What'\\''s up, then?' --no-dither --data /d",
+    )
+  })
+})
+
+describe('tables', () => {
+  it('have columns as wide as needed', () => {
+    const rows = [
+      ['a', '1'],
+      ['long', '1,000'],
+    ]
+    expect(tableLines(rows, ['left', 'right'])).toEqual(['  a         1', '  long  1,000'])
+  })
+
+  it('wrap words', () => {
+    expect(wrapWords('one two three four'.split(' '), 9, 2)).toEqual(['one two', '  three', '  four'])
+  })
+})
+
+describe('the report of a run', () => {
+  it('begins with the verdict and ends with the line that repeats it', () => {
+    expect(
+      runLines(SCENARIO, report(1, 1), 'npx peertap sim run x --seed 1').join('\n'),
+    ).toMatchInlineSnapshot(`
+      "small, seed 1: all 1 bounds hold
+      Does every frame arrive, and what does that cost?
+
+      bounds
+        ok  delivery  1  at least 0.9995
+
+      delivery
+        delivery  1
+
+      latency
+        latencyMillis (ms)  p50 80 p99 300
+
+      drops by reason
+        drops  dropStorm 3
+
+      60 simulated s in 2 s (30× real time), 5,000 messages (2,500/s), 100 MiB
+      digest  0123456789abcdef
+      repeat  npx peertap sim run x --seed 1"
+    `)
+  })
+
+  it('shows what failed, and fits a terminal', () => {
+    const lines = runLines(SCENARIO, report(2, 0.99), 'npx peertap sim run x --seed 2')
+    expect(lines[0]).toBe('small, seed 2: 1 violation, 1 of 1 bounds failed')
+    expect(lines.join('\n')).toContain('FAILED  delivery  0.99000  at least 0.9995')
+    expect(lines.join('\n')).toContain('12.500000 s node 3 delivered-twice: frame 7')
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(100)
+  })
+})
+
+describe('many seeds', () => {
+  const reports = [report(1, 1), report(2, 0.99), report(3, 0.9996)]
+  const summary = summariseRuns(reports)
+
+  it('have a mean with its interval', () => {
+    const { mean, min, max, seeds, confidence95 } = summary.delivery ?? expect.fail()
+    expect({ min, max, seeds }).toEqual({ min: 0.99, max: 1, seeds: 3 })
+    expect(mean).toBeCloseTo(0.996533, 6)
+    // t(2) = 4.302653 times the standard error.
+    expect(confidence95).toBeCloseTo((4.302653 * Math.sqrt(0.00003205333)) / Math.sqrt(3), 4)
+  })
+
+  it('have no interval if there is one', () => {
+    expect(summariseRuns([report(1, 1)]).delivery).toEqual({ seeds: 1, mean: 1, min: 1, max: 1 })
+  })
+
+  it('name each failing seed with its line', () => {
+    const failing = [{ seed: 2, what: 'delivered-twice', repeat: 'npx peertap sim run x --seed 2' }]
+    const lines = seedsLines(SCENARIO, reports, summary, failing)
+    expect(lines[0]).toBe('small, 3 seeds: 2 hold, 1 fail')
+    expect(lines.join('\n')).toMatch(/delivery .* 2 of 3 {2}at least 0\.9995/)
+    expect(lines.slice(-2)).toEqual(['  2: delivered-twice', '    npx peertap sim run x --seed 2'])
+  })
+})
+
+describe('the comparison of two runs', () => {
+  it('finds the first chunk that differs', () => {
+    const chunkOf = (a: number[], b: number[], last = 'x') =>
+      firstDifferentChunk({ digest: 'x', digests: a }, { digest: last, digests: b })
+    expect(chunkOf([1, 2], [1, 2])).toBeUndefined()
+    expect(chunkOf([1, 2, 3], [1, 5, 6], 'y')).toBe(1)
+    // Only what came after the last whole chunk differs, or one went on for longer.
+    expect(chunkOf([1, 2], [1, 2], 'y')).toBe(2)
+    expect(chunkOf([1, 2], [1, 2, 3], 'y')).toBe(2)
+    expect(chunkOf([1, 2, 3], [1, 2], 'y')).toBe(2)
+  })
+
+  it('finds the first line that differs', () => {
+    expect(firstDifferentLine(['a', 'b'], ['a', 'c'])).toBe(1)
+    expect(firstDifferentLine(['a'], ['a', 'c'])).toBe(1)
+  })
+})
