@@ -78,7 +78,7 @@ export default {
       name: 'no-orphans',
       comment: 'Nobody imports this file and it imports nobody: delete it or use it.',
       severity: 'error',
-      from: { orphan: true, pathNot: ['\\.(test|bench|config)\\.ts$', '^\\.config/'] },
+      from: { orphan: true, pathNot: ['\\.(test|bench|config|d)\\.ts$', '^\\.config/'] },
       to: {},
     },
     {

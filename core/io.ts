@@ -150,7 +150,10 @@ export type Command =
   | { readonly kind: 'joinGroup'; readonly port: PortId; readonly mac: number }
   | { readonly kind: 'leaveGroup'; readonly port: PortId; readonly mac: number }
   | { readonly kind: 'policy'; readonly policy: RelayPolicy }
-  /** Says goodbye to all neighbours and hangs up; the node does nothing more. */
+  /**
+   * Lets those below find other uppers for some seconds, then says goodbye to all neighbours, hangs up and
+   * notes `left`; the node does nothing more.
+   */
   | { readonly kind: 'leave' }
 
 /** What an operator or a checker may want to know, as it happens. Every kind is reached in tests. */
@@ -182,6 +185,8 @@ export type NodeEvent =
   /** No neighbour of lower height carries the VLAN: it is cut here (mesh:M3). */
   | { readonly kind: 'vlanUphillRefused'; readonly vlan: string }
   | { readonly kind: 'portUp'; readonly port: PortId; readonly vlan: string; readonly mac: number }
+  /** All neighbours have been told and all links hung up: the node does nothing more. */
+  | { readonly kind: 'left' }
   | { readonly kind: 'dropped'; readonly reason: string; readonly vlan: string | undefined }
 
 /** What a link is to this node in a tree, by its own half alone (mesh text (a), R5). */

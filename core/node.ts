@@ -73,6 +73,13 @@ export interface Environment {
 const nodeRecord = struct({ version: u8, boot: u32 })
 const RECORD_VERSION = 1
 const RECORD_ID = 1 as StoreId
+/**
+ * How long a node that leaves goes on serving those below: they prepare a move for 2 s, and the last of a
+ * chain of registrations takes a round trip or two more.
+ */
+const LEAVE_LIMIT: Micros = 4 * SECOND
+/** How often it looks whether anybody is left. */
+const LEAVE_LOOK: Micros = SECOND / 4
 /** How soon a failed store is tried again. Guess. */
 const STORE_RETRY: Micros = SECOND
 
@@ -91,9 +98,10 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   readonly #load: LoadMeter
   readonly #self: { -readonly [K in keyof HelloSelf]: HelloSelf[K] }
   // One deadline for each part, so that a wake runs only the part that asked for it.
-  readonly #due: { links: Deadline; membership: Deadline; tree: Deadline; vlans: Deadline; store: Deadline }
+  readonly #due: Record<'links' | 'membership' | 'tree' | 'vlans' | 'own', Deadline>
   readonly #waiting: PeerHint[] = []
-  #state: 'starting' | 'running' | 'left' = 'starting'
+  #leaveBy: Micros = NEVER
+  #state: 'starting' | 'running' | 'leaving' | 'left' = 'starting'
 
   constructor(environment: Environment) {
     const { selfSeed, crypto, dice, keys } = environment
@@ -116,7 +124,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
       membership: new Deadline(),
       tree: new Deadline(),
       vlans: new Deadline(),
-      store: new Deadline(),
+      own: new Deadline(),
     }
     const part = (name: 'links' | 'membership' | 'tree' | 'vlans'): Context => ({
       ...base,
@@ -195,7 +203,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   stored(now: Micros, id: StoreId, ok: boolean): void {
     if (id !== RECORD_ID || this.#state !== 'starting') return
     if (!ok) {
-      this.#due.store.lower(now + STORE_RETRY)
+      this.#due.own.lower(now + STORE_RETRY)
       return
     }
     this.#state = 'running'
@@ -231,16 +239,18 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
         this.#vlans.setPolicy(now, command.policy)
         break
       case 'leave':
-        this.#leave(now)
+        if (this.#state !== 'leaving') this.#retire(now)
         break
     }
   }
 
   wake(now: Micros): void {
-    const { links, membership, tree, vlans, store } = this.#due
-    if (store.at <= now) {
-      store.at = NEVER
-      this.#storeStart()
+    const { links, membership, tree, vlans, own } = this.#due
+    if (own.at <= now) {
+      own.at = NEVER
+      if (this.#state === 'starting') this.#storeStart()
+      else if (this.#state === 'leaving') this.#leaveWhenFree(now)
+      if (this.#state === 'left') return
     }
     if (links.at <= now) {
       links.at = NEVER
@@ -269,8 +279,8 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   }
 
   nextDeadline(): Micros {
-    const { links, membership, tree, vlans, store } = this.#due
-    return Math.min(links.at, membership.at, tree.at, vlans.at, store.at)
+    const { links, membership, tree, vlans, own } = this.#due
+    return Math.min(links.at, membership.at, tree.at, vlans.at, own.at)
   }
 
   view(): NodeView {
@@ -348,12 +358,29 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
     this.#out.store(RECORD_ID, encode(nodeRecord, { version: RECORD_VERSION, boot: this.#context.boot }))
   }
 
+  /** Those below are asked to find other uppers; who has none below can go at once. */
+  #retire(now: Micros): void {
+    this.#state = 'leaving'
+    this.#leaveBy = now + LEAVE_LIMIT
+    for (const tree of this.#trees) tree.retire(now)
+    this.#leaveWhenFree(now)
+  }
+
+  #leaveWhenFree(now: Micros): void {
+    if (now < this.#leaveBy && this.#trees.some((tree) => tree.hasLowers())) {
+      this.#due.own.lower(Math.min(now + LEAVE_LOOK, this.#leaveBy))
+    } else {
+      this.#leave(now)
+    }
+  }
+
   #leave(now: Micros): void {
     this.#vlans.leave(now)
     for (const tree of this.#trees) tree.leave(now)
     this.#membership.leave(now)
     for (const link of this.#links.all()) this.#links.hangUp(now, link, 'leaving')
     this.#state = 'left'
+    this.#out.note({ kind: 'left' })
     for (const deadline of Object.values(this.#due)) deadline.at = NEVER
   }
 }

@@ -2,13 +2,29 @@
  * The figures of a run by name. Names say the unit; groups are objects. Bounds of a scenario refer to
  * the top-level names.
  */
-
+import type { Meter } from './meter.ts'
 import type { Metric, Metrics } from './results.ts'
-import type { Run } from './run.ts'
-import type { Histogram } from './statistics.ts'
-import { summarise } from './statistics.ts'
+import type { Convergence } from './script/convergence.ts'
+import type { OutageProbes } from './script/outages.ts'
+import type { Stage } from './stage.ts'
+import { type Histogram, summarise } from './statistics.ts'
+import type { World } from './world.ts'
 
-export function measure(run: Run): Metrics {
+/** What a run has counted. */
+export interface Measured {
+  readonly stage: Stage
+  readonly meter: Meter
+  readonly world: World
+  readonly outages: OutageProbes
+  readonly convergence: Convergence | undefined
+  /** Hundredths: 100 is as fast as a direct path. */
+  readonly stretch: Histogram
+  readonly counters: Readonly<Record<string, number>>
+  readonly eventKinds: Readonly<Record<string, number>>
+  readonly falseLinkDeaths: number
+}
+
+export function measure(run: Measured): Metrics {
   const { stage, meter, world, counters } = run
   const { delivery, cycles } = stage
   const nodeSeconds = Math.max(1, meter.nodeSeconds())
@@ -72,7 +88,7 @@ function quantiles(histogram: Histogram, divisor: number): Record<string, number
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) }
 }
 
-function depths(run: Run): Record<string, number> {
+function depths(run: Measured): Record<string, number> {
   const values = run.stage.living().map((node) => run.stage.cycles.pathUp(node).length - 1)
   const summary = summarise(values)
   return { mean: summary.mean, p50: summary.p50, p99: summary.p99, max: summary.max }

@@ -67,6 +67,8 @@ export class SimNode implements Clock, Alarm, Effects {
   readonly downLine = new AccessLine()
   /** What it does with packets that it relays. */
   malice: 'drop' | 'corrupt' | 'replay' | undefined
+  /** Was told to leave and has not gone yet. */
+  leaving = false
   /** Above 1: a slow machine. */
   slowness = 1
   /** The machine's own monotonic clock: offset and rate against the world's. */

@@ -252,6 +252,8 @@ export class Run implements Observer, DeliveryWorld, Simulation {
 
   #start(index: number, newIdentity: boolean): void {
     const node = this.world.nodes[index]
+    // Whoever comes back while still saying goodbye goes at once.
+    if (node?.leaving === true) this.world.crash(node, true)
     if (node === undefined || node.up) return
     this.world.start(node, newIdentity ? node.identity + 1 : node.identity)
     for (const vlan of this.stage.vlansOf[index] ?? []) this.#join(node, vlan)

@@ -37,6 +37,8 @@ export interface Surroundings {
   readonly pathLoss: ((from: number, to: number) => number) | undefined
 }
 
+/** IEEE 802.11, dot11ShortRetryLimit: a unicast is sent at most seven times. */
+const RADIO_ATTEMPTS = 7
 /** Contacts that one node is told of: enough that some are up, few enough that hints stay short. */
 const CONTACTS_KNOWN = 4
 
@@ -145,6 +147,16 @@ function readTopology(spec: TopologySpec, count: number, data: DataFiles): Topol
       count,
       read.edges.map((edge) => [edge.from, edge.to] as const),
     ),
-    pathLoss: (from, to) => 1 - (quality.get(from * count + to) ?? 1),
+    pathLoss: (from, to) => radioLoss(quality.get(from * count + to) ?? 1),
   }
+}
+
+/**
+ * What a path over a radio link loses. Its quality is measured with broadcasts, which a station sends once
+ * (batman-adv's originator messages); a trunk's packets are unicasts, which it repeats until acknowledged.
+ */
+function radioLoss(quality: number): number {
+  let loss = 1
+  for (let attempt = 0; attempt < RADIO_ATTEMPTS; attempt++) loss *= 1 - quality
+  return loss
 }

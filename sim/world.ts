@@ -143,6 +143,7 @@ export class World implements NodeWorld, TrunkWorld {
     }
     node.life += 1
     node.up = true
+    node.leaving = false
     node.busyUntil = this.now
     node.pendingWork = 0
     node.forgetAlarm()
@@ -177,12 +178,16 @@ export class World implements NodeWorld, TrunkWorld {
     this.trunks.nodeGone(node, reported)
   }
 
-  /** The node says goodbye and stops. */
+  #stopped(node: SimNode, life: number): void {
+    if (node.life === life) this.crash(node, true)
+  }
+
+  /** The node finds its lowers other uppers, says goodbye and stops. */
   leave(node: SimNode): void {
     if (!node.up) return
+    node.leaving = true
     node.host?.command({ kind: 'leave' })
     this.#charge(node)
-    this.crash(node, true)
   }
 
   /** A frame comes out of a machine's own network stack. */
@@ -390,12 +395,14 @@ export class World implements NodeWorld, TrunkWorld {
   }
 
   note(node: SimNode, event: NodeEvent): void {
+    const { life } = node
     this.#fold(node, EFFECT.note, 0, event.kind.length, 0)
     if (event.kind === 'neighbourUp' || event.kind === 'neighbourDown') {
       const trunk = this.trunks.get(event.link >> 1)
       if (trunk !== undefined)
         this.trunks.setNeighbour(trunk, (event.link & 1) as Side, event.kind === 'neighbourUp')
     }
+    if (event.kind === 'left') this.at(this.now, () => this.#stopped(node, life))
     this.observer.noted(node, event)
   }
 

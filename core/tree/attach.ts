@@ -31,6 +31,12 @@ const ATTACH_FIRST: Micros = SECOND / 5
 const ATTACH_SLOWEST: Micros = 5 * SECOND
 /** Text (a): further uppers, for VLANs that the upper does not carry. */
 const FURTHER_MAX = 2
+/**
+ * How long the next upper is held as a further one before the node moves under it: what B4 allows a
+ * registration for its move. Without it a move that lowers the height closed the old upper (R3) before the
+ * new one had heard of any token, and each move for a few milliseconds' gain cost frames.
+ */
+const PREPARE: Micros = 2 * SECOND
 /** A former upper stays on for mesh:B4's 2 s, a confirmation's round trip and some slack. */
 const LINGER: Micros = 5 * SECOND
 
@@ -42,7 +48,8 @@ export function decide(state: TreeState, now: Micros): void {
   if (state.left || (state.label === undefined && now < state.holdUntil)) return
   const { upper } = state
   const stay = upper !== undefined && mayStay(state, now, upper) ? upper : undefined
-  const best = choose(state, now, stay)
+  const wish = choose(state, now, stay)
+  const best = isPrepared(state, now, wish, stay) ? wish : stay
   const isCutOff = state.label !== undefined && stay === undefined && !isLeading(state)
   if (best !== undefined && isBetterThanSelf(state, best, stay)) {
     // In its grace the upper is what it was: nothing is adopted of a path that nobody verified.
@@ -57,6 +64,43 @@ export function decide(state: TreeState, now: Micros): void {
   } else if (state.label !== undefined) {
     regress(state, now)
   }
+}
+
+/**
+ * A move that nothing forces is made before the break: the next upper is first attached as a further one,
+ * which R2 allows, registrations move over (`uppers` names it first), and only then does the height fall.
+ * A better root is adopted at once (R10), and so is anything when the present upper is lost.
+ */
+function isPrepared(
+  state: TreeState,
+  now: Micros,
+  wish: Neighbour | undefined,
+  stay: Neighbour | undefined,
+): boolean {
+  const isFree = wish !== undefined && stay !== undefined && wish !== stay
+  if (!isFree || state.label === undefined || (wish.claimed as Label).rank !== state.label.rank) {
+    forgetComing(state)
+    return true
+  }
+  if (state.coming === wish && wish.role === TREE_ROLE.upper) return now >= wish.comingUntil
+  forgetComing(state)
+  if (!state.further.includes(wish)) {
+    if (state.further.length >= FURTHER_MAX) return true
+    state.further = [...state.further, wish]
+  }
+  state.coming = wish
+  wish.comingUntil = now + PREPARE
+  wish.lingerUntil = Math.max(wish.lingerUntil, wish.comingUntil + SECOND)
+  state.uppers = undefined
+  arm(state, wish.comingUntil)
+  openUpper(state, now, wish)
+  return false
+}
+
+function forgetComing(state: TreeState): void {
+  if (state.coming === undefined) return
+  state.coming = undefined
+  state.uppers = undefined
 }
 
 /** R10: a node is root itself only while no usable label has a better rank. */
@@ -272,6 +316,7 @@ export function regress(state: TreeState, now: Micros): void {
       if (neighbour.role === TREE_ROLE.lower) setRole(state, now, neighbour, TREE_ROLE.none)
     }
   }
+  state.coming = undefined
   state.height = undefined
   state.label = undefined
   state.root = undefined

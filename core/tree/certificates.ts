@@ -242,7 +242,7 @@ export class CertificateTable {
   }
 
   #grow(): void {
-    const capacity = Math.min(CERTIFICATES_MAX, this.#capacity + Math.max(4, this.#capacity >> 2))
+    const capacity = Math.min(CERTIFICATES_MAX, this.#capacity + Math.max(8, this.#capacity >> 2))
     const bytes = new Uint8Array(capacity * RECORD)
     bytes.set(this.#bytes)
     this.#bytes = bytes

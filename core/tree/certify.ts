@@ -37,7 +37,8 @@ const SERIALS_OF_BOOT = 65_536
  * What crossing the link costs, in milliseconds and load. The load is the lower's own report to us: what
  * hangs below a busy node finds everything behind it dearer, and moves.
  */
-function linkCost(link: Link): number {
+function linkCost(state: TreeState, link: Link): number {
+  if (state.retiring) return COST_MAX
   const rtt = link.rtt === 0 ? RTT_UNKNOWN : link.rtt
   const oneWay = Math.max(1, Math.round(rtt / 2 / MILLISECOND))
   return Math.min(COST_MAX, oneWay + COST_BASE + Math.min(50, Math.max(0, Math.round(link.load))))
@@ -47,7 +48,7 @@ function linkCost(link: Link): number {
 export function issue(state: TreeState, now: Micros, neighbour: Neighbour): void {
   const { config } = state.context
   if (!config.relay) return
-  const cost = linkCost(neighbour.link)
+  const cost = linkCost(state, neighbour.link)
   const life = Math.min(LIFE_MAX, Math.floor(config.certificateLife / SECOND))
   neighbour.issuedSerial = nextSerial(state, neighbour)
   neighbour.issuedCost = cost
@@ -90,6 +91,16 @@ export function renewLowers(state: TreeState, now: Micros): void {
   }
 }
 
+/**
+ * A node that is about to go makes the links through it as dear as can be: R4 moves those below to other
+ * uppers where they have any, R6 lets the others stay, and nobody is cut off by the news.
+ */
+export function retire(state: TreeState, now: Micros): void {
+  if (state.retiring || isLeading(state)) return
+  state.retiring = true
+  for (const neighbour of state.neighbours) issue(state, now, neighbour)
+}
+
 /** Renews what is due; called when the timer says so. */
 export function tendCertificate(state: TreeState, now: Micros, neighbour: Neighbour): void {
   if (neighbour.renewDue > now) {
@@ -112,7 +123,7 @@ export function checkCost(state: TreeState, now: Micros, neighbour: Neighbour): 
     issue(state, now, neighbour)
     return
   }
-  const moved = Math.abs(linkCost(neighbour.link) - neighbour.issuedCost)
+  const moved = Math.abs(linkCost(state, neighbour.link) - neighbour.issuedCost)
   if (moved <= COST_STEP || moved <= neighbour.issuedCost * COST_SHARE) {
     neighbour.costMovedAt = NEVER
   } else if (neighbour.costMovedAt === NEVER) {

@@ -32,6 +32,7 @@ import {
 import type { Link, LinkPort } from '../links/link.ts'
 import { flush } from './advertise.ts'
 import { decide, regress, tendFurther } from './attach.ts'
+import { retire } from './certify.ts'
 import { dispatch } from './handlers.ts'
 import { ALL_RULES, arm, newState, type SafetyRules, type TreeState } from './state.ts'
 import type { Tree, TreeListener, TreeSummary } from './tree.ts'
@@ -120,6 +121,17 @@ export class Crst implements Tree {
     this.#settle(now)
     assert(state.due > now, 'a timer of the tree was set for a time that is not later')
     return state.due
+  }
+
+  retire(now: Micros): void {
+    const state = this.#state
+    begin(state, now)
+    retire(state, now)
+    this.#settle(now)
+  }
+
+  hasLowers(): boolean {
+    return this.#state.neighbours.some(({ role }) => role === TREE_ROLE.lower)
   }
 
   leave(now: Micros): void {

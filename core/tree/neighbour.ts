@@ -60,6 +60,8 @@ export interface Neighbour {
   attachWait: Micros
   /** A former upper stays a further upper until then, so that VLANs can move over (mesh:B4). */
   lingerUntil: Micros
+  /** When a move under this neighbour is ready. */
+  comingUntil: Micros
   /** Not to be chosen as an upper before then: it seems to withhold beats (mesh:N8). */
   avoidUntil: Micros
 
@@ -133,6 +135,7 @@ export function newNeighbour(link: Link, slot: number, now: Micros): Neighbour {
     attachDue: NEVER,
     attachWait: 0,
     lingerUntil: 0,
+    comingUntil: NEVER,
     avoidUntil: 0,
     updateDue: NEVER,
     updateSentAt: 0,

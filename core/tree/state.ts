@@ -54,6 +54,10 @@ export interface TreeState {
   rootSince: Micros
   upper: Neighbour | undefined
   further: readonly Neighbour[]
+  /** One of `further`, under which the node will move when registrations have gone over (mesh:B4). */
+  coming: Neighbour | undefined
+  /** About to leave: links through this node are as dear as can be. */
+  retiring: boolean
   /** Certificates root … self. */
   path: readonly number[]
   pathHigh: number
@@ -130,6 +134,8 @@ export function newState(
     rootSince: 0,
     upper: undefined,
     further: [],
+    coming: undefined,
+    retiring: false,
     path: NO_PATH,
     pathHigh: 0,
     pathLow: 0,

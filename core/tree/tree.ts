@@ -39,6 +39,10 @@ export interface Tree {
   uppers(): readonly Link[]
   /** The peer that is the root of the tree this node hangs in; undefined while detached. */
   root(): PeerId | undefined
+  /** The node will leave soon: asks those below to find other uppers, while it still serves them. */
+  retire(now: Micros): void
+  /** Whether anybody hangs below. */
+  hasLowers(): boolean
   /** The node says goodbye: what others need to hear at once. */
   leave(now: Micros): void
   view(): TreeView

@@ -68,6 +68,7 @@ export function removeNeighbour(state: TreeState, now: Micros, neighbour: Neighb
     state.upper = undefined
   }
   state.further = state.further.filter((other) => other !== neighbour)
+  if (state.coming === neighbour) state.coming = undefined
   state.uppers = undefined
   setRole(state, now, neighbour, TREE_ROLE.none)
   clearPath(state, neighbour)
@@ -175,6 +176,7 @@ function tendNeighbour(state: TreeState, now: Micros, neighbour: Neighbour): voi
   armLater(state, now, neighbour.avoidUntil)
   if (neighbour.role !== TREE_ROLE.upper) return
   armLater(state, now, neighbour.lingerUntil)
+  if (neighbour === state.coming) armLater(state, now, neighbour.comingUntil)
   armLater(state, now, neighbour.pathExpires)
   armLater(state, now, state.certificates.expires(neighbour.certificate))
   if (neighbour.unknownSince !== NEVER) armLater(state, now, neighbour.unknownSince + PATH_GRACE)
@@ -184,9 +186,11 @@ function tendNeighbour(state: TreeState, now: Micros, neighbour: Neighbour): voi
 export function upperLinks(state: TreeState): readonly Link[] {
   if (state.uppers !== undefined) return state.uppers
   const open: Neighbour[] = []
-  if (state.upper?.role === TREE_ROLE.upper) open.push(state.upper)
+  const { coming, upper } = state
+  if (coming?.role === TREE_ROLE.upper && state.further.includes(coming)) open.push(coming)
+  if (upper?.role === TREE_ROLE.upper) open.push(upper)
   const further = state.further.filter(
-    ({ role, claimed }) => role === TREE_ROLE.upper && claimed !== undefined,
+    (each) => each.role === TREE_ROLE.upper && each.claimed !== undefined && each !== coming,
   )
   if (
     further.length === 2 &&

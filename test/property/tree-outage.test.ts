@@ -57,6 +57,8 @@ describe('a mesh', () => {
       rankOf(context.crypto.hash, 0, key, 2, context.config.rootPriority)
     const best = world.nodes.reduce((a, b) => (compareRanks(rank(a), rank(b)) < 0 ? a : b))
     expect(world.theRoot()).toBe(best)
+    // Moves under nearer uppers are prepared for two seconds, and former uppers linger.
+    world.runFor(15 * SECOND)
     const events = world.nodes.reduce((sum, node) => sum + node.events.length, 0)
     world.runFor(60 * SECOND)
     // Quiet: nothing changes any more.

@@ -49,6 +49,7 @@ export class TreeWorld extends TreeSight implements Surroundings {
   bytes = 0
   readonly byKind = new Map<number, number>()
   loss: number
+  readonly #byPair = new Map<number, Cable>()
   #nextCable = 1
 
   constructor(options: TreeWorldOptions) {
@@ -76,7 +77,7 @@ export class TreeWorld extends TreeSight implements Surroundings {
     const pairs = new Set<number>()
     const count = this.nodes.length
     const join = (a: number, b: number) => {
-      const pair = Math.min(a, b) * count + Math.max(a, b)
+      const pair = pairOf(a, b)
       if (a === b || pairs.has(pair)) return
       pairs.add(pair)
       this.edges.push([a, b])
@@ -102,6 +103,7 @@ export class TreeWorld extends TreeSight implements Surroundings {
       lastAt: [0, 0],
     }
     this.cables.set(cable.id, cable)
+    this.#byPair.set(pairOf(a, b), cable)
     this.#linkUp(cable, 0)
     this.after(latency + (this.options.lateUp ?? 0), () => {
       if (!cable.cut && nodes[1].up && nodes[1].life === cable.lives[1]) this.#linkUp(cable, 1)
@@ -115,6 +117,7 @@ export class TreeWorld extends TreeSight implements Surroundings {
     if (cable.cut) return
     cable.cut = true
     this.cables.delete(cable.id)
+    this.#byPair.delete(pairOf(cable.nodes[0].index, cable.nodes[1].index))
     for (const end of [0, 1] as const) {
       const late = this.options.detect ?? 50 * MILLISECOND
       const node = cable.nodes[end]
@@ -161,11 +164,7 @@ export class TreeWorld extends TreeSight implements Surroundings {
   }
 
   cableOf(a: number, b: number): Cable | undefined {
-    for (const cable of this.cables.values()) {
-      const [x, y] = cable.nodes
-      if ((x.index === a && y.index === b) || (x.index === b && y.index === a)) return cable
-    }
-    return undefined
+    return this.#byPair.get(pairOf(a, b))
   }
 
   // Running.
@@ -294,6 +293,11 @@ export class TreeWorld extends TreeSight implements Surroundings {
       else this.cut(cable)
     }
   }
+}
+
+/** One number for two nodes in either order. */
+function pairOf(a: number, b: number): number {
+  return Math.min(a, b) * 1_000_000 + Math.max(a, b)
 }
 
 function nothing(): void {}

@@ -29,6 +29,14 @@ class ScriptedTree implements Tree {
   onMessage(): void {}
   summary(): void {}
   onSummary(): void {}
+  retire(): void {
+    // Roles are scripted.
+  }
+
+  hasLowers(): boolean {
+    return false
+  }
+
   leave(): void {}
   wake(): Micros {
     return NEVER

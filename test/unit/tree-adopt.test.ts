@@ -88,7 +88,30 @@ describe('adopting (R1 to R4)', () => {
     says(bench, BOB, { claimed: { beat: beatOf(ROOT), path: [ROOT, BOB], costs: [20] } })
     expect(bench.role(BOB)).toBe(TREE_ROLE.none)
     says(bench, BOB, { claimed: { beat: beatOf(ROOT), path: [ROOT, BOB], costs: [6], serial: 2 } })
+    expect(bench.role(BOB)).toBe(TREE_ROLE.upper)
+    bench.wait(2_100 * MILLISECOND)
     expect(bench.crst.view().upper).toBe(bench.link(BOB).id)
+  })
+
+  it('holds the next upper beside the present one for two seconds before it moves under it (B4)', () => {
+    const bench = belowAnn()
+    bench.meet(BOB, { cost: 6 })
+    says(bench, BOB, { claimed: { beat: beatOf(ROOT), path: [ROOT, BOB], costs: [6] } })
+    expect(bench.crst.view().upper).toBe(bench.link(ANN).id)
+    // Registrations take the first: they go over while the old upper still serves.
+    expect(bench.crst.uppers().map(({ id }) => id)).toEqual([bench.link(BOB).id, bench.link(ANN).id])
+    bench.wait(1_900 * MILLISECOND)
+    expect(bench.role(ANN)).toBe(TREE_ROLE.upper)
+    bench.wait(200 * MILLISECOND)
+    expect(bench.crst.view().upper).toBe(bench.link(BOB).id)
+  })
+
+  it('moves at once when the present upper goes meanwhile', () => {
+    const bench = belowAnn()
+    bench.meet(BOB, { cost: 6 })
+    says(bench, BOB, { claimed: { beat: beatOf(ROOT), path: [ROOT, BOB], costs: [6] } })
+    bench.part(ANN)
+    expect(bench.crst.view()).toMatchObject({ detached: false, upper: bench.link(BOB).id, generation: 1 })
   })
 
   it('does not move for a newer seq alone, but does after two seconds', () => {
@@ -98,6 +121,8 @@ describe('adopting (R1 to R4)', () => {
     bench.wait(1_900 * MILLISECOND)
     expect(bench.crst.view().upper).toBe(bench.link(ANN).id)
     bench.wait(200 * MILLISECOND)
+    expect(bench.role(BOB)).toBe(TREE_ROLE.upper)
+    bench.wait(2 * SECOND)
     expect(bench.crst.view().upper).toBe(bench.link(BOB).id)
   })
 
@@ -250,6 +275,7 @@ describe('further uppers', () => {
     expect(bench.crst.uppers()).toHaveLength(1)
     says(bench, ANN, { claimed: { beat: beatOf(ROOT), path: [ROOT, ANN], costs: [21], serial: 2 } })
     says(bench, BOB, { claimed: { beat: beatOf(ROOT), path: [ROOT, BOB], costs: [15], serial: 2 } })
+    bench.wait(2_100 * MILLISECOND)
     expect(bench.crst.uppers().map(({ id }) => id)).toEqual([bench.link(BOB).id])
     expect(bench.to(ANN, KIND.detach, attach)).toHaveLength(1)
   })
