@@ -6,7 +6,7 @@ import { UsageError } from './errors.ts'
 import { MILLISECOND, MINUTE, type Micros, type RelayPolicy, SECOND } from './io.ts'
 
 export interface NodeConfig {
-  /** Carries others' traffic. A leaf (false) has no rank, no lowers and keeps at least two relays (mesh:M4). */
+  /** Carries others' traffic. A leaf (false) has no rank and no lowers, and keeps two relays (mesh:M4). */
   readonly relay: boolean
   readonly policy: RelayPolicy
   /** Neighbours a node looks for (mesh:S11; HyParView used 5). */
@@ -42,7 +42,7 @@ export interface NodeConfig {
   readonly loadPackets: number
 }
 
-export const DEFAULT_CONFIG: NodeConfig = {
+const DEFAULT_CONFIG: NodeConfig = {
   relay: true,
   policy: { mode: 'open' },
   activeTarget: 6,
@@ -107,7 +107,8 @@ export function nodeConfig(changes: Partial<NodeConfig> = {}): NodeConfig {
   }
   if (config.activeTarget > config.linkLimit) {
     throw new UsageError(
-      `activeTarget ${config.activeTarget} exceeds linkLimit ${config.linkLimit}; raise linkLimit or lower activeTarget`,
+      `activeTarget ${config.activeTarget} exceeds linkLimit ${config.linkLimit}; ` +
+        'raise linkLimit or lower activeTarget',
     )
   }
   if (config.linkLimit > 64)

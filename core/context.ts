@@ -15,11 +15,27 @@ import type { Outbox } from './outbox.ts'
  * operation for each (mesh:M15).
  */
 export class Deadline {
-  at: Micros = NEVER
+  readonly #times: Float64Array
+  readonly #place: number
+
+  /** One of several in an array, so that the earliest of all is found in one place; or one of its own. */
+  constructor(times: Float64Array = new Float64Array(1), place = 0) {
+    this.#times = times
+    this.#place = place
+    times[place] = NEVER
+  }
+
+  get at(): Micros {
+    return this.#times[this.#place] as number
+  }
+
+  set at(at: Micros) {
+    this.#times[this.#place] = at
+  }
 
   // HOT PATH
   lower(at: Micros): void {
-    if (at < this.at) this.at = at
+    if (at < (this.#times[this.#place] as number)) this.#times[this.#place] = at
   }
 }
 

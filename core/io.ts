@@ -180,10 +180,12 @@ export type NodeEvent =
       readonly kind: 'vlanRefused'
       readonly vlan: string
       readonly link: LinkId
-      readonly reason: 'policy' | 'quota'
+      readonly reason: 'policy' | 'quota' | 'proof'
     }
   /** No neighbour of lower height carries the VLAN: it is cut here (mesh:M3). */
   | { readonly kind: 'vlanUphillRefused'; readonly vlan: string }
+  /** The machine had slept for at least so long: its links are given up and it joins again (mesh:S15). */
+  | { readonly kind: 'resumed'; readonly asleepMicros: Micros }
   | { readonly kind: 'portUp'; readonly port: PortId; readonly vlan: string; readonly mac: number }
   /** All neighbours have been told and all links hung up: the node does nothing more. */
   | { readonly kind: 'left' }

@@ -39,7 +39,7 @@ import {
   type StoreId,
   type TreeRole,
 } from './io.ts'
-import { type HelloSelf, helloCoordinates } from './links/hello.ts'
+import { HELLO_COORDINATES, type HelloSelf } from './links/hello.ts'
 import type { Link, LinkPort } from './links/link.ts'
 import { Links, type LinksListener } from './links/links.ts'
 import { LoadMeter } from './links/load.ts'
@@ -80,8 +80,17 @@ const RECORD_ID = 1 as StoreId
 const LEAVE_LIMIT: Micros = 4 * SECOND
 /** How often it looks whether anybody is left. */
 const LEAVE_LOOK: Micros = SECOND / 4
+/**
+ * A wake that comes so much later than asked for means that the machine slept (mesh:S15): a driver is late
+ * by milliseconds. Shorter sleeps are outages like any other, and HELLOs mend them. Guess.
+ */
+const SLEPT_AFTER: Micros = 30 * SECOND
 /** How soon a failed store is tried again. Guess. */
 const STORE_RETRY: Micros = SECOND
+
+/** Places of the parts' deadlines. */
+const DUE = { links: 0, membership: 1, tree: 2, vlans: 3, own: 4 } as const
+const DEADLINES = Object.keys(DUE).length
 
 export function createNode(environment: Environment): Machine {
   return new Node(environment)
@@ -97,8 +106,8 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   readonly #vlans: Vlans
   readonly #load: LoadMeter
   readonly #self: { -readonly [K in keyof HelloSelf]: HelloSelf[K] }
-  // One deadline for each part, so that a wake runs only the part that asked for it.
-  readonly #due: Record<'links' | 'membership' | 'tree' | 'vlans' | 'own', Deadline>
+  /** One deadline for each part, so that a wake runs only the part that asked for it. */
+  readonly #due = new Float64Array(DEADLINES)
   readonly #waiting: PeerHint[] = []
   #leaveBy: Micros = NEVER
   #state: 'starting' | 'running' | 'leaving' | 'left' = 'starting'
@@ -119,16 +128,10 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
       counters,
       out: this.#out,
     }
-    this.#due = {
-      links: new Deadline(),
-      membership: new Deadline(),
-      tree: new Deadline(),
-      vlans: new Deadline(),
-      own: new Deadline(),
-    }
+    this.#due.fill(NEVER)
     const part = (name: 'links' | 'membership' | 'tree' | 'vlans'): Context => ({
       ...base,
-      deadline: this.#due[name],
+      deadline: new Deadline(this.#due, DUE[name]),
       dice: dice.fork(name),
     })
     this.#context = part('links')
@@ -203,7 +206,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   stored(now: Micros, id: StoreId, ok: boolean): void {
     if (id !== RECORD_ID || this.#state !== 'starting') return
     if (!ok) {
-      this.#due.own.lower(now + STORE_RETRY)
+      this.#lower(DUE.own, now + STORE_RETRY)
       return
     }
     this.#state = 'running'
@@ -245,31 +248,23 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   }
 
   wake(now: Micros): void {
-    const { links, membership, tree, vlans, own } = this.#due
-    if (own.at <= now) {
-      own.at = NEVER
+    const due = this.nextDeadline()
+    if (due > 0 && now - due > SLEPT_AFTER && this.#state === 'running') this.#resume(now, now - due)
+    if (this.#take(DUE.own, now)) {
       if (this.#state === 'starting') this.#storeStart()
       else if (this.#state === 'leaving') this.#leaveWhenFree(now)
       if (this.#state === 'left') return
     }
-    if (links.at <= now) {
-      links.at = NEVER
+    if (this.#take(DUE.links, now)) {
       this.#self.load = this.#load.sample(now)
       this.#self.coordinates = this.#membership.coordinates()
-      links.lower(this.#links.wake(now))
+      this.#lower(DUE.links, this.#links.wake(now))
     }
-    if (membership.at <= now) {
-      membership.at = NEVER
-      membership.lower(this.#membership.wake(now))
+    if (this.#take(DUE.membership, now)) this.#lower(DUE.membership, this.#membership.wake(now))
+    if (this.#take(DUE.tree, now)) {
+      for (const each of this.#trees) this.#lower(DUE.tree, each.wake(now))
     }
-    if (tree.at <= now) {
-      tree.at = NEVER
-      for (const each of this.#trees) tree.lower(each.wake(now))
-    }
-    if (vlans.at <= now) {
-      vlans.at = NEVER
-      vlans.lower(this.#vlans.wake(now))
-    }
+    if (this.#take(DUE.vlans, now)) this.#lower(DUE.vlans, this.#vlans.wake(now))
   }
 
   // Outputs.
@@ -279,8 +274,13 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   }
 
   nextDeadline(): Micros {
-    const { links, membership, tree, vlans, own } = this.#due
-    return Math.min(links.at, membership.at, tree.at, vlans.at, own.at)
+    const due = this.#due
+    let next = due[0] as number
+    for (let place = 1; place < DEADLINES; place++) {
+      const at = due[place] as number
+      if (at < next) next = at
+    }
+    return next
   }
 
   view(): NodeView {
@@ -308,6 +308,8 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
 
   linkOpen(now: Micros, link: Link): void {
     this.#membership.linkOpen(now, link)
+    // A dial that came in proves that we can be reached (mesh:M4); a root's class depends on it.
+    for (const tree of this.#trees) tree.setReachable(this.#membership.publicProved())
   }
 
   linkClosed(now: Micros, link: Link, reason: CloseReason): void {
@@ -315,7 +317,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   }
 
   helloTaken(now: Micros, link: Link, packet: Uint8Array, measured: boolean): void {
-    if (measured) this.#membership.onHello(now, link, helloCoordinates(packet))
+    if (measured) this.#membership.onHello(now, link, packet, HELLO_COORDINATES)
   }
 
   neighbourUp(now: Micros, link: Link): void {
@@ -354,6 +356,30 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
     else this.#counters.add(COUNT.dropUnknownKind)
   }
 
+  /**
+   * While the machine slept its neighbours gave it up and what it knew grew old, but its clock says so only
+   * now. So it does at once what it would come to one timer after the other: all links down, join again.
+   * Ports stay as they are.
+   */
+  #resume(now: Micros, asleepMicros: Micros): void {
+    this.#out.note({ kind: 'resumed', asleepMicros })
+    this.#membership.suspend()
+    for (const link of this.#links.all()) this.#links.hangUp(now, link, 'lost')
+    for (const tree of this.#trees) tree.resume(now)
+    this.#membership.resume(now)
+  }
+
+  /** Whether that deadline has come; it is then set anew. */
+  #take(place: number, now: Micros): boolean {
+    if ((this.#due[place] as number) > now) return false
+    this.#due[place] = NEVER
+    return true
+  }
+
+  #lower(place: number, at: Micros): void {
+    if (at < (this.#due[place] as number)) this.#due[place] = at
+  }
+
   #storeStart(): void {
     this.#out.store(RECORD_ID, encode(nodeRecord, { version: RECORD_VERSION, boot: this.#context.boot }))
   }
@@ -368,7 +394,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
 
   #leaveWhenFree(now: Micros): void {
     if (now < this.#leaveBy && this.#trees.some((tree) => tree.hasLowers())) {
-      this.#due.own.lower(Math.min(now + LEAVE_LOOK, this.#leaveBy))
+      this.#lower(DUE.own, Math.min(now + LEAVE_LOOK, this.#leaveBy))
     } else {
       this.#leave(now)
     }
@@ -381,7 +407,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
     for (const link of this.#links.all()) this.#links.hangUp(now, link, 'leaving')
     this.#state = 'left'
     this.#out.note({ kind: 'left' })
-    for (const deadline of Object.values(this.#due)) deadline.at = NEVER
+    this.#due.fill(NEVER)
   }
 }
 
@@ -390,7 +416,8 @@ function nextBoot(restored: Uint8Array | undefined): number {
   const record = decode(nodeRecord, restored)
   if (record === undefined || record.version !== RECORD_VERSION) {
     throw new UsageError(
-      `the stored node record (${restored.length} bytes) is not of version ${RECORD_VERSION}; restore a backup or start with a new identity`,
+      `the stored node record (${restored.length} bytes) is not of version ${RECORD_VERSION}; ` +
+        'restore a backup or start with a new identity',
     )
   }
   assert(record.boot < 0xffff_ffff, 'the count of starts is used up')

@@ -1,6 +1,7 @@
 /**
- * Effects of one step, in order, as parallel arrays: no object for a packet or a frame. Bounded: more
- * than a step can ask for is our own fault, since bulk work is paced through the core's queues (mesh:M15).
+ * Effects of one step, in order, as rows of one array: no object for a packet or a frame, and one place in
+ * memory to go to. Bounded: more than a step can ask for is our own fault, since bulk work is paced
+ * through the core's queues (mesh:M15).
  */
 import { assert } from './errors.ts'
 import type {
@@ -19,16 +20,18 @@ import type {
 } from './io.ts'
 
 const OUTBOX_LIMIT = 4_096
+const TOO_MANY = `more than ${OUTBOX_LIMIT} effects in one step`
 
 const EFFECT = { send: 0, deliver: 1, dial: 2, hangUp: 3, start: 4, store: 5, note: 6 } as const
 
+/** Of each effect: its kind and details in one number, its target, its body, and what else it has. */
+const ROW = 4
+/** The kind is the low bits of the first number of a row. */
+const KINDS = 8
+
 export class Outbox {
   #length = 0
-  readonly #kind: number[] = []
-  readonly #target: number[] = []
-  readonly #detail: number[] = []
-  readonly #body: unknown[] = []
-  readonly #extra: unknown[] = []
+  readonly #rows: unknown[] = []
 
   get length(): number {
     return this.#length
@@ -66,19 +69,21 @@ export class Outbox {
 
   /** Carries out everything and leaves the outbox empty. */
   drain(effects: Effects): void {
+    const rows = this.#rows
     for (let index = 0; index < this.#length; index++) {
-      const target = this.#target[index] as number
-      const detail = this.#detail[index] as number
-      const body = this.#body[index]
-      switch (this.#kind[index]) {
+      const at = index * ROW
+      const what = rows[at] as number
+      const target = rows[at + 1] as number
+      const body = rows[at + 2]
+      switch (what % KINDS) {
         case EFFECT.send:
-          effects.send(target as LinkId, (detail & 1) as Channel, detail >> 1, body as Uint8Array)
+          effects.send(target as LinkId, ((what >> 3) & 1) as Channel, what >> 4, body as Uint8Array)
           break
         case EFFECT.deliver:
           effects.deliver(target as PortId, body as Uint8Array)
           break
         case EFFECT.dial:
-          effects.dial(body as PeerId, this.#extra[index] as readonly Address[])
+          effects.dial(body as PeerId, rows[at + 3] as readonly Address[])
           break
         case EFFECT.hangUp:
           effects.hangUp(target as LinkId, body as CloseReason)
@@ -92,19 +97,19 @@ export class Outbox {
         default:
           effects.note(body as NodeEvent)
       }
-      this.#body[index] = undefined
-      this.#extra[index] = undefined
+      rows[at + 2] = undefined
+      rows[at + 3] = undefined
     }
     this.#length = 0
   }
 
   #push(kind: number, target: number, detail: number, body: unknown, extra: unknown): void {
-    assert(this.#length < OUTBOX_LIMIT, `more than ${OUTBOX_LIMIT} effects in one step`)
-    const index = this.#length++
-    this.#kind[index] = kind
-    this.#target[index] = target
-    this.#detail[index] = detail
-    this.#body[index] = body
-    this.#extra[index] = extra
+    assert(this.#length < OUTBOX_LIMIT, TOO_MANY)
+    const at = this.#length++ * ROW
+    const rows = this.#rows
+    rows[at] = detail * KINDS + kind
+    rows[at + 1] = target
+    rows[at + 2] = body
+    rows[at + 3] = extra
   }
 }

@@ -40,6 +40,14 @@ function hex8(word: number): string {
   return (word >>> 0).toString(16).padStart(8, '0')
 }
 
+/** FNV-1a over the characters of a short name. */
+export function hashText(text: string): number {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < text.length; index++)
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+  return hash | 0
+}
+
 /** FNV-1a over 32-bit words, then the rest: enough to tell two control messages apart. HOT PATH. */
 export function hashBytes(bytes: Uint8Array): number {
   let hash = 0x811c9dc5

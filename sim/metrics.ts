@@ -31,15 +31,10 @@ export function measure(run: Measured): Metrics {
   const control = meter.controlBytesPerNodeSecond()
   const outages = summarise(run.outages.outages.map((micros) => micros / 1e6))
   const metrics: Record<string, Metric> = {
-    delivery: delivery.owed === 0 ? 1 : delivery.came / delivery.owed,
+    ...deliveryMetrics(run),
     framesOwed: delivery.owed,
     framesLost: delivery.owed - delivery.came,
     framesExcused: delivery.excusedByLinkModel,
-    copiesPerMember: delivery.groupDeliveries === 0 ? 1 : delivery.groupArrivals / delivery.groupDeliveries,
-    latencyMillis: quantiles(delivery.latency, 1_000),
-    latencyP99Millis: delivery.latency.quantile(0.99) / 1_000,
-    stretch: quantiles(run.stretch, 100),
-    stretchP50: run.stretch.quantile(0.5) / 100,
     controlBytesPerNodeSecond: control.mean,
     controlBytesPerNodeSecondByNode: { p50: control.p50, p99: control.p99, max: control.max },
     controlBytesByKind: meter.byKind(),
@@ -76,9 +71,30 @@ export function measure(run: Measured): Metrics {
     }
   }
   if (run.convergence !== undefined) {
-    metrics['reachableShare'] = run.convergence.reachableShare()
-    metrics['convergeSeconds'] = run.convergence.talkSeconds() ?? -1
-    metrics['attachSeconds'] = run.convergence.treeSeconds ?? -1
+    const reachable = run.convergence.reachableShare()
+    if (reachable !== undefined) metrics['reachableShare'] = reachable
+    // Left out when never reached: a bound on a figure that is not there fails.
+    const talkSeconds = run.convergence.talkSeconds()
+    const { treeSeconds } = run.convergence
+    if (talkSeconds !== undefined) metrics['convergeSeconds'] = talkSeconds
+    if (treeSeconds !== undefined) metrics['attachSeconds'] = treeSeconds
+  }
+  return metrics
+}
+
+/** What was not measured is left out: no frame owed is no delivery of 1. */
+function deliveryMetrics({ stage, stretch }: Measured): Record<string, Metric> {
+  const { owed, came, groupArrivals, groupDeliveries, latency } = stage.delivery
+  const metrics: Record<string, Metric> = {}
+  if (owed > 0) metrics['delivery'] = came / owed
+  if (groupDeliveries > 0) metrics['copiesPerMember'] = groupArrivals / groupDeliveries
+  if (latency.count > 0) {
+    metrics['latencyMillis'] = quantiles(latency, 1_000)
+    metrics['latencyP99Millis'] = latency.quantile(0.99) / 1_000
+  }
+  if (stretch.count > 0) {
+    metrics['stretch'] = quantiles(stretch, 100)
+    metrics['stretchP50'] = stretch.quantile(0.5) / 100
   }
   return metrics
 }

@@ -26,7 +26,7 @@ import { AccessLine } from './links/lane.ts'
 import type { Random } from './random.ts'
 
 /** Processor time of one operation in microseconds (mesh:S22). */
-export const COST = { sign: 50, verify: 140, seal: 2 } as const
+const COST = { sign: 50, verify: 140, seal: 2 } as const
 
 /** What a simulated machine asks of its world. */
 export interface NodeWorld {

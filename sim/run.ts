@@ -28,6 +28,7 @@ import { answer, startTraffic } from './script/traffic.ts'
 import { Stage } from './stage.ts'
 import { Histogram } from './statistics.ts'
 import { buildSurroundings, type Surroundings } from './surroundings.ts'
+import { LOST } from './trunks.ts'
 import { frameNumber, layOutVlans, portOf, type SimVlan, vlanOf } from './vlans.ts'
 import { addressOf, type Observer, World } from './world.ts'
 
@@ -206,8 +207,9 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     this.stage.delivery.arrived(frame, node.index, copy)
   }
 
-  linkModelDropped(frame: number): void {
-    this.stage.delivery.linkModelDropped(frame)
+  linkModelDropped(frame: number, reason: number, from: SimNode, to: SimNode): void {
+    // What a machine was too busy to take is the protocol's affair, not the link model's.
+    if (reason !== LOST.processor) this.stage.delivery.linkModelDropped(frame, from.index, to.index)
   }
 
   connected(a: SimNode, b: SimNode, up: boolean): void {
@@ -231,6 +233,14 @@ export class Run implements Observer, DeliveryWorld, Simulation {
 
   connectedSince(node: number): Micros {
     return this.stage.connectivity.connectedSince(node)
+  }
+
+  pathUp(node: number): readonly number[] {
+    return this.stage.cycles.pathUp(node)
+  }
+
+  together(a: number, b: number): boolean {
+    return this.stage.connectivity.together(a, b)
   }
 
   isMember(node: number, vlan: number): boolean {
@@ -350,10 +360,4 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     if (far === undefined || this.#surroundings.partition.cut(node.index, far.index)) return
     if (!this.#surroundings.partition.cut(far.index, node.index)) this.falseLinkDeaths += 1
   }
-}
-
-export function runScenario(scenario: Scenario, options: RunOptions): RunResult {
-  const run = new Run(scenario, options)
-  while (!run.done) run.step(run.endsAtSeconds)
-  return run.result()
 }

@@ -50,11 +50,12 @@ export const BOUNDS = {
   delivery: 'Share of owed frames that came in time; what the link model dropped is not owed.',
   copiesPerMember: 'Arrivals of a group frame at a member, copies made by the link model left out.',
   controlBytesPerNodeSecond: 'Control bytes sent, headers included, per node and second.',
-  outageP50Seconds: 'Median time without delivery of pairs that a crash cut.',
+  outageP50Seconds:
+    'Median time without delivery of pairs whose path led through a crashed relay, 0 if nothing was lost.',
   outageP99Seconds: '99th percentile of the same.',
   convergeSeconds: 'From the end of the last fault until all connected pairs talk.',
   latencyP99Millis: '99th percentile of the time from sender to receiver.',
-  stretchP50: 'Median of path delay over the shortest delay that the mesh offers.',
+  stretchP50: 'Median of the time from sender to receiver over the delay of a direct path between them.',
   reachableShare: 'Pairs of members that can talk at the end.',
   falseLinkDeathsPerNodeHour: 'Links declared dead though their other end lived and could be reached.',
 } as const

@@ -6,5 +6,6 @@ declare module 'seedrandom/lib/alea.js' {
     readonly s1: number
     readonly s2: number
   }
+  // biome-ignore lint/style/noDefaultExport: the module is as it is.
   export default function alea(seed: string, options: { state: true }): { state(): AleaState }
 }

@@ -57,6 +57,11 @@ export function buildSurroundings(scenario: Scenario, streams: Streams, data: Da
   dials.loss = meanLoss(conditions)
   const roles = drawRoles(scenario, streams.stream('roles'))
   const changes = nodeConfigChanges(nodes.config)
+  // Contacts are relays that carry everything.
+  const contact: Partial<NodeConfig> = {
+    ...nodeConfigChanges({ ...nodes.config, ...nodes.contactConfig }),
+    relay: true,
+  }
   const relay: Partial<NodeConfig> = { ...changes, relay: true }
   const leaf: Partial<NodeConfig> = { ...changes, relay: false }
   const restricted: Partial<NodeConfig> = { ...relay, policy: { mode: 'restricted' } }
@@ -68,7 +73,10 @@ export function buildSurroundings(scenario: Scenario, streams: Streams, data: Da
     reportsLoss: scenario.conditions.reportsLoss,
     reach: (node) => roles.reach[node] as Reachability,
     leaf: (node) => roles.leaf[node] === 1,
-    config: (node) => (roles.leaf[node] === 1 ? leaf : roles.restricted[node] === 1 ? restricted : relay),
+    config: (node) => {
+      if (node < nodes.contacts) return contact
+      return roles.leaf[node] === 1 ? leaf : roles.restricted[node] === 1 ? restricted : relay
+    },
     known: (node) =>
       graph === undefined ? contactsKnown(node, nodes.contacts) : [...graph.neighbours(node)],
     graph,
@@ -130,7 +138,8 @@ function readTopology(spec: TopologySpec, count: number, data: DataFiles): Topol
         : readGraphml(text, file)
   if (read.nodes.length !== count) {
     throw new UsageError(
-      `nodes.count is ${count}, but ${file} has ${read.nodes.length} nodes; set nodes.count to ${read.nodes.length}`,
+      `nodes.count is ${count}, but ${file} has ${read.nodes.length} nodes; ` +
+        `set nodes.count to ${read.nodes.length}`,
     )
   }
   // Of parallel edges the best counts.

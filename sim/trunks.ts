@@ -34,21 +34,85 @@ export type Side = 0 | 1
 /** Why a packet that carried a frame ended in the link model, beyond the reasons of a lane. */
 export const LOST = { ...DROP, corrupted: 10, processor: 11 } as const
 
-export interface Trunk {
+/** Plain fields and bits, no arrays of two: each packet comes by here and seldom finds it in a cache. */
+export class Trunk {
   readonly id: number
-  readonly nodes: readonly [SimNode, SimNode]
+  readonly #dialler: SimNode
+  readonly #target: SimNode
   /** Out of each end. */
-  readonly lanes: readonly [Lane, Lane]
-  /** What each end believes. */
-  readonly up: [boolean, boolean]
-  readonly neighbour: [boolean, boolean]
-  /** Control packets that a cut path holds back, by sending end. */
-  readonly held: [Uint8Array[], Uint8Array[]]
-  readonly heldSince: [Micros, Micros]
-  /** The channels that were told to wait, a bit each, by end. */
-  readonly waiting: [number, number]
+  readonly #fromDialler: Lane
+  readonly #fromTarget: Lane
+  /** What each end believes, a bit each. */
+  #up = 0b11
+  #neighbour = 0
+  /** The channels that were told to wait: two bits for each end. */
+  #waiting = 0
+  /** Control packets that a cut path holds back, by sending end, and since when. */
+  #held: [Held, Held] | undefined
   /** Its end is scheduled. */
-  severed: boolean
+  severed = false
+
+  constructor(id: number, dialler: SimNode, target: SimNode, fromDialler: Lane, fromTarget: Lane) {
+    this.id = id
+    this.#dialler = dialler
+    this.#target = target
+    this.#fromDialler = fromDialler
+    this.#fromTarget = fromTarget
+  }
+
+  node(side: Side): SimNode {
+    return side === 0 ? this.#dialler : this.#target
+  }
+
+  lane(side: Side): Lane {
+    return side === 0 ? this.#fromDialler : this.#fromTarget
+  }
+
+  isUp(side: Side): boolean {
+    return (this.#up & (1 << side)) !== 0
+  }
+
+  /** One end knows that the trunk is gone; true if both do. */
+  endDown(side: Side): boolean {
+    this.#up &= ~(1 << side)
+    return this.#up === 0
+  }
+
+  /** Both ends call each other neighbours. */
+  get joined(): boolean {
+    return this.#neighbour === 0b11
+  }
+
+  setNeighbour(side: Side, is: boolean): void {
+    if (is) this.#neighbour |= 1 << side
+    else this.#neighbour &= ~(1 << side)
+  }
+
+  isWaiting(side: Side, channel: Channel): boolean {
+    return (this.#waiting & (1 << (side * 2 + channel))) !== 0
+  }
+
+  setWaiting(side: Side, channel: Channel, is: boolean): void {
+    const bit = 1 << (side * 2 + channel)
+    this.#waiting = is ? this.#waiting | bit : this.#waiting & ~bit
+  }
+
+  isHolding(side: Side): boolean {
+    return this.#held !== undefined && this.#held[side].packets.length > 0
+  }
+
+  held(side: Side): Held {
+    this.#held ??= [
+      { packets: [], since: 0 },
+      { packets: [], since: 0 },
+    ]
+    return this.#held[side]
+  }
+}
+
+interface Held {
+  readonly packets: Uint8Array[]
+  since: Micros
 }
 
 /** What trunks ask of the world. */
@@ -62,7 +126,7 @@ export interface TrunkWorld {
   scheduleDown(at: Micros, end: number, reason: CloseReason): void
   scheduleHeldCheck(at: Micros, end: number): void
   scheduleReady(at: Micros, trunk: Trunk, side: Side, channel: Channel, ready: boolean): void
-  linkModelDropped(frame: number, reason: number): void
+  linkModelDropped(frame: number, reason: number, from: SimNode, to: SimNode): void
   connected(a: SimNode, b: SimNode, up: boolean): void
 }
 
@@ -84,6 +148,7 @@ export class Trunks {
   #next = 1
   // Packets in flight, by slot.
   readonly #bytes: (Uint8Array | undefined)[] = []
+  readonly #on: (Trunk | undefined)[] = []
   readonly #hops: number[] = []
   readonly #frames: number[] = []
   readonly #copies: boolean[] = []
@@ -126,23 +191,16 @@ export class Trunks {
   connect(dialler: SimNode, target: SimNode): Trunk {
     const id = this.#next++
     const { latency, pathLoss } = this.#options
-    const trunk: Trunk = {
+    const trunk = new Trunk(
       id,
-      nodes: [dialler, target],
-      lanes: [
-        new Lane(latency.oneWay(dialler.index, target.index), this.shared, dialler.upLine),
-        new Lane(latency.oneWay(target.index, dialler.index), this.shared, target.upLine),
-      ],
-      up: [true, true],
-      neighbour: [false, false],
-      held: [[], []],
-      heldSince: [0, 0],
-      waiting: [0, 0],
-      severed: false,
-    }
+      dialler,
+      target,
+      new Lane(latency.oneWay(dialler.index, target.index), this.shared, dialler.upLine),
+      new Lane(latency.oneWay(target.index, dialler.index), this.shared, target.upLine),
+    )
     if (pathLoss !== undefined) {
-      trunk.lanes[0].addLoss(pathLoss(dialler.index, target.index))
-      trunk.lanes[1].addLoss(pathLoss(target.index, dialler.index))
+      trunk.lane(0).addLoss(pathLoss(dialler.index, target.index))
+      trunk.lane(1).addLoss(pathLoss(target.index, dialler.index))
     }
     this.#trunks.set(id, trunk)
     this.#idsOf(dialler).add(id)
@@ -153,12 +211,12 @@ export class Trunks {
   /** The machine is gone. Other ends hear of it from their systems if `reported`, else never. */
   nodeGone(node: SimNode, reported: boolean): void {
     for (const trunk of this.of(node)) {
-      const side: Side = trunk.nodes[0] === node ? 0 : 1
+      const side: Side = trunk.node(0) === node ? 0 : 1
       const far = other(side)
       const delay =
-        node.linkRandom.below(REPORT_DELAY) + this.#options.latency.oneWay(node.index, trunk.nodes[far].index)
+        node.linkRandom.below(REPORT_DELAY) + this.#options.latency.oneWay(node.index, trunk.node(far).index)
       this.endDown(trunk, side)
-      if (reported && trunk.up[far])
+      if (reported && trunk.isUp(far))
         this.#world.scheduleDown(this.#world.now + delay, trunk.id * 2 + far, CLOSE.lost)
     }
   }
@@ -167,12 +225,12 @@ export class Trunks {
   hangUp(link: LinkId, reason: CloseReason): void {
     const trunk = this.#trunks.get(link >> 1)
     const side = (link & 1) as Side
-    if (trunk === undefined || !trunk.up[side]) return
+    if (trunk === undefined || !trunk.isUp(side)) return
     const far = other(side)
-    const node = trunk.nodes[side]
-    const heard = trunk.up[far] && !this.cut(node, trunk.nodes[far]) && trunk.held[side].length === 0
+    const node = trunk.node(side)
+    const heard = trunk.isUp(far) && !this.cut(node, trunk.node(far)) && !trunk.isHolding(side)
     const depart = Math.max(this.#world.now, node.busyUntil)
-    const at = heard ? trunk.lanes[side].control(depart, WIRE_OVERHEAD_BYTES, node.linkRandom) : NEVER
+    const at = heard ? trunk.lane(side).control(depart, WIRE_OVERHEAD_BYTES, node.linkRandom) : NEVER
     this.endDown(trunk, side)
     if (at !== NEVER) this.#world.scheduleDown(at, trunk.id * 2 + far, reason)
   }
@@ -182,26 +240,25 @@ export class Trunks {
     if (trunk.severed) return
     trunk.severed = true
     for (const side of [0, 1] as const) {
-      if (!trunk.up[side]) continue
-      const delay = trunk.nodes[side].linkRandom.below(REPORT_DELAY)
+      if (!trunk.isUp(side)) continue
+      const delay = trunk.node(side).linkRandom.below(REPORT_DELAY)
       this.#world.scheduleDown(at + delay, trunk.id * 2 + side, CLOSE.lost)
     }
   }
 
   /** One end knows that the trunk is gone. When both do, the record goes. */
   endDown(trunk: Trunk, side: Side): void {
-    if (!trunk.up[side]) return
+    if (!trunk.isUp(side)) return
     this.setNeighbour(trunk, side, false)
-    trunk.up[side] = false
-    this.#idsOf(trunk.nodes[side]).delete(trunk.id)
-    if (!trunk.up[0] && !trunk.up[1]) this.#trunks.delete(trunk.id)
+    this.#idsOf(trunk.node(side)).delete(trunk.id)
+    if (trunk.endDown(side)) this.#trunks.delete(trunk.id)
   }
 
   setNeighbour(trunk: Trunk, side: Side, is: boolean): void {
-    const before = trunk.neighbour[0] && trunk.neighbour[1]
-    trunk.neighbour[side] = is
-    const after = trunk.neighbour[0] && trunk.neighbour[1]
-    if (before !== after) this.#world.connected(trunk.nodes[0], trunk.nodes[1], after)
+    const before = trunk.joined
+    trunk.setNeighbour(side, is)
+    const after = trunk.joined
+    if (before !== after) this.#world.connected(trunk.node(0), trunk.node(1), after)
   }
 
   // Packets.
@@ -210,11 +267,16 @@ export class Trunks {
   send(node: SimNode, link: LinkId, channel: Channel, hop: Hop, packet: Uint8Array): void {
     const trunk = this.#trunks.get(link >> 1)
     const side = (link & 1) as Side
-    if (trunk === undefined || !trunk.up[side]) return
+    if (trunk === undefined || !trunk.isUp(side)) return
     const depart = node.busyUntil > this.#world.now ? node.busyUntil : this.#world.now
     if (channel === CHANNEL.control) this.#sendControl(trunk, side, depart, packet)
     else this.#sendData(trunk, side, depart, hop, packet)
     if (this.shared.conditions.upPerByte > 0) this.#checkReady(trunk, side, channel)
+  }
+
+  /** The trunk that the packet travels on, alive or not. */
+  trunkOf(slot: number): Trunk {
+    return this.#on[slot] as Trunk
   }
 
   bytesOf(slot: number): Uint8Array {
@@ -249,13 +311,14 @@ export class Trunks {
 
   release(slot: number): void {
     this.#bytes[slot] = undefined
+    this.#on[slot] = undefined
     this.#free.push(slot)
   }
 
   /** A cut was healed: held-back control packets try again. */
   pathsChanged(): void {
     for (const trunk of this.#trunks.values()) {
-      for (const side of [0, 1] as const) if (trunk.held[side].length > 0) this.#letGo(trunk, side)
+      for (const side of [0, 1] as const) if (trunk.isHolding(side)) this.#letGo(trunk, side)
     }
   }
 
@@ -263,30 +326,30 @@ export class Trunks {
   heldTooLong(end: number): void {
     const trunk = this.#trunks.get(end >> 1)
     const side = (end & 1) as Side
-    if (trunk === undefined || trunk.held[side].length === 0) return
-    if (trunk.heldSince[side] + DEAD_AFTER <= this.#world.now) this.sever(trunk)
+    if (trunk === undefined || !trunk.isHolding(side)) return
+    if (trunk.held(side).since + DEAD_AFTER <= this.#world.now) this.sever(trunk)
   }
 
   // HOT PATH
   #sendControl(trunk: Trunk, side: Side, depart: Micros, packet: Uint8Array): void {
-    const node = trunk.nodes[side]
+    const node = trunk.node(side)
     const far = other(side)
-    if (trunk.held[side].length > 0 || this.cut(node, trunk.nodes[far])) {
+    if (trunk.isHolding(side) || this.cut(node, trunk.node(far))) {
       this.#hold(trunk, side, packet)
       return
     }
-    const at = trunk.lanes[side].control(depart, packet.length + WIRE_OVERHEAD_BYTES, node.linkRandom)
-    if (at === NEVER) this.sever(trunk, trunk.lanes[side].deadAt)
+    const at = trunk.lane(side).control(depart, packet.length + WIRE_OVERHEAD_BYTES, node.linkRandom)
+    if (at === NEVER) this.sever(trunk, trunk.lane(side).deadAt)
     else this.#fly(trunk, far, CHANNEL.control, at, CONTROL_HOP, packet, 0, false)
   }
 
   // HOT PATH
   #sendData(trunk: Trunk, side: Side, depart: Micros, hop: Hop, packet: Uint8Array): void {
-    const node = trunk.nodes[side]
+    const node = trunk.node(side)
     const far = other(side)
     const frame = this.#world.currentFrame
-    if (this.cut(node, trunk.nodes[far])) {
-      if (frame !== 0) this.#world.linkModelDropped(frame, LOST.cut)
+    if (this.cut(node, trunk.node(far))) {
+      if (frame !== 0) this.#world.linkModelDropped(frame, LOST.cut, node, trunk.node(far))
       return
     }
     if (
@@ -295,16 +358,16 @@ export class Trunks {
       this.#misbehaves(trunk, side, depart, hop, packet)
     )
       return
-    const lane = trunk.lanes[side]
+    const lane = trunk.lane(side)
     const copies = lane.data(depart, packet.length + WIRE_OVERHEAD_BYTES, node.linkRandom)
     if (copies === 0) {
-      if (frame !== 0) this.#world.linkModelDropped(frame, lane.dropReason)
+      if (frame !== 0) this.#world.linkModelDropped(frame, lane.dropReason, node, trunk.node(far))
       return
     }
     let bytes = packet
     if (lane.corrupted) {
       bytes = flipped(packet, node.linkRandom.below(packet.length * 8))
-      if (frame !== 0) this.#world.linkModelDropped(frame, LOST.corrupted)
+      if (frame !== 0) this.#world.linkModelDropped(frame, LOST.corrupted, node, trunk.node(far))
     }
     const { second } = lane
     this.#fly(trunk, far, CHANNEL.data, lane.first, hop, bytes, frame, false)
@@ -313,9 +376,9 @@ export class Trunks {
 
   /** A node made to misbehave with what it relays; true if the packet goes no further by itself. */
   #misbehaves(trunk: Trunk, side: Side, depart: Micros, hop: Hop, packet: Uint8Array): boolean {
-    const node = trunk.nodes[side]
+    const node = trunk.node(side)
     if (node.malice === 'drop') return true
-    const lane = trunk.lanes[side]
+    const lane = trunk.lane(side)
     if (lane.data(depart, packet.length + WIRE_OVERHEAD_BYTES, node.linkRandom) === 0)
       return node.malice === 'corrupt'
     const frame = this.#world.currentFrame
@@ -341,6 +404,7 @@ export class Trunks {
   ): void {
     const slot = this.#free.length > 0 ? (this.#free.pop() as number) : this.#bytes.length
     this.#bytes[slot] = bytes
+    this.#on[slot] = trunk
     this.#hops[slot] = hop
     this.#frames[slot] = frame
     this.#copies[slot] = copy
@@ -350,30 +414,30 @@ export class Trunks {
 
   /** A cut path keeps control packets, as a stream's retransmission does, until it heals or is given up. */
   #hold(trunk: Trunk, side: Side, packet: Uint8Array): void {
-    if (trunk.held[side].length === 0) {
-      trunk.heldSince[side] = this.#world.now
+    if (!trunk.isHolding(side)) {
+      trunk.held(side).since = this.#world.now
       this.#world.scheduleHeldCheck(this.#world.now + DEAD_AFTER, trunk.id * 2 + side)
     }
-    trunk.held[side].push(packet)
+    trunk.held(side).packets.push(packet)
   }
 
   #letGo(trunk: Trunk, side: Side): void {
-    const node = trunk.nodes[side]
-    if (this.cut(node, trunk.nodes[other(side)])) return
-    const packets = trunk.held[side].splice(0)
+    const node = trunk.node(side)
+    if (this.cut(node, trunk.node(other(side)))) return
+    const packets = trunk.held(side).packets.splice(0)
     // Retransmission timers have backed off: the first packet passes within as long as the cut lasted.
     const { now } = this.#world
-    const backedOff = Math.min(now - trunk.heldSince[side], DEAD_AFTER)
-    trunk.lanes[side].clog(now + node.linkRandom.below(Math.max(1, backedOff)), false)
+    const backedOff = Math.min(now - trunk.held(side).since, DEAD_AFTER)
+    trunk.lane(side).clog(now + node.linkRandom.below(Math.max(1, backedOff)), false)
     for (const packet of packets) this.#sendControl(trunk, side, now, packet)
   }
 
   /** A sender whose line is full is told to wait, and told when it may go on. */
   #checkReady(trunk: Trunk, side: Side, channel: Channel): void {
     const { now } = this.#world
-    const ready = trunk.lanes[side].readyAt(now, channel)
-    if (ready <= now || (trunk.waiting[side] & (1 << channel)) !== 0) return
-    trunk.waiting[side] |= 1 << channel
+    const ready = trunk.lane(side).readyAt(now, channel)
+    if (ready <= now || trunk.isWaiting(side, channel)) return
+    trunk.setWaiting(side, channel, true)
     this.#world.scheduleReady(now, trunk, side, channel, false)
     this.#world.scheduleReady(ready, trunk, side, channel, true)
   }
@@ -383,7 +447,7 @@ export class Trunks {
   }
 }
 
-export function other(side: Side): Side {
+function other(side: Side): Side {
   return side === 0 ? 1 : 0
 }
 

@@ -34,7 +34,7 @@ import { type CreateTree, createNode } from '../core/node.ts'
 import { readU32, writeU32 } from '../core/wire/cursor.ts'
 import { WIRE_OVERHEAD_BYTES } from '../core/wire/trunk.ts'
 import { standInCrypto } from './crypto.ts'
-import { Digest, hashBytes } from './digest.ts'
+import { Digest, hashBytes, hashText } from './digest.ts'
 import { type DialModel, TARGET } from './links/dial.ts'
 import { chargedCrypto, type NodeWorld, SimNode } from './node.ts'
 import { EventQueue } from './queue.ts'
@@ -43,15 +43,7 @@ import { LOST, type Side, type Trunk, type TrunkOptions, Trunks, type TrunkWorld
 
 const EVENT = { packet: 0, alarm: 1, script: 2, linkDown: 3, stored: 4, held: 5 } as const
 /** Names of effects in the digest and in a printed record. */
-export const EFFECT_NAMES = [
-  'send-control',
-  'send-data',
-  'deliver',
-  'dial',
-  'hang-up',
-  'store',
-  'note',
-] as const
+const EFFECT_NAMES = ['send-control', 'send-data', 'deliver', 'dial', 'hang-up', 'store', 'note'] as const
 const EFFECT = { control: 0, data: 1, deliver: 2, dial: 3, hangUp: 4, store: 5, note: 6 } as const
 
 /**
@@ -71,7 +63,7 @@ export interface Observer {
   noted(node: SimNode, event: NodeEvent): void
   /** A data packet that carries the frame came to a node; `copy`: made by the link model. */
   arrived(node: SimNode, frame: number, copy: boolean): void
-  linkModelDropped(frame: number, reason: number): void
+  linkModelDropped(frame: number, reason: number, from: SimNode, to: SimNode): void
   connected(a: SimNode, b: SimNode, up: boolean): void
   sent(node: SimNode, control: boolean, kind: number, bytes: number): void
 }
@@ -211,7 +203,7 @@ export class World implements NodeWorld, TrunkWorld {
   clog(node: SimNode, until: Micros): void {
     for (const trunk of this.trunks.of(node)) {
       for (const side of [0, 1] as const) {
-        trunk.lanes[side].clog(until, true)
+        trunk.lane(side).clog(until, true)
         for (const channel of [CHANNEL.control, CHANNEL.data]) {
           this.scheduleReady(this.now, trunk, side, channel, false)
           this.scheduleReady(until, trunk, side, channel, true)
@@ -265,14 +257,14 @@ export class World implements NodeWorld, TrunkWorld {
   // HOT PATH
   #packet(end: number, slot: number): void {
     const { trunks } = this
-    const trunk = trunks.get(end >> 2)
+    const trunk = trunks.trunkOf(slot)
     const side = ((end >> 1) & 1) as Side
     const channel = (end & 1) as Channel
-    if (trunk === undefined || !trunk.up[side]) {
+    if (!trunk.isUp(side)) {
       trunks.release(slot)
       return
     }
-    const node = trunk.nodes[side]
+    const node = trunk.node(side)
     if (node.busyUntil > this.now) {
       this.#waitForProcessor(node, end, slot, channel)
       return
@@ -281,7 +273,7 @@ export class World implements NodeWorld, TrunkWorld {
     const landAt = trunks.landAt(slot, node, channel)
     if (landAt > this.now) {
       if (landAt !== NEVER) this.#queue.push(landAt, EVENT.packet, end, slot)
-      else this.#dropLate(slot, LOST.queue)
+      else this.#dropLate(slot, LOST.queue, trunk.node(side === 0 ? 1 : 0), node)
       return
     }
     const bytes = trunks.bytesOf(slot)
@@ -298,7 +290,7 @@ export class World implements NodeWorld, TrunkWorld {
   /** Puts the packet off until the processor is free, or drops it because too many wait. */
   #waitForProcessor(node: SimNode, end: number, slot: number, channel: Channel): void {
     if (channel === CHANNEL.data && node.backlog >= PROCESSOR_BACKLOG) {
-      this.#dropLate(slot, LOST.processor)
+      this.#dropLate(slot, LOST.processor, node, node)
       return
     }
     // The count falls as a whole when the processor has caught up.
@@ -306,9 +298,9 @@ export class World implements NodeWorld, TrunkWorld {
     this.#queue.push(node.busyUntil, EVENT.packet, end, slot)
   }
 
-  #dropLate(slot: number, reason: number): void {
+  #dropLate(slot: number, reason: number, from: SimNode, to: SimNode): void {
     const frame = this.trunks.frameOf(slot)
-    if (frame !== 0) this.observer.linkModelDropped(frame, reason)
+    if (frame !== 0) this.observer.linkModelDropped(frame, reason, from, to)
     this.trunks.release(slot)
   }
 
@@ -353,7 +345,7 @@ export class World implements NodeWorld, TrunkWorld {
   }
 
   dial(node: SimNode, peer: PeerId, addresses: readonly Address[]): void {
-    this.#fold(node, EFFECT.dial, addresses.length, 0, 0)
+    this.#fold(node, EFFECT.dial, 0, addresses.length, hashText(peer))
     this.dialsTried += 1
     const target = this.#dialled(addresses)
     const { life } = node
@@ -378,7 +370,7 @@ export class World implements NodeWorld, TrunkWorld {
   }
 
   hangUp(node: SimNode, link: LinkId, reason: CloseReason): void {
-    this.#fold(node, EFFECT.hangUp, link, 0, 0)
+    this.#fold(node, EFFECT.hangUp, link, 0, hashText(reason))
     this.trunks.hangUp(link, reason)
   }
 
@@ -396,7 +388,13 @@ export class World implements NodeWorld, TrunkWorld {
 
   note(node: SimNode, event: NodeEvent): void {
     const { life } = node
-    this.#fold(node, EFFECT.note, 0, event.kind.length, 0)
+    this.#fold(
+      node,
+      EFFECT.note,
+      'link' in event ? (event.link ?? 0) : 0,
+      event.kind.length,
+      hashText(event.kind),
+    )
     if (event.kind === 'neighbourUp' || event.kind === 'neighbourDown') {
       const trunk = this.trunks.get(event.link >> 1)
       if (trunk !== undefined)
@@ -422,13 +420,13 @@ export class World implements NodeWorld, TrunkWorld {
 
   scheduleReady(at: Micros, trunk: Trunk, side: Side, channel: Channel, ready: boolean): void {
     this.at(at, () => {
-      if (ready) trunk.waiting[side] &= ~(1 << channel)
+      if (ready) trunk.setWaiting(side, channel, false)
       this.#ready(trunk, side, channel, ready)
     })
   }
 
-  linkModelDropped(frame: number, reason: number): void {
-    this.observer.linkModelDropped(frame, reason)
+  linkModelDropped(frame: number, reason: number, from: SimNode, to: SimNode): void {
+    this.observer.linkModelDropped(frame, reason, from, to)
   }
 
   connected(a: SimNode, b: SimNode, up: boolean): void {
@@ -439,22 +437,22 @@ export class World implements NodeWorld, TrunkWorld {
     const trunk = this.trunks.connect(dialler, target)
     target.host?.linkUp((trunk.id * 2 + 1) as LinkId, dialler.peer as PeerId, false)
     this.#charge(target)
-    if (trunk.up[0]) dialler.host?.linkUp((trunk.id * 2) as LinkId, target.peer as PeerId, true)
+    if (trunk.isUp(0)) dialler.host?.linkUp((trunk.id * 2) as LinkId, target.peer as PeerId, true)
   }
 
   #linkDown(end: number, reason: CloseReason): void {
     const trunk = this.trunks.get(end >> 1)
     const side = (end & 1) as Side
-    if (trunk === undefined || !trunk.up[side]) return
-    const node = trunk.nodes[side]
+    if (trunk === undefined || !trunk.isUp(side)) return
+    const node = trunk.node(side)
     this.trunks.endDown(trunk, side)
     node.host?.linkDown(end as LinkId, reason)
     this.#charge(node)
   }
 
   #ready(trunk: Trunk, side: Side, channel: Channel, ready: boolean): void {
-    if (this.trunks.get(trunk.id) !== trunk || !trunk.up[side]) return
-    const node = trunk.nodes[side]
+    if (this.trunks.get(trunk.id) !== trunk || !trunk.isUp(side)) return
+    const node = trunk.node(side)
     node.host?.linkReady((trunk.id * 2 + side) as LinkId, channel, ready)
     this.#charge(node)
   }
@@ -482,7 +480,8 @@ export class World implements NodeWorld, TrunkWorld {
     this.digest.fold(this.now, node.index, effect, link, length ^ detail)
     if (this.recorder !== undefined) {
       this.recorder(
-        `${(this.now / 1e6).toFixed(6)} s node ${node.index} ${EFFECT_NAMES[effect]} link ${link} length ${length} detail ${detail >>> 0}`,
+        `${(this.now / 1e6).toFixed(6)} s node ${node.index} ${EFFECT_NAMES[effect]} link ${link} ` +
+          `length ${length} detail ${detail >>> 0}`,
       )
     }
   }

@@ -17,7 +17,7 @@ import { CAPABILITY, type Link } from './link.ts'
 /** Versions of the protocol that this node speaks, lowest and highest. */
 export const VERSIONS = { lowest: TRUNK_VERSION, highest: TRUNK_VERSION } as const
 
-export const COORDINATES_BYTES = 8
+const COORDINATES_BYTES = 8
 const TREES_MAX = 4
 
 const AT = {
@@ -34,6 +34,8 @@ const AT = {
   coordinates: 28,
   trees: 36,
 } as const
+/** Where the sender's coordinates begin, so that they are read where they lie. */
+export const HELLO_COORDINATES: number = AT.coordinates
 const HELLO_BYTES = 37
 const TREE_BYTES = 20
 
@@ -77,7 +79,8 @@ export function encodeHello(
   writeU32(bytes, AT.echoDelay, hasEcho ? Math.min(now - link.peerStampAt, 0xffff_ffff) : 0)
   writeU32(bytes, AT.packetsOut, link.packetsOut)
   writeU32(bytes, AT.packetsIn, link.packetsIn)
-  bytes.set(self.coordinates, AT.coordinates)
+  for (let index = 0; index < COORDINATES_BYTES; index++)
+    bytes[AT.coordinates + index] = self.coordinates[index] as number
   bytes[AT.trees] = trees.length
   for (let index = 0; index < trees.length; index++) {
     const offset = HELLO_BYTES + index * TREE_BYTES
@@ -108,10 +111,6 @@ export function helloVersions(packet: Uint8Array): readonly [number, number] {
 
 export function helloWantsReply(packet: Uint8Array): boolean {
   return ((packet[AT.flags] as number) & FLAG_REPLY_WANTED) !== 0
-}
-
-export function helloCoordinates(packet: Uint8Array): Uint8Array {
-  return packet.subarray(AT.coordinates, AT.coordinates + COORDINATES_BYTES)
 }
 
 /**

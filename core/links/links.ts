@@ -37,7 +37,8 @@ import {
   takeSummaries,
   VERSIONS,
 } from './hello.ts'
-import { type Link, type LinkPort, newLink } from './link.ts'
+import { Link, type LinkPort } from './link.ts'
+import { LinkTimes } from './times.ts'
 
 /** Mesh text (c), limits: messages or bytes waiting on one control channel. */
 const CONTROL_QUEUE_MESSAGES = 1_024
@@ -51,6 +52,13 @@ const CLOGGED_AFTER: Micros = 5 * SECOND
 const OPENING_LIMIT: Micros = 5 * SECOND
 /** Data is answered after this long when nothing else went back (text (c)). */
 const ANSWER_AFTER: Micros = SECOND
+/**
+ * A HELLO that falls due within this share of its period is said with another that is due: most HELLOs of a
+ * node then go out together, and it wakes once for all of them. Within the jitter that text (c) allows.
+ */
+const TOGETHER = 0.1
+/** A peer that wants replies gets at most one in this time. */
+const REPLY_SPACING: Micros = 100 * MILLISECOND
 /** Idle HELLOs that may be missed before the link is probed (text (c)). */
 const HELLOS_MISSED = 3
 
@@ -81,8 +89,12 @@ export class Links implements LinkPort {
   readonly #self: HelloSelf
   readonly #links = new Map<LinkId, Link>()
   readonly #dataQueues = new Map<LinkId, Waiting[]>()
+  /** In the order of their places in `#times`. */
   #all: Link[] = []
+  readonly #times = new LinkTimes()
   #started = false
+  /** The jitter that all HELLOs of one wake share, 0 outside: links that went together stay together. */
+  #stride = 0
 
   constructor(context: Context, listener: LinksListener, trees: readonly Tree[], self: HelloSelf) {
     this.#context = context
@@ -116,7 +128,7 @@ export class Links implements LinkPort {
       this.#context.out.hangUp(id, CLOSE.refused)
       return
     }
-    const link = newLink(id, peer, peerKey(peer), dialled, now)
+    const link = new Link(id, peer, peerKey(peer), dialled, now, this.#times)
     this.#links.set(id, link)
     this.#all = [...this.#all, link]
     this.#due(link, now + OPENING_LIMIT)
@@ -129,15 +141,15 @@ export class Links implements LinkPort {
   }
 
   hangUp(now: Micros, link: Link, reason: CloseReason): void {
-    if (this.#links.get(link.id) !== link) return
+    if (link.ended) return
     this.#context.out.hangUp(link.id, reason)
     this.#close(now, link, reason)
   }
 
   control(now: Micros, link: Link, packet: Uint8Array): void {
-    if (this.#links.get(link.id) !== link) return
+    if (link.ended) return
     if (link.controlReady) {
-      this.#sendControl(now, link, packet)
+      this.#sendControl(link, packet)
       return
     }
     if (
@@ -157,7 +169,6 @@ export class Links implements LinkPort {
   data(now: Micros, link: Link, hop: number, packet: Uint8Array): boolean {
     if (!link.dataReady) return this.#waitData(now, link, hop, packet)
     link.packetsOut = (link.packetsOut + 1) >>> 0
-    link.sentAt = now
     link.answerDue = NEVER
     if (link.silenceDue === NEVER) {
       link.silenceDue = now + this.#context.config.silence
@@ -192,10 +203,11 @@ export class Links implements LinkPort {
     if (first && !this.#agree(now, link, packet)) return
     const measured = takeHello(now, this.#context, link, packet)
     if (first) this.#listener.linkOpen(now, link)
-    if (this.#links.get(link.id) !== link) return
+    if (link.ended) return
     this.#listener.helloTaken(now, link, packet, measured)
     if (link.neighbour) takeSummaries(now, link, this.#trees, packet)
-    if (helloWantsReply(packet) || (first && link.rtt === 0)) this.#sayHello(now, link, false)
+    const isWanted = helloWantsReply(packet) && now >= link.helloSaidAt + REPLY_SPACING
+    if (isWanted || (first && link.rtt === 0)) this.#sayHello(now, link, false)
   }
 
   onVersionRefused(now: Micros, link: Link, packet: Uint8Array): void {
@@ -224,16 +236,51 @@ export class Links implements LinkPort {
     }
     const waiting = link.controlQueue.splice(0)
     link.controlQueueBytes = 0
-    for (const packet of waiting) this.#sendControl(now, link, packet)
+    for (const packet of waiting) this.#sendControl(link, packet)
   }
 
   wake(now: Micros): Micros {
+    const times = this.#times
+    this.#stride = jittered(this.#context.dice, SECOND) / SECOND
+    let next = NEVER
+    let said = false
+    for (let place = 0; place < times.size; place++) {
+      if (times.due(place) <= now) {
+        const { size } = times
+        const link = this.#all[place] as Link
+        link.due = this.#tend(now, link)
+        said ||= link.helloSaidAt === now
+        if (times.size !== size) {
+          // Links ended and others moved up: what was tended is not due any more, so from the start.
+          place = -1
+          next = NEVER
+          continue
+        }
+      }
+      const due = times.due(place)
+      if (due < next) next = due
+    }
+    if (said) next = this.#sayTogether(now)
+    this.#stride = 0
+    return next
+  }
+
+  /** HELLOs that would be due a little later go now. Answers when something is due next. */
+  #sayTogether(now: Micros): Micros {
     let next = NEVER
     for (const link of this.#all) {
-      if (link.due <= now) link.due = this.#tend(now, link)
-      if (link.due < next) next = link.due
+      const isFree = link.version !== 0 && link.controlReady && link.probes === 0
+      if (isFree && link.helloDue <= now + TOGETHER * this.#period(link)) {
+        this.#sayHello(now, link, false)
+        link.due = this.#earliest(now, link)
+      }
+      next = Math.min(next, link.due)
     }
     return next
+  }
+
+  #period(link: Link): Micros {
+    return link.treeUse ? this.#context.config.helloTreePeriod : this.#context.config.helloOtherPeriod
   }
 
   /** Something of the link is due then at the latest; what moves later is noticed when this comes. */
@@ -243,8 +290,7 @@ export class Links implements LinkPort {
     this.#context.deadline.lower(at)
   }
 
-  #sendControl(now: Micros, link: Link, packet: Uint8Array): void {
-    link.sentAt = now
+  #sendControl(link: Link, packet: Uint8Array): void {
     link.answerDue = NEVER
     const { counters, out } = this.#context
     counters.add(COUNT.controlOut)
@@ -255,6 +301,8 @@ export class Links implements LinkPort {
   #close(now: Micros, link: Link, reason: CloseReason): void {
     this.#links.delete(link.id)
     this.#dataQueues.delete(link.id)
+    const place = this.#all.indexOf(link)
+    link.end(this.#all.slice(place + 1))
     this.#all = this.#all.filter((other) => other !== link)
     this.#listener.linkClosed(now, link, reason)
   }
@@ -284,10 +332,13 @@ export class Links implements LinkPort {
   }
 
   #sayHello(now: Micros, link: Link, replyWanted: boolean): void {
-    const { config, counters, dice } = this.#context
+    const { counters, dice } = this.#context
+    const period = this.#period(link)
     counters.add(replyWanted ? COUNT.probeSent : COUNT.helloSent)
-    link.helloSentAt = now
-    link.helloDue = now + jittered(dice, link.treeUse ? config.helloTreePeriod : config.helloOtherPeriod)
+    // Said, if only to a queue that waits for the channel.
+    link.answerDue = NEVER
+    link.helloSaidAt = now
+    link.helloDue = now + (this.#stride === 0 ? jittered(dice, period) : Math.round(period * this.#stride))
     this.#due(link, link.helloDue)
     this.control(now, link, encodeHello(now, this.#context, link, this.#trees, this.#self, replyWanted))
   }
@@ -295,7 +346,7 @@ export class Links implements LinkPort {
   /** Does what is due on one link and answers when something next is. */
   #tend(now: Micros, link: Link): Micros {
     // An earlier link's end in this same wake may have ended this one.
-    if (this.#links.get(link.id) !== link) return NEVER
+    if (link.ended) return NEVER
     if (link.clogged <= now) {
       this.#context.counters.add(COUNT.linkClogged)
       this.hangUp(now, link, CLOSE.clogged)
@@ -306,14 +357,18 @@ export class Links implements LinkPort {
       this.hangUp(now, link, CLOSE.dead)
       return NEVER
     }
-    const { config } = this.#context
-    const period = link.treeUse ? config.helloTreePeriod : config.helloOtherPeriod
+    const period = this.#period(link)
     // A link that a tree took into use since its last HELLO does not wait for the longer period.
     if (link.treeUse && link.helloDue > now + period * 2) link.helloDue = now + period
     const idleDue = link.heardAt + HELLOS_MISSED * period
     if (Math.min(link.silenceDue, idleDue) <= now && !this.#probe(now, link)) return NEVER
     if (Math.min(link.helloDue, link.answerDue) <= now) this.#sayHello(now, link, false)
-    const idle = link.probes > 0 ? NEVER : Math.max(idleDue, now + 1)
+    return this.#earliest(now, link)
+  }
+
+  #earliest(now: Micros, link: Link): Micros {
+    const idle =
+      link.probes > 0 ? NEVER : Math.max(link.heardAt + HELLOS_MISSED * this.#period(link), now + 1)
     return Math.min(link.helloDue, link.answerDue, link.silenceDue, idle, link.clogged)
   }
 

@@ -3,6 +3,9 @@
  * passive view, which is. Knows reachability and failures; what a link is for is settled in
  * membership.ts once it is open.
  *
+ * Fresh peers come before those that failed, and of these the contacts before hearsay: an operator knows
+ * better than strangers who can be reached from here. Where hearsay fails all the time contacts come first.
+ *
  * Never stuck: as long as one contact or one passive peer is known, a node short of neighbours dials,
  * at most three at once and each peer at most once in its growing pause.
  */
@@ -27,7 +30,9 @@ import {
   DIAL_LIMIT,
   DIAL_PATIENCE,
   DIALS_AT_ONCE,
+  FAILURES_DOUBTFUL,
   FAILURES_MAX,
+  HEARSAY_PATIENCE,
   JOINS_OWED,
   LEFT_PAUSE,
   REFUSED_LONGEST,
@@ -36,10 +41,20 @@ import {
   RETRY_FIRST,
   RETRY_ISOLATED,
   RETRY_LONGEST,
+  STEADY_AFTER,
 } from './limits.ts'
 import type { PeerTable } from './peer-table.ts'
-import { type Census, isCrowd, type Peering, PURPOSE, type Purpose, type Roster } from './roster.ts'
+import {
+  type Census,
+  isCrowd,
+  type Peering,
+  PURPOSE,
+  type Purpose,
+  type Roster,
+  relaysWanted,
+} from './roster.ts'
 import { checkAddress } from './self.ts'
+import type { Unreached } from './unreached.ts'
 
 /** Which peers will do: any, any but public ones first, or public ones only. */
 export type Wish = 'any' | 'publicFirst' | 'public'
@@ -66,17 +81,28 @@ export class Dialler {
   readonly #links: LinkPort
   readonly #roster: Roster
   readonly #passive: PeerTable
+  readonly #unreached: Unreached
   readonly #contacts: Contact[] = []
   readonly #dials = new Map<PeerId, Dial>()
   /** Contacts still to be joined since the start or since the last relay neighbour was lost. */
   #joinsOwed = 0
+  /** Peers known from hearsay alone that were dialled in vain since the last that was reached. */
+  #hearsayFailures = 0
 
-  constructor(context: Context, dice: Dice, links: LinkPort, roster: Roster, passive: PeerTable) {
+  constructor(
+    context: Context,
+    dice: Dice,
+    links: LinkPort,
+    roster: Roster,
+    passive: PeerTable,
+    unreached: Unreached,
+  ) {
     this.#context = context
     this.#dice = dice
     this.#links = links
     this.#roster = roster
     this.#passive = passive
+    this.#unreached = unreached
   }
 
   addContacts(hints: readonly PeerHint[]): void {
@@ -112,10 +138,12 @@ export class Dialler {
     const publicOnly = wish === 'public'
     if (this.#joinsOwed > census.joining + this.#joinDials() && this.#dialContact(now, publicOnly))
       return true
-    if (wish === 'publicFirst' && this.#dialPassive(now, true)) return true
-    if (this.#dialPassive(now, publicOnly)) return true
     // Asked as any peer, a contact may refuse: a JOIN it would accept at another's cost.
-    return this.#dialContact(now, publicOnly, PURPOSE.neighbour)
+    const dialContact = (): boolean => this.#dialContact(now, publicOnly, PURPOSE.neighbour)
+    if (this.#isHearsayDoubtful && dialContact()) return true
+    if (wish === 'publicFirst' && this.#dialPassive(now, true, false)) return true
+    if (this.#dialPassive(now, publicOnly, false)) return true
+    return dialContact() || this.#dialPassive(now, publicOnly, true)
   }
 
   /** When next somebody may be dialled who may not be now. */
@@ -170,13 +198,17 @@ export class Dialler {
     const contact = this.#contact(peer)
     if (contact !== undefined) {
       contact.failures += 1
-      contact.retryAt = now + this.#pause(contact.failures, isolated ? RETRY_ISOLATED : RETRY_LONGEST)
+      contact.retryAt = now + this.#pause(contact.failures, this.#contactPatience())
     }
     const index = this.#passive.find(peerKey(peer))
     if (index < 0) return
     const failures = this.#passive.failures(index) + 1
-    if (failures >= FAILURES_MAX && !isolated) this.#passive.remove(index)
-    else this.#passive.delay(index, now + this.#pause(failures, RETRY_LONGEST), failures)
+    if (failures === 1 && contact === undefined) this.#hearsayFailures += 1
+    const known = this.#isHearsayDoubtful || this.#unreached.has(peer)
+    if (failures >= (known ? FAILURES_DOUBTFUL : FAILURES_MAX) && !isolated) {
+      this.#passive.remove(index)
+      this.#unreached.note(now, peer)
+    } else this.#passive.delay(index, now + this.#pause(failures, RETRY_LONGEST), failures)
   }
 
   /** Alive but unwilling: not to be asked again for a while, longer if others were unwilling too. */
@@ -185,8 +217,9 @@ export class Dialler {
     this.putOff(now, peer, Math.min(doubled, REFUSED_LONGEST))
   }
 
-  /** Not to be dialled for about that long, for no fault of its own. */
+  /** Reached, and not to be dialled for about that long, for no fault of its own. */
   putOff(now: Micros, peer: PeerId, pause: Micros): void {
+    this.#reached(peer)
     const retryAt = now + this.#spread(pause)
     const contact = this.#contact(peer)
     if (contact !== undefined) contact.retryAt = retryAt
@@ -196,11 +229,11 @@ export class Dialler {
 
   /** A neighbour is in the active view, so not in the passive one. */
   succeeded(peering: Peering): void {
-    const contact = this.#contact(peering.link.peer)
-    if (contact !== undefined) {
-      contact.failures = 0
-      contact.retryAt = 0
-    }
+    const { peer, dialled } = peering.link
+    // That it dialled us does not say that we can dial it.
+    if (dialled) this.#reached(peer)
+    const contact = this.#contact(peer)
+    if (contact !== undefined) contact.retryAt = 0
     const index = this.#passive.find(peering.link.key)
     if (index >= 0) this.#passive.remove(index)
   }
@@ -210,7 +243,10 @@ export class Dialler {
     const { link, address, coordinates } = peering
     const contact = this.#contact(link.peer)
     const gone = reason === CLOSE.leaving || reason === CLOSE.misbehaved || reason === CLOSE.version
-    if (contact !== undefined) contact.retryAt = now + (gone ? LEFT_PAUSE : this.#pause(1, RETRY_LONGEST))
+    if (contact !== undefined) {
+      contact.failures = now - peering.since < STEADY_AFTER ? contact.failures + 1 : 1
+      contact.retryAt = now + (gone ? LEFT_PAUSE : this.#pause(contact.failures, this.#contactPatience()))
+    }
     if (!isCrowd(link) || address === undefined || address.length === 0) return
     const index = this.#passive.put(
       { key: link.key, reach: link.reach, relay: true, coordinates, address },
@@ -232,6 +268,24 @@ export class Dialler {
       contact.failures = 0
       contact.retryAt = Math.min(contact.retryAt, now + Math.round(RETRY_FIRST * unit(this.#dice)))
     }
+    this.moved()
+  }
+
+  /** The node's own place in the network may be another: what it could not reach before, it may now. */
+  moved(): void {
+    this.#unreached.clear()
+    this.#hearsayFailures = 0
+  }
+
+  /** All failures and pauses were long ago: everybody known may be dialled. */
+  refresh(now: Micros): void {
+    this.isolated(now)
+    for (let index = 0; index < this.#passive.size; index++) this.#passive.delay(index, now, 0)
+  }
+
+  /** Nobody waits for the dials under way any more. */
+  forgetDials(): void {
+    this.#dials.clear()
   }
 
   /** Gives up dials of which the world never said anything. */
@@ -255,16 +309,19 @@ export class Dialler {
         this.#suits(contact.reach, publicOnly ? 'public' : 'any') &&
         !this.#taken(contact.peer),
     )
-    const contact = ready[below(this.#dice, ready.length)]
+    const fewest = Math.min(...ready.map(({ failures }) => failures))
+    const best = ready.filter(({ failures }) => failures === fewest)
+    const contact = best[below(this.#dice, best.length)]
     if (contact === undefined) return false
     this.#start(now, contact.peer, contact.addresses, purpose)
     return true
   }
 
-  #dialPassive(now: Micros, publicOnly: boolean): boolean {
+  /** Dials one of those that never failed, or of those that did. */
+  #dialPassive(now: Micros, publicOnly: boolean, failed: boolean): boolean {
     const ready: number[] = []
     for (let index = 0; index < this.#passive.size; index++) {
-      const due = this.#passive.retryAt(index) <= now
+      const due = this.#passive.retryAt(index) <= now && this.#passive.failures(index) > 0 === failed
       if (due && this.#suits(this.#passive.reach(index), publicOnly ? 'public' : 'any')) ready.push(index)
     }
     while (ready.length > 0) {
@@ -293,6 +350,22 @@ export class Dialler {
   /** Nobody can dial a private peer: it is for it to dial. */
   #suits(reach: Reachability, wish: Wish): boolean {
     return wish === 'public' ? reach === REACHABILITY.public : reach !== REACHABILITY.private
+  }
+
+  get #isHearsayDoubtful(): boolean {
+    return this.#hearsayFailures >= HEARSAY_PATIENCE
+  }
+
+  /** A node that is short of relays may hang on its contacts alone, and two of them on those of both. */
+  #contactPatience(): Micros {
+    const isShort = this.#roster.census().relays < relaysWanted(this.#context.config)
+    return isShort ? RETRY_ISOLATED : RETRY_LONGEST
+  }
+
+  /** A dial got through, whatever came of it. */
+  #reached(peer: PeerId): void {
+    this.#unreached.forget(peer)
+    if (this.#contact(peer) === undefined) this.#hearsayFailures = 0
   }
 
   #joinDials(): number {

@@ -27,6 +27,7 @@ import { type Descriptor, forwardJoin, shuffle, shuffleReply } from './messages.
 import type { PeerTable } from './peer-table.ts'
 import { isCrowd, type Peering, type Roster, take } from './roster.ts'
 import type { Self } from './self.ts'
+import type { Unreached } from './unreached.ts'
 import { Walks } from './walks.ts'
 
 export class Exchange {
@@ -36,15 +37,25 @@ export class Exchange {
   readonly #roster: Roster
   readonly #passive: PeerTable
   readonly #self: Self
+  readonly #unreached: Unreached
   readonly #walks = new Walks()
 
-  constructor(context: Context, dice: Dice, links: LinkPort, roster: Roster, passive: PeerTable, self: Self) {
+  constructor(
+    context: Context,
+    dice: Dice,
+    links: LinkPort,
+    roster: Roster,
+    passive: PeerTable,
+    self: Self,
+    unreached: Unreached,
+  ) {
     this.#context = context
     this.#dice = dice
     this.#links = links
     this.#roster = roster
     this.#passive = passive
     this.#self = self
+    this.#unreached = unreached
   }
 
   /** Sends a joiner's descriptor on walks through distinct neighbours; it expects that many answers. */
@@ -72,7 +83,7 @@ export class Exchange {
     const { activeWalk, passiveWalk } = this.#context.config
     const hops = Math.min(message.hops, activeWalk) - 1
     // 4.2, ii): with PRWL hops to go the joiner is put into the passive view.
-    if (hops === passiveWalk) this.learn([joiner])
+    if (hops === passiveWalk) this.learn(now, [joiner])
     // 4.2, iii): else it goes on to a random neighbour that it did not come from.
     const onward = hops > 0 ? this.#roster.nextHop(this.#dice, from) : undefined
     if (onward !== undefined) {
@@ -83,7 +94,7 @@ export class Exchange {
     // 4.2, i): with no hops to go, or nobody else to go to, the paper puts the joiner into the active
     // view. Here the joiner is told whom it may dial.
     this.#answer(now, from, walk, joiner.key)
-    this.learn([joiner])
+    this.learn(now, [joiner])
   }
 
   /** Sends a shuffle on its walk; false if there is no neighbour to send it to. */
@@ -126,7 +137,7 @@ export class Exchange {
     }
     // 4.4: otherwise it is accepted and answered with ourselves and random others.
     this.#answer(now, from.link, walk, undefined)
-    this.learn(peers, from)
+    this.learn(now, peers, from)
   }
 
   onShuffleReply(now: Micros, from: Peering, packet: Uint8Array): void {
@@ -141,21 +152,21 @@ export class Exchange {
       const back = this.#roster.get(way.link)
       if (back?.link.neighbour === true) this.#links.control(now, back.link, packet.slice())
     } else if (way.kind === 'here') {
-      this.learn(message.peers)
+      this.learn(now, message.peers)
     } else if (from.answers > 0) {
       // A contact numbers the walks of who joined through it; these are their answers.
       from.answers -= 1
-      this.learn(message.peers)
+      this.learn(now, message.peers)
     } else {
       this.#context.counters.add(COUNT.dropUnexpected)
     }
   }
 
   /**
-   * Hearsay into the passive view: only relays that can be dialled and are not linked. What `from` says
-   * of itself is no hearsay: that is its new address.
+   * Hearsay into the passive view: only relays that can be dialled, are not linked and were not given up.
+   * What `from` says of itself is no hearsay: that is its new address.
    */
-  learn(peers: readonly Descriptor[], from?: Peering): void {
+  learn(now: Micros, peers: readonly Descriptor[], from?: Peering): void {
     for (const peer of peers) {
       const linked = this.#roster.byKey(peer.key)
       if (linked !== undefined) {
@@ -164,6 +175,7 @@ export class Exchange {
       }
       const useful = peer.relay && peer.reach !== REACHABILITY.private && peer.address.length > 0
       if (!useful || sameBytes(peer.key, this.#context.selfKey)) continue
+      if (this.#unreached.isPaused(now, peer.key)) continue
       if (this.#passive.full && this.#passive.find(peer.key) < 0)
         this.#context.counters.add(COUNT.boundPassive)
       this.#passive.put(peer, this.#dice)

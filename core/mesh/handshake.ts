@@ -108,7 +108,7 @@ export class Handshake {
       this.#parts.context.counters.add(COUNT.dropUnexpected)
       return
     }
-    this.#parts.exchange.learn(message.peers)
+    this.#parts.exchange.learn(now, message.peers)
     if (purpose === PURPOSE.join) {
       this.#parts.dialler.joined()
       from.answers = JOIN_WALKS

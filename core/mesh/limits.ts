@@ -21,10 +21,27 @@ export const SIMULTANEOUS: Micros = 5 * SECOND
 /** A dial that failed is repeated after this long, doubled each time up to the longest. Guesses. */
 export const RETRY_FIRST: Micros = SECOND
 export const RETRY_LONGEST: Micros = MINUTE
-/** The longest wait for a contact while there is no relay neighbour at all. Guess. */
+/** The longest wait for a contact while there are fewer relay neighbours than wanted. Guess. */
 export const RETRY_ISOLATED: Micros = 15 * SECOND
 /** A passive peer that failed this often is forgotten, unless nobody else is known. Guess: 15 s of trying. */
 export const FAILURES_MAX = 5
+/**
+ * Who was given up is not taken from hearsay for this long, doubled each time up to the longest. The first is
+ * 20 times the trying that it costs, the longest about a session (hours), after which machines move. Guesses.
+ */
+export const UNREACHED_FIRST: Micros = 5 * MINUTE
+export const UNREACHED_LONGEST: Micros = 60 * MINUTE
+/** Remembered at once: a few passive views. Guess. */
+export const UNREACHED_MAX = 128
+/**
+ * So many peers in a row, known from hearsay alone, that could not be reached: hearsay is of little use
+ * here. Then configured contacts come first, and one more failure after the first gives a peer up. With half
+ * of all peers gone it happens by chance once in 256 times. Guess.
+ */
+export const HEARSAY_PATIENCE = 8
+export const FAILURES_DOUBTFUL = 2
+/** A neighbour that was lost sooner counts as another failure of its contact: the link is bad. Guess. */
+export const STEADY_AFTER: Micros = MINUTE
 /** A peer that refused is full, not dead: others are asked first. Doubled by 4 refusals in a row. Guesses. */
 export const REFUSED_PAUSE: Micros = 10 * SECOND
 export const REFUSED_LONGEST: Micros = 2 * MINUTE

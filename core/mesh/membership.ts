@@ -40,6 +40,8 @@ import { PeerTable } from './peer-table.ts'
 import { type Census, PURPOSE, Roster, relaysWanted } from './roster.ts'
 import { Self } from './self.ts'
 import { Swap } from './swap.ts'
+import { Unreached } from './unreached.ts'
+import { COORDINATES_BYTES } from './vivaldi.ts'
 
 /** Told within the step in which a link becomes a neighbour or ceases to be one. */
 export interface NeighbourListener {
@@ -83,6 +85,7 @@ export class Membership implements HandshakeListener {
   #hunger: Micros = HUNGER_FIRST
   #anchorPause: Micros = ANCHOR_LONGEST
   #left = false
+  #suspended = false
 
   constructor(context: Context, links: LinkPort, listener: NeighbourListener) {
     this.#context = context
@@ -91,8 +94,17 @@ export class Membership implements HandshakeListener {
     this.#listener = listener
     this.#self = new Self(context)
     this.#passive = new PeerTable(context.config.passiveLimit)
-    this.#dialler = new Dialler(context, this.#dice, links, this.#roster, this.#passive)
-    this.#exchange = new Exchange(context, this.#dice, links, this.#roster, this.#passive, this.#self)
+    const unreached = new Unreached()
+    this.#dialler = new Dialler(context, this.#dice, links, this.#roster, this.#passive, unreached)
+    this.#exchange = new Exchange(
+      context,
+      this.#dice,
+      links,
+      this.#roster,
+      this.#passive,
+      this.#self,
+      unreached,
+    )
     this.#admission = new Admission(context, this.#dice, links, this.#roster, this.#self)
     const parts = {
       context,
@@ -119,6 +131,7 @@ export class Membership implements HandshakeListener {
 
   addressesChanged(now: Micros, addresses: readonly Address[], reach: Reachability): void {
     if (!this.#self.change(addresses, reach) || this.#left) return
+    this.#dialler.moved()
     this.#timers.announce = Math.min(this.#timers.announce, now + jittered(this.#dice, ANNOUNCE_DELAY))
     this.#arm(this.#timers.announce)
     this.#seek(now)
@@ -147,8 +160,8 @@ export class Membership implements HandshakeListener {
 
   /** Any link that this node had, open or not. */
   linkClosed(now: Micros, link: Link, reason: CloseReason): void {
-    const peering = this.#roster.get(link.id)
-    this.#roster.delete(link.id)
+    const peering = this.#roster.of(link)
+    this.#roster.delete(link)
     if (peering === undefined) {
       if (link.dialled && this.#dialler.arrived(link.peer) !== undefined) this.dialFailed(now, link.peer)
       return
@@ -176,11 +189,12 @@ export class Membership implements HandshakeListener {
     this.#seek(now)
   }
 
-  /** A HELLO came with the peer's coordinates (8 bytes) and a fresh round trip in `link.rtt`. */
-  onHello(now: Micros, link: Link, coordinates: Uint8Array): void {
-    const peering = this.#roster.get(link.id)
+  /** A HELLO came with a fresh round trip, now in `link.rtt`, and the peer's coordinates, 8 bytes at `at`. */
+  onHello(now: Micros, link: Link, packet: Uint8Array, at: number): void {
+    const peering = this.#roster.of(link)
     if (peering === undefined) return
-    peering.coordinates.set(coordinates)
+    const { coordinates } = peering
+    for (let byte = 0; byte < COORDINATES_BYTES; byte++) coordinates[byte] = packet[at + byte] as number
     this.#self.coordinates.update(link.rtt / MILLISECOND, coordinates, this.#dice)
     if (peering.purpose !== PURPOSE.optimise || peering.asked) return
     if (this.#swap.measured(now, peering)) this.#handshake.ask(now, peering)
@@ -188,7 +202,7 @@ export class Membership implements HandshakeListener {
 
   /** A control message of kind 10 to 16, header checked, body not. */
   onMessage(now: Micros, link: Link, kind: number, packet: Uint8Array): void {
-    const from = this.#roster.get(link.id)
+    const from = this.#roster.of(link)
     if (from === undefined) {
       this.#context.counters.add(COUNT.dropUnexpected)
       return
@@ -203,6 +217,20 @@ export class Membership implements HandshakeListener {
     } else if (kind === KIND.shuffle) this.#exchange.onShuffle(now, from, packet)
     else if (kind === KIND.shuffleReply) this.#exchange.onShuffleReply(now, from, packet)
     else this.#context.counters.add(COUNT.dropUnknownKind)
+    this.#seek(now)
+  }
+
+  /** The machine slept: until `resume` links end without others being looked for, since all of them will. */
+  suspend(): void {
+    this.#suspended = true
+    this.#dialler.forgetDials()
+  }
+
+  /** Everybody known is worth a dial again: what failed or was put off is long ago (mesh:S15). */
+  resume(now: Micros): void {
+    this.#suspended = false
+    this.#hunger = HUNGER_FIRST
+    this.#dialler.refresh(now)
     this.#seek(now)
   }
 
@@ -267,7 +295,7 @@ export class Membership implements HandshakeListener {
 
   /** Dials as long as neighbours are missing, peers known and dials allowed. */
   #seek(now: Micros): void {
-    if (this.#left) return
+    if (this.#left || this.#suspended) return
     for (;;) {
       const census = this.#roster.census()
       const wish = this.#wish(now, census)

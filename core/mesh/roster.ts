@@ -99,15 +99,22 @@ export class Roster {
       shuffles: { tokens: SHUFFLES_BURST, at: 0 },
     }
     this.#peerings.set(link.id, peering)
+    link.inMesh = peering
     return peering
+  }
+
+  /** Undefined if the link is not membership's yet, or no more. HOT PATH */
+  of(link: Link): Peering | undefined {
+    return link.inMesh as Peering | undefined
   }
 
   get(id: LinkId): Peering | undefined {
     return this.#peerings.get(id)
   }
 
-  delete(id: LinkId): void {
-    this.#peerings.delete(id)
+  delete(link: Link): void {
+    this.#peerings.delete(link.id)
+    link.inMesh = undefined
   }
 
   byPeer(peer: PeerId): Peering | undefined {

@@ -194,7 +194,9 @@ export function askMissing(state: TreeState, now: Micros, neighbour: Neighbour):
   arm(state, neighbour.askDue)
 }
 
+/** Sooner than the spacing it would not be answered, and whoever makes us ask shall not set the pace. */
 export function ask(state: TreeState, now: Micros, neighbour: Neighbour, wanted: number): void {
+  if (now < neighbour.askedAt + ANSWER_SPACING) return
   neighbour.askedAt = now
   send(state, now, neighbour, encodeControl(KIND.pathRequest, pathRequest, { tree: state.tree, wanted }))
 }

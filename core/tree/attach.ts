@@ -31,12 +31,21 @@ const ATTACH_FIRST: Micros = SECOND / 5
 const ATTACH_SLOWEST: Micros = 5 * SECOND
 /** Text (a): further uppers, for VLANs that the upper does not carry. */
 const FURTHER_MAX = 2
+/** While a move lasts, the next upper or the former one has a place beside those that VLANs need. */
+const FURTHER_MOVING = FURTHER_MAX + 1
 /**
  * How long the next upper is held as a further one before the node moves under it: what B4 allows a
  * registration for its move. Without it a move that lowers the height closed the old upper (R3) before the
  * new one had heard of any token, and each move for a few milliseconds' gain cost frames.
  */
 const PREPARE: Micros = 2 * SECOND
+/**
+ * The same for one that is a further upper already. No role changes then, so registrations learn of the new
+ * order only when they next look, which is every 2 s, and have their 2 s from there.
+ */
+const PREPARE_OPEN: Micros = 4_500_000
+/** Candidates that take turns, each before the other's time is up, hold a move up so long and no longer. */
+const PREPARE_MOST: Micros = 10 * SECOND
 /** A former upper stays on for mesh:B4's 2 s, a confirmation's round trip and some slack. */
 const LINGER: Micros = 5 * SECOND
 
@@ -79,25 +88,44 @@ function isPrepared(
 ): boolean {
   const isFree = wish !== undefined && stay !== undefined && wish !== stay
   if (!isFree || state.label === undefined || (wish.claimed as Label).rank !== state.label.rank) {
-    forgetComing(state)
+    endComing(state)
     return true
   }
-  if (state.coming === wish && wish.role === TREE_ROLE.upper) return now >= wish.comingUntil
-  forgetComing(state)
+  if (state.comingSince === NEVER) state.comingSince = now
+  if (state.coming !== wish || wish.role !== TREE_ROLE.upper) prepare(state, now, wish)
+  const due = comingDue(state, wish)
+  if (now < due) {
+    arm(state, due)
+    return false
+  }
+  endComing(state)
+  return true
+}
+
+/** When the move under that neighbour is ready, or has waited long enough. */
+export function comingDue(state: TreeState, wish: Neighbour): Micros {
+  return Math.min(wish.comingUntil, state.comingSince + PREPARE_MOST)
+}
+
+/** Names it first. A candidate that was named before, for the same move, goes on from where it was. */
+function prepare(state: TreeState, now: Micros, wish: Neighbour): void {
+  const isOpen = wish.role === TREE_ROLE.upper && isSameGeneration(state, wish)
   if (!state.further.includes(wish)) {
-    if (state.further.length >= FURTHER_MAX) return true
+    if (state.further.length >= FURTHER_MOVING) closeLeftover(state, now)
     state.further = [...state.further, wish]
   }
   state.coming = wish
-  wish.comingUntil = now + PREPARE
-  wish.lingerUntil = Math.max(wish.lingerUntil, wish.comingUntil + SECOND)
   state.uppers = undefined
-  arm(state, wish.comingUntil)
   openUpper(state, now, wish)
-  return false
+  if (wish.comingUntil === NEVER) wish.comingUntil = now + (isOpen ? PREPARE_OPEN : PREPARE)
+  wish.lingerUntil = Math.max(wish.lingerUntil, wish.comingUntil + SECOND, now + PREPARE + SECOND)
 }
 
-function forgetComing(state: TreeState): void {
+/** The move is made, or there is none to make any more. */
+function endComing(state: TreeState): void {
+  if (state.comingSince === NEVER) return
+  state.comingSince = NEVER
+  for (const further of state.further) further.comingUntil = NEVER
   if (state.coming === undefined) return
   state.coming = undefined
   state.uppers = undefined
@@ -134,12 +162,13 @@ function adopt(state: TreeState, now: Micros, upper: Neighbour, urgent: boolean)
   }
   const height = lowered(state, label)
   state.upper = undefined
+  // First, so that its place is free for the one that is left.
+  state.further = state.further.filter((other) => other !== upper)
   if (before !== undefined && before !== upper) leaveUpper(state, now, before, height)
   closeAbove(state, now, height, upper)
   setPlace(state, now, label, upper)
   state.upper = upper
   state.upperBeatAt = now
-  state.further = state.further.filter((other) => other !== upper)
   noteRoot(state, now, upper.root as RootRecord, wasDetached)
   changeRoot(state, now, upper.root as RootRecord)
   openUpper(state, now, upper)
@@ -202,7 +231,7 @@ function closeAbove(state: TreeState, now: Micros, height: Label, except: Neighb
 function leaveUpper(state: TreeState, now: Micros, upper: Neighbour, height: Label): void {
   const isKept =
     upper.role === TREE_ROLE.upper &&
-    state.further.length < FURTHER_MAX &&
+    state.further.length < FURTHER_MOVING &&
     isUsable(state, now, upper) &&
     isSameGeneration(state, upper) &&
     isBelow(upper.claimed as Label, height)
@@ -222,6 +251,7 @@ function openUpper(state: TreeState, now: Micros, upper: Neighbour): void {
   if (upper.role === TREE_ROLE.upper && isSameGeneration(state, upper)) return
   setRole(state, now, upper, TREE_ROLE.none)
   upper.attachedGeneration = upper.generation
+  upper.comingUntil = NEVER
   upper.yours = false
   upper.attachWait = Math.max(ATTACH_FIRST, 2 * upper.link.rtt)
   sendAttach(state, now, upper)
@@ -317,6 +347,7 @@ export function regress(state: TreeState, now: Micros): void {
     }
   }
   state.coming = undefined
+  state.comingSince = NEVER
   state.height = undefined
   state.label = undefined
   state.root = undefined
@@ -366,6 +397,8 @@ export function tendFurther(state: TreeState, now: Micros): void {
   if (state.further.some((further) => further.role !== TREE_ROLE.upper)) {
     state.further = state.further.filter((further) => further.role === TREE_ROLE.upper)
   }
+  const isSettled = state.further.every((further) => now >= further.lingerUntil)
+  if (state.further.length > FURTHER_MAX && isSettled) closeLeftover(state, now)
   if (upper === undefined || upper.role !== TREE_ROLE.upper) return
   while (state.further.length < wanted) {
     const next = nextFurther(state, now)
@@ -373,6 +406,15 @@ export function tendFurther(state: TreeState, now: Micros): void {
     state.further = [...state.further, next]
     openUpper(state, now, next)
   }
+}
+
+/** One too many: what a move brought goes, since VLANs may have no other way than through the rest. */
+function closeLeftover(state: TreeState, now: Micros): void {
+  let [leftover] = state.further as [Neighbour]
+  for (const further of state.further) if (further.lingerUntil > leftover.lingerUntil) leftover = further
+  closeUpper(state, now, leftover)
+  touch(state, now, leftover)
+  state.further = state.further.filter((further) => further !== leftover)
 }
 
 function furtherWanted(state: TreeState, upper: Neighbour): number {

@@ -12,6 +12,7 @@
  * the link's end or renewal is known, and a table that forgot a certificate can be shown it again.
  */
 import type { Hash } from '../crypto/ports.ts'
+import { assert } from '../errors.ts'
 import { type Micros, NEVER, SECOND } from '../io.ts'
 import { readU32, writeU32 } from '../wire/cursor.ts'
 
@@ -27,7 +28,8 @@ const CERTIFICATES_MAX = 1_024
 export const NO_CERTIFICATE = -1
 /**
  * A certificate with a newer one for the same pair is on its way out: honest paths change over within
- * seconds, so it gets time for slow or lost updates and no more. Guess.
+ * seconds, so it gets time for slow or lost updates and no more. A path that was judged before keeps the end
+ * that it was given then until its neighbour's next UPDATE, at most the certificate's own life. Guess.
  */
 const SUPERSEDED_SECONDS = 120
 /** Verified certificates kept beyond those in use, in case a path comes back. Guess. */
@@ -44,11 +46,12 @@ const LIFE = 70
 const SIGNATURE = 74
 const ID = 138
 const EXPIRES = 142
+/** 16 bits. 64 neighbours' paths name it, and one being put together may do so in each of its places. */
 const USES = 146
-const FLAGS = 147
+const FLAGS = 148
 /** One bit for each neighbour slot that has the certificate: low word, high word. */
-const KNOWN = 148
-const RECORD = 156
+const KNOWN = 149
+const RECORD = 157
 
 const FLAG = { present: 1, void: 2, superseded: 4 } as const
 
@@ -99,13 +102,11 @@ export class CertificateTable {
 
   /** One more path names the slot. */
   hold(slot: number): void {
-    const at = slot * RECORD + USES
-    this.#bytes[at] = (this.#bytes[at] as number) + 1
+    this.#addUses(slot, 1)
   }
 
   release(slot: number): void {
-    const at = slot * RECORD + USES
-    this.#bytes[at] = (this.#bytes[at] as number) - 1
+    this.#addUses(slot, -1)
   }
 
   id(slot: number): number {
@@ -168,7 +169,7 @@ export class CertificateTable {
       if (this.#bytes[at + FLAGS] === 0 || serialAfter(readU32(this.#bytes, at + SERIAL), serial)) continue
       if (!sameBytes(this.#bytes, at + TO, to, 32) || !sameBytes(this.#bytes, at + FROM, from, 32)) continue
       this.#bytes[at + FLAGS] = (this.#bytes[at + FLAGS] as number) | FLAG.void
-      if (this.#bytes[at + USES] !== 0) inUse = true
+      if (this.#uses(slot) !== 0) inUse = true
     }
     return inUse
   }
@@ -184,7 +185,7 @@ export class CertificateTable {
     for (let slot = 0; slot < this.#capacity; slot++) {
       const at = slot * RECORD
       if (this.#bytes[at + FLAGS] === 0) continue
-      if (this.#bytes[at + USES] === 0 && (this.#worth(slot) === 0 || this.expires(slot) <= now)) {
+      if (this.#uses(slot) === 0 && (this.#worth(slot) === 0 || this.expires(slot) <= now)) {
         this.#bytes[at + FLAGS] = 0
         this.#used -= 1
       } else {
@@ -194,6 +195,22 @@ export class CertificateTable {
     if (this.#capacity - end < TAIL_FREE) return
     this.#bytes = this.#bytes.slice(0, end * RECORD)
     this.#capacity = end
+  }
+
+  #uses(slot: number): number {
+    const at = slot * RECORD + USES
+    return ((this.#bytes[at] as number) << 8) | (this.#bytes[at + 1] as number)
+  }
+
+  #addUses(slot: number, more: number): void {
+    const uses = this.#uses(slot) + more
+    assert(
+      uses >= 0 && uses <= 0xffff,
+      'a certificate is held more often than can be, or was let go too often',
+    )
+    const at = slot * RECORD + USES
+    this.#bytes[at] = uses >>> 8
+    this.#bytes[at + 1] = uses
   }
 
   /** Of two serials for one pair the older has little time left, whichever came first. */
@@ -219,7 +236,7 @@ export class CertificateTable {
       const at = slot * RECORD
       const flags = this.#bytes[at + FLAGS] as number
       if (flags === 0) return slot
-      if (this.#bytes[at + USES] !== 0) continue
+      if (this.#uses(slot) !== 0) continue
       loose += 1
       if (worst === NO_CERTIFICATE || this.#worth(slot) < this.#worth(worst)) worst = slot
     }

@@ -18,6 +18,13 @@ import { arm, isLeading, send, type TreeState } from './state.ts'
 const COST_BASE = 5
 const COST_MAX = 0xffff
 /**
+ * What a lost packet costs: whoever misses it waits for a retransmission, 200 ms at least in the TCP of
+ * common systems (RFC 6298 has 1 s). So a share lost is worth this many milliseconds on the average, and
+ * counts as load does, within the same 50: a link that loses a quarter is as bad as one that is full.
+ */
+const LOSS_MILLIS = 200
+const LOAD_MAX = 50
+/**
  * A link that was not measured yet counts as one of 100 ms: rather too slow than too fast, since a link
  * that looks cheap draws its neighbours to it and loses them again once it is measured. Guess.
  */
@@ -35,13 +42,14 @@ const SERIALS_OF_BOOT = 65_536
 
 /**
  * What crossing the link costs, in milliseconds and load. The load is the lower's own report to us: what
- * hangs below a busy node finds everything behind it dearer, and moves.
+ * hangs below a busy node finds everything behind it dearer, and moves. The loss is ours of its packets.
  */
 function linkCost(state: TreeState, link: Link): number {
   if (state.retiring) return COST_MAX
   const rtt = link.rtt === 0 ? RTT_UNKNOWN : link.rtt
   const oneWay = Math.max(1, Math.round(rtt / 2 / MILLISECOND))
-  return Math.min(COST_MAX, oneWay + COST_BASE + Math.min(50, Math.max(0, Math.round(link.load))))
+  const load = Math.max(0, link.load) + LOSS_MILLIS * link.loss
+  return Math.min(COST_MAX, oneWay + COST_BASE + Math.min(LOAD_MAX, Math.round(load)))
 }
 
 /** Signs a certificate for the neighbour and sends it. */

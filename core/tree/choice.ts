@@ -3,6 +3,7 @@
  * state and changes nothing.
  */
 import { type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
+import { CAPABILITY } from '../links/link.ts'
 import { NO_CERTIFICATE } from './certificates.ts'
 import { isRootAllowed, SEQ_WAIT } from './damping.ts'
 import { compareRanks, isBelow, type Label } from './label.ts'
@@ -15,6 +16,11 @@ export const PATH_GRACE: Micros = 2 * SECOND
 /** R4: the present upper is valued at 0.8 × metric − 10 ms, so that small differences move nobody. */
 const STAY_FACTOR = 0.8
 const STAY_BONUS = 10
+/**
+ * A relay that is not open to all is taken as an upper only where open ones are this much dearer: it refuses
+ * VLANs of others, and what it refuses needs a further upper or is cut (mesh:M3). Milliseconds. Guess.
+ */
+const NOT_OPEN = 300
 
 /** R1, all but the root's seq and refusals. */
 function isPathUsable(state: TreeState, now: Micros, neighbour: Neighbour): boolean {
@@ -103,7 +109,8 @@ export function choose(state: TreeState, now: Micros, stay: Neighbour | undefine
 
 function arriving(state: TreeState, now: Micros, neighbour: Neighbour): Candidate | undefined {
   if (!isFeasible(state, now, neighbour)) return undefined
-  return { neighbour, label: neighbour.claimed as Label, value: metricBelow(state, neighbour) }
+  const value = metricBelow(state, neighbour) + reserve(neighbour)
+  return { neighbour, label: neighbour.claimed as Label, value }
 }
 
 /** While its new path is unknown the present upper is what it was. */
@@ -111,7 +118,12 @@ function staying(state: TreeState, upper: Neighbour): Candidate {
   const isKnown = upper.pathState === PATH_STATE.good
   const label = isKnown ? (upper.claimed as Label) : (state.label as Label)
   const metric = isKnown ? metricBelow(state, upper) : label.metric
-  return { neighbour: upper, label, value: metric * STAY_FACTOR - STAY_BONUS }
+  return { neighbour: upper, label, value: metric * STAY_FACTOR - STAY_BONUS + reserve(upper) }
+}
+
+/** What speaks against an upper beyond its metric. */
+function reserve(neighbour: Neighbour): number {
+  return (neighbour.link.capabilities & CAPABILITY.openRelay) === 0 ? NOT_OPEN : 0
 }
 
 function isBetter(left: Candidate, right: Candidate, seqIsLate: boolean): boolean {

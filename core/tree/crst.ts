@@ -36,7 +36,17 @@ import { retire } from './certify.ts'
 import { dispatch } from './handlers.ts'
 import { ALL_RULES, arm, newState, type SafetyRules, type TreeState } from './state.ts'
 import type { Tree, TreeListener, TreeSummary } from './tree.ts'
-import { addNeighbour, begin, lose, refresh, removeNeighbour, tend, upperLinks } from './upkeep.ts'
+import {
+  addNeighbour,
+  begin,
+  forgetAsleep,
+  lose,
+  neighbourOf,
+  refresh,
+  removeNeighbour,
+  tend,
+  upperLinks,
+} from './upkeep.ts'
 
 export class Crst implements Tree {
   readonly id: number
@@ -59,7 +69,7 @@ export class Crst implements Tree {
 
   onLink(now: Micros, link: Link, up: boolean): void {
     const state = this.#state
-    const known = state.byLink.get(link.id)
+    const known = neighbourOf(state, link)
     if (up === (known !== undefined)) return
     if (state.busy) {
       // Sending may end a link (its queue is full) while a rule is at work: the end of the step sees to it.
@@ -77,7 +87,7 @@ export class Crst implements Tree {
     const state = this.#state
     // Every tree is shown every message of a tree; the third byte says whose it is.
     if (packet.length > 2 && packet[2] !== this.id) return
-    const neighbour = state.byLink.get(link.id)
+    const neighbour = neighbourOf(state, link)
     if (neighbour === undefined) {
       state.context.counters.add(COUNT.dropNotNeighbour)
       return
@@ -89,17 +99,17 @@ export class Crst implements Tree {
 
   onSummary(now: Micros, link: Link, summary: Readonly<TreeSummary>): void {
     const state = this.#state
-    const neighbour = state.byLink.get(link.id)
+    const neighbour = neighbourOf(state, link)
     if (neighbour === undefined) return
     begin(state, now)
     refresh(state, now, neighbour, summary)
     this.#settle(now)
   }
 
-  /** Whether dial-backs prove that anyone can reach this node: a rank's class depends on it (mesh:M4). */
   setReachable(proved: boolean): void {
+    if (this.#state.reachable === proved) return
+    // Looked at by the next wake: nothing hangs on the minute.
     this.#state.reachable = proved
-    arm(this.#state, 0)
   }
 
   /**
@@ -134,6 +144,13 @@ export class Crst implements Tree {
     return this.#state.neighbours.some(({ role }) => role === TREE_ROLE.lower)
   }
 
+  resume(now: Micros): void {
+    const state = this.#state
+    begin(state, now)
+    forgetAsleep(state, now)
+    this.#settle(now)
+  }
+
   leave(now: Micros): void {
     const state = this.#state
     begin(state, now)
@@ -162,7 +179,7 @@ export class Crst implements Tree {
 
   summary(link: Link, into: TreeSummary): void {
     const state = this.#state
-    const neighbour = state.byLink.get(link.id)
+    const neighbour = neighbourOf(state, link)
     into.generation = state.generation
     into.sentHash = neighbour?.sentHash ?? 0
     into.receivedHash = neighbour?.receivedHash ?? 0

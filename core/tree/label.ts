@@ -15,8 +15,13 @@ export const RANK_CLASS = {
   certified: 0,
   /** Relay open to all, reach proved, up for an hour: claimed by the root itself, nobody can check it. */
   proven: 1,
-  /** Any other relay. */
+  /** Any other relay open to all. */
   other: 2,
+  /**
+   * A relay that is not open to all, as a last resort: what it refuses is cut in two below it, and a root
+   * must be open (mesh:M3). Beyond the text's classes, which have no place for it.
+   */
+  closed: 3,
 } as const
 
 /** Who is preferred as a root: class, priority, then BLAKE3-128("peertap rank" ‖ tree ‖ key) in words. */

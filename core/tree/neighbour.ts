@@ -60,7 +60,7 @@ export interface Neighbour {
   attachWait: Micros
   /** A former upper stays a further upper until then, so that VLANs can move over (mesh:B4). */
   lingerUntil: Micros
-  /** When a move under this neighbour is ready. */
+  /** When a move under this neighbour is ready; NEVER if none was begun. */
   comingUntil: Micros
   /** Not to be chosen as an upper before then: it seems to withhold beats (mesh:N8). */
   avoidUntil: Micros
@@ -165,14 +165,20 @@ export function newNeighbour(link: Link, slot: number, now: Micros): Neighbour {
 }
 
 /** Whether one more signature of this neighbour's may be checked now; takes it from its allowance. */
-export function mayVerify(neighbour: Neighbour, now: Micros): boolean {
-  const refill = ((now - neighbour.verifyAt) * VERIFY_PER_SECOND) / 1_000_000
-  const tokens = Math.min(VERIFY_BURST, neighbour.verifyTokens + refill)
-  neighbour.verifyAt = now
-  if (tokens < 1) {
-    neighbour.verifyTokens = tokens
-    return false
-  }
-  neighbour.verifyTokens = tokens - 1
-  return true
+export function spendVerify(neighbour: Neighbour, now: Micros): boolean {
+  return spend(neighbour, now, VERIFY_PER_SECOND, VERIFY_BURST)
+}
+
+/** Takes one from an allowance of `burst` at once and then `rate` a second; false if nothing is left. */
+export function spend(
+  from: { verifyTokens: number; verifyAt: Micros },
+  now: Micros,
+  rate: number,
+  burst: number,
+): boolean {
+  const refill = ((now - from.verifyAt) * rate) / SECOND
+  const tokens = Math.min(burst, from.verifyTokens + refill)
+  from.verifyAt = now
+  from.verifyTokens = tokens < 1 ? tokens : tokens - 1
+  return tokens >= 1
 }

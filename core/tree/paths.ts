@@ -22,8 +22,8 @@ import {
 } from './certificates.ts'
 import type { RootRecord } from './label.ts'
 import { SIGNED, type Update, type VoidPart, voidBody, voidMessage } from './messages.ts'
-import { mayVerify, type Neighbour, NO_PATH, PATH_STATE, type PathState } from './neighbour.ts'
-import { holdPath, send, type TreeState } from './state.ts'
+import { type Neighbour, NO_PATH, PATH_STATE, type PathState } from './neighbour.ts'
+import { holdPath, mayVerify, send, type TreeState } from './state.ts'
 
 /** Why a certificate was not taken in. */
 const REFUSED = { forged: -1, later: -2 } as const
@@ -50,10 +50,7 @@ function takeCertificate(
     context.counters.add(COUNT.dropMalformed)
     return REFUSED.forged
   }
-  if (!mayVerify(neighbour, now)) {
-    context.counters.add(COUNT.boundVerify)
-    return REFUSED.later
-  }
+  if (!mayVerify(state, now, neighbour)) return REFUSED.later
   const message = signedBytes(SIGNED.certificate, certificateBody(tree, from, wire))
   if (!verifyFrom(context, from, message, certificateSignature(wire))) return REFUSED.forged
   const slot = certificates.insert(now, id, from, wire)
@@ -62,8 +59,12 @@ function takeCertificate(
     return REFUSED.later
   }
   certificates.setKnown(slot, neighbour.slot, true)
-  if (state.voids.find(now, from, certificates.to(slot), certificateSerial(wire)) >= 0)
+  const gone = state.voids.find(now, from, certificates.to(slot), certificateSerial(wire))
+  if (gone >= 0) {
     certificates.markVoid(slot)
+    // The void came before the path that it is about: now it occurs, and others may need it.
+    state.voids.markOccurring(gone)
+  }
   return slot
 }
 
@@ -175,10 +176,19 @@ function finish(
 ): void {
   const [high, low] = pathHash(state, root.key, slots)
   const isNamed = high === neighbour.pathHigh && low === neighbour.pathLow && slots.length === neighbour.depth
-  setPath(state, neighbour, slots, isNamed ? PATH_STATE.good : otherwise)
+  const isRepeating = repeatsNode(state, root.key, slots)
+  const isGood = isNamed && !isRepeating
+  const found = isGood ? PATH_STATE.good : isNamed ? PATH_STATE.bad : otherwise
+  setPath(state, neighbour, isRepeating ? NO_PATH : slots, found)
   dropHeld(state, slots)
-  if (isNamed) judgePath(state, neighbour)
+  if (isGood) judgePath(state, neighbour)
   else state.context.counters.add(COUNT.dropPath)
+}
+
+/** Two liars can certify each other in turns, A to B to A to B; no honest path names a node twice. */
+function repeatsNode(state: TreeState, rootKey: Uint8Array, slots: readonly number[]): boolean {
+  const keys = [rootKey, ...slots.map((slot) => state.certificates.to(slot))]
+  return keys.some((key, place) => keys.slice(0, place).some((above) => sameBytes(above, 0, key, 32)))
 }
 
 /** While a path is being put together its certificates are held, or one could displace another. */
@@ -235,10 +245,7 @@ export function takeVoid(state: TreeState, now: Micros, neighbour: Neighbour, pa
     voids.setKnown(known, neighbour.slot, true)
     return false
   }
-  if (!mayVerify(neighbour, now)) {
-    context.counters.add(COUNT.boundVerify)
-    return false
-  }
+  if (!mayVerify(state, now, neighbour)) return false
   const message = signedBytes(SIGNED.void, voidBody(state.tree, part.from, part.to, part.serial))
   if (!verifyFrom(context, part.to, message, part.signature)) return false
   return spreadVoid(state, now, neighbour, part)
@@ -246,15 +253,15 @@ export function takeVoid(state: TreeState, now: Micros, neighbour: Neighbour, pa
 
 /**
  * R9: "passed on once, to all other neighbours, if it occurs in the own path or in any neighbour's".
- * Others are kept but not passed on. True if it occurred.
+ * Of others a few are kept, for paths that come later, and not passed on until then. True if it occurred.
  */
 function spreadVoid(state: TreeState, now: Micros, source: Neighbour | undefined, part: VoidPart): boolean {
   const { certificates, context, voids } = state
-  const { index, evicted } = voids.add(now, part)
+  const occurs = certificates.applyVoid(part.from, part.to, part.serial) || source === undefined
+  const { index, evicted } = voids.add(now, part, occurs)
   if (evicted) context.counters.add(COUNT.boundVoids)
   if (source !== undefined) voids.setKnown(index, source.slot, true)
-  const occurs = certificates.applyVoid(part.from, part.to, part.serial)
-  if (!occurs && source !== undefined) return false
+  if (!occurs) return false
   context.counters.add(COUNT.treeVoid)
   const packet = encodeControl(KIND.void, voidMessage, { tree: state.tree, ...part })
   for (const neighbour of state.neighbours) {

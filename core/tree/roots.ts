@@ -13,8 +13,8 @@ import { encodeControl } from '../wire/schema.ts'
 import { sameBytes, serialAfter } from './certificates.ts'
 import { compareRanks, RANK_CLASS, type Rank, type RootRecord, rankOf, sameHash } from './label.ts'
 import { type BeatPart, beat, beatBody, type Claim, SIGNED } from './messages.ts'
-import { mayVerify, type Neighbour } from './neighbour.ts'
-import { arm, send, type TreeState } from './state.ts'
+import type { Neighbour } from './neighbour.ts'
+import { arm, mayVerify, send, type TreeState } from './state.ts'
 
 /** Mesh text (a): the table of roots. */
 const ROOTS_MAX = 16
@@ -57,7 +57,7 @@ export function takeBeat(
     counters.add(COUNT.dropRootClass)
     return undefined
   }
-  if (part.class > RANK_CLASS.other || !isBeatOfSeq(part)) {
+  if (part.class > RANK_CLASS.closed || !isBeatOfSeq(part)) {
     counters.add(COUNT.dropMalformed)
     return undefined
   }
@@ -94,10 +94,7 @@ function verifyBeat(
     context.counters.add(COUNT.boundControlRate)
     return false
   }
-  if (!mayVerify(neighbour, now)) {
-    context.counters.add(COUNT.boundVerify)
-    return false
-  }
+  if (!mayVerify(state, now, neighbour)) return false
   return verifyFrom(context, part.key, signedBytes(SIGNED.beat, beatBody(state.tree, part)), part.signature)
 }
 
@@ -240,9 +237,11 @@ function hasBeat(neighbour: Neighbour, record: RootRecord): boolean {
 export function ownRank(state: TreeState, now: Micros): Rank | undefined {
   const { config, crypto, selfKey } = state.context
   if (!config.relay) return undefined
-  const eligible = state.reachable && config.policy.mode === 'open' && state.startedAt >= 0
-  const rankClass = eligible && now >= state.startedAt + PROVEN_AFTER ? RANK_CLASS.proven : RANK_CLASS.other
-  if (eligible && rankClass === RANK_CLASS.other) arm(state, state.startedAt + PROVEN_AFTER)
+  const isOpen = config.policy.mode === 'open'
+  const eligible = state.reachable && isOpen && state.startedAt >= 0
+  const isProven = eligible && now >= state.startedAt + PROVEN_AFTER
+  const rankClass = isProven ? RANK_CLASS.proven : isOpen ? RANK_CLASS.other : RANK_CLASS.closed
+  if (eligible && !isProven) arm(state, state.startedAt + PROVEN_AFTER)
   const { rank } = state
   if (rank?.class === rankClass && rank.priority === config.rootPriority) return rank
   return rankOf(crypto.hash, state.tree, selfKey, rankClass, config.rootPriority)

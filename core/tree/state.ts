@@ -3,12 +3,13 @@
  * changes it. Plain data: no closure, no promise; neighbours in the order in which they came.
  */
 import type { Context } from '../context.ts'
+import { COUNT } from '../counters.ts'
 import type { Dice } from '../dice.ts'
 import { type LinkId, type Micros, NEVER, TREE_ROLE, type TreeRole } from '../io.ts'
 import type { Link, LinkPort } from '../links/link.ts'
 import { CertificateTable } from './certificates.ts'
 import type { Label, Rank, RootRecord } from './label.ts'
-import { type Neighbour, NO_PATH } from './neighbour.ts'
+import { type Neighbour, NO_PATH, spend, spendVerify } from './neighbour.ts'
 import type { TreeListener } from './tree.ts'
 import { VoidTable } from './voids.ts'
 
@@ -56,6 +57,8 @@ export interface TreeState {
   further: readonly Neighbour[]
   /** One of `further`, under which the node will move when registrations have gone over (mesh:B4). */
   coming: Neighbour | undefined
+  /** Since when the node wants to move, under whomever; NEVER if it does not. */
+  comingSince: Micros
   /** About to leave: links through this node are as dear as can be. */
   retiring: boolean
   /** Certificates root … self. */
@@ -107,7 +110,18 @@ export interface TreeState {
   busy: boolean
   readonly lost: Neighbour[]
   left: boolean
+
+  // Signatures that all neighbours together may make this tree check (`mayVerify`).
+  verifyTokens: number
+  verifyAt: Micros
 }
+
+/**
+ * Signatures checked for all neighbours together: a peer that comes back has a new allowance of its own, and
+ * many liars have many. Guesses: 14 % of a core at worst, and no honest storm in the simulator comes near.
+ */
+const VERIFY_BURST = 4_000
+const VERIFY_PER_SECOND = 1_000
 
 export function newState(
   context: Context,
@@ -135,6 +149,7 @@ export function newState(
     upper: undefined,
     further: [],
     coming: undefined,
+    comingSince: NEVER,
     retiring: false,
     path: NO_PATH,
     pathHigh: 0,
@@ -165,6 +180,8 @@ export function newState(
     busy: false,
     lost: [],
     left: false,
+    verifyTokens: VERIFY_BURST,
+    verifyAt: 0,
   }
 }
 
@@ -199,6 +216,13 @@ export function setRole(state: TreeState, now: Micros, neighbour: Neighbour, rol
   const { id } = neighbour.link
   state.context.out.note({ kind: 'treeLink', tree: state.tree, link: id, role })
   state.listener.roleChanged(now, state.tree, neighbour.link, role)
+}
+
+/** Whether one more signature may be checked for the neighbour now; counted if not. */
+export function mayVerify(state: TreeState, now: Micros, neighbour: Neighbour): boolean {
+  if (spendVerify(neighbour, now) && spend(state, now, VERIFY_PER_SECOND, VERIFY_BURST)) return true
+  state.context.counters.add(COUNT.boundVerify)
+  return false
 }
 
 /** Replaces a list of slots, holding the new ones before the old are let go. */

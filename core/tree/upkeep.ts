@@ -6,7 +6,7 @@ import { COUNT } from '../counters.ts'
 import { type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
 import type { Link } from '../links/link.ts'
 import { ASK_FIRST, ask, askMissing, repeatAll } from './advertise.ts'
-import { reattach, regress, relead, sendAttach } from './attach.ts'
+import { comingDue, reattach, regress, relead, sendAttach } from './attach.ts'
 import { NO_CERTIFICATE } from './certificates.ts'
 import { checkCost, issue, tendCertificate } from './certify.ts'
 import { metricBelow, PATH_GRACE } from './choice.ts'
@@ -44,6 +44,7 @@ export function addNeighbour(state: TreeState, now: Micros, link: Link): void {
   useSlot(state, slot, true)
   const neighbour = newNeighbour(link, slot, now)
   state.byLink.set(link.id, neighbour)
+  if (state.tree === 0) link.inTree = neighbour
   state.neighbours = [...state.neighbours, neighbour]
   // LINKCERT first: the label in the UPDATE that follows is of no use without it.
   issue(state, now, neighbour)
@@ -61,6 +62,7 @@ export function removeNeighbour(state: TreeState, now: Micros, neighbour: Neighb
   neighbour.gone = true
   state.changed = true
   state.byLink.delete(neighbour.link.id)
+  if (state.tree === 0) neighbour.link.inTree = undefined
   state.neighbours = state.neighbours.filter((other) => other !== neighbour)
   if (neighbour === state.upper) {
     // A leaf's link is in nobody's path.
@@ -76,6 +78,11 @@ export function removeNeighbour(state: TreeState, now: Micros, neighbour: Neighb
   state.certificates.forgetNeighbour(neighbour.slot)
   state.voids.forgetNeighbour(neighbour.slot)
   useSlot(state, neighbour.slot, false)
+}
+
+/** Undefined if the link is none of the tree's. */
+export function neighbourOf(state: TreeState, link: Link): Neighbour | undefined {
+  return state.tree === 0 ? (link.inTree as Neighbour | undefined) : state.byLink.get(link.id)
 }
 
 function freeSlot(state: TreeState): number {
@@ -114,13 +121,17 @@ export function refresh(
   } else {
     askMissing(state, now, neighbour)
   }
-  const settled = now - neighbour.updateSentAt > Math.max(REFRESH_AFTER, 2 * neighbour.link.rtt)
-  if (summary.receivedHash !== neighbour.sentHash && settled) {
+  if (summary.receivedHash !== neighbour.sentHash && hasSettled(now, neighbour)) {
     counters.add(COUNT.treeRefresh)
     repeatAll(state, neighbour)
     if (neighbour.role === TREE_ROLE.upper && !neighbour.yours) reattach(state, now, neighbour)
   }
   checkCost(state, now, neighbour)
+}
+
+/** The last UPDATE should have arrived by now. */
+function hasSettled(now: Micros, neighbour: Neighbour): boolean {
+  return now - neighbour.updateSentAt > Math.max(REFRESH_AFTER, 2 * neighbour.link.rtt)
 }
 
 /** Does what is due and sets every timer anew. */
@@ -141,6 +152,24 @@ export function tend(state: TreeState, now: Micros): void {
     armLater(state, now, state.root.seqAt + SEQ_WAIT)
   }
   for (const neighbour of state.neighbours) tendNeighbour(state, now, neighbour)
+}
+
+/**
+ * The machine slept, and every link is down. Ages counted by its clock mean nothing: roots, losses and what
+ * was refused begin anew, as at a start, and so does the hour that a proven relay must have been up. What
+ * expired is forgotten, so that the same certificates are verified and taken as new. The own seq, generation
+ * and serials only grow, so nothing that others remember is said twice.
+ */
+export function forgetAsleep(state: TreeState, now: Micros): void {
+  if (state.label !== undefined) regress(state, now)
+  state.startedAt = now
+  state.rank = ownRank(state, now)
+  state.roots = state.own === undefined ? [] : [state.own]
+  state.lastRoot = undefined
+  state.lossAt = NEVER
+  state.dampedUntil = 0
+  state.certificates.trim(now)
+  state.changed = true
 }
 
 /** The class of the own rank may change with time and reachability (mesh:M4). */
@@ -176,7 +205,7 @@ function tendNeighbour(state: TreeState, now: Micros, neighbour: Neighbour): voi
   armLater(state, now, neighbour.avoidUntil)
   if (neighbour.role !== TREE_ROLE.upper) return
   armLater(state, now, neighbour.lingerUntil)
-  if (neighbour === state.coming) armLater(state, now, neighbour.comingUntil)
+  if (neighbour === state.coming) armLater(state, now, comingDue(state, neighbour))
   armLater(state, now, neighbour.pathExpires)
   armLater(state, now, state.certificates.expires(neighbour.certificate))
   if (neighbour.unknownSince !== NEVER) armLater(state, now, neighbour.unknownSince + PATH_GRACE)
@@ -192,13 +221,8 @@ export function upperLinks(state: TreeState): readonly Link[] {
   const further = state.further.filter(
     (each) => each.role === TREE_ROLE.upper && each.claimed !== undefined && each !== coming,
   )
-  if (
-    further.length === 2 &&
-    metricBelow(state, further[1] as Neighbour) < metricBelow(state, further[0] as Neighbour)
-  ) {
-    further.reverse()
-  }
-  open.push(...further)
+  // Equals stay in the order in which they came.
+  open.push(...further.sort((left, right) => metricBelow(state, left) - metricBelow(state, right)))
   state.uppers = open.map(({ link }) => link)
   return state.uppers
 }

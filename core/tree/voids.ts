@@ -9,6 +9,11 @@ import type { VoidPart } from './messages.ts'
 
 /** Mesh text (a): 256 voids, 10 min. */
 const VOIDS_MAX = 256
+/**
+ * Of these, such as occur in no path known here. Anyone may sign voids of links between keys of its own, so
+ * they have a small share: enough for a void that came before its path. Guess.
+ */
+const STRAY_MAX = 32
 const VOID_LIFE: Micros = 10 * MINUTE
 /** An UPDATE names voids of this age at most: later every honest path has moved on. Guess. */
 const VOID_FRESH: Micros = 60 * SECOND
@@ -19,7 +24,9 @@ const SERIAL = 64
 const SIGNATURE = 68
 const EXPIRES = 132
 const KNOWN = 136
-const RECORD = 144
+/** 1: it occurs in a path known here. */
+const OCCURS = 144
+const RECORD = 145
 
 export class VoidTable {
   #bytes = new Uint8Array(0)
@@ -42,8 +49,8 @@ export class VoidTable {
   }
 
   /** Keeps a verified void; answers its index and whether a living one had to make room. */
-  add(now: Micros, part: VoidPart): { readonly index: number; readonly evicted: boolean } {
-    const index = this.#place(now, part)
+  add(now: Micros, part: VoidPart, occurs: boolean): { readonly index: number; readonly evicted: boolean } {
+    const index = this.#place(now, part, occurs)
     const at = index * RECORD
     const evicted = index < this.#size && !this.#isGone(now, index) && !this.#isPair(at, part)
     this.#bytes.fill(0, at, at + RECORD)
@@ -52,17 +59,22 @@ export class VoidTable {
     writeU32(this.#bytes, at + SERIAL, part.serial)
     this.#bytes.set(part.signature, at + SIGNATURE)
     writeU32(this.#bytes, at + EXPIRES, Math.ceil((now + VOID_LIFE) / SECOND))
+    this.#bytes[at + OCCURS] = occurs ? 1 : 0
     if (index === this.#size) this.#size += 1
     return { index, evicted }
   }
 
-  /** Up to `limit` fresh voids that the neighbour has neither sent nor been sent, newest first. */
+  markOccurring(index: number): void {
+    this.#bytes[index * RECORD + OCCURS] = 1
+  }
+
+  /** Up to `limit` fresh voids that occur and that the neighbour neither sent nor was sent, newest first. */
   unknownTo(now: Micros, neighbour: number, limit: number): number[] {
     const found: number[] = []
     for (let back = 1; back <= this.#size && found.length < limit; back++) {
       const index = (this.#next - back + this.#size) % this.#size
       const age = now + VOID_LIFE - readU32(this.#bytes, index * RECORD + EXPIRES) * SECOND
-      if (age <= VOID_FRESH && !this.isKnown(index, neighbour)) found.push(index)
+      if (age <= VOID_FRESH && this.#occurs(index) && !this.isKnown(index, neighbour)) found.push(index)
     }
     return found
   }
@@ -94,8 +106,10 @@ export class VoidTable {
   }
 
   /** The pair's own record if there is one, else the next in turn: the oldest once the table is full. */
-  #place(now: Micros, part: VoidPart): number {
+  #place(now: Micros, part: VoidPart, occurs: boolean): number {
     for (let index = 0; index < this.#size; index++) if (this.#isPair(index * RECORD, part)) return index
+    const stray = occurs ? -1 : this.#oldestStray()
+    if (stray >= 0) return stray
     if (this.#size > 0 && this.#isGone(now, this.#next % this.#size)) {
       const index = this.#next % this.#size
       this.#next = (index + 1) % this.#size
@@ -109,6 +123,26 @@ export class VoidTable {
     const index = this.#next % VOIDS_MAX
     this.#next = (index + 1) % VOIDS_MAX
     return index
+  }
+
+  /** Which stray void makes room for another; -1 while there may be more of them. */
+  #oldestStray(): number {
+    let count = 0
+    let oldest = -1
+    for (let index = 0; index < this.#size; index++) {
+      if (this.#occurs(index)) continue
+      count += 1
+      if (oldest < 0 || this.#expires(index) < this.#expires(oldest)) oldest = index
+    }
+    return count < STRAY_MAX ? -1 : oldest
+  }
+
+  #occurs(index: number): boolean {
+    return this.#bytes[index * RECORD + OCCURS] === 1
+  }
+
+  #expires(index: number): number {
+    return readU32(this.#bytes, index * RECORD + EXPIRES)
   }
 
   #isGone(now: Micros, index: number): boolean {

@@ -13,26 +13,36 @@
  * beyond that stands like a bare one and is checked in its turn, so a crowd that moves is not cut off.
  */
 import { COUNT } from '../counters.ts'
+import { hex } from '../ids.ts'
 import { type Micros, NEVER, SECOND } from '../io.ts'
-import { idIs } from '../wire/packet.ts'
-import { encodeRefused, REFUSAL, type Refusal } from './messages.ts'
+import { REFUSAL, type Refusal } from './messages.ts'
 import { FLAG, type Lower, type Peer, ROW, tokenHashHigh, tokenHashLow, type Vlan } from './state.ts'
 import type { Tables } from './tables.ts'
 import { checkProof, proofLifetime, proofNamesToken } from './tokens.ts'
 
 /** Claims of one node that wait to be checked: enough for a subtree of thousands that moved here. Guess. */
 const PENDING_MAX = 16_384
+/** No link holds more of these places, so that a liar's bad proofs do not shut out everybody's good ones. */
+const PENDING_OF_LINK = PENDING_MAX / 4
+/** Refused tokens that one registration may be told of late. The set hash tells it of the others. */
+const REFUSED_MAX = 4_096
 /** Waiting claims are looked at when so many can be checked. */
 const CHECKED_TOGETHER = 50
 /**
  * A proof this old makes room for a newer one, in seconds. Owners renew theirs every 300 s, and of a
- * token with many owners one renewal in this time is passed on. Sequences are not compared: without a
- * common clock they say nothing between the owners of a group's token.
+ * token with many owners one renewal in this time is passed on.
+ *
+ * Sequences are not compared: without a common clock they say nothing between the owners of a group's
+ * token, and a member that moves is right at two places for a while. So a proof says that its owner
+ * registered, not where. The limit of that: a relay that saw a proof can show it at another place of the
+ * tree until its lifetime ends there (600 s at most), counted from its arrival and begun anew wherever the
+ * row had ended meanwhile. By this it draws copies of sealed packets to itself as a bare claim would where
+ * no proof is known; it keeps them from nobody.
  */
 const RENEW_AFTER_SECONDS = 120
 
 /** What a claim is worth. */
-export type Verdict = 'refused' | 'bare' | 'proven' | 'pending'
+export type Verdict = 'unproven' | 'crowded' | 'bare' | 'proven' | 'pending'
 
 interface Pending {
   readonly vlan: Vlan
@@ -43,7 +53,7 @@ interface Pending {
 
 export class Claims {
   readonly #tables: Tables
-  #pending: Pending[] = []
+  readonly #pending = new Map<string, Pending>()
 
   constructor(tables: Tables) {
     this.#tables = tables
@@ -63,17 +73,18 @@ export class Claims {
     const proven = index >= 0 && vlan.hasBit(index, ROW.provenLow, peer)
     if (proof === undefined) {
       if (proven) return 'proven'
-      return vlan.certified || (flags & FLAG.verified) !== 0 ? 'refused' : 'bare'
+      return vlan.certified || (flags & FLAG.verified) !== 0 ? 'unproven' : 'bare'
     }
     if ((flags & FLAG.verified) !== 0 && sameProof(vlan.proof(index), proof)) return 'proven'
     // A renewal that would not be passed on yet need not be paid for.
-    if (proven && this.#age(now, vlan, index) < RENEW_AFTER_SECONDS) return 'proven'
+    if (index >= 0 && this.#renewed(now, vlan, index, peer)) return 'proven'
     if (!peer.verifications.take(now, 1)) {
       counters.add(COUNT.boundVerify)
-      const waits = this.#pending.length < PENDING_MAX && proofNamesToken(crypto, vlan.id, token, proof)
-      return waits ? 'pending' : 'refused'
+      if (this.#waits(vlan, peer, token)) return 'pending'
+      if (!proofNamesToken(crypto, vlan.id, token, proof)) return 'unproven'
+      return this.#pending.size < PENDING_MAX && peer.pending < PENDING_OF_LINK ? 'pending' : 'crowded'
     }
-    return this.#check(vlan, token, proof) ? 'proven' : 'refused'
+    return this.#check(vlan, token, proof) ? 'proven' : 'unproven'
   }
 
   /** Records a claim that was not refused. */
@@ -84,9 +95,12 @@ export class Claims {
       count(lower, index, 1)
     }
     if (verdict === 'pending') {
+      const token = vlan.tokens.key(index)
+      // The same again: what waits already is checked in its turn.
+      if (this.#waits(vlan, peer, token)) return
       const copy = (proof as Uint8Array).slice()
       if ((vlan.flags(index) & FLAG.proof) === 0) vlan.keepProof(index, copy, Math.floor(now / SECOND))
-      this.#pending.push({ vlan, peer, token: vlan.tokens.key(index), proof: copy })
+      this.#wait({ vlan, peer, token, proof: copy })
       this.#tables.context.deadline.lower(now + SECOND)
     } else if (verdict === 'proven') {
       vlan.setBit(index, ROW.provenLow, peer)
@@ -130,45 +144,58 @@ export class Claims {
       for (const lower of vlan.lowers) {
         if (!vlan.hasBit(index, ROW.setLow, lower.peer)) continue
         this.end(lower, index)
-        this.refuse(now, vlan, lower.peer, [token], REFUSAL.quota)
+        this.refuse(now, lower, token, REFUSAL.proof)
       }
     }
   }
 
   /** Checks what waited; answers when more may be checked. */
   wake(now: Micros): Micros {
-    if (this.#pending.length === 0) return NEVER
-    const rest: Pending[] = []
+    if (this.#pending.size === 0) return NEVER
     let next = NEVER
-    for (const claim of this.#pending) {
+    for (const [key, claim] of this.#pending) {
       const { vlan, peer, token, proof } = claim
       const lower = peer.gone ? undefined : vlan.lowerOf(peer)
       const index = vlan.tokens.find(token, 0)
-      if (lower === undefined || index < 0 || !vlan.hasBit(index, ROW.setLow, peer)) continue
-      if (vlan.hasBit(index, ROW.provenLow, peer)) continue
-      if (!peer.verifications.take(now, 1)) {
-        rest.push(claim)
+      const stands = lower !== undefined && index >= 0 && vlan.hasBit(index, ROW.setLow, peer)
+      if (stands && !this.#renewed(now, vlan, index, peer) && !peer.verifications.take(now, 1)) {
         next = Math.min(next, peer.verifications.readyAt(now, CHECKED_TOGETHER))
-      } else if (this.#check(vlan, token, proof)) {
+        continue
+      }
+      this.#pending.delete(key)
+      peer.pending -= 1
+      if (!stands || this.#renewed(now, vlan, index, peer)) continue
+      if (this.#check(vlan, token, proof)) {
         this.take(now, lower, index, 'proven', proof)
       } else {
         this.end(lower, index)
-        this.refuse(now, vlan, peer, [token], REFUSAL.quota)
+        this.refuse(now, lower, token, REFUSAL.proof)
       }
     }
-    this.#pending = rest
     return next
   }
 
-  /** Tells a lower which of its tokens were not taken. */
-  refuse(now: Micros, vlan: Vlan, peer: Peer, tokens: readonly Uint8Array[], reason: Refusal): void {
-    const { context, links, tree } = this.#tables
-    context.counters.add(COUNT.registrationsRefused, tokens.length)
-    const lower = vlan.lowerOf(peer)
-    // Until the lower has taken them out of its set the hashes differ.
-    if (lower !== undefined) lower.quietUntil = Math.max(lower.quietUntil, now + REFUSAL_QUIET)
-    const serial = lower?.serial ?? 0
-    links.control(now, peer.link, encodeRefused({ vlan: vlan.id, tree: tree.id, serial, reason, tokens }))
+  /** A token of a lower was not taken: it is told in its turn, since thousands may end at one time. */
+  refuse(now: Micros, lower: Lower, token: Uint8Array, reason: Refusal): void {
+    this.#tables.context.counters.add(COUNT.registrationsRefused)
+    // Until the lower has taken it out of its set the hashes differ.
+    lower.quietUntil = Math.max(lower.quietUntil, now + REFUSAL_QUIET)
+    if (lower.refused.length < REFUSED_MAX) lower.refused.push({ token, reason })
+    this.#tables.schedule(lower)
+  }
+
+  #waits(vlan: Vlan, peer: Peer, token: Uint8Array): boolean {
+    const claim = this.#pending.get(pendingKey(vlan, peer, token))
+    return claim !== undefined && claim.vlan === vlan && claim.peer === peer
+  }
+
+  #wait(claim: Pending): void {
+    const key = pendingKey(claim.vlan, claim.peer, claim.token)
+    const former = this.#pending.get(key)
+    // One of a VLAN or link that is gone, whose number was given anew.
+    if (former !== undefined) former.peer.pending -= 1
+    this.#pending.set(key, claim)
+    claim.peer.pending += 1
   }
 
   #check(vlan: Vlan, token: Uint8Array, proof: Uint8Array): boolean {
@@ -177,6 +204,11 @@ export class Claims {
     const good = checkProof(crypto, vlan.id, token, proof)
     if (!good) counters.add(COUNT.dropBadSignature)
     return good
+  }
+
+  /** The link showed a proof, and the one kept is so new that no other is wanted. */
+  #renewed(now: Micros, vlan: Vlan, index: number, peer: Peer): boolean {
+    return vlan.hasBit(index, ROW.provenLow, peer) && this.#age(now, vlan, index) < RENEW_AFTER_SECONDS
   }
 
   /** Seconds since the kept proof was taken. */
@@ -190,17 +222,19 @@ export class Claims {
       const { peer } = lower
       if (!vlan.hasBit(index, ROW.setLow, peer) || vlan.hasBit(index, ROW.provenLow, peer)) continue
       const token = vlan.tokens.key(index)
-      const waits = (claim: Pending): boolean =>
-        claim.vlan === vlan && claim.peer === peer && idIs(token, 0, claim.token)
-      if (this.#pending.some(waits)) continue
+      if (this.#waits(vlan, peer, token)) continue
       this.end(lower, index)
-      this.refuse(now, vlan, peer, [token], REFUSAL.policy)
+      this.refuse(now, lower, token, REFUSAL.proof)
     }
   }
 }
 
 /** A round trip and some: a REG under way when a token was refused still counts it. */
 const REFUSAL_QUIET: Micros = 2 * SECOND
+
+function pendingKey(vlan: Vlan, peer: Peer, token: Uint8Array): string {
+  return `${vlan.index} ${peer.slot} ${hex(token)}`
+}
 
 function count(lower: Lower, index: number, sign: 1 | -1): void {
   const { tokens } = lower.vlan

@@ -5,7 +5,7 @@
  */
 import type { Micros } from '../io.ts'
 import { BATCH, encodeOthers, encodeRefused, OTHERS, type Others } from './messages.ts'
-import { type Lower, ROW, type Vlan } from './state.ts'
+import { type Lower, type RefusedToken, ROW, type Vlan } from './state.ts'
 import type { Tables } from './tables.ts'
 
 export class Downhill {
@@ -41,6 +41,10 @@ export class Downhill {
       return false
     }
     if (vlan.lowerOf(peer) !== lower) return false
+    if (lower.refused.length > 0) {
+      this.#sayRefused(now, lower)
+      return true
+    }
     const yes: Uint8Array[] = []
     const no: Uint8Array[] = []
     const more = this.#changes(lower, yes, no)
@@ -53,6 +57,17 @@ export class Downhill {
     lower.resend = false
     links.control(now, peer.link, packet)
     return more
+  }
+
+  /** Tokens that were not taken, a batch with one reason. */
+  #sayRefused(now: Micros, lower: Lower): void {
+    const { vlan, peer, refused, serial } = lower
+    const { links, tree } = this.#tables
+    const { reason } = refused[0] as RefusedToken
+    let end = 1
+    while (end < BATCH && refused[end]?.reason === reason) end += 1
+    const tokens = refused.splice(0, end).map(({ token }) => token)
+    links.control(now, peer.link, encodeRefused({ vlan: vlan.id, tree: tree.id, serial, reason, tokens }))
   }
 
   /** Collects tokens whose flag for this lower changed, at most a batch; true if some were left. */
@@ -73,9 +88,13 @@ export class Downhill {
     return more
   }
 
-  /** The queue is empty once every lower is through. */
+  /**
+   * The queue is empty once every lower is through. One that is not in line has nothing to hear of the
+   * rest: each entry put those in line whom it concerned. All cursors at the end at one instant would be
+   * too much to ask, since under churn nearly every entry concerns some and not others.
+   */
   #rewind(vlan: Vlan): void {
-    for (const lower of vlan.lowers) if (lower.cursor < vlan.downQueue.length) return
+    for (const lower of vlan.lowers) if (lower.queued && lower.cursor < vlan.downQueue.length) return
     vlan.downQueue = []
     for (const lower of vlan.lowers) lower.cursor = 0
   }

@@ -44,7 +44,10 @@ export class Lowers {
     const vlan = this.#tables.find(message.vlan)
     const known = vlan?.lowerOf(peer)
     if ((message.flags & REGISTER_FLAG.leave) !== 0) {
-      if (vlan !== undefined && known !== undefined) this.drop(vlan, known)
+      // Priced like the look at every row that begins a set. It is done in any case: the price is missing
+      // when the link registers again.
+      if (vlan !== undefined && known !== undefined)
+        peer.changes.charge(now, this.drop(vlan, known) / ROWS_PER_CHANGE)
       return
     }
     const lower = known ?? this.#admit(now, peer, vlan, message)
@@ -56,16 +59,17 @@ export class Lowers {
     this.#tables.schedule(lower)
   }
 
-  /** B3. A link that closed or withdrew takes its entries with it at once. */
-  drop(vlan: Vlan, lower: Lower): void {
+  /** B3. A link that closed or withdrew takes its entries with it at once. Answers the rows looked at. */
+  drop(vlan: Vlan, lower: Lower): number {
     const { peer } = lower
     const at = vlan.lowers.indexOf(lower)
+    let rows = 0
     if (vlan.members.length === 0 && vlan.lowers.length === 1) {
       // Nobody is left: the rows need no farewell of their own.
       peer.tokens -= lower.tokens
     } else {
-      for (let index = 0; index < vlan.tokens.end; index++) {
-        if (vlan.tokens.has(index)) this.#claims.end(lower, index)
+      for (; rows < vlan.tokens.end && lower.tokens > 0; rows++) {
+        if (vlan.tokens.has(rows)) this.#claims.end(lower, rows)
       }
     }
     vlan.lowers.splice(at, 1)
@@ -74,6 +78,7 @@ export class Lowers {
     peer.vlans -= 1
     this.#downhill.review(vlan)
     this.#uphill.retire(vlan)
+    return rows
   }
 
   /** The link is no lower any more. */
@@ -116,6 +121,7 @@ export class Lowers {
       quietUntil: 0,
       seen: undefined,
       cursor: home.downQueue.length,
+      refused: [],
       refusal: undefined,
       hashLow: 0,
       hashHigh: 0,
@@ -133,8 +139,9 @@ export class Lowers {
   /** Excess is refused, never evicts. */
   #quota(now: Micros, peer: Peer, vlan: Vlan | undefined): Refusal | undefined {
     const { counters } = this.#tables.context
-    const limit = isRelay(peer.link) ? RELAY_VLANS : LEAF_VLANS
-    if (peer.vlans >= limit || (vlan === undefined && this.#tables.vlanCount >= NODE_VLANS)) {
+    const quota = isRelay(peer.link) ? RELAY_VLANS : LEAF_VLANS
+    const limit = vlan === undefined ? withRoom(quota, NODE_VLANS - this.#tables.vlanCount) : quota
+    if (peer.vlans >= limit) {
       counters.add(COUNT.boundVlans)
       return REFUSAL.quota
     }
@@ -145,18 +152,17 @@ export class Lowers {
 
   /** B3. Registering adds; only the same link withdraws. */
   #takeSet(now: Micros, lower: Lower, message: Register): void {
-    const { vlan, peer } = lower
+    const { vlan } = lower
     if ((message.flags & REGISTER_FLAG.begin) !== 0) this.#beginSet(now, lower)
     for (const token of message.removed) {
       const index = vlan.tokens.find(token, 0)
       if (index >= 0) this.#claims.end(lower, index)
     }
-    const refused: Uint8Array[] = []
     for (const { token, proof } of message.added) {
-      if (!this.#claim(now, lower, token, proof)) refused.push(token)
+      const reason = this.#claim(now, lower, token, proof)
+      if (reason !== undefined) this.#claims.refuse(now, lower, token.slice(), reason)
     }
     if ((message.flags & REGISTER_FLAG.end) !== 0 && lower.seen !== undefined) this.#sweep(lower)
-    if (refused.length > 0) this.#claims.refuse(now, vlan, peer, refused, REFUSAL.quota)
     if (lower.seen === undefined) this.#compare(now, lower, message.setHash)
   }
 
@@ -176,32 +182,39 @@ export class Lowers {
     }
   }
 
-  #claim(now: Micros, lower: Lower, token: Uint8Array, proof: Uint8Array | undefined): boolean {
+  /** The reason if the claim is refused. */
+  #claim(now: Micros, lower: Lower, token: Uint8Array, proof: Uint8Array | undefined): Refusal | undefined {
     const { vlan, peer } = lower
     let index = vlan.tokens.find(token, 0)
     const had = index >= 0 && vlan.hasBit(index, ROW.setLow, peer)
-    if (!had && !this.#room(now, peer, index < 0)) return false
-    const verdict = this.#claims.judge(now, vlan, index, peer, token, proof)
-    if (verdict === 'refused') return false
+    if (!had && !this.#room(now, peer, index < 0)) return REFUSAL.quota
+    // A proof for what the link has already is a change too; one beyond the rate was not shown.
+    const shown = had && proof !== undefined && !this.#pay(now, peer) ? undefined : proof
+    const verdict = this.#claims.judge(now, vlan, index, peer, token, shown)
+    if (verdict === 'unproven') return REFUSAL.proof
+    if (verdict === 'crowded') return REFUSAL.quota
     // What is as it was needs no look at who would have to hear of it.
-    if (!had || proof !== undefined) {
+    if (!had || shown !== undefined) {
       if (index < 0) index = this.#tables.addToken(now, vlan, token)
-      this.#claims.take(now, lower, index, verdict, proof)
+      this.#claims.take(now, lower, index, verdict, shown)
     }
     if (lower.seen !== undefined) lower.seen = withBit(lower.seen, index)
-    return true
+    return undefined
   }
 
   /** Whether the link may register one more token. */
   #room(now: Micros, peer: Peer, newRow: boolean): boolean {
     const { counters } = this.#tables.context
-    const limit = isRelay(peer.link) ? RELAY_TOKENS : LEAF_TOKENS
-    if (peer.tokens >= limit || (newRow && this.#tables.tokens >= NODE_TOKENS)) {
-      counters.add(COUNT.boundTokens)
-      return false
-    }
+    const quota = isRelay(peer.link) ? RELAY_TOKENS : LEAF_TOKENS
+    const limit = newRow ? withRoom(quota, NODE_TOKENS - this.#tables.tokens) : quota
+    if (peer.tokens < limit) return this.#pay(now, peer)
+    counters.add(COUNT.boundTokens)
+    return false
+  }
+
+  #pay(now: Micros, peer: Peer): boolean {
     if (peer.changes.take(now, 1)) return true
-    counters.add(COUNT.boundRegRate)
+    this.#tables.context.counters.add(COUNT.boundRegRate)
     return false
   }
 
@@ -224,6 +237,14 @@ export class Lowers {
     lower.quietUntil = now + RESEND_PAUSE
     lower.resend = true
   }
+}
+
+/**
+ * A link's quota where so much of the node is free: half of that at most. A peer says itself whether it is
+ * a relay, so quotas alone would let eight liars fill the node and shut everybody else out.
+ */
+function withRoom(quota: number, free: number): number {
+  return Math.min(quota, free / 2)
 }
 
 /** The bit set, in a larger array if it needs one. */

@@ -4,7 +4,8 @@
  * the control channel.
  *
  * Beyond that text: `unknown` as an answer (the upper waits for an answer itself, but it heard), a bit
- * by which an upper asks for everything again, the tokens that a refusal is about, and a serial.
+ * by which an upper asks for everything again, the tokens that a refusal is about, `proof` as the reason
+ * of one, and a serial.
  */
 import { TOKEN_BYTES, VLAN_ID_BYTES } from '../ids.ts'
 import { KIND } from '../wire/kinds.ts'
@@ -40,9 +41,10 @@ const REGISTER_FLAGS_KNOWN = 7
 export const OTHERS = { unknown: 0, no: 1, yes: 2 } as const
 export type Others = (typeof OTHERS)[keyof typeof OTHERS]
 
-export const REFUSAL = { policy: 0, quota: 1 } as const
+/** `proof`: of a token, that its proof is missing, wrong or out of date. */
+export const REFUSAL = { policy: 0, quota: 1, proof: 2 } as const
 export type Refusal = (typeof REFUSAL)[keyof typeof REFUSAL]
-export const REFUSAL_NAMES = ['policy', 'quota'] as const
+export const REFUSAL_NAMES = ['policy', 'quota', 'proof'] as const
 
 export const SET_HASH_BYTES = 8
 
@@ -113,5 +115,5 @@ export function encodeRefused(message: RegisterRefused): Uint8Array {
 
 export function decodeRefused(packet: Uint8Array): RegisterRefused | undefined {
   const message = decodeControl(registerRefused, packet)
-  return message === undefined || message.reason > REFUSAL.quota ? undefined : message
+  return message === undefined || message.reason > REFUSAL.proof ? undefined : message
 }

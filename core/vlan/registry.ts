@@ -141,9 +141,9 @@ export class Registry {
     this.#inside = true
     do {
       this.#takeRoles(now)
-      if (this.tables.rechoose) this.#uphill.chooseAll(now)
+      this.#uphill.chooseAll(now)
       this.tables.flush(now, this)
-    } while (this.#roles.length > 0 || this.tables.rechoose)
+    } while (this.#roles.length > 0)
     this.#inside = false
   }
 
@@ -199,8 +199,7 @@ export class Registry {
   }
 
   #rechooseAll(): void {
-    for (const vlan of this.tables.states) if (vlan !== undefined) vlan.rechoose = true
-    this.tables.rechoose = true
+    for (const vlan of this.tables.states) if (vlan !== undefined) this.tables.askChoice(vlan)
   }
 
   /** B1. The tree's own upper comes first: when that is another link, VLANs move to it. */
@@ -235,7 +234,7 @@ export class Registry {
     vlan.ticks += 1
     for (const lower of [...vlan.lowers]) if (lower.heardAt + SOFT_STATE < now) this.#lowers.drop(vlan, lower)
     this.#claims.expire(now, vlan)
-    this.#uphill.tick(now, vlan, vlan.cut || vlan.ticks % RETRY_TICKS === 0)
+    this.#uphill.tick(vlan, vlan.cut || vlan.ticks % RETRY_TICKS === 0)
   }
 
   /** Ends `fresh` and `held` of what was marked a full turn ago. */

@@ -81,6 +81,8 @@ export interface Peer {
   tokens: number
   readonly changes: Bucket
   readonly verifications: Bucket
+  /** Claims that wait to be checked. */
+  pending: number
   // Registrations with a message to send, in order; see Pacing.
   queue: Registration[]
   waiting: boolean
@@ -119,6 +121,11 @@ export interface Upper {
   queued: boolean
 }
 
+export interface RefusedToken {
+  readonly token: Uint8Array
+  readonly reason: Refusal
+}
+
 /** A lower's registration of a VLAN with this node. */
 export interface Lower {
   readonly end: 'lower'
@@ -136,6 +143,8 @@ export interface Lower {
   seen: Uint8Array | undefined
   /** How far into the VLAN's queue of changed flags this lower was told. */
   cursor: number
+  /** Tokens that were not taken and of which it was not told yet. */
+  refused: RefusedToken[]
   /** Set when it was thrown out: what is left to say. */
   refusal: Refusal | undefined
   hashLow: number

@@ -39,10 +39,40 @@ export class Bucket {
     return true
   }
 
+  /** Takes the amount for what is done in any case: the level may fall below zero, and is made up first. */
+  charge(now: Micros, amount: number): void {
+    this.#level = Math.min(this.#burst, this.#level + ((now - this.#at) * this.#rate) / SECOND) - amount
+    this.#at = now
+  }
+
   /** When so much will be there at the earliest. */
   readyAt(now: Micros, amount: number): Micros {
     const level = Math.min(this.#burst, this.#level + ((now - this.#at) * this.#rate) / SECOND)
     return level >= amount ? now : now + Math.ceil(((amount - level) * SECOND) / this.#rate)
+  }
+}
+
+/**
+ * So much of one kind of work for a step, which bounds its effects (mesh:M15). A step has one time, so
+ * what is counted for each time is never too much for a step.
+ */
+export class Ration {
+  #left = 0
+  #at: Micros = -1
+  readonly #size: number
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  take(now: Micros): boolean {
+    if (now !== this.#at) {
+      this.#at = now
+      this.#left = this.#size
+    }
+    if (this.#left === 0) return false
+    this.#left -= 1
+    return true
   }
 }
 

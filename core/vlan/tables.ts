@@ -5,7 +5,8 @@
  *
  * Messages are paced (mesh:M15): a registration with something to say stands in its link's queue, each
  * turn of which gives one message, so VLANs come before the second batch of any of them. A step sends
- * at most 64 on a link; the rest waits a millisecond.
+ * at most 64 on a link and 1,024 in all, and chooses uppers for at most 256 VLANs; the rest waits a
+ * millisecond. Neighbours decide how much there is to do, so without that they could fill the outbox.
  */
 import { ByteTable, tableSecret } from '../bytetable.ts'
 import type { Context } from '../context.ts'
@@ -14,12 +15,16 @@ import { jittered } from '../dice.ts'
 import { type LinkId, MILLISECOND, MINUTE, type Micros, NEVER, TREE_ROLE } from '../io.ts'
 import type { Link, LinkPort } from '../links/link.ts'
 import type { Tree } from '../tree/tree.ts'
+import { BATCH } from './messages.ts'
 import { CompiledPolicy } from './policy.ts'
 import { FLAG, type Peer, type Registration, ROW, SLOTS, type Upper, Vlan } from './state.ts'
-import { Bucket } from './storm.ts'
+import { Bucket, Ration } from './storm.ts'
 
 /** Messages on one link in one step, and how long the rest waits (mesh:M15). */
-const STEP_MESSAGES = 64
+const LINK_MESSAGES = 64
+const STEP_MESSAGES = 1_024
+/** VLANs for which uppers are chosen in one step: each may be worth a note, and a look at all its rows. */
+const STEP_CHOICES = 256
 const STEP_PAUSE: Micros = MILLISECOND
 /** Changes that a link may make (mesh text (b)). A sender keeps a tenth below: jitter refuses nothing. */
 const CHANGES_PER_SECOND = 1_000
@@ -54,12 +59,15 @@ export class Tables {
   readonly secret: Uint32Array
   /** When some VLAN has something due. */
   due: Micros = NEVER
-  /** Some VLAN's upper is to be chosen again. */
-  rechoose = false
+  /** VLANs whose upper is to be chosen again; some may have been served meanwhile. */
+  readonly toChoose: Vlan[] = []
   /** Of the last full set begun on any link. */
   serial = 0
   /** Links that are gone although the tree, in the middle of a step, still gives them a role. Mostly none. */
   #departed: Set<LinkId> | undefined
+  /** Choices of uppers in this step. */
+  readonly choices = new Ration(STEP_CHOICES)
+  readonly #messages = new Ration(STEP_MESSAGES)
   readonly #index: ByteTable
   readonly #peers = new Map<LinkId, Peer>()
   #waiting: Peer[] = []
@@ -85,13 +93,19 @@ export class Tables {
     const index = this.#index.add(id, 0)
     const vlan = new Vlan(index, id.slice(), this.secret)
     vlan.carried = this.policy.carries(id, false)
-    vlan.rechoose = true
     vlan.tickAt = this.nextTick(now)
     this.states[index] = vlan
     this.vlanCount += 1
-    this.rechoose = true
+    this.askChoice(vlan)
     this.lower(vlan, vlan.tickAt)
     return vlan
+  }
+
+  /** The VLAN's upper is to be chosen again. It gets in line once. */
+  askChoice(vlan: Vlan): void {
+    if (vlan.rechoose) return
+    vlan.rechoose = true
+    this.toChoose.push(vlan)
   }
 
   /** B3. When the set hash is next to be said, and soft state to be looked at. */
@@ -134,6 +148,7 @@ export class Tables {
       tokens: 0,
       changes: new Bucket(now, CHANGES_PER_SECOND, CHANGES_BURST),
       verifications: new Bucket(now, VERIFICATIONS_PER_SECOND),
+      pending: 0,
       queue: [],
       waiting: false,
       sends: new Bucket(now, CHANGES_PER_SECOND * OWN_SHARE, CHANGES_BURST * OWN_SHARE),
@@ -241,35 +256,45 @@ export class Tables {
   /** Sends what is in line, as much as one step may; asks to be woken for the rest. */
   flush(now: Micros, speaker: Speaker): void {
     const peers = this.#waiting
-    if (peers.length === 0) return
+    if (peers.length === 0 && this.toChoose.length === 0) return
     this.#waiting = []
+    const served: Peer[] = []
     for (const peer of peers) {
-      if (!peer.gone) this.#flushPeer(now, peer, speaker)
+      const all = peer.gone || this.#flushPeer(now, peer, speaker)
       peer.waiting = peer.queue.length > 0
-      if (peer.waiting) this.#waiting.push(peer)
+      if (peer.waiting) (all ? served : this.#waiting).push(peer)
     }
-    if (this.#waiting.length > 0) this.context.deadline.lower(now + STEP_PAUSE)
+    // Links that the step had nothing left for come first in the next one.
+    this.#waiting.push(...served)
+    this.context.deadline.lower(this.nextFlush(now))
   }
 
-  /** When the rest may be sent; NEVER if nothing is in line. */
+  /** When the rest may be done; NEVER if nothing is in line. */
   nextFlush(now: Micros): Micros {
-    return this.#waiting.length > 0 ? now + STEP_PAUSE : NEVER
+    return this.#waiting.length > 0 || this.toChoose.length > 0 ? now + STEP_PAUSE : NEVER
   }
 
-  #flushPeer(now: Micros, peer: Peer, speaker: Speaker): void {
+  /** False if the step's messages were used up before the link had its share. */
+  #flushPeer(now: Micros, peer: Peer, speaker: Speaker): boolean {
     let done = 0
+    let all = true
     // Who has more to say gets in line again behind the others. Speaking may end the link, which
     // empties its queue.
-    for (; done < STEP_MESSAGES && done < peer.queue.length; done++) {
+    for (; done < LINK_MESSAGES && done < peer.queue.length; done++) {
+      all = this.#messages.take(now)
+      if (!all) break
       const registration = peer.queue[done] as Registration
       registration.queued = false
       if (speaker.speak(now, registration)) this.schedule(registration)
     }
     peer.queue.splice(0, done)
+    return all
   }
 
   #touchedAbove(upper: Upper, index: number): void {
     if (!upper.vlan.unsaid(index, upper)) return
+    // Where the upper takes no more for a while the same rows come again and again.
+    if (upper.queue.length > 2 * upper.vlan.tokens.end + BATCH) upper.queue = [...new Set(upper.queue)]
     upper.queue.push(index)
     this.schedule(upper)
   }

@@ -39,10 +39,17 @@ export class Uphill {
     this.#downhill = downhill
   }
 
-  /** Chooses for every VLAN that asks for it. */
+  /** Chooses for the VLANs that ask for it, as many as one step may. */
   chooseAll(now: Micros): void {
-    this.#tables.rechoose = false
-    for (const vlan of this.#tables.states) if (vlan?.rechoose) this.choose(now, vlan)
+    const { states, toChoose, choices } = this.#tables
+    let done = 0
+    for (; done < toChoose.length; done++) {
+      const vlan = toChoose[done] as Vlan
+      if (!vlan.rechoose || states[vlan.index] !== vlan) continue
+      if (!choices.take(now)) break
+      this.choose(now, vlan)
+    }
+    toChoose.splice(0, done)
   }
 
   choose(now: Micros, vlan: Vlan): void {
@@ -112,7 +119,7 @@ export class Uphill {
       for (const token of message.tokens) tokenRefused(this.#tables, upper, token)
       return
     }
-    const reason = REFUSAL_NAMES[message.reason] as 'policy' | 'quota'
+    const reason = REFUSAL_NAMES[message.reason] as (typeof REFUSAL_NAMES)[number]
     this.#tables.context.out.note({ kind: 'vlanRefused', vlan: vlan.text, link: peer.link.id, reason })
     vlan.refusedLow |= peer.low
     vlan.refusedHigh |= peer.high
@@ -121,7 +128,7 @@ export class Uphill {
   }
 
   /** Once a minute: the set hash, and now and then another try with those who refused. */
-  tick(now: Micros, vlan: Vlan, retryRefused: boolean): void {
+  tick(vlan: Vlan, retryRefused: boolean): void {
     const { upper } = vlan
     if (upper !== undefined) {
       upper.poke = true
@@ -131,7 +138,8 @@ export class Uphill {
     if ((vlan.refusedLow | vlan.refusedHigh) !== 0) {
       vlan.refusedLow = 0
       vlan.refusedHigh = 0
-      this.choose(now, vlan)
+      // In its turn: after a sleep, thousands of VLANs tick at once.
+      this.#tables.askChoice(vlan)
     }
     if (upper === undefined) return
     const refused = FLAG.refused << upper.shift
@@ -210,8 +218,7 @@ export class Uphill {
     const old = vlan.upper
     vlan.upper = vlan.next
     vlan.next = undefined
-    vlan.rechoose = true
-    this.#tables.rechoose = true
+    this.#tables.askChoice(vlan)
     this.#carry(now, vlan, old)
   }
 

@@ -8,8 +8,7 @@ import type { Hop } from '../io.ts'
 
 export const TRUNK_VERSION = 1
 export const TRUNK_KIND = { control: 0, data: 1 } as const
-export const TRUNK_HEADER_BYTES = 3
-/** IPv4 20, UDP 8, trunk header and tag 24: what a packet costs on the wire beyond its bytes (mesh text (c)). */
+/** IPv4 20, UDP 8, trunk header and tag 24: what a packet costs beyond its bytes (mesh text (c)). */
 export const WIRE_OVERHEAD_BYTES = 52
 
 export const CONTROL_HOP: Hop = trunkHop(TRUNK_KIND.control, 0, 0)

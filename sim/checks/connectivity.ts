@@ -1,14 +1,17 @@
 /**
  * Which nodes hang together over neighbour links, and since when: deliveries are owed only between
- * nodes that were connected from 5 s before sending (mesh:M19). The components are found anew at most
+ * nodes that were connected from 5 s before sending (mesh:M19), in whichever part of a split mesh. A part
+ * goes by its lowest node; a node that is alone is in no part. The components are found anew at most
  * once a second, and only if a link changed; a node that lost its last neighbour counts as cut at once.
  */
 import { type Micros, NEVER } from '../../core/io.ts'
 
+const ALONE = -1
+
 export class Connectivity {
   /** Neighbour nodes over links that both ends hold; a pair may have two links for a moment. */
   readonly #neighbours: Map<number, number>[]
-  /** Since when the node has been in the largest component without a break; NEVER if it is not. */
+  /** Since when the node has been in the part it is in without a break; NEVER if it is alone. */
   readonly #since: Float64Array
   readonly #component: Int32Array
   #changed = true
@@ -18,7 +21,7 @@ export class Connectivity {
   constructor(nodes: number) {
     this.#neighbours = Array.from({ length: nodes }, () => new Map<number, number>())
     this.#since = new Float64Array(nodes).fill(NEVER)
-    this.#component = new Int32Array(nodes).fill(-1)
+    this.#component = new Int32Array(nodes).fill(ALONE)
   }
 
   connect(a: number, b: number): void {
@@ -38,6 +41,11 @@ export class Connectivity {
     return this.#since[node] as number
   }
 
+  /** Whether both were in one part at the last look. */
+  together(a: number, b: number): boolean {
+    return this.#component[a] === this.#component[b] && this.#component[a] !== ALONE
+  }
+
   degree(node: number): number {
     return this.#neighbourMap(node).size
   }
@@ -51,45 +59,47 @@ export class Connectivity {
   refresh(now: Micros, alive: (node: number) => boolean, cut: (a: number, b: number) => boolean): void {
     if (!this.#changed) return
     this.#changed = false
+    const before = this.#component.slice()
     const largest = this.#components(alive, cut)
     let living = 0
-    let inside = 0
     for (let node = 0; node < this.#component.length; node++) {
-      const isIn = this.#component[node] === largest && largest >= 0
+      const part = this.#component[node] as number
       if (alive(node)) living += 1
-      if (isIn) inside += 1
-      if (!isIn) this.#since[node] = NEVER
-      else if (this.#since[node] === NEVER) this.#since[node] = now
+      if (part === ALONE) this.#since[node] = NEVER
+      else if (this.#since[node] === NEVER || before[node] !== part) this.#since[node] = now
     }
-    this.largestShare = living === 0 ? 0 : inside / living
+    this.largestShare = living === 0 ? 0 : largest / living
   }
 
-  /** Labels components in order of their lowest node; answers the label of the largest, the first among equals. */
+  /** Labels components by their lowest node; answers the size of the largest. */
   #components(alive: (node: number) => boolean, cut: (a: number, b: number) => boolean): number {
-    this.#component.fill(-1)
-    let largest = -1
-    let largestSize = 0
-    const stack: number[] = []
+    this.#component.fill(ALONE)
+    let largest = 0
     for (let first = 0; first < this.#component.length; first++) {
-      if (this.#component[first] !== -1 || !alive(first)) continue
-      let size = 0
-      stack.push(first)
-      this.#component[first] = first
-      while (stack.length > 0) {
-        const node = stack.pop() as number
-        size += 1
-        for (const other of this.#neighbourMap(node).keys()) {
-          if (this.#component[other] !== -1 || !alive(other) || cut(node, other) || cut(other, node)) continue
-          this.#component[other] = first
-          stack.push(other)
-        }
-      }
-      if (size > largestSize) {
-        largest = first
-        largestSize = size
-      }
+      if (this.#component[first] !== ALONE || !alive(first)) continue
+      const size = this.#mark(first, alive, cut)
+      if (size === 1) this.#component[first] = ALONE
+      largest = Math.max(largest, size)
     }
     return largest
+  }
+
+  /** Labels everything that hangs together with the first; answers how many there are. */
+  #mark(first: number, alive: (node: number) => boolean, cut: (a: number, b: number) => boolean): number {
+    const stack = [first]
+    this.#component[first] = first
+    let size = 0
+    while (stack.length > 0) {
+      const node = stack.pop() as number
+      size += 1
+      for (const other of this.#neighbourMap(node).keys()) {
+        if (this.#component[other] !== ALONE || !alive(other) || cut(node, other) || cut(other, node))
+          continue
+        this.#component[other] = first
+        stack.push(other)
+      }
+    }
+    return size
   }
 
   #count(a: number, b: number, change: number): void {

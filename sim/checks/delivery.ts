@@ -12,7 +12,9 @@ import { Histogram } from '../statistics.ts'
 /** A frame must have come after this long. */
 export const DELIVERY_BOUND: Micros = 5 * SECOND
 /** Both ends must have been connected this long before sending. */
-export const CONNECTED_BEFORE: Micros = 5 * SECOND
+const CONNECTED_BEFORE: Micros = 5 * SECOND
+/** Drops remembered of one frame, two numbers each. */
+const DROPS_MAX = 64
 /** A record is kept this long after its bound, to catch late repeats. */
 const MEMORY: Micros = 30 * SECOND
 
@@ -40,6 +42,8 @@ export interface FrameRecord {
   readonly cameAt: Float64Array
   /** The link model dropped or corrupted a copy. */
   dropped: boolean
+  /** Where: pairs of nodes, from and to. */
+  drops: number[] | undefined
   settled: boolean
 }
 
@@ -48,6 +52,10 @@ export interface DeliveryWorld {
   life(node: number): number
   alive(node: number): boolean
   connectedSince(node: number): Micros
+  /** The node and what its open uppers lead to, upwards. */
+  pathUp(node: number): readonly number[]
+  /** Both in one part of the mesh. */
+  together(a: number, b: number): boolean
   isMember(node: number, vlan: number): boolean
   violation(kind: string, node: number, detail: string): void
   /** A frame's fate is known; `owed` and `came` count receivers. */
@@ -67,7 +75,7 @@ export class Delivery {
   owed = 0
   came = 0
   excusedByLinkModel = 0
-  /** Arrivals of group frames at members, copies made by the link model left out, and what was owed of them. */
+  /** Arrivals of group frames at receivers, copies made by the link model left out, and deliveries. */
   groupArrivals = 0
   groupDeliveries = 0
 
@@ -95,6 +103,7 @@ export class Delivery {
       receiverLives: receivers.map((node) => this.#world.life(node)),
       cameAt: new Float64Array(receivers.length).fill(-1),
       dropped: false,
+      drops: undefined,
       settled: false,
     }
     this.#records.set(record.number, record)
@@ -152,9 +161,12 @@ export class Delivery {
     if (record.receivers.includes(node)) this.groupArrivals += 1
   }
 
-  linkModelDropped(number: number): void {
+  linkModelDropped(number: number, from: number, to: number): void {
     const record = this.#records.get(number)
-    if (record !== undefined) record.dropped = true
+    if (record === undefined) return
+    record.dropped = true
+    record.drops ??= []
+    if (record.drops.length < DROPS_MAX) record.drops.push(from, to)
   }
 
   /** Judges frames whose bound has passed and forgets old ones. */
@@ -187,9 +199,11 @@ export class Delivery {
         !this.#fit(record.receivers[index] as number, record.receiverLives[index] as number, record.sentAt)
       )
         continue
+      const receiver = record.receivers[index] as number
+      if (!this.#world.together(record.sender, receiver)) continue
       const cameAt = record.cameAt[index] as number
       const inTime = cameAt >= 0 && cameAt <= record.sentAt + DELIVERY_BOUND
-      if (!inTime && record.dropped) {
+      if (!inTime && record.drops !== undefined && this.#isExcused(record, record.drops, receiver)) {
         if (record.sentAt >= this.#countFrom) this.excusedByLinkModel += 1
         continue
       }
@@ -205,6 +219,20 @@ export class Delivery {
       this.came += came
     }
     this.#world.settled(record, owed, came)
+  }
+
+  /** A drop excuses those behind it: on the way up from the sender all, on the way down the branch. */
+  #isExcused(record: FrameRecord, drops: readonly number[], receiver: number): boolean {
+    if (record.receivers.length === 1) return true
+    const up = this.#world.pathUp(record.sender)
+    const down = this.#world.pathUp(receiver)
+    for (let index = 0; index < drops.length; index += 2) {
+      const from = drops[index] as number
+      const to = drops[index + 1] as number
+      if (down.includes(to) && !up.includes(to)) return true
+      if (up.includes(from) && up.includes(to)) return true
+    }
+    return false
   }
 
   #fit(node: number, life: number, sentAt: Micros): boolean {

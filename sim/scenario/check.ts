@@ -55,11 +55,18 @@ function checkNodes(scenario: Scenario, report: Report): void {
       `is ${members}; it must be at most nodes.count (${nodes.count}); lower it or add nodes`,
     )
   }
-  try {
-    nodeConfigChanges(nodes.config)
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error
-    report(['nodes', 'config'], `cannot work (times here in microseconds): ${error.message}`)
+  const changes = {
+    config: nodes.config,
+    contactConfig: { ...nodes.config, ...nodes.contactConfig },
+  }
+  for (const [name, config] of Object.entries(changes)) {
+    try {
+      nodeConfigChanges(config)
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      report(['nodes', name], `cannot work (times here in microseconds): ${error.message}`)
+      return
+    }
   }
 }
 

@@ -87,6 +87,9 @@ export const nodes = z
     leafShare: share.default(0).describe('Nodes that carry nothing for others.'),
     reach: reach.default({ public: 1, punchable: 0, private: 0 }),
     config: config.default({}),
+    contactConfig: config
+      .describe('Overrides for the contacts, on top of `config`: they are run by operators.')
+      .optional(),
     restrictedShare: share.default(0).describe('Relays that carry only the VLANs they are members of.'),
   })
   .describe('The machines.')

@@ -46,14 +46,16 @@ export class Convergence {
   talkSeconds(): number | undefined {
     let since: Micros | undefined
     for (const round of this.#rounds) {
-      if (!round.records.every((record) => this.#fine(record))) since = undefined
+      // No evidence is no success: a round in which nobody knew anybody's address proves nothing.
+      const isFine = round.records.length > 0 && round.records.every((record) => this.#fine(record))
+      if (!isFine) since = undefined
       else if (since === undefined) since = round.at
     }
     return since === undefined ? undefined : (since - this.#from) / SECOND
   }
 
-  /** Share of the last three rounds' probes that arrived. */
-  reachableShare(): number {
+  /** Share of the last three rounds' probes that arrived; undefined if there were none. */
+  reachableShare(): number | undefined {
     let sent = 0
     let came = 0
     for (const round of this.#rounds.slice(-3)) {
@@ -62,7 +64,7 @@ export class Convergence {
         if (this.#fine(record)) came += 1
       }
     }
-    return sent === 0 ? 1 : came / sent
+    return sent === 0 ? undefined : came / sent
   }
 
   #fine(record: FrameRecord): boolean {

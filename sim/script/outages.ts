@@ -118,7 +118,10 @@ export class OutageProbes {
 
   #judge(watch: Watch, crashAt: Micros): void {
     const after = watch.records.filter((record) => record.sentAt >= crashAt)
-    const arrived = (record: FrameRecord): boolean => (record.cameAt[0] as number) >= 0 || record.dropped
+    const arrived = (record: FrameRecord): boolean => {
+      const at = record.cameAt[0] as number
+      return at >= 0 && at <= record.sentAt + DELIVERY_BOUND
+    }
     if (after.length === 0) return
     const firstLost = after.findIndex((record) => !arrived(record))
     if (firstLost < 0) {

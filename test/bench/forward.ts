@@ -5,7 +5,7 @@
  */
 import type { Context } from '../../core/context.ts'
 import { type Hop, type LinkId, TREE_ROLE } from '../../core/io.ts'
-import { type Link, type LinkPort, newLink } from '../../core/links/link.ts'
+import { Link, type LinkPort } from '../../core/links/link.ts'
 import type { Tree } from '../../core/tree/tree.ts'
 import { encodeRegister, REGISTER_FLAG } from '../../core/vlan/messages.ts'
 import { Vlans } from '../../core/vlan/vlans.ts'
@@ -35,7 +35,7 @@ function relayWith(
 ): { relay: Relay; ids: Uint8Array[]; tokens: Uint8Array[][] } {
   const context: Context = testContext(1, { stormPackets: 1_000_000_000, stormBits: 1_000_000_000_000 })
   const key = new Uint8Array(32)
-  const links = [0, 1, 2, 3, 4].map((id) => newLink(id as LinkId, context.self, key, true, 0))
+  const links = [0, 1, 2, 3, 4].map((id) => new Link(id as LinkId, context.self, key, true, 0))
   for (const link of links) link.capabilities = 1
   const sent = { count: 0 }
   const port: LinkPort = {

@@ -2,9 +2,10 @@
  * One case of `npm run bench:sim`, in a process of its own: prints its values by figure name as JSON.
  * The messages counted are calls of `Host.packet`: full-protocol messages taken in by full nodes.
  */
-import { gunzipSync } from 'node:zlib'
+
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { Run } from '../../sim/run.ts'
 import { type Scenario, scenarioSchema } from '../../sim/scenario.ts'
 import { REPOSITORY } from '../support/requirements.ts'
@@ -59,7 +60,8 @@ function timed(scenario: Scenario, fromSeconds: number): Timed {
     rss = Math.max(rss, process.memoryUsage.rss())
   }
   const seconds = Number(process.hrtime.bigint() - start) / 1e9
-  for (const violation of run.result().violations) process.stderr.write(`${violation.kind}: ${violation.detail}\n`)
+  for (const violation of run.result().violations)
+    process.stderr.write(`${violation.kind}: ${violation.detail}\n`)
   return { run, seconds, messages: run.world.messages - before, rss }
 }
 
@@ -144,5 +146,6 @@ const CASES: Record<string, () => Values> = {
 
 const wanted = process.argv[2] ?? ''
 const run = CASES[wanted]
-if (run === undefined) throw new Error(`there is no case '${wanted}'; cases are ${Object.keys(CASES).join(', ')}`)
+if (run === undefined)
+  throw new Error(`there is no case '${wanted}'; cases are ${Object.keys(CASES).join(', ')}`)
 process.stdout.write(`${JSON.stringify(run())}\n`)

@@ -95,7 +95,7 @@ const act = fc.oneof(
         (world) => {
           const node = world.node(0)
           for (const link of node.all())
-            world.step(node, () => node.mesh.onHello(world.now, link, coordinates))
+            world.step(node, () => node.mesh.onHello(world.now, link, coordinates, 0))
         },
     ),
     weight: 1,

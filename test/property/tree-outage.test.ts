@@ -1,5 +1,6 @@
 /** How fast a mesh finds together, and how long a loss cuts nodes off (the figures of mesh:M1). */
 import { describe, expect, it } from 'vitest'
+import { noble } from '../../core/crypto/noble.ts'
 import { below } from '../../core/dice.ts'
 import { MILLISECOND, NEVER, SECOND, TREE_ROLE } from '../../core/io.ts'
 import { compareRanks, rankOf } from '../../core/tree/label.ts'
@@ -75,6 +76,15 @@ describe('a mesh', () => {
     expect(new Set(world.nodes.map((node) => node.crst.root())).size).toBe(1)
     for (const leaf of world.nodes.slice(30)) expect(leaf.crst.view().lowers).toEqual([])
     expect(world.nodes.some((node) => node.crst.uppers().length === 3)).toBe(true)
+  })
+
+  it('does so with the real signatures too', () => {
+    const world = new TreeWorld({ seed: 5, crypto: noble })
+    world.addNodes(10)
+    world.meshAtRandom(4)
+    expect(world.runUntilWhole(10 * SECOND)).toBeLessThan(6 * SECOND)
+    expect(world.count('verified')).toBeGreaterThan(50)
+    expect(world.count('dropBadSignature')).toBe(0)
   })
 
   it('mends a link one end of which came up late', () => {

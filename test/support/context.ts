@@ -8,7 +8,7 @@ import { Outbox } from '../../core/outbox.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
 
 /** A small multiplicative generator (Park and Miller 1988): repeatable, and enough for jitter in tests. */
-export function testDice(seed: number): Dice {
+function testDice(seed: number): Dice {
   let state = (seed % 2_147_483_646) + 1
   return {
     u32: () => {

@@ -18,7 +18,7 @@ import {
   type Reachability,
   SECOND,
 } from '../../core/io.ts'
-import { CAPABILITY, type Link, newLink } from '../../core/links/link.ts'
+import { CAPABILITY, Link } from '../../core/links/link.ts'
 import { EventQueue } from '../../sim/queue.ts'
 import { type Random, Streams } from '../../sim/random.ts'
 import { lopsidedOf, MeshNode, partsOf, type Wires } from './mesh-node.ts'
@@ -351,12 +351,12 @@ export class MeshWorld implements Wires {
   #measure(end: MeshNode, other: MeshNode, link: Link, rtt: Micros): void {
     if (end.links.get(link.id) !== link || !end.alive) return
     link.rtt = rtt
-    this.step(end, () => end.mesh.onHello(this.now, link, other.mesh.coordinates()))
+    this.step(end, () => end.mesh.onHello(this.now, link, other.mesh.coordinates(), 0))
     this.at(this.now + HELLO_PERIOD, () => this.#measure(end, other, link, rtt))
   }
 
   #link(node: MeshNode, peer: PeerId, id: LinkId, dialled: boolean): Link {
-    const link = newLink(id, peer, peerKey(peer), dialled, this.now)
+    const link = new Link(id, peer, peerKey(peer), dialled, this.now)
     link.version = 1
     node.links.set(id, link)
     return link

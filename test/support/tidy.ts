@@ -48,7 +48,8 @@ const LEFTOVER = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join(
 
 const RULES: readonly Rule[] = [
   {
-    applies: isCode,
+    // Known answers are copied as their sources print them.
+    applies: (file) => isCode(file) && !file.startsWith('test/vectors/'),
     broken: (line) => [...line].length > LINE_COLUMNS && !line.includes('https://'),
     message: `longer than ${LINE_COLUMNS} columns; break the line or shorten the comment`,
   },

@@ -8,7 +8,7 @@ import { type CounterName, Counters } from '../../core/counters.ts'
 import { signNamed } from '../../core/crypto/signed.ts'
 import { concat, peerIdOf } from '../../core/ids.ts'
 import { type LinkId, type Micros, NEVER, type NodeEvent, type TreeRole } from '../../core/io.ts'
-import { CAPABILITY, type Link, type LinkPort, newLink } from '../../core/links/link.ts'
+import { CAPABILITY, Link, type LinkPort } from '../../core/links/link.ts'
 import { Outbox } from '../../core/outbox.ts'
 import { certificateBody, certificateHead, certificateId } from '../../core/tree/certificates.ts'
 import { Crst } from '../../core/tree/crst.ts'
@@ -273,7 +273,7 @@ export class TreeBench implements LinkPort {
     neighbour: Actor,
     options: { rtt?: Micros; certified?: boolean; cost?: number; relay?: boolean } = {},
   ): Link {
-    const link = newLink(this.#nextLink++ as LinkId, peerIdOf(neighbour.key), neighbour.key, true, this.now)
+    const link = new Link(this.#nextLink++ as LinkId, peerIdOf(neighbour.key), neighbour.key, true, this.now)
     link.rtt = options.rtt ?? 20_000
     link.neighbour = true
     link.capabilities = options.relay === false ? 0 : CAPABILITY.relay | CAPABILITY.openRelay

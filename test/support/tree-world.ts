@@ -6,7 +6,7 @@ import type { NodeConfig } from '../../core/config.ts'
 import type { Crypto } from '../../core/crypto/ports.ts'
 import { below, unit } from '../../core/dice.ts'
 import { type LinkId, MILLISECOND, type Micros, NEVER, SECOND } from '../../core/io.ts'
-import { CAPABILITY, type Link, newLink } from '../../core/links/link.ts'
+import { CAPABILITY, Link } from '../../core/links/link.ts'
 import { ALL_RULES, type SafetyRules } from '../../core/tree/state.ts'
 import type { TreeSummary } from '../../core/tree/tree.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
@@ -235,7 +235,7 @@ export class TreeWorld extends TreeSight implements Surroundings {
   #linkUp(cable: Cable, end: 0 | 1): void {
     const node = cable.nodes[end]
     const peer = cable.nodes[end === 0 ? 1 : 0]
-    const link = newLink(cable.id as LinkId, peer.peer, peer.key, end === 0, this.now)
+    const link = new Link(cable.id as LinkId, peer.peer, peer.key, end === 0, this.now)
     link.rtt = 2 * cable.latency
     link.neighbour = true
     link.capabilities = peer.relay

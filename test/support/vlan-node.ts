@@ -33,11 +33,16 @@ class ScriptedTree implements Tree {
     // Roles are scripted.
   }
 
+  setReachable(): void {
+    // Ranks are scripted.
+  }
+
   hasLowers(): boolean {
     return false
   }
 
   leave(): void {}
+  resume(): void {}
   wake(): Micros {
     return NEVER
   }
@@ -59,6 +64,8 @@ export class WorldNode {
   readonly index: number
   readonly context: Context
   readonly vlans: Vlans
+  /** For a part that a test puts beside `vlans`. */
+  readonly port: LinkPort
   readonly tree = new ScriptedTree()
   readonly links = new Map<LinkId, { link: Link; to: number; back: LinkId; latency: Micros }>()
   readonly events: NodeEvent[] = []
@@ -81,7 +88,8 @@ export class WorldNode {
       out: new Outbox(),
       deadline: new Deadline(),
     }
-    this.vlans = new Vlans(this.context, this.#linkPort(), [this.tree])
+    this.port = this.#linkPort()
+    this.vlans = new Vlans(this.context, this.port, [this.tree])
   }
 
   count(name: CounterName): number {

@@ -24,7 +24,7 @@ import {
   type TreeRole,
   type VlanMembership,
 } from '../../core/io.ts'
-import { CAPABILITY, type Link, newLink } from '../../core/links/link.ts'
+import { CAPABILITY, Link } from '../../core/links/link.ts'
 import { readU32, writeU32 } from '../../core/wire/cursor.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
 import { Stream, WorldNode } from './vlan-node.ts'
@@ -277,7 +277,7 @@ export class VlanWorld {
     const ends = [node, other] as const
     for (const side of [0, 1] as const) {
       const far = this.at(ends[1 - side] as number)
-      const link = newLink(ids[side] as LinkId, far.context.self, far.context.selfKey, side === 0, this.now)
+      const link = new Link(ids[side] as LinkId, far.context.self, far.context.selfKey, side === 0, this.now)
       link.neighbour = true
       if (far.context.config.relay) link.capabilities = CAPABILITY.relay
       this.at(ends[side]).links.set(link.id, { link, to: far.index, back: ids[1 - side] as LinkId, latency })

@@ -48,7 +48,7 @@ describe('the cycle check', () => {
 })
 
 describe('connectivity', () => {
-  it('tells since when a node has been in the largest component', () => {
+  it('tells since when a node has been in its part of the mesh', () => {
     const mesh = new Connectivity(4)
     const alive = (): boolean => true
     const open = (): boolean => false
@@ -60,10 +60,13 @@ describe('connectivity', () => {
     mesh.refresh(200, alive, open)
     expect(mesh.connectedSince(3)).toBe(200)
     expect(mesh.connectedSince(0)).toBe(100)
-    // A cut between 1 and 2 splits evenly: the component of the lowest node counts as the largest.
+    expect(mesh.together(0, 3)).toBe(true)
+    // A cut between 1 and 2: both halves go on, each by itself.
     mesh.touch()
     mesh.refresh(300, alive, (a, b) => (a === 1 && b === 2) || (a === 2 && b === 1))
-    expect([0, 1, 2, 3].map((node) => mesh.connectedSince(node))).toEqual([100, 100, NEVER, NEVER])
+    expect([0, 1, 2, 3].map((node) => mesh.connectedSince(node))).toEqual([100, 100, 300, 300])
+    expect([mesh.together(0, 1), mesh.together(2, 3), mesh.together(1, 2)]).toEqual([true, true, false])
+    expect(mesh.largestShare).toBe(0.5)
     mesh.disconnect(0, 1)
     expect(mesh.connectedSince(0)).toBe(NEVER)
   })
@@ -81,6 +84,13 @@ class FakeWorld {
   }
   connectedSince(): Micros {
     return this.since
+  }
+  /** 2 below 5 below 1; 3 below 1. */
+  pathUp(node: number): readonly number[] {
+    return node === 2 ? [2, 5, 1] : node === 3 ? [3, 1] : [node]
+  }
+  together(): boolean {
+    return true
   }
   isMember(node: number): boolean {
     return node < 10
@@ -129,20 +139,28 @@ describe('the delivery check', () => {
     ])
   })
 
-  it('owes nothing to a receiver that restarted or was connected too late, nor for what the link model dropped', () => {
+  it('owes nothing to who restarted or was connected too late, nor for what the link model dropped', () => {
     const { world, delivery } = setUp()
     delivery.sent(sentAt, FRAME_KIND.unicast, 0, 1, [2])
     world.lives.set(2, 2)
     delivery.settle(sentAt + 6 * SECOND)
     expect(delivery.owed).toBe(0)
     const dropped = delivery.sent(sentAt, FRAME_KIND.unicast, 0, 1, [3])
-    delivery.linkModelDropped(dropped.number)
+    delivery.linkModelDropped(dropped.number, 1, 3)
     delivery.settle(sentAt + 6 * SECOND)
     expect([delivery.owed, delivery.excusedByLinkModel]).toEqual([0, 1])
     world.since = sentAt - 4 * SECOND
     delivery.sent(sentAt, FRAME_KIND.unicast, 0, 1, [4])
     delivery.settle(sentAt + 6 * SECOND)
     expect(delivery.owed).toBe(0)
+  })
+
+  it('excuses of a group frame only the receivers behind the drop', () => {
+    const { delivery } = setUp()
+    const { number } = delivery.sent(sentAt, FRAME_KIND.broadcast, 0, 1, [2, 3])
+    delivery.linkModelDropped(number, 1, 5)
+    delivery.settle(sentAt + 6 * SECOND)
+    expect([delivery.owed, delivery.came, delivery.excusedByLinkModel]).toEqual([1, 0, 1])
   })
 
   it('counts copies of group frames at members, those of the link model left out', () => {

@@ -258,6 +258,18 @@ describe('a trunk', () => {
     expect(end.context.counters.get('linkClogged')).toBe(1)
   })
 
+  it('makes progress while an answer waits behind a channel that is not ready', () => {
+    const pair = new Pair(5_000)
+    pair.run(SECOND)
+    const end = pair.end(0)
+    end.links.linkReady(pair.now, 7 as LinkId, CHANNEL.control, false)
+    pair.end(1).links.data(pair.now, pair.end(1).link, DATA_HOP, new Uint8Array(10))
+    pair.drain()
+    pair.run(pair.now + 2 * SECOND)
+    expect(end.links.wake(pair.now)).toBeGreaterThan(pair.now)
+    expect(end.link.controlQueue.length).toBeGreaterThan(0)
+  })
+
   it('bounds the control queue and hangs up when it overflows', () => {
     const pair = new Pair(5_000)
     pair.run(SECOND)
@@ -270,7 +282,7 @@ describe('a trunk', () => {
     expect(end.closed).toEqual(['clogged'])
   })
 
-  it('keeps at most 64 data packets for 20 ms while the data channel is not ready, dropping the oldest', () => {
+  it('keeps at most 64 data packets for 20 ms while the channel is not ready, dropping the oldest', () => {
     const pair = new Pair(5_000)
     pair.run(SECOND)
     const end = pair.end(0)

@@ -1,9 +1,12 @@
 /** The small tables below membership: coordinates, the passive view, ways back, limits on rates. */
 import { describe, expect, it } from 'vitest'
+import { peerIdOf } from '../../core/ids.ts'
 import { type LinkId, REACHABILITY, SECOND } from '../../core/io.ts'
+import { UNREACHED_FIRST, UNREACHED_LONGEST, UNREACHED_MAX } from '../../core/mesh/limits.ts'
 import { type Descriptor, neighbour, PRIORITY, shuffle } from '../../core/mesh/messages.ts'
 import { PeerTable } from '../../core/mesh/peer-table.ts'
 import { take } from '../../core/mesh/roster.ts'
+import { Unreached } from '../../core/mesh/unreached.ts'
 import { UNKNOWN_COORDINATES, Vivaldi } from '../../core/mesh/vivaldi.ts'
 import { Walks } from '../../core/mesh/walks.ts'
 import { KIND } from '../../core/wire/kinds.ts'
@@ -155,5 +158,33 @@ describe('messages', () => {
     const flags = 2 + 4 + 1 + 1 + 32
     for (const bad of [3, 7, 8])
       expect(decodeControl(shuffle, Uint8Array.from(one).fill(bad, flags, flags + 1))).toBeUndefined()
+  })
+})
+
+describe('peers that were never reached', () => {
+  const keyOf = (id: number): Uint8Array => new Uint8Array(32).fill(id)
+
+  it('are kept from hearsay for twice as long each time, until a link to them comes up', () => {
+    const unreached = new Unreached()
+    const [peer, key] = [peerIdOf(keyOf(1)), keyOf(1)]
+    expect(unreached.isPaused(0, key)).toBe(false)
+    unreached.note(0, peer)
+    expect(unreached.isPaused(UNREACHED_FIRST - 1, key)).toBe(true)
+    expect(unreached.isPaused(UNREACHED_FIRST, key)).toBe(false)
+    expect(unreached.has(peer)).toBe(true)
+    for (let time = 0; time < 20; time++) unreached.note(0, peer)
+    expect(unreached.isPaused(UNREACHED_LONGEST - 1, key)).toBe(true)
+    expect(unreached.isPaused(UNREACHED_LONGEST, key)).toBe(false)
+    unreached.forget(peer)
+    expect(unreached.isPaused(1, key)).toBe(false)
+  })
+
+  it('are remembered up to a limit, the latest ones', () => {
+    const unreached = new Unreached()
+    for (let id = 0; id <= UNREACHED_MAX; id++) unreached.note(0, peerIdOf(keyOf(id)))
+    expect(unreached.has(peerIdOf(keyOf(0)))).toBe(false)
+    expect(unreached.has(peerIdOf(keyOf(1)))).toBe(true)
+    unreached.clear()
+    expect(unreached.has(peerIdOf(keyOf(1)))).toBe(false)
   })
 })

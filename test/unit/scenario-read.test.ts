@@ -192,6 +192,12 @@ const UNFIT: readonly (readonly [what: string, changes: object, message: string]
       'raise linkLimit or lower activeTarget',
   ],
   [
+    'parameters of the contacts that cannot work together with those of all nodes',
+    { nodes: { count: 20, config: { linkLimit: 30 }, contactConfig: { activeTarget: 40 } } },
+    'nodes.contactConfig cannot work (times here in microseconds): activeTarget 40 exceeds linkLimit 30; ' +
+      'raise linkLimit or lower activeTarget',
+  ],
+  [
     'a fault without time to heal',
     { faults: [{ kind: 'partition', atSeconds: 60, who: { share: 0.5 }, healAfterSeconds: 30 }] },
     'faults[0].atSeconds is 60, so that this fault ends at 90 s; it must end by 70 s ' +

@@ -1,6 +1,7 @@
 /** What neighbours may try on a tree: nothing throws, nothing is believed, everything is counted. */
 import { describe, expect, it } from 'vitest'
 import { type LinkId, MILLISECOND, MINUTE, SECOND, TREE_ROLE } from '../../core/io.ts'
+import { Link } from '../../core/links/link.ts'
 import { path, pathRequest, voidMessage, WANTED } from '../../core/tree/messages.ts'
 import { KIND } from '../../core/wire/kinds.ts'
 import {
@@ -54,6 +55,7 @@ describe('labels that are not true', () => {
     ['a metric below the sum of the costs', { ...honest, metric: 12 }, 'dropPath'],
     ['a metric above it', { ...honest, metric: 41 }, 'dropPath'],
     ['a path that ends at another node', { ...honest, path: [ROOT, BOB, FAR] }, 'dropPath'],
+    ['a path that goes round', { ...honest, path: [ROOT, FAR, ANN, FAR, BOB] }, 'dropPath'],
     ['a path through this very node', { ...honest, path: [ROOT, actor(0), BOB] }, undefined],
     ['a class that no beat proves', { ...honest, class: 1 }, undefined],
     ['a priority that no beat proves', { ...honest, priority: 0 }, undefined],
@@ -214,6 +216,32 @@ describe('floods', () => {
     expect(bench.count('verified')).toBe(1_500)
   })
 
+  it('all neighbours together make it check four thousand at once, however often they come back', () => {
+    const bench = benchWithBob()
+    for (let round = 0; round < 5; round++) {
+      for (let serial = 2; serial < 1_002; serial++) {
+        bench.from(BOB, certificateMessage(certificate(BOB, bench.self, { serial, signer: FAR })))
+      }
+      bench.part(BOB)
+      bench.meet(BOB)
+    }
+    expect(bench.count('verified')).toBe(4_000)
+    expect(bench.count('boundVerify')).toBeGreaterThan(1_000)
+  })
+
+  it('a HELLO that is never content makes it ask at the pace of answers only', () => {
+    const bench = benchWithBob()
+    bench.from(BOB, updateOf({ claimed: honest }))
+    bench.wait(2 * SECOND)
+    const before = bench.to(BOB, KIND.pathRequest, pathRequest).length
+    for (let number = 1; number <= 100; number++) {
+      const wrong = { generation: 1, sentHash: number, receivedHash: 0, rootHash: 0, beat: 0 }
+      bench.crst.onSummary(bench.now, bench.link(BOB), wrong)
+      bench.wait(MILLISECOND)
+    }
+    expect(bench.to(BOB, KIND.pathRequest, pathRequest)).toHaveLength(before + 1)
+  })
+
   it('fresh roots push out no root that a label names', () => {
     const bench = benchWithBob()
     bench.from(BOB, updateOf({ claimed: honest }))
@@ -233,8 +261,11 @@ describe('floods', () => {
     for (let number = 0; number < 300; number++) {
       bench.from(ANN, voidPacket(voidOf(actor(100 + (number & 127)), actor(60 + (number >> 3)))))
     }
-    expect(bench.count('boundVoids')).toBe(300 - 256)
+    expect(bench.count('boundVoids')).toBe(300 - 32)
+    bench.wait(2 * SECOND)
     expect(bench.to(BOB, KIND.void, voidMessage)).toEqual([])
+    expect(bench.updatesTo(BOB).length).toBeGreaterThan(1)
+    expect(bench.updatesTo(BOB).flatMap(({ voids }) => voids)).toEqual([])
   })
 
   it('requests and attachments are answered at their pace only', () => {
@@ -268,7 +299,8 @@ describe('floods', () => {
 describe('messages out of place', () => {
   it('of strangers, of other trees, of unknown kinds and of no form', () => {
     const bench = benchWithBob()
-    const stranger = { ...bench.link(BOB), id: 99 as LinkId }
+    const { peer, key } = bench.link(BOB)
+    const stranger = new Link(99 as LinkId, peer, key, true, bench.now)
     bench.crst.onMessage(bench.now, stranger, KIND.update, updateOf({ claimed: honest }))
     expect(bench.count('dropNotNeighbour')).toBe(1)
     const other = updateOf({ claimed: honest })

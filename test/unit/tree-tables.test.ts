@@ -169,6 +169,15 @@ describe('the table of certificates', () => {
     expect(add(table, 5_001, certificate(from, actor(9), { serial: 5_001 }))).toBe(1_000)
   })
 
+  it('counts more paths through one certificate than a byte holds', () => {
+    const table = new CertificateTable()
+    const slot = add(table, 1, certificate(from, actor(2), { life: 1 }))
+    for (let count = 0; count < 300; count++) table.hold(slot)
+    for (let count = 0; count < 44; count++) table.release(slot)
+    table.trim(10 * SECOND)
+    expect(table.find(1, from.key)).toBe(slot)
+  })
+
   it('keeps few that nobody uses, and shrinks when it is quiet', () => {
     const table = new CertificateTable()
     for (let index = 0; index < 200; index++) add(table, index, certificate(from, actor(index), {}), index)
@@ -215,7 +224,7 @@ describe('the table of voids', () => {
   it('covers older serials of the pair for ten minutes', () => {
     const table = new VoidTable()
     const [from, to] = [actor(1), actor(2)]
-    table.add(0, voidOf(from, to, 7))
+    table.add(0, voidOf(from, to, 7), true)
     expect(table.find(0, from.key, to.key, 7)).toBe(0)
     expect(table.find(0, from.key, to.key, 6)).toBe(0)
     expect(table.find(0, from.key, to.key, 8)).toBe(-1)
@@ -225,23 +234,36 @@ describe('the table of voids', () => {
 
   it('keeps one record of a pair and 256 in all, the oldest going first', () => {
     const table = new VoidTable()
-    expect(table.add(0, voidOf(actor(1), actor(2), 1)).evicted).toBe(false)
-    expect(table.add(0, voidOf(actor(1), actor(2), 2)).evicted).toBe(false)
+    expect(table.add(0, voidOf(actor(1), actor(2), 1), true).evicted).toBe(false)
+    expect(table.add(0, voidOf(actor(1), actor(2), 2), true).evicted).toBe(false)
     expect(table.size).toBe(1)
-    for (let index = 0; index < 255; index++) table.add(0, voidOf(actor(3), actor(index), index + 1))
+    for (let index = 0; index < 255; index++) table.add(0, voidOf(actor(3), actor(index), index + 1), true)
     expect(table.size).toBe(256)
-    expect(table.add(0, voidOf(actor(4), actor(5), 1)).evicted).toBe(true)
+    expect(table.add(0, voidOf(actor(4), actor(5), 1), true).evicted).toBe(true)
     expect(table.find(0, actor(1).key, actor(2).key, 2)).toBe(-1)
     expect(table.size).toBe(256)
   })
 
   it('names what a neighbour does not know, newest first, while it is fresh', () => {
     const table = new VoidTable()
-    for (let index = 0; index < 5; index++) table.add(index, voidOf(actor(1), actor(10 + index)))
+    for (let index = 0; index < 5; index++) table.add(index, voidOf(actor(1), actor(10 + index)), true)
     table.setKnown(3, 9, true)
     expect(table.unknownTo(0, 9, 16)).toEqual([4, 2, 1, 0])
     expect(table.unknownTo(0, 9, 2)).toEqual([4, 2])
     expect(table.unknownTo(62 * SECOND, 9, 16)).toEqual([])
     expect(table.part(4).to).toEqual(actor(14).key)
+  })
+
+  it('has 32 places for what occurs in no path, and names none of it until it does', () => {
+    const table = new VoidTable()
+    table.add(0, voidOf(actor(1), actor(2)), true)
+    for (let index = 0; index < 100; index++) table.add(index * SECOND, voidOf(actor(3), actor(index)), false)
+    expect(table.size).toBe(33)
+    expect(table.find(0, actor(3).key, actor(67).key, 1)).toBe(-1)
+    expect(table.unknownTo(0, 9, 16)).toEqual([0])
+    const kept = table.find(0, actor(3).key, actor(68).key, 1)
+    expect(kept).toBeGreaterThan(0)
+    table.markOccurring(kept)
+    expect(table.unknownTo(0, 9, 16)).toHaveLength(2)
   })
 })

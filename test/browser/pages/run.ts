@@ -1,5 +1,5 @@
 /** A page that runs a scenario as any user of the simulator's index would. */
-import { readScenario, Run } from '../../../sim/index.ts'
+import { Run, readScenario } from '../../../sim/index.ts'
 
 export interface Outcome {
   readonly digest: string
