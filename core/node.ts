@@ -309,7 +309,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   linkOpen(now: Micros, link: Link): void {
     this.#membership.linkOpen(now, link)
     // A dial that came in proves that we can be reached (mesh:M4); a root's class depends on it.
-    for (const tree of this.#trees) tree.setReachable(this.#membership.publicProved())
+    for (const tree of this.#trees) tree.setReachable(now, this.#membership.publicProved())
   }
 
   linkClosed(now: Micros, link: Link, reason: CloseReason): void {

@@ -181,6 +181,12 @@ export class Links implements LinkPort {
     return true
   }
 
+  expect(now: Micros, link: Link): void {
+    if (link.silenceDue !== NEVER || link.ended) return
+    link.silenceDue = now + this.#context.config.silence
+    this.#due(link, link.silenceDue)
+  }
+
   // HOT PATH: something came, so the peer lives.
   heard(now: Micros, link: Link, channel: Channel): void {
     link.heardAt = now

@@ -262,6 +262,8 @@ export function sendAttach(state: TreeState, now: Micros, upper: Neighbour): voi
   state.context.counters.add(COUNT.treeAttach)
   upper.attachDue = now + upper.attachWait
   upper.attachWait = Math.min(ATTACH_SLOWEST, upper.attachWait * 2)
+  // After many deaths at once an alternate may be as dead as the upper was: it has 1.5 s to say anything.
+  state.links.expect(now, upper.link)
   arm(state, upper.attachDue)
   send(
     state,

@@ -106,10 +106,10 @@ export class Crst implements Tree {
     this.#settle(now)
   }
 
-  setReachable(proved: boolean): void {
+  setReachable(now: Micros, proved: boolean): void {
     if (this.#state.reachable === proved) return
-    // Looked at by the next wake: nothing hangs on the minute.
     this.#state.reachable = proved
+    arm(this.#state, now)
   }
 
   /**

@@ -44,7 +44,7 @@ export interface Tree {
   /** Whether anybody hangs below. */
   hasLowers(): boolean
   /** Whether dial-backs prove that anyone can reach this node: a rank's class depends on it (mesh:M4). */
-  setReachable(proved: boolean): void
+  setReachable(now: Micros, proved: boolean): void
   /** The machine slept and has no link any more: what grew old meanwhile is forgotten (mesh:S15). */
   resume(now: Micros): void
   /** The node says goodbye: what others need to hear at once. */

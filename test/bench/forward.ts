@@ -47,6 +47,7 @@ function relayWith(
       sent.count += 1
       return true
     },
+    expect: () => undefined,
     hangUp: () => {},
   }
   const roles = [TREE_ROLE.upper, TREE_ROLE.lower, TREE_ROLE.lower, TREE_ROLE.lower, TREE_ROLE.lower]

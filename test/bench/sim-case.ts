@@ -88,7 +88,7 @@ function idleMemory(): Values {
 }
 
 function messages1000(): Values {
-  const { run, seconds, messages } = timed(churning(1_000, 900, 40, 0.1), 60)
+  const { run, seconds, messages } = timed(churning(1_000, 900, 40, 0.05), 60)
   return {
     'messages, 1,000 nodes with churn': messages / seconds,
     'share of data, 1,000 nodes': run.meter.dataPackets / (run.meter.dataPackets + run.meter.controlMessages),

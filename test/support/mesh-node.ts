@@ -104,6 +104,8 @@ export class MeshNode implements LinkPort, NeighbourListener {
     throw new Error('membership sends no data')
   }
 
+  expect(): void {}
+
   hangUp(now: Micros, link: Link, reason: CloseReason): void {
     if (this.links.get(link.id) !== link) return
     this.closed.push(reason)

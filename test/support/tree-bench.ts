@@ -264,6 +264,7 @@ export class TreeBench implements LinkPort {
     return false
   }
 
+  expect(): void {}
   hangUp(): void {}
 
   // What a test does.

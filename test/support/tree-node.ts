@@ -86,6 +86,7 @@ export class TreeNode implements LinkPort, TreeListener {
     return false
   }
 
+  expect(): void {}
   hangUp(): void {}
 
   roleChanged(_now: Micros, _tree: number, link: Link, role: TreeRole): void {

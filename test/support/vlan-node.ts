@@ -110,6 +110,7 @@ export class WorldNode {
         out.send(link.id, CHANNEL.data, hop, packet)
         return true
       },
+      expect: () => {},
       hangUp: () => {},
     }
   }

@@ -183,6 +183,7 @@ test('dials of which nothing is ever heard are given up, three at once at most',
     all: () => [],
     control() {},
     data: () => true,
+    expect: () => undefined,
     hangUp() {},
   }
   const mesh = new Membership(context, links, { neighbourUp() {}, neighbourDown() {} })

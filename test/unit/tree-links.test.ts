@@ -168,13 +168,13 @@ describe('roots (R10)', () => {
   it('is of class 1 after an hour if its reach is proved, and regresses when it is not any more', () => {
     const bench = new TreeBench()
     bench.meet(BOB)
-    bench.crst.setReachable(true)
+    bench.crst.setReachable(bench.now, true)
     bench.wait(59 * MINUTE)
     expect(bench.lastUpdate(BOB).label?.class).toBe(2)
     bench.wait(2 * MINUTE)
     expect(bench.lastUpdate(BOB).label?.class).toBe(1)
     expect(bench.count('treeRegress')).toBe(0)
-    bench.crst.setReachable(false)
+    bench.crst.setReachable(bench.now, false)
     bench.wait(MILLISECOND)
     expect(bench.count('treeRegress')).toBe(1)
     bench.wait(2 * SECOND)
@@ -184,7 +184,7 @@ describe('roots (R10)', () => {
   it('takes the lead from a worse root when its own rank gets better', () => {
     const bench = new TreeBench()
     bench.meet(ANN)
-    bench.crst.setReachable(true)
+    bench.crst.setReachable(bench.now, true)
     const generation = bench.crst.view().generation
     for (let half = 0; half < 125; half++) {
       bench.from(ANN, certificateMessage(certificate(ANN, bench.self, { serial: half + 2 })))
