@@ -37,7 +37,7 @@ export function measure(run: Measured): Metrics {
     framesExcused: delivery.excusedByLinkModel,
     controlBytesPerNodeSecond: control.mean,
     controlBytesPerNodeSecondByNode: { p50: control.p50, p99: control.p99, max: control.max },
-    controlBytesByKind: meter.byKind(),
+    controlBytesPerNodeSecondByKind: meter.byKind(),
     controlMessagesPerNodeSecond: meter.controlMessages / nodeSeconds,
     dataBytesPerNodeSecond: meter.dataBytes / nodeSeconds,
     attachedShare: stage.attachedShare(),

@@ -31,7 +31,9 @@ const traffic = z
     kind: z
       .enum(['unicast', 'request', 'broadcast', 'multicast'])
       .describe('To one other member, the same with an answer, to all, or to the multicast group.'),
-    perMemberPerSecond: positive.describe('Frames (or requests) of each member that is up, Poisson.'),
+    perMemberPerSecond: positive
+      .max(10_000)
+      .describe('Frames (or requests) of each member that is up, Poisson.'),
     bytes: z.int().min(60).max(9_000).default(200).describe('Length of a frame.'),
     fromSeconds: atLeastZero.default(0),
     untilSeconds: positive.optional().describe('Without it, to the end.'),

@@ -84,7 +84,8 @@ process.removeAllListeners('warning')
 // The reader of a pipe may have had enough, as `head` does: that is no fault.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit()
-  throw error
+  process.stderr.write(`standard output cannot be written: ${error.message}; give it room or another place\n`)
+  process.exit(2)
 })
 
 try {

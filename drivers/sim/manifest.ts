@@ -3,7 +3,9 @@
  * overwritten unless asked.
  */
 import {
+  accessSync,
   closeSync,
+  constants,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -53,6 +55,13 @@ export function checkOutput(directory: string, manifest: Manifest, force: boolea
   if (found !== undefined && !found.isDirectory()) {
     throw new UsageError(`--out ${directory}: this is a file; name a directory`)
   }
+  try {
+    mkdirSync(directory, { recursive: true })
+    accessSync(directory, constants.W_OK)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new UsageError(`--out ${directory}: cannot write there (${why}); name a directory that can be made`)
+  }
   if (force) return
   const there = readIfAny(join(directory, MANIFEST))
   if (there !== undefined && identity(there) !== identity(JSON.stringify(manifest))) {
@@ -65,7 +74,6 @@ export function checkOutput(directory: string, manifest: Manifest, force: boolea
 
 /** Writes `result.json`, `scenario.json` (defaults filled in) and, last, `manifest.json`. */
 export function writeOutput(directory: string, scenario: Scenario, manifest: Manifest, result: object): void {
-  mkdirSync(directory, { recursive: true })
   writeAtomically(join(directory, 'scenario.json'), scenario)
   writeAtomically(join(directory, 'result.json'), result)
   // Last, so that a manifest vouches for complete results.

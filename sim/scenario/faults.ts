@@ -68,7 +68,7 @@ export const fault = z
       .strictObject({ kind: z.literal('links'), atSeconds, forSeconds, conditions: conditionsChange })
       .describe('All trunks behave differently for a while.'),
     z
-      .strictObject({ kind: z.literal('storm'), atSeconds, forSeconds, perSecond: positive })
+      .strictObject({ kind: z.literal('storm'), atSeconds, forSeconds, perSecond: positive.max(10_000) })
       .describe('Random crashes, restarts and link cuts, so many a second.'),
     z
       .strictObject({
@@ -90,7 +90,7 @@ export const fault = z
         atSeconds,
         who,
         forSeconds,
-        perSecond: positive.describe('Broadcasts a second of each of them.'),
+        perSecond: positive.max(100_000).describe('Broadcasts a second of each of them.'),
         bytes: z.int().min(60).max(1_500).default(300),
       })
       .describe('Stations with a loop behind them.'),

@@ -1,4 +1,4 @@
-/** A relay that leaves on purpose costs nobody a frame: those below move while it still serves them. */
+/** A relay that leaves on purpose: those below that have another way up move while it still serves them. */
 import { describe, expect, it } from 'vitest'
 import type { RunResult } from '../../sim/results.ts'
 import { Run } from '../../sim/run.ts'
@@ -31,12 +31,16 @@ function departures(kind: 'leave' | 'crash', seed: number): RunResult {
 }
 
 describe('twelve relays with lowers', () => {
-  it('lose next to nothing by leaving, and more by crashing', () => {
-    const left = departures('leave', 3)
-    const crashed = departures('crash', 3)
-    expect(left.violations).toEqual([])
-    expect(crashed.violations).toEqual([])
-    expect(crashed.metrics['framesLost']).toBeGreaterThan(10)
-    expect(left.metrics['framesLost']).toBeLessThan((crashed.metrics['framesLost'] as number) / 5)
+  it('lose far less by leaving than by crashing', () => {
+    // Chance decides whom a departure finds without another way up, so several meshes are added up.
+    const lost = (kind: 'leave' | 'crash'): number =>
+      [2, 4, 5].reduce((sum, seed) => {
+        const { violations, metrics } = departures(kind, seed)
+        expect(violations).toEqual([])
+        return sum + (metrics['framesLost'] as number)
+      }, 0)
+    const crashed = lost('crash')
+    expect(crashed).toBeGreaterThan(30)
+    expect(lost('leave')).toBeLessThan(crashed / 2)
   })
 })

@@ -57,7 +57,7 @@ describe('names of metrics', () => {
     ['latencyMillis.p50', 'ms'],
     ['controlBytesPerNodeSecond', 'B/s per node'],
     ['controlBytesPerNodeSecondByNode', 'B/s per node'],
-    ['controlBytesByKind.hello', 'B'],
+    ['controlBytesPerNodeSecondByKind.hello', 'B/s per node'],
     ['falseLinkDeathsPerNodeHour', '/h per node'],
     ['outageP50Seconds', 's'],
     ['delivery', ''],
