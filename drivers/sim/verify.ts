@@ -3,7 +3,7 @@
  * their digests are compared chunk by chunk, and the first chunk that differs is recorded and compared
  * line by line.
  */
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { CHUNK_EFFECTS, type Progress } from '../../sim/index.ts'
@@ -104,6 +104,24 @@ async function linesOf(order: VerifyOrder, place: 0 | 1): Promise<readonly strin
   throw new Error(`lines were asked for and ${answer.kind} came`)
 }
 
+/** 128 and the number of SIGTERM, as shells report it. */
+const SIGNALLED = 143
+
+/** A child that simulates hears nothing: whoever ends this process ends it too. */
+function endWithUs(child: ChildProcess): void {
+  const end = (): void => {
+    child.kill('SIGKILL')
+    // Later, so that the other child's handler has its turn.
+    setImmediate(() => process.exit(SIGNALLED))
+  }
+  process.once('SIGTERM', end)
+  process.once('SIGINT', end)
+  child.once('exit', () => {
+    process.off('SIGTERM', end)
+    process.off('SIGINT', end)
+  })
+}
+
 function ask(
   order: VerifyOrder,
   place: 0 | 1,
@@ -115,6 +133,7 @@ function ask(
     env: { ...process.env, ...ENVIRONMENTS[place] },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
+  endWithUs(child)
   return new Promise((resolve, reject) => {
     const fail = (message: string): void => reject(new ProcessFailure({ usage: false, message, stack: '' }))
     child.on('message', (answer: VerifyAnswer) => {
