@@ -242,6 +242,13 @@ export function saltId(hash: Hash, salt: Uint8Array): Uint8Array {
   return hash.hash16(concat(utf8('peertap salt id v1\0'), salt))
 }
 
+/** Whether both are the same bytes. Not in constant time: for what is public. */
+export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false
+  for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false
+  return true
+}
+
 /** Lexicographic order of byte strings: negative, zero or positive. */
 export function compareBytes(left: Uint8Array, right: Uint8Array): number {
   const shared = Math.min(left.length, right.length)

@@ -7,9 +7,11 @@
  * be behind a NAT that nobody can dial into. And answers travel back over the walk's own links, because
  * a connection for one answer costs a dial and often cannot be made at all.
  */
+
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
 import { type Dice, shuffled } from '../dice.ts'
+import { sameBytes } from '../ids.ts'
 import { type LinkId, type Micros, REACHABILITY } from '../io.ts'
 import { isRelay, type Link, type LinkPort } from '../links/link.ts'
 import { KIND } from '../wire/kinds.ts'
@@ -232,9 +234,4 @@ function describe(peering: Peering): Descriptor {
     coordinates,
     address: address ?? new Uint8Array(0),
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false
-  return true
 }

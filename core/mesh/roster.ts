@@ -2,8 +2,10 @@
  * The links that membership works with: those that are neighbours (HyParView's active view) and those on
  * which that is being settled. Counts and picks; sends nothing and ends nothing.
  */
+
 import type { NodeConfig } from '../config.ts'
 import { below, type Dice } from '../dice.ts'
+import { sameBytes } from '../ids.ts'
 import {
   type Address,
   type LinkId,
@@ -123,7 +125,7 @@ export class Roster {
   }
 
   byKey(key: Uint8Array): Peering | undefined {
-    for (const peering of this.#peerings.values()) if (sameKey(peering.link.key, key)) return peering
+    for (const peering of this.#peerings.values()) if (sameBytes(peering.link.key, key)) return peering
     return undefined
   }
 
@@ -198,11 +200,6 @@ export class Roster {
     const relays = this.neighbours().filter((peering) => isRelay(peering.link))
     return relays.sort((a, b) => near(a) - near(b) || a.link.id - b.link.id).slice(0, UNBIASED)
   }
-}
-
-function sameKey(a: Uint8Array, b: Uint8Array): boolean {
-  for (let byte = 0; byte < a.length; byte++) if (a[byte] !== b[byte]) return false
-  return true
 }
 
 function xorPrefix(a: Uint8Array, b: Uint8Array): number {

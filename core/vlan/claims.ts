@@ -13,7 +13,7 @@
  * beyond that stands like a bare one and is checked in its turn, so a crowd that moves is not cut off.
  */
 import { COUNT } from '../counters.ts'
-import { hex } from '../ids.ts'
+import { hex, sameBytes } from '../ids.ts'
 import { type Micros, NEVER, SECOND } from '../io.ts'
 import { REFUSAL, type Refusal } from './messages.ts'
 import { FLAG, type Lower, type Peer, ROW, tokenHashHigh, tokenHashLow, type Vlan } from './state.ts'
@@ -75,7 +75,7 @@ export class Claims {
       if (proven) return 'proven'
       return vlan.certified || (flags & FLAG.verified) !== 0 ? 'unproven' : 'bare'
     }
-    if ((flags & FLAG.verified) !== 0 && sameProof(vlan.proof(index), proof)) return 'proven'
+    if ((flags & FLAG.verified) !== 0 && sameBytes(vlan.proof(index), proof)) return 'proven'
     // A renewal that would not be passed on yet need not be paid for.
     if (index >= 0 && this.#renewed(now, vlan, index, peer)) return 'proven'
     if (!peer.verifications.take(now, 1)) {
@@ -242,9 +242,4 @@ function count(lower: Lower, index: number, sign: 1 | -1): void {
   lower.hashHigh = (lower.hashHigh + sign * tokenHashHigh(tokens, index)) >>> 0
   lower.tokens += sign
   lower.peer.tokens += sign
-}
-
-function sameProof(left: Uint8Array, right: Uint8Array): boolean {
-  for (let at = 0; at < left.length; at++) if (left[at] !== right[at]) return false
-  return left.length === right.length
 }
