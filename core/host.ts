@@ -35,21 +35,38 @@ export interface Alarm {
   clear(): void
 }
 
+/** Numbers that a host keeps. */
+export const HOST_TIMES = 2
+const LAST = 0
+const ARMED = 1
+
 export class Host {
   readonly machine: Machine
   readonly #clock: Clock
   readonly #alarm: Alarm
   readonly #effects: Effects
-  #last: Micros = 0
-  #armed: Micros = NEVER
+  /** Time of the last input, and for when the alarm is set. */
+  readonly #times: Float64Array
+  readonly #at: number
   #busy = false
 
-  constructor(machine: Machine, clock: Clock, alarm: Alarm, effects: Effects) {
+  /** `times`: where the host may keep two numbers, from `at` on. A world of many hosts keeps them together. */
+  constructor(
+    machine: Machine,
+    clock: Clock,
+    alarm: Alarm,
+    effects: Effects,
+    times: Float64Array = new Float64Array(HOST_TIMES),
+    at = 0,
+  ) {
     this.machine = machine
     this.#clock = clock
     this.#alarm = alarm
     this.#effects = effects
-    this.#last = clock.now()
+    this.#times = times
+    this.#at = at
+    times[at + LAST] = clock.now()
+    times[at + ARMED] = NEVER
   }
 
   /** The time as the machine's clock shows it. */
@@ -115,7 +132,7 @@ export class Host {
 
   /** The alarm went off. One that fires early is harmless: a wake does nothing before its time. */
   fire(): void {
-    this.#armed = NEVER
+    this.#times[this.#at + ARMED] = NEVER
     const now = this.#enter()
     this.machine.wake(now)
     assert(this.machine.nextDeadline() > now, 'a wake made no progress: its deadline is not later than now')
@@ -125,8 +142,9 @@ export class Host {
   #enter(): Micros {
     assert(!this.#busy, 'an input arrived while effects of another were being carried out')
     const now = this.#clock.now()
-    if (now < this.#last) wentBackwards(this.#last, now)
-    this.#last = now
+    const last = this.#times[this.#at + LAST] as number
+    if (now < last) wentBackwards(last, now)
+    this.#times[this.#at + LAST] = now
     this.#busy = true
     return now
   }
@@ -135,8 +153,8 @@ export class Host {
     this.machine.drain(this.#effects)
     this.#busy = false
     const deadline = this.machine.nextDeadline()
-    if (deadline === this.#armed) return
-    this.#armed = deadline
+    if (deadline === this.#times[this.#at + ARMED]) return
+    this.#times[this.#at + ARMED] = deadline
     if (deadline === NEVER) this.#alarm.clear()
     else this.#alarm.set(deadline)
   }

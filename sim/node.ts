@@ -4,7 +4,8 @@
  * events of an earlier life find a number that no longer fits.
  */
 import type { Aead, Crypto, Signatures } from '../core/crypto/ports.ts'
-import type { Alarm, Clock, Host } from '../core/host.ts'
+import { assert } from '../core/errors.ts'
+import { type Alarm, type Clock, HOST_TIMES, type Host } from '../core/host.ts'
 import {
   type Address,
   type Channel,
@@ -24,6 +25,7 @@ import {
 } from '../core/io.ts'
 import { AccessLine } from './links/lane.ts'
 import type { Random } from './random.ts'
+import { ROW, type Rows } from './rows.ts'
 
 /** Processor time of one operation in microseconds (mesh:S22). */
 const COST = { sign: 50, verify: 140, seal: 2 } as const
@@ -39,6 +41,20 @@ export interface NodeWorld {
   store(node: SimNode, id: StoreId, record: Uint8Array): void
   note(node: SimNode, event: NodeEvent): void
 }
+
+/** Times of a machine: places in its row. */
+const AT = {
+  busy: 0,
+  /** Its own monotonic clock against the world's, and since when its rate holds. */
+  clockOffset: 1,
+  clockBase: 2,
+  /** What the core asked for, in the machine's own time, and the queue event that stands for it. */
+  alarm: 3,
+  pending: 4,
+} as const
+/** Behind them: those of the host. */
+export const HOST_AT = 5
+assert(HOST_AT + HOST_TIMES <= ROW, 'the times of a machine and its host fit into a row')
 
 export class SimNode implements Clock, Alarm, Effects {
   readonly index: number
@@ -56,8 +72,6 @@ export class SimNode implements Clock, Alarm, Effects {
   identity = 0
   /** What this identity stored last. */
   disk: Uint8Array | undefined
-  /** The processor is busy until then; what arrives before waits. */
-  busyUntil: Micros = 0
   /** Work of the step under way, in microseconds of processor time. */
   pendingWork = 0
   /** Packets that wait for the processor. */
@@ -71,13 +85,11 @@ export class SimNode implements Clock, Alarm, Effects {
   leaving = false
   /** Above 1: a slow machine. */
   slowness = 1
-  /** The machine's own monotonic clock: offset and rate against the world's. */
-  clockOffset: Micros
+  /** The rate of the machine's own clock. */
   clockRate = 1
-  #clockBase: Micros = 0
-  /** What the core asked for, in the machine's own time, and the queue event that stands for it. */
-  #alarmAt: Micros = NEVER
-  #pendingAt: Micros = NEVER
+  /** Its times: places in AT, then those of its host. */
+  readonly times: Float64Array
+  readonly timesAt: number
 
   constructor(
     world: NodeWorld,
@@ -86,19 +98,44 @@ export class SimNode implements Clock, Alarm, Effects {
     leaf: boolean,
     linkRandom: Random,
     clockOffset: Micros,
+    rows: Rows,
   ) {
     this.#world = world
     this.index = index
     this.reach = reach
     this.leaf = leaf
     this.linkRandom = linkRandom
-    this.clockOffset = clockOffset
+    this.timesAt = rows.take()
+    this.times = rows.numbers
+    this.#set(AT.busy, 0)
+    this.#set(AT.clockOffset, clockOffset)
+    this.#set(AT.clockBase, 0)
+    this.forgetAlarm()
+  }
+
+  /** The processor is busy until then; what arrives before waits. */
+  get busyUntil(): Micros {
+    return this.#get(AT.busy)
+  }
+
+  set busyUntil(at: Micros) {
+    this.#set(AT.busy, at)
+  }
+
+  #get(which: number): Micros {
+    return this.times[this.timesAt + which] as number
+  }
+
+  #set(which: number, at: Micros): void {
+    this.times[this.timesAt + which] = at
   }
 
   // Clock.
 
   now(): Micros {
-    return this.clockOffset + (this.clockRate === 1 ? this.#world.now : this.#drifted(this.#world.now))
+    return (
+      this.#get(AT.clockOffset) + (this.clockRate === 1 ? this.#world.now : this.#drifted(this.#world.now))
+    )
   }
 
   /** From now on the machine's clock runs at another rate, or is ahead by a jump (monotonic: never back). */
@@ -106,55 +143,55 @@ export class SimNode implements Clock, Alarm, Effects {
     const now = this.#world.now
     const own = this.now()
     this.clockRate = rate
-    this.#clockBase = now
-    this.clockOffset = own + Math.max(0, jump) - (rate === 1 ? now : this.#drifted(now))
-    if (this.#alarmAt !== NEVER) this.#arm()
+    this.#set(AT.clockBase, now)
+    this.#set(AT.clockOffset, own + Math.max(0, jump) - (rate === 1 ? now : this.#drifted(now)))
+    if (this.#get(AT.alarm) !== NEVER) this.#arm()
   }
 
   #drifted(world: Micros): Micros {
-    return this.#clockBase + Math.floor((world - this.#clockBase) * this.clockRate)
+    return this.#get(AT.clockBase) + Math.floor((world - this.#get(AT.clockBase)) * this.clockRate)
   }
 
   // Alarm.
 
   set(at: Micros): void {
-    this.#alarmAt = at
+    this.#set(AT.alarm, at)
     this.#arm()
   }
 
   clear(): void {
-    this.#alarmAt = NEVER
+    this.#set(AT.alarm, NEVER)
   }
 
   /** A queue event of this life came up. True if it is the one that counts and its time has come. */
   alarmCame(): boolean {
     const world = this.#world.now
     // Only the earliest pending event counts; one that was overtaken finds a later time and is nothing.
-    if (world !== this.#pendingAt) return false
-    this.#pendingAt = NEVER
-    if (this.#alarmAt === NEVER) return false
-    if (this.#alarmAt > this.now()) {
+    if (world !== this.#get(AT.pending)) return false
+    this.#set(AT.pending, NEVER)
+    if (this.#get(AT.alarm) === NEVER) return false
+    if (this.#get(AT.alarm) > this.now()) {
       this.#arm()
       return false
     }
-    this.#alarmAt = NEVER
+    this.#set(AT.alarm, NEVER)
     return true
   }
 
   #arm(): void {
     const world = this.#world
-    const wait = this.#alarmAt - this.now()
+    const wait = this.#get(AT.alarm) - this.now()
     const scaled = this.clockRate === 1 ? wait : Math.ceil(wait / this.clockRate)
     const at = Math.max(world.now, world.now + scaled, this.busyUntil)
-    if (this.#pendingAt <= at) return
-    this.#pendingAt = at
+    if (this.#get(AT.pending) <= at) return
+    this.#set(AT.pending, at)
     world.pushAlarm(this, at)
   }
 
   /** A new life: nothing pending counts any more. */
   forgetAlarm(): void {
-    this.#alarmAt = NEVER
-    this.#pendingAt = NEVER
+    this.#set(AT.alarm, NEVER)
+    this.#set(AT.pending, NEVER)
   }
 
   // Effects.

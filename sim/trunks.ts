@@ -143,7 +143,9 @@ export class Trunks {
   readonly shared: LaneShared
   readonly #world: TrunkWorld
   readonly #options: TrunkOptions
-  readonly #trunks = new Map<number, Trunk>()
+  /** By number. Numbers are never used again: a live one is found without a search. */
+  readonly #trunks: (Trunk | undefined)[] = []
+  #size = 0
   readonly #ofNode: Set<number>[] = []
   #next = 1
   // Packets in flight, by slot.
@@ -163,11 +165,11 @@ export class Trunks {
   }
 
   get size(): number {
-    return this.#trunks.size
+    return this.#size
   }
 
   get(id: number): Trunk | undefined {
-    return this.#trunks.get(id)
+    return this.#trunks[id]
   }
 
   addNode(): void {
@@ -179,7 +181,7 @@ export class Trunks {
   }
 
   of(node: SimNode): Trunk[] {
-    return [...this.#idsOf(node)].map((id) => this.#trunks.get(id) as Trunk)
+    return [...this.#idsOf(node)].map((id) => this.#trunks[id] as Trunk)
   }
 
   cut(from: SimNode, to: SimNode): boolean {
@@ -202,7 +204,8 @@ export class Trunks {
       trunk.lane(0).addLoss(pathLoss(dialler.index, target.index))
       trunk.lane(1).addLoss(pathLoss(target.index, dialler.index))
     }
-    this.#trunks.set(id, trunk)
+    this.#trunks[id] = trunk
+    this.#size += 1
     this.#idsOf(dialler).add(id)
     this.#idsOf(target).add(id)
     return trunk
@@ -223,7 +226,7 @@ export class Trunks {
 
   /** One machine hangs up; the other hears of it behind what is still on its way. */
   hangUp(link: LinkId, reason: CloseReason): void {
-    const trunk = this.#trunks.get(link >> 1)
+    const trunk = this.#trunks[link >> 1]
     const side = (link & 1) as Side
     if (trunk === undefined || !trunk.isUp(side)) return
     const far = other(side)
@@ -251,7 +254,11 @@ export class Trunks {
     if (!trunk.isUp(side)) return
     this.setNeighbour(trunk, side, false)
     this.#idsOf(trunk.node(side)).delete(trunk.id)
-    if (trunk.endDown(side)) this.#trunks.delete(trunk.id)
+    if (!trunk.endDown(side)) return
+    this.#trunks[trunk.id] = undefined
+    this.#size -= 1
+    trunk.lane(0).end()
+    trunk.lane(1).end()
   }
 
   setNeighbour(trunk: Trunk, side: Side, is: boolean): void {
@@ -265,7 +272,7 @@ export class Trunks {
 
   // HOT PATH
   send(node: SimNode, link: LinkId, channel: Channel, hop: Hop, packet: Uint8Array): void {
-    const trunk = this.#trunks.get(link >> 1)
+    const trunk = this.#trunks[link >> 1]
     const side = (link & 1) as Side
     if (trunk === undefined || !trunk.isUp(side)) return
     const depart = node.busyUntil > this.#world.now ? node.busyUntil : this.#world.now
@@ -317,14 +324,15 @@ export class Trunks {
 
   /** A cut was healed: held-back control packets try again. */
   pathsChanged(): void {
-    for (const trunk of this.#trunks.values()) {
+    for (const trunk of this.#trunks) {
+      if (trunk === undefined) continue
       for (const side of [0, 1] as const) if (trunk.isHolding(side)) this.#letGo(trunk, side)
     }
   }
 
   /** mesh:M14: a control channel that got nothing through for 10 s is dead. */
   heldTooLong(end: number): void {
-    const trunk = this.#trunks.get(end >> 1)
+    const trunk = this.#trunks[end >> 1]
     const side = (end & 1) as Side
     if (trunk === undefined || !trunk.isHolding(side)) return
     if (trunk.held(side).since + DEAD_AFTER <= this.#world.now) this.sever(trunk)

@@ -36,9 +36,10 @@ import { WIRE_OVERHEAD_BYTES } from '../core/wire/trunk.ts'
 import { standInCrypto } from './crypto.ts'
 import { Digest, hashBytes, hashText } from './digest.ts'
 import { type DialModel, TARGET } from './links/dial.ts'
-import { chargedCrypto, type NodeWorld, SimNode } from './node.ts'
+import { chargedCrypto, HOST_AT, type NodeWorld, SimNode } from './node.ts'
 import { EventQueue } from './queue.ts'
 import { keysFrom, type Streams } from './random.ts'
+import { Rows } from './rows.ts'
 import { LOST, type Side, type Trunk, type TrunkOptions, Trunks, type TrunkWorld } from './trunks.ts'
 
 const EVENT = { packet: 0, alarm: 1, script: 2, linkDown: 3, stored: 4, held: 5 } as const
@@ -95,6 +96,7 @@ export class World implements NodeWorld, TrunkWorld {
   recorder: ((line: string) => void) | undefined
   readonly #options: WorldOptions
   readonly #queue = new EventQueue()
+  readonly #rows = new Rows()
   readonly #crypto: Crypto
   // Scripts and other rare things, by slot.
   readonly #things: unknown[] = []
@@ -114,7 +116,15 @@ export class World implements NodeWorld, TrunkWorld {
     const index = this.nodes.length
     const random = this.#options.streams.stream(`links/${index}`)
     // Machines' clocks start anywhere: nothing may depend on two of them agreeing.
-    const node = new SimNode(this, index, reach, leaf, random, CLOCK_BASE + random.below(1_000_000_000))
+    const node = new SimNode(
+      this,
+      index,
+      reach,
+      leaf,
+      random,
+      CLOCK_BASE + random.below(1_000_000_000),
+      this.#rows,
+    )
     this.nodes.push(node)
     this.trunks.addNode()
     return node
@@ -153,7 +163,7 @@ export class World implements NodeWorld, TrunkWorld {
       keys: keysFrom(streams.stream(`${name}/keys`)),
       createTree: this.#options.createTree,
     })
-    node.host = new Host(machine, node, node, node)
+    node.host = new Host(machine, node, node, node, node.times, node.timesAt + HOST_AT)
     this.observer.started(node)
     node.host.addressesChanged([addressOf(node.index)], node.reach)
     node.host.command({ kind: 'bootstrap', peers: this.#options.hints(node.index) })

@@ -5,12 +5,15 @@
  */
 import { assert } from '../errors.ts'
 import { utf8 } from '../ids.ts'
+import { Scratch } from '../wire/slab.ts'
 import { SIGNATURE_BYTES, type Signatures } from './ports.ts'
 
 /** The bytes before the body, by name: made once, then only copied. */
 const prefixes = new Map<string, Uint8Array>()
 /** Names are literals of the source, so this bound is only a guard against one made up at run time. */
 const NAMES_MAX = 64
+/** Room for the bodies of control messages; longer ones get bytes of their own. */
+const scratch = new Scratch(1_024)
 
 function prefixOf(name: string): Uint8Array {
   const known = prefixes.get(name)
@@ -22,10 +25,10 @@ function prefixOf(name: string): Uint8Array {
   return prefix
 }
 
-/** The bytes that a signature named `name` over `body` covers, in a fresh array. */
+/** The bytes that a signature named `name` over `body` covers: good until the next call. */
 export function signedBytes(name: string, body: Uint8Array): Uint8Array {
   const prefix = prefixOf(name)
-  const whole = new Uint8Array(prefix.length + body.length)
+  const whole = scratch.take(prefix.length + body.length)
   whole.set(prefix, 0)
   whole.set(body, prefix.length)
   return whole

@@ -15,6 +15,7 @@ import type { Hash } from '../crypto/ports.ts'
 import { assert } from '../errors.ts'
 import { type Micros, NEVER, SECOND } from '../io.ts'
 import { readU32, writeU32 } from '../wire/cursor.ts'
+import { Scratch } from '../wire/slab.ts'
 
 /** On the wire: to 32, serial 4, cost 2, life 4, signature 64. */
 export const CERTIFICATE_BYTES = 106
@@ -52,6 +53,9 @@ const FLAGS = 148
 /** One bit for each neighbour slot that has the certificate: low word, high word. */
 const KNOWN = 149
 const RECORD = 157
+
+/** What is hashed or signed next. */
+const scratch = new Scratch(256)
 
 const FLAG = { present: 1, void: 2, superseded: 4 } as const
 
@@ -269,15 +273,15 @@ export class CertificateTable {
 
 /** First four bytes of the hash of issuer and certificate: its name in the lists of UPDATE. */
 export function certificateId(hash: Hash, from: Uint8Array, wire: Uint8Array): number {
-  const whole = new Uint8Array(from.length + wire.length)
+  const whole = scratch.take(from.length + wire.length)
   whole.set(from, 0)
   whole.set(wire, from.length)
   return readU32(hash.hash16(whole), 0)
 }
 
-/** The parts of a certificate before its signature, as the signature covers them: tree ‖ from ‖ to … life. */
+/** What the signature of a certificate covers, tree ‖ from ‖ to … life: good until the next call. */
 export function certificateBody(tree: number, from: Uint8Array, wire: Uint8Array): Uint8Array {
-  const body = new Uint8Array(1 + SIGNATURE)
+  const body = scratch.take(1 + SIGNATURE)
   body[0] = tree
   body.set(from, 1)
   body.set(wire.subarray(0, SIGNATURE - TO), 1 + TO)

@@ -7,6 +7,7 @@ import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from '../crypto/ports.ts'
 import { concat } from '../ids.ts'
 import { writeU32 } from '../wire/cursor.ts'
 import { type Decoded, fixed, list, optional, type Schema, struct, u8, u16, u32 } from '../wire/schema.ts'
+import { Scratch } from '../wire/slab.ts'
 import { CERTIFICATE_BYTES } from './certificates.ts'
 
 /** Longest path, root to self, in certificates (mesh text (c), limits). */
@@ -116,9 +117,11 @@ export const attach = struct({ tree: u8, generation: u32 })
 /** Names of signed things; see core/crypto/signed.ts. */
 export const SIGNED = { certificate: 'link certificate', beat: 'root beat', void: 'link void' } as const
 
-/** What a BEAT's signature covers: tree, key, class, priority, seq, beat. */
+const scratch = new Scratch(256)
+
+/** What a BEAT's signature covers: tree, key, class, priority, seq, beat. Good until the next call. */
 export function beatBody(tree: number, part: Omit<BeatPart, 'signature'>): Uint8Array {
-  const body = new Uint8Array(1 + PUBLIC_KEY_BYTES + 11)
+  const body = scratch.take(1 + PUBLIC_KEY_BYTES + 11)
   body[0] = tree
   body.set(part.key, 1)
   body[33] = part.class

@@ -10,6 +10,7 @@ import { type Micros, NEVER } from '../io.ts'
 import { readU32, writeU32 } from '../wire/cursor.ts'
 import { KIND } from '../wire/kinds.ts'
 import { encodeControl } from '../wire/schema.ts'
+import { Scratch } from '../wire/slab.ts'
 import {
   CERTIFICATE_BYTES,
   certificateBody,
@@ -24,6 +25,8 @@ import type { RootRecord } from './label.ts'
 import { SIGNED, type Update, type VoidPart, voidBody, voidMessage } from './messages.ts'
 import { type Neighbour, NO_PATH, PATH_STATE, type PathState } from './neighbour.ts'
 import { holdPath, mayVerify, send, type TreeState } from './state.ts'
+
+const scratch = new Scratch(256)
 
 /** Why a certificate was not taken in. */
 const REFUSED = { forged: -1, later: -2 } as const
@@ -74,7 +77,7 @@ function pathHash(
   rootKey: Uint8Array,
   slots: readonly number[],
 ): readonly [number, number] {
-  const input = new Uint8Array(rootKey.length + 4 * slots.length)
+  const input = scratch.take(rootKey.length + 4 * slots.length)
   input.set(rootKey, 0)
   for (let index = 0; index < slots.length; index++) {
     writeU32(input, rootKey.length + 4 * index, state.certificates.id(slots[index] as number))

@@ -36,11 +36,11 @@ import {
   mlsIdIs,
   NONCE_OFFSET,
   PACKET_OVERHEAD,
-  packetSlab,
   TOKEN_OFFSET,
   VLAN_OFFSET,
   vlanIs,
 } from '../wire/packet.ts'
+import { packetSlab, Scratch } from '../wire/slab.ts'
 import {
   firstHopLimitOf,
   isPlaintext,
@@ -133,9 +133,7 @@ const nonce = new Uint8Array(NONCE_BYTES)
 const mask = new Uint8Array(NONCE_BYTES)
 const tag = new Uint8Array(TAG_BYTES)
 const SCRATCH_BYTES = 2_048
-const scratch = new Uint8Array(SCRATCH_BYTES)
-/** Views of the scratch by length, made when first asked for: sealing allocates none per packet. */
-const scratchViews: (Uint8Array | undefined)[] = []
+const scratch = new Scratch(SCRATCH_BYTES)
 
 interface Sender {
   readonly ordinal: number
@@ -162,7 +160,7 @@ export class StaticGroup implements Group {
   readonly firstHopLimit: number
   readonly opened: { -readonly [Field in keyof Opened]: Opened[Field] } = {
     kind: PAYLOAD_KIND.frame,
-    payload: scratch.subarray(0, 0),
+    payload: scratch.take(0),
     sender: 0,
     sequence: 0,
     firstHopLimit: 0,
@@ -218,7 +216,7 @@ export class StaticGroup implements Group {
   // HOT PATH
   seal(now: Micros, kind: PayloadKind, token: Uint8Array, payload: Uint8Array): Uint8Array {
     if (payload.length > PAYLOAD_BYTES_MAX || token.length !== TOKEN_BYTES) refuseToSeal(token, payload)
-    const plain = scratchView(paddedLength(INNER_HEADER_BYTES + payload.length, this.#padding))
+    const plain = scratch.take(paddedLength(INNER_HEADER_BYTES + payload.length, this.#padding))
     this.#spend(now, plain.length)
     const millis = Math.floor((now - this.#bootAt) / 1_000)
     writePlaintext(plain, kind, this.firstHopLimit, millis, payload)
@@ -353,13 +351,4 @@ function firstHopLimit(crypto: Crypto, membership: VlanMembership): number {
 /** Apart from the hot path, which must not build a message for an error that does not happen. */
 function refuseToSeal(token: Uint8Array, payload: Uint8Array): never {
   throw new InvariantError(`asked to seal ${payload.length} bytes to a token of ${token.length}`)
-}
-
-function scratchView(length: number): Uint8Array {
-  if (length > SCRATCH_BYTES) return new Uint8Array(length)
-  const known = scratchViews[length]
-  if (known !== undefined) return known
-  const view = scratch.subarray(0, length)
-  scratchViews[length] = view
-  return view
 }

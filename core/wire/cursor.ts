@@ -3,6 +3,8 @@
  * remembers it, so decoding has one failure path and no exception for hostile input.
  */
 
+import { packetSlab } from './slab.ts'
+
 export class Reader {
   readonly bytes: Uint8Array
   offset: number
@@ -70,7 +72,7 @@ export class Writer {
   offset = 0
 
   constructor(length: number) {
-    this.bytes = new Uint8Array(length)
+    this.bytes = packetSlab.take(length)
   }
 
   u8(value: number): void {

@@ -80,31 +80,3 @@ export function vlanOf(packet: Uint8Array): Uint8Array {
 export function tokenOf(packet: Uint8Array): Uint8Array {
   return packet.subarray(TOKEN_OFFSET, NONCE_OFFSET)
 }
-
-const SLAB_BYTES = 262_144
-/** Larger wishes get memory of their own: they would waste the end of a slab. */
-const SLAB_PIECE_MAX = 16_384
-
-/**
- * Fresh zeroed bytes, never handed out twice: a view of a slab costs a fraction of an array of its own
- * (measured 0.4 against 1.6 to 2.5 µs for 1,500 bytes). Nothing is given back, so there is no lifetime to
- * get wrong; the price is that a view kept for long keeps its slab, so what goes into a table is copied.
- */
-export class Slab {
-  #bytes = new Uint8Array(0)
-  #used = 0
-
-  take(length: number): Uint8Array {
-    if (length > SLAB_PIECE_MAX) return new Uint8Array(length)
-    if (this.#used + length > this.#bytes.length) {
-      this.#bytes = new Uint8Array(SLAB_BYTES)
-      this.#used = 0
-    }
-    const start = this.#used
-    this.#used = start + length
-    return this.#bytes.subarray(start, this.#used)
-  }
-}
-
-/** One slab for all nodes of a thread: one each would cost a simulation of 10,000 nodes 2.6 GB (mesh:M13). */
-export const packetSlab = new Slab()

@@ -28,6 +28,7 @@
 import { CHANNEL, type Channel, MILLISECOND, type Micros, NEVER, SECOND } from '../../core/io.ts'
 import { exp, log } from '../math.ts'
 import type { Random } from '../random.ts'
+import { Rows } from '../rows.ts'
 import type { CompiledConditions } from './conditions.ts'
 
 /** Shortest wait before a stream sends again: the usual minimum of TCP stacks (RFC 6298 asks for more). */
@@ -73,6 +74,7 @@ export class AccessLine {
 
 /** What the lanes of one world share: their conditions, and the outcome of the latest call of `data`. */
 export class LaneShared {
+  readonly rows = new Rows()
   /** Assign to change the behaviour of all lanes from the next message on. */
   conditions: CompiledConditions
   first: Micros = 0
@@ -92,29 +94,50 @@ class Trouble {
   deadAt: Micros = NEVER
 }
 
+/** Numbers of a lane: places in its row. */
+const AT = {
+  /** The one-way delay as it was first, and as slowed by a fault. */
+  oneWay: 0,
+  delay: 1,
+  /** State of the jitter process, mean 1; not a number before the first draw. */
+  jitter: 2,
+  /** Arrival of the last message in order. */
+  lastControl: 3,
+  lastData: 4,
+  /** 1 if the path was in its bad state at `stateAt`. */
+  bad: 5,
+  stateAt: 6,
+  ownLoss: 7,
+} as const
+
 export class Lane {
   readonly #shared: LaneShared
   #line: AccessLine | undefined
-  readonly #oneWay: Micros
-  /** The one-way delay as slowed by a fault. */
-  #delay: Micros
-  /** State of the jitter process, mean 1; not a number before the first draw. */
-  #jitter = Number.NaN
-  /** Arrival of the last message in order. */
-  #lastControl = Number.NEGATIVE_INFINITY
-  #lastData = Number.NEGATIVE_INFINITY
-  /** 1 if the path was in its bad state at `#stateAt`. */
-  #bad = 0
-  #stateAt = Number.NEGATIVE_INFINITY
-  #ownLoss = 0
+  readonly #numbers: Float64Array
+  readonly #at: number
   #trouble: Trouble | undefined
 
   /** `oneWay` in whole microseconds; `line`: the sending machine's upload line, by default one of its own. */
   constructor(oneWay: Micros, shared: LaneShared, line?: AccessLine) {
     this.#shared = shared
     this.#line = line
-    this.#oneWay = oneWay
-    this.#delay = oneWay
+    const at = shared.rows.take()
+    const { numbers } = shared.rows
+    this.#at = at
+    this.#numbers = numbers
+    numbers[at + AT.oneWay] = oneWay
+    numbers[at + AT.delay] = oneWay
+    numbers[at + AT.jitter] = Number.NaN
+    numbers[at + AT.lastControl] = Number.NEGATIVE_INFINITY
+    numbers[at + AT.lastData] = Number.NEGATIVE_INFINITY
+    numbers[at + AT.bad] = 0
+    numbers[at + AT.stateAt] = Number.NEGATIVE_INFINITY
+    numbers[at + AT.ownLoss] = 0
+  }
+
+  /** The lane is not used any more: its numbers go to another. */
+  end(): void {
+    this.#shared.rows.give(this.#numbers, this.#at)
   }
 
   // Outcome of the last `data`. Shared by all lanes: read at once.
@@ -164,8 +187,8 @@ export class Lane {
     const through = this.#retransmit(leaves, at, conditions, random)
     if (through === NEVER) return NEVER
     const arrival = this.#streamArrival(through, conditions, random)
-    if (arrival > this.#lastControl) this.#lastControl = arrival
-    return this.#lastControl
+    if (arrival > this.#get(AT.lastControl)) this.#set(AT.lastControl, arrival)
+    return this.#get(AT.lastControl)
   }
 
   // HOT PATH
@@ -184,7 +207,7 @@ export class Lane {
     }
     const leaves = this.#leave(now, bytes, conditions)
     if (conditions.stream) return this.#streamData(leaves, conditions, random)
-    if ((conditions.lossy || this.#ownLoss > 0) && this.#lost(leaves, conditions, 0, random)) {
+    if ((conditions.lossy || this.#get(AT.ownLoss) > 0) && this.#lost(leaves, conditions, 0, random)) {
       return this.#drop(DROP.loss)
     }
     return this.#datagram(leaves, conditions, random)
@@ -212,7 +235,7 @@ export class Lane {
 
   /** Multiplies the base delay, and with it the jitter; 1 is as at first. */
   slow(factor: number): void {
-    this.#delay = Math.max(1, Math.round(this.#oneWay * factor))
+    this.#set(AT.delay, Math.max(1, Math.round(this.#get(AT.oneWay) * factor)))
   }
 
   /**
@@ -228,7 +251,7 @@ export class Lane {
 
   /** Loss of this lane's own, 0 to 1 in steps of 2^-16, on top of the conditions: a radio link's quality. */
   addLoss(share: number): void {
-    this.#ownLoss = Math.round(share * OWN_LOSS_PARTS)
+    this.#set(AT.ownLoss, Math.round(share * OWN_LOSS_PARTS))
   }
 
   // The stages.
@@ -244,16 +267,16 @@ export class Lane {
     const through = this.#retransmit(leaves, leaves, conditions, random)
     if (through === NEVER) return this.#drop(DROP.dead)
     const arrival = this.#streamArrival(through, conditions, random)
-    if (arrival > this.#lastData) this.#lastData = arrival
-    this.#shared.first = this.#lastData
+    if (arrival > this.#get(AT.lastData)) this.#set(AT.lastData, arrival)
+    this.#shared.first = this.#get(AT.lastData)
     return 1
   }
 
   #datagram(leaves: number, conditions: CompiledConditions, random: Random): number {
     const shared = this.#shared
     const { reorder, duplicate, corrupt } = conditions
-    let arrival = Math.round(leaves + this.#delay + this.#drawJitter(conditions, random))
-    if (arrival < this.#lastData) arrival = this.#lastData
+    let arrival = Math.round(leaves + this.#get(AT.delay) + this.#drawJitter(conditions, random))
+    if (arrival < this.#get(AT.lastData)) arrival = this.#get(AT.lastData)
     let inOrder = true
     if (reorder > 0) {
       const draw = random.u32() * TWO_TO_MINUS_32
@@ -273,12 +296,12 @@ export class Lane {
       }
     }
     if (corrupt > 0) shared.corrupted = random.chance(corrupt)
-    if (inOrder) this.#lastData = arrival
+    if (inOrder) this.#set(AT.lastData, arrival)
     return copies
   }
 
   #streamArrival(through: number, conditions: CompiledConditions, random: Random): Micros {
-    let arrival = through + this.#delay + this.#drawJitter(conditions, random)
+    let arrival = through + this.#get(AT.delay) + this.#drawJitter(conditions, random)
     const { reorder } = conditions
     if (reorder > 0) {
       const draw = random.u32() * TWO_TO_MINUS_32
@@ -295,16 +318,16 @@ export class Lane {
    */
   #retransmit(leaves: number, at: number, conditions: CompiledConditions, random: Random): number {
     const { corrupt } = conditions
-    if (!conditions.lossy && corrupt === 0 && this.#ownLoss === 0) return at
-    let bad = this.#bad
-    let stateAt = this.#stateAt
+    if (!conditions.lossy && corrupt === 0 && this.#get(AT.ownLoss) === 0) return at
+    let bad = this.#get(AT.bad)
+    let stateAt = this.#get(AT.stateAt)
     let lost = this.#lost(at, conditions, corrupt, random)
     if (at === leaves) {
-      bad = this.#bad
-      stateAt = this.#stateAt
+      bad = this.#get(AT.bad)
+      stateAt = this.#get(AT.stateAt)
     }
     const last = at + DEAD_AFTER
-    let wait = Math.max(RETRANSMIT_AT_LEAST, 4 * this.#delay)
+    let wait = Math.max(RETRANSMIT_AT_LEAST, 4 * this.#get(AT.delay))
     let attempt = at
     while (lost && attempt < last) {
       attempt = Math.min(attempt + wait, last)
@@ -312,8 +335,8 @@ export class Lane {
       lost = this.#lost(attempt, conditions, corrupt, random)
     }
     // The path's state at later attempts was a guess ahead: packets sent before then must not see it.
-    this.#bad = bad
-    this.#stateAt = stateAt
+    this.#set(AT.bad, bad)
+    this.#set(AT.stateAt, stateAt)
     if (!lost) return attempt
     this.#troubled().deadAt = Math.ceil(last)
     return NEVER
@@ -322,7 +345,7 @@ export class Lane {
   /** Whether one transmission at that time is lost (or corrupted, where `corrupt` says that counts). */
   #lost(at: number, conditions: CompiledConditions, corrupt: number, random: Random): boolean {
     let chance = conditions.bursty ? this.#burstLoss(at, conditions, random) : conditions.goodLoss
-    if (this.#ownLoss > 0) chance += (1 - chance) * (this.#ownLoss / OWN_LOSS_PARTS)
+    if (this.#get(AT.ownLoss) > 0) chance += (1 - chance) * (this.#get(AT.ownLoss) / OWN_LOSS_PARTS)
     if (corrupt > 0) chance += (1 - chance) * corrupt
     return random.chance(chance)
   }
@@ -333,11 +356,11 @@ export class Lane {
    */
   #burstLoss(at: number, conditions: CompiledConditions, random: Random): number {
     const { badShare } = conditions
-    const faded = Math.max(0, at - this.#stateAt) * conditions.turnover
+    const faded = Math.max(0, at - this.#get(AT.stateAt)) * conditions.turnover
     const memory = faded > FORGOTTEN ? 0 : exp(-faded)
-    this.#bad = random.chance(badShare + (this.#bad - badShare) * memory) ? 1 : 0
-    this.#stateAt = at
-    return this.#bad === 1 ? conditions.badLoss : conditions.goodLoss
+    this.#set(AT.bad, random.chance(badShare + (this.#get(AT.bad) - badShare) * memory) ? 1 : 0)
+    this.#set(AT.stateAt, at)
+    return this.#get(AT.bad) === 1 ? conditions.badLoss : conditions.goodLoss
   }
 
   /**
@@ -349,17 +372,25 @@ export class Lane {
     const { jitterShare, jitterKept } = conditions
     if (jitterShare === 0) return 0
     const draw = random.u32() * TWO_TO_MINUS_32
-    let level = this.#jitter
+    let level = this.#get(AT.jitter)
     if (Number.isNaN(level)) level = -log(1 - draw)
     else if (draw < jitterKept) level *= jitterKept
     else level = level * jitterKept - log((1 - draw) / (1 - jitterKept))
-    this.#jitter = level
-    return level * jitterShare * this.#delay
+    this.#set(AT.jitter, level)
+    return level * jitterShare * this.#get(AT.delay)
   }
 
   /** How late a late packet is, from a uniform draw. */
   #lateness(draw: number): Micros {
-    return LATE_AT_LEAST + Math.round(draw * this.#delay)
+    return LATE_AT_LEAST + Math.round(draw * this.#get(AT.delay))
+  }
+
+  #get(which: number): number {
+    return this.#numbers[this.#at + which] as number
+  }
+
+  #set(which: number, value: number): void {
+    this.#numbers[this.#at + which] = value
   }
 
   #drop(reason: DropReason): number {

@@ -13,7 +13,6 @@ import {
   PACKET_BYTES_MAX,
   PACKET_BYTES_MIN,
   PACKET_OVERHEAD,
-  Slab,
   TOKEN_OFFSET,
   tokenIs,
   tokenOf,
@@ -23,6 +22,7 @@ import {
   vlanOf,
   vlanWord,
 } from '../../core/wire/packet.ts'
+import { Scratch, Slab } from '../../core/wire/slab.ts'
 
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 })
 
@@ -95,9 +95,18 @@ describe('slab', () => {
     )
   })
 
-  test('small pieces share memory, large ones have their own', () => {
+  test('pieces share memory, but for very small and very large ones', () => {
     const slab = new Slab()
     expect(slab.take(100).buffer).toBe(slab.take(100).buffer)
+    expect(slab.take(64).buffer.byteLength).toBe(64)
     expect(slab.take(20_000).buffer.byteLength).toBe(20_000)
+  })
+
+  test('scratch is handed out again by length, and beyond its capacity apart', () => {
+    const scratch = new Scratch(100)
+    expect(scratch.take(50)).toBe(scratch.take(50))
+    expect(scratch.take(50).buffer).toBe(scratch.take(100).buffer)
+    expect(scratch.take(101)).not.toBe(scratch.take(101))
+    expect(scratch.take(101)).toHaveLength(101)
   })
 })
