@@ -50,7 +50,7 @@ export class Host {
   readonly #at: number
   #busy = false
 
-  /** `times`: where the host may keep two numbers, from `at` on. A world of many hosts keeps them together. */
+  /** `times`: where the host may keep two numbers, from `at` on; a world of many keeps them together. */
   constructor(
     machine: Machine,
     clock: Clock,

@@ -3,7 +3,7 @@
  * the life of the record, timing and queues; membership decides `neighbour`; the tree decides `open`.
  */
 import { type LinkId, type Micros, type PeerId, REACHABILITY, type Reachability } from '../io.ts'
-import { LinkTimes, TIME } from './times.ts'
+import { LinkNumbers, NUMBER } from './numbers.ts'
 
 /** Capability bits of HELLO. */
 export const CAPABILITY = {
@@ -12,6 +12,16 @@ export const CAPABILITY = {
   /** Carries any VLAN: others need not ask (mesh:S7). */
   openRelay: 2,
 } as const
+
+/** What parts of a node may still ask of a link that ended. */
+const LASTING = [
+  NUMBER.rtt,
+  NUMBER.jitter,
+  NUMBER.loss,
+  NUMBER.load,
+  NUMBER.coordinatesHigh,
+  NUMBER.coordinatesLow,
+]
 
 export class Link {
   readonly id: LinkId
@@ -32,21 +42,8 @@ export class Link {
   /** The link is no more: nothing is sent on it. */
   ended = false
 
-  /** Smoothed round trip (RFC 6298 weights); 0 until measured. */
-  rtt: Micros = 0
-  jitter: Micros = 0
-  /** Share of the peer's packets that did not arrive here, 0 … 1, smoothed over HELLO intervals. */
-  loss = 0
-  /** The peer's own report, 0 … 50 (mesh text (a), link cost). */
-  load = 0
-
   /** Probes sent without hearing anything since. */
   probes = 0
-  packetsOut = 0
-  packetsIn = 0
-  /** The peer's count of packets sent, and ours received, at the last HELLO: loss over the interval. */
-  lossBaseOut = 0
-  lossBaseIn = 0
 
   // Back-pressure.
   controlReady = true
@@ -59,8 +56,8 @@ export class Link {
   /** Membership's own record of the link, likewise. */
   inMesh: unknown = undefined
 
-  // Timing of HELLO and probes (links.ts), kept with that of the node's other links.
-  #times: LinkTimes
+  // Where its numbers are kept, with those of the node's other links.
+  #numbers: LinkNumbers
   #place: number
 
   constructor(
@@ -69,103 +66,202 @@ export class Link {
     key: Uint8Array,
     dialled: boolean,
     now: Micros,
-    times: LinkTimes = new LinkTimes(1),
+    numbers: LinkNumbers = new LinkNumbers(1),
   ) {
     this.id = id
     this.peer = peer
     this.key = key
     this.dialled = dialled
     this.openedAt = now
-    this.#times = times
-    this.#place = times.add(now)
+    this.#numbers = numbers
+    this.#place = numbers.add(now, id)
   }
 
   /** The earliest of the times below, or earlier. */
   get due(): Micros {
-    return this.#times.due(this.#place)
+    return this.#numbers.due(this.#place)
   }
 
   set due(at: Micros) {
-    this.#times.setDue(this.#place, at)
+    this.#numbers.setDue(this.#place, at)
   }
 
+  // Timing of HELLO and probes (links.ts).
+
+  /** When anything came last. */
   get heardAt(): Micros {
-    return this.#times.get(this.#place, TIME.heard)
+    return this.#numbers.get(this.#place, NUMBER.heard)
   }
 
-  set heardAt(at: Micros) {
-    this.#times.set(this.#place, TIME.heard, at)
+  set heardAt(value: Micros) {
+    this.#numbers.set(this.#place, NUMBER.heard, value)
   }
 
   /** HELLO is due then at the latest. */
   get helloDue(): Micros {
-    return this.#times.get(this.#place, TIME.hello)
+    return this.#numbers.get(this.#place, NUMBER.hello)
   }
 
-  set helloDue(at: Micros) {
-    this.#times.set(this.#place, TIME.hello, at)
+  set helloDue(value: Micros) {
+    this.#numbers.set(this.#place, NUMBER.hello, value)
   }
 
   /** When the last HELLO was said; 0 before the first. */
   get helloSaidAt(): Micros {
-    return this.#times.get(this.#place, TIME.said)
+    return this.#numbers.get(this.#place, NUMBER.said)
   }
 
-  set helloSaidAt(at: Micros) {
-    this.#times.set(this.#place, TIME.said, at)
+  set helloSaidAt(value: Micros) {
+    this.#numbers.set(this.#place, NUMBER.said, value)
   }
 
   /** Data came and nothing was sent since: answer by then. */
   get answerDue(): Micros {
-    return this.#times.get(this.#place, TIME.answer)
+    return this.#numbers.get(this.#place, NUMBER.answer)
   }
 
-  set answerDue(at: Micros) {
-    this.#times.set(this.#place, TIME.answer, at)
+  set answerDue(value: Micros) {
+    this.#numbers.set(this.#place, NUMBER.answer, value)
   }
 
   /** Data was sent: something must be heard by then, or probing starts. */
   get silenceDue(): Micros {
-    return this.#times.get(this.#place, TIME.silence)
+    return this.#numbers.get(this.#place, NUMBER.silence)
   }
 
-  set silenceDue(at: Micros) {
-    this.#times.set(this.#place, TIME.silence, at)
+  set silenceDue(value: Micros) {
+    this.#numbers.set(this.#place, NUMBER.silence, value)
   }
 
   /** The control channel takes nothing; given up then. */
   get clogged(): Micros {
-    return this.#times.get(this.#place, TIME.clogged)
+    return this.#numbers.get(this.#place, NUMBER.clogged)
   }
 
-  set clogged(at: Micros) {
-    this.#times.set(this.#place, TIME.clogged, at)
+  set clogged(value: Micros) {
+    this.#numbers.set(this.#place, NUMBER.clogged, value)
   }
 
-  /** Timing to be echoed: the peer's stamp and when it came. */
+  /** Timing to be echoed: the peer's stamp. */
   get peerStamp(): number {
-    return this.#times.get(this.#place, TIME.stamp)
+    return this.#numbers.get(this.#place, NUMBER.stamp)
   }
 
-  set peerStamp(stamp: number) {
-    this.#times.set(this.#place, TIME.stamp, stamp)
+  set peerStamp(value: number) {
+    this.#numbers.set(this.#place, NUMBER.stamp, value)
   }
 
+  /** When it came; 0 before the first. */
   get peerStampAt(): Micros {
-    return this.#times.get(this.#place, TIME.stampAt)
+    return this.#numbers.get(this.#place, NUMBER.stampAt)
   }
 
-  set peerStampAt(at: Micros) {
-    this.#times.set(this.#place, TIME.stampAt, at)
+  set peerStampAt(value: Micros) {
+    this.#numbers.set(this.#place, NUMBER.stampAt, value)
   }
 
-  /** The link is over: its times leave those of the node, and later links move up. */
+  // What was counted and measured.
+
+  /** Modulo 2^32, as the peer is told. */
+  get packetsIn(): number {
+    return this.#numbers.get(this.#place, NUMBER.packetsIn)
+  }
+
+  set packetsIn(value: number) {
+    this.#numbers.set(this.#place, NUMBER.packetsIn, value)
+  }
+
+  /** Modulo 2^32, as the peer is told. */
+  get packetsOut(): number {
+    return this.#numbers.get(this.#place, NUMBER.packetsOut)
+  }
+
+  set packetsOut(value: number) {
+    this.#numbers.set(this.#place, NUMBER.packetsOut, value)
+  }
+
+  /** Our count of packets received at the last HELLO that loss was judged by. */
+  get lossBaseIn(): number {
+    return this.#numbers.get(this.#place, NUMBER.lossBaseIn)
+  }
+
+  set lossBaseIn(value: number) {
+    this.#numbers.set(this.#place, NUMBER.lossBaseIn, value)
+  }
+
+  /** The peer's count of packets sent at that HELLO. */
+  get lossBaseOut(): number {
+    return this.#numbers.get(this.#place, NUMBER.lossBaseOut)
+  }
+
+  set lossBaseOut(value: number) {
+    this.#numbers.set(this.#place, NUMBER.lossBaseOut, value)
+  }
+
+  /** Smoothed round trip (RFC 6298 weights); 0 until measured. */
+  get rtt(): Micros {
+    return this.#numbers.get(this.#place, NUMBER.rtt)
+  }
+
+  set rtt(value: Micros) {
+    this.#numbers.set(this.#place, NUMBER.rtt, value)
+  }
+
+  /** Smoothed deviation of the round trip. */
+  get jitter(): Micros {
+    return this.#numbers.get(this.#place, NUMBER.jitter)
+  }
+
+  set jitter(value: Micros) {
+    this.#numbers.set(this.#place, NUMBER.jitter, value)
+  }
+
+  /** Share of the peer's packets that did not arrive here, 0 … 1, smoothed over HELLO intervals. */
+  get loss(): number {
+    return this.#numbers.get(this.#place, NUMBER.loss)
+  }
+
+  set loss(value: number) {
+    this.#numbers.set(this.#place, NUMBER.loss, value)
+  }
+
+  /** The peer's own report, 0 … 50 (mesh text (a), link cost). */
+  get load(): number {
+    return this.#numbers.get(this.#place, NUMBER.load)
+  }
+
+  set load(value: number) {
+    this.#numbers.set(this.#place, NUMBER.load, value)
+  }
+
+  /** The peer's network coordinates (core/mesh/vivaldi.ts), as two words of 32 bits. */
+  get coordinatesHigh(): number {
+    return this.#numbers.get(this.#place, NUMBER.coordinatesHigh)
+  }
+
+  set coordinatesHigh(value: number) {
+    this.#numbers.set(this.#place, NUMBER.coordinatesHigh, value)
+  }
+
+  /** The second word. */
+  get coordinatesLow(): number {
+    return this.#numbers.get(this.#place, NUMBER.coordinatesLow)
+  }
+
+  set coordinatesLow(value: number) {
+    this.#numbers.set(this.#place, NUMBER.coordinatesLow, value)
+  }
+
+  /** The link is over: its numbers leave those of the node, and later links move up. */
   end(later: readonly Link[]): void {
     this.ended = true
-    this.#times.remove(this.#place)
+    const last = this.#numbers
+    const place = this.#place
+    this.#numbers = new LinkNumbers(1)
+    this.#place = this.#numbers.add(this.openedAt, this.id)
+    for (const which of LASTING) this.#numbers.set(0, which, last.get(place, which))
+    last.remove(place)
     for (const link of later) link.#place -= 1
-    this.#times = new LinkTimes(1)
-    this.#place = this.#times.add(this.openedAt)
   }
 }
 

@@ -38,7 +38,7 @@ import {
   VERSIONS,
 } from './hello.ts'
 import { Link, type LinkPort } from './link.ts'
-import { LinkTimes } from './times.ts'
+import { LinkNumbers } from './numbers.ts'
 
 /** Mesh text (c), limits: messages or bytes waiting on one control channel. */
 const CONTROL_QUEUE_MESSAGES = 1_024
@@ -87,11 +87,10 @@ export class Links implements LinkPort {
   readonly #listener: LinksListener
   readonly #trees: readonly Tree[]
   readonly #self: HelloSelf
-  readonly #links = new Map<LinkId, Link>()
   readonly #dataQueues = new Map<LinkId, Waiting[]>()
-  /** In the order of their places in `#times`. */
+  /** In the order of their places in `#numbers`. */
   #all: Link[] = []
-  readonly #times = new LinkTimes()
+  readonly #numbers = new LinkNumbers()
   #started = false
   /** The jitter that all HELLOs of one wake share, 0 outside: links that went together stay together. */
   #stride = 0
@@ -104,7 +103,8 @@ export class Links implements LinkPort {
   }
 
   get(id: LinkId): Link | undefined {
-    return this.#links.get(id)
+    const place = this.#numbers.find(id)
+    return place < 0 ? undefined : this.#all[place]
   }
 
   byPeer(peer: PeerId): Link | undefined {
@@ -128,15 +128,14 @@ export class Links implements LinkPort {
       this.#context.out.hangUp(id, CLOSE.refused)
       return
     }
-    const link = new Link(id, peer, peerKey(peer), dialled, now, this.#times)
-    this.#links.set(id, link)
+    const link = new Link(id, peer, peerKey(peer), dialled, now, this.#numbers)
     this.#all = [...this.#all, link]
     this.#due(link, now + OPENING_LIMIT)
     this.#sayHello(now, link, false)
   }
 
   linkDown(now: Micros, id: LinkId, reason: CloseReason): void {
-    const link = this.#links.get(id)
+    const link = this.get(id)
     if (link !== undefined) this.#close(now, link, reason)
   }
 
@@ -227,7 +226,7 @@ export class Links implements LinkPort {
   }
 
   linkReady(now: Micros, id: LinkId, channel: Channel, ready: boolean): void {
-    const link = this.#links.get(id)
+    const link = this.get(id)
     if (link === undefined) return
     if (channel === CHANNEL.data) {
       link.dataReady = ready
@@ -246,24 +245,24 @@ export class Links implements LinkPort {
   }
 
   wake(now: Micros): Micros {
-    const times = this.#times
+    const numbers = this.#numbers
     this.#stride = jittered(this.#context.dice, SECOND) / SECOND
     let next = NEVER
     let said = false
-    for (let place = 0; place < times.size; place++) {
-      if (times.due(place) <= now) {
-        const { size } = times
+    for (let place = 0; place < numbers.size; place++) {
+      if (numbers.due(place) <= now) {
+        const { size } = numbers
         const link = this.#all[place] as Link
         link.due = this.#tend(now, link)
         said ||= link.helloSaidAt === now
-        if (times.size !== size) {
+        if (numbers.size !== size) {
           // Links ended and others moved up: what was tended is not due any more, so from the start.
           place = -1
           next = NEVER
           continue
         }
       }
-      const due = times.due(place)
+      const due = numbers.due(place)
       if (due < next) next = due
     }
     if (said) next = this.#sayTogether(now)
@@ -305,7 +304,6 @@ export class Links implements LinkPort {
   }
 
   #close(now: Micros, link: Link, reason: CloseReason): void {
-    this.#links.delete(link.id)
     this.#dataQueues.delete(link.id)
     const place = this.#all.indexOf(link)
     link.end(this.#all.slice(place + 1))

@@ -46,6 +46,7 @@ import {
 import type { PeerTable } from './peer-table.ts'
 import {
   type Census,
+  describe,
   isCrowd,
   type Peering,
   PURPOSE,
@@ -240,7 +241,7 @@ export class Dialler {
 
   /** A neighbour was lost: back to the passive view, with a pause that depends on why. */
   lost(now: Micros, peering: Peering, reason: CloseReason): void {
-    const { link, address, coordinates } = peering
+    const { link, address } = peering
     const contact = this.#contact(link.peer)
     const gone = reason === CLOSE.leaving || reason === CLOSE.misbehaved || reason === CLOSE.version
     if (contact !== undefined) {
@@ -248,10 +249,7 @@ export class Dialler {
       contact.retryAt = now + (gone ? LEFT_PAUSE : this.#pause(contact.failures, this.#contactPatience()))
     }
     if (!isCrowd(link) || address === undefined || address.length === 0) return
-    const index = this.#passive.put(
-      { key: link.key, reach: link.reach, relay: true, coordinates, address },
-      this.#dice,
-    )
+    const index = this.#passive.put(describe(peering), this.#dice)
     if (gone) {
       this.#passive.delay(index, now + LEFT_PAUSE, 1)
     } else if (reason === CLOSE.replaced || reason === CLOSE.refused) {

@@ -13,7 +13,7 @@ import { COUNT } from '../counters.ts'
 import { type Dice, shuffled } from '../dice.ts'
 import { sameBytes } from '../ids.ts'
 import { type LinkId, type Micros, REACHABILITY } from '../io.ts'
-import { isRelay, type Link, type LinkPort } from '../links/link.ts'
+import type { Link, LinkPort } from '../links/link.ts'
 import { KIND } from '../wire/kinds.ts'
 import { decodeControl, encodeControl } from '../wire/schema.ts'
 import {
@@ -27,7 +27,7 @@ import {
 } from './limits.ts'
 import { type Descriptor, forwardJoin, shuffle, shuffleReply } from './messages.ts'
 import type { PeerTable } from './peer-table.ts'
-import { isCrowd, type Peering, type Roster, take } from './roster.ts'
+import { describe, isCrowd, type Peering, type Roster, take } from './roster.ts'
 import type { Self } from './self.ts'
 import type { Unreached } from './unreached.ts'
 import { Walks } from './walks.ts'
@@ -222,16 +222,5 @@ export class Exchange {
     if (take(from.shuffles, now, SHUFFLES_RATE, SHUFFLES_BURST)) return true
     this.#context.counters.add(COUNT.boundControlRate)
     return false
-  }
-}
-
-function describe(peering: Peering): Descriptor {
-  const { link, address, coordinates } = peering
-  return {
-    key: link.key,
-    reach: link.reach,
-    relay: isRelay(link),
-    coordinates,
-    address: address ?? new Uint8Array(0),
   }
 }

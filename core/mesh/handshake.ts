@@ -16,7 +16,7 @@ import type { Exchange } from './exchange.ts'
 import { JOIN_SAMPLE, JOIN_WALKS, REFUSAL_SAMPLE, REFUSALS_PATIENCE, SIMULTANEOUS } from './limits.ts'
 import { disconnect, join, neighbour, neighbourReply, PARTING, PRIORITY } from './messages.ts'
 import type { PeerTable } from './peer-table.ts'
-import { isCrowd, type Peering, PURPOSE, type Roster, relaysWanted } from './roster.ts'
+import { describe, isCrowd, type Peering, PURPOSE, type Roster, relaysWanted } from './roster.ts'
 import type { Self } from './self.ts'
 import type { Swap } from './swap.ts'
 
@@ -188,12 +188,9 @@ export class Handshake {
 
   /** Who is refused may still be worth dialling later: the dialling end hangs up. */
   #learnOf(from: Peering): void {
-    const { link, address, coordinates } = from
+    const { link, address } = from
     if (!isCrowd(link) || address === undefined || address.length === 0) return
-    this.#parts.passive.put(
-      { key: link.key, reach: link.reach, relay: true, coordinates, address },
-      this.#parts.dice,
-    )
+    this.#parts.passive.put(describe(from), this.#parts.dice)
   }
 
   #becomeNeighbour(now: Micros, peering: Peering): void {

@@ -29,6 +29,7 @@ import {
   SECOND,
 } from '../io.ts'
 import { isRelay, type Link, type LinkPort } from '../links/link.ts'
+import { readU32 } from '../wire/cursor.ts'
 import { KIND } from '../wire/kinds.ts'
 import { Admission } from './admission.ts'
 import { Dialler, type Wish } from './dialler.ts'
@@ -41,7 +42,6 @@ import { type Census, PURPOSE, Roster, relaysWanted } from './roster.ts'
 import { Self } from './self.ts'
 import { Swap } from './swap.ts'
 import { Unreached } from './unreached.ts'
-import { COORDINATES_BYTES } from './vivaldi.ts'
 
 /** Told within the step in which a link becomes a neighbour or ceases to be one. */
 export interface NeighbourListener {
@@ -193,9 +193,11 @@ export class Membership implements HandshakeListener {
   onHello(now: Micros, link: Link, packet: Uint8Array, at: number): void {
     const peering = this.#roster.of(link)
     if (peering === undefined) return
-    const { coordinates } = peering
-    for (let byte = 0; byte < COORDINATES_BYTES; byte++) coordinates[byte] = packet[at + byte] as number
-    this.#self.coordinates.update(link.rtt / MILLISECOND, coordinates, this.#dice)
+    const high = readU32(packet, at)
+    const low = readU32(packet, at + 4)
+    link.coordinatesHigh = high
+    link.coordinatesLow = low
+    this.#self.coordinates.update(link.rtt / MILLISECOND, high, low, this.#dice)
     if (peering.purpose !== PURPOSE.optimise || peering.asked) return
     if (this.#swap.measured(now, peering)) this.#handshake.ask(now, peering)
   }

@@ -16,8 +16,12 @@ import {
   type Reachability,
 } from '../io.ts'
 import { isRelay, type Link } from '../links/link.ts'
+import { readU32, writeU32 } from '../wire/cursor.ts'
 import { LEAF_RELAYS, SHUFFLES_BURST, UNBIASED } from './limits.ts'
-import { UNKNOWN_COORDINATES } from './vivaldi.ts'
+import type { Descriptor } from './messages.ts'
+import { COORDINATES_BYTES, UNKNOWN_COORDINATES } from './vivaldi.ts'
+
+const NO_ADDRESS: Address = new Uint8Array(0)
 
 /** What this end dialled for. */
 export const PURPOSE = { join: 0, neighbour: 1, optimise: 2 } as const
@@ -51,8 +55,6 @@ export interface Peering {
   since: Micros
   /** Where the peer may be dialled, as it said or as we dialled it. */
   address: Address | undefined
-  /** The peer's own coordinates, from its HELLO. */
-  readonly coordinates: Uint8Array
   /** Answers to walks that this contact started for us and may still send. */
   answers: number
   readonly shuffles: Bucket
@@ -80,6 +82,20 @@ export function isCrowd(link: Link): boolean {
   return isRelay(link) && link.reach !== REACHABILITY.private
 }
 
+/** What others are told of a neighbour. */
+export function describe({ link, address }: Peering): Descriptor {
+  const coordinates = new Uint8Array(COORDINATES_BYTES)
+  writeU32(coordinates, 0, link.coordinatesHigh)
+  writeU32(coordinates, 4, link.coordinatesLow)
+  return {
+    key: link.key,
+    reach: link.reach,
+    relay: isRelay(link),
+    coordinates,
+    address: address ?? NO_ADDRESS,
+  }
+}
+
 /** Neighbours that have to be relays: half of what a relay looks for, two for a leaf (mesh:M4). */
 export function relaysWanted(config: NodeConfig): number {
   return config.relay ? Math.ceil(config.activeTarget / 2) : LEAF_RELAYS
@@ -96,11 +112,12 @@ export class Roster {
       due,
       since: NEVER,
       address,
-      coordinates: UNKNOWN_COORDINATES.slice(),
       answers: 0,
       shuffles: { tokens: SHUFFLES_BURST, at: 0 },
     }
     this.#peerings.set(link.id, peering)
+    link.coordinatesHigh = readU32(UNKNOWN_COORDINATES, 0)
+    link.coordinatesLow = readU32(UNKNOWN_COORDINATES, 4)
     link.inMesh = peering
     return peering
   }

@@ -7,6 +7,7 @@
  * Eight bytes, big-endian: x i16, y i16, height u16, all in 1/16 ms; error u16 in 1/32768.
  */
 import { type Dice, unit } from '../dice.ts'
+import { readU32 } from '../wire/cursor.ts'
 
 export const COORDINATES_BYTES = 8
 /** Nothing is known: the middle of the plane, with the largest error. */
@@ -40,27 +41,32 @@ export class Vivaldi {
 
   /** Guessed round trip to a peer in ms, or undefined if either end does not know where it is. */
   estimate(peer: Uint8Array): number | undefined {
-    if (this.#error > ERROR_TRUSTED || errorOf(peer) > ERROR_TRUSTED) return undefined
-    return this.#distance(peer)
+    const high = readU32(peer, 0)
+    const low = readU32(peer, 4)
+    if (this.#error > ERROR_TRUSTED || errorOf(low) > ERROR_TRUSTED) return undefined
+    return this.#distance(high, low)
   }
 
-  /** Takes in one measured round trip of `rtt` ms to a peer with those coordinates (figure 3). */
-  update(rtt: number, peer: Uint8Array, dice: Dice): void {
+  /**
+   * Takes in one measured round trip of `rtt` ms to a peer whose eight bytes are those two words
+   * (figure 3).
+   */
+  update(rtt: number, high: number, low: number, dice: Dice): void {
     if (rtt <= 0 || rtt > SAMPLE_MAX) return
-    const distance = this.#distance(peer)
+    const distance = this.#distance(high, low)
     // A peer that claims to be certain counts no more than one that is exact to a hundredth.
-    const peerError = Math.max(errorOf(peer), 0.01)
+    const peerError = Math.max(errorOf(low), 0.01)
     const weight = this.#error / (this.#error + peerError)
     const relative = Math.abs(distance - rtt) / rtt
     this.#error = clamp(relative * GAIN * weight + this.#error * (1 - GAIN * weight), 0.01, 1)
-    this.#move(clamp(GAIN * weight * (rtt - distance), -STEP_MAX, STEP_MAX), distance, peer, dice)
+    this.#move(clamp(GAIN * weight * (rtt - distance), -STEP_MAX, STEP_MAX), distance, high, low, dice)
     this.#encode()
   }
 
   /** Moves by `step` ms away from the peer; from the same place, in any direction. */
-  #move(step: number, distance: number, peer: Uint8Array, dice: Dice): void {
-    const dx = this.#x - signed(peer, 0)
-    const dy = this.#y - signed(peer, 2)
+  #move(step: number, distance: number, high: number, low: number, dice: Dice): void {
+    const dx = this.#x - xOf(high)
+    const dy = this.#y - yOf(high)
     if (dx === 0 && dy === 0) {
       const x = unit(dice) - 0.5
       const y = unit(dice) - 0.5
@@ -71,13 +77,13 @@ export class Vivaldi {
     }
     this.#x += (step * dx) / distance
     this.#y += (step * dy) / distance
-    this.#height = Math.max(HEIGHT_MIN, this.#height + (step * (this.#height + heightOf(peer))) / distance)
+    this.#height = Math.max(HEIGHT_MIN, this.#height + (step * (this.#height + heightOf(low))) / distance)
   }
 
-  #distance(peer: Uint8Array): number {
-    const dx = this.#x - signed(peer, 0)
-    const dy = this.#y - signed(peer, 2)
-    return Math.sqrt(dx * dx + dy * dy) + this.#height + heightOf(peer)
+  #distance(high: number, low: number): number {
+    const dx = this.#x - xOf(high)
+    const dy = this.#y - yOf(high)
+    return Math.sqrt(dx * dx + dy * dy) + this.#height + heightOf(low)
   }
 
   #encode(): void {
@@ -92,24 +98,24 @@ function clamp(value: number, least: number, most: number): number {
   return Math.min(most, Math.max(least, value))
 }
 
-function u16(bytes: Uint8Array, offset: number): number {
-  return ((bytes[offset] as number) << 8) | (bytes[offset + 1] as number)
-}
-
 function put(bytes: Uint8Array, offset: number, value: number): void {
   bytes[offset] = value >> 8
   bytes[offset + 1] = value
 }
 
-/** Milliseconds from a signed field. */
-function signed(bytes: Uint8Array, offset: number): number {
-  return ((u16(bytes, offset) << 16) >> 16) / PER_MILLISECOND
+/** Milliseconds from the signed fields of the first word. */
+function xOf(high: number): number {
+  return (high >> 16) / PER_MILLISECOND
 }
 
-function heightOf(bytes: Uint8Array): number {
-  return u16(bytes, 4) / PER_MILLISECOND
+function yOf(high: number): number {
+  return ((high << 16) >> 16) / PER_MILLISECOND
 }
 
-function errorOf(bytes: Uint8Array): number {
-  return u16(bytes, 6) / PER_ERROR
+function heightOf(low: number): number {
+  return (low >>> 16) / PER_MILLISECOND
+}
+
+function errorOf(low: number): number {
+  return (low & 0xffff) / PER_ERROR
 }

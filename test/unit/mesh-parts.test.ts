@@ -1,5 +1,6 @@
 /** The small tables below membership: coordinates, the passive view, ways back, limits on rates. */
 import { describe, expect, it } from 'vitest'
+import type { Dice } from '../../core/dice.ts'
 import { peerIdOf } from '../../core/ids.ts'
 import { type LinkId, REACHABILITY, SECOND } from '../../core/io.ts'
 import { UNREACHED_FIRST, UNREACHED_LONGEST, UNREACHED_MAX } from '../../core/mesh/limits.ts'
@@ -9,6 +10,7 @@ import { take } from '../../core/mesh/roster.ts'
 import { Unreached } from '../../core/mesh/unreached.ts'
 import { UNKNOWN_COORDINATES, Vivaldi } from '../../core/mesh/vivaldi.ts'
 import { Walks } from '../../core/mesh/walks.ts'
+import { readU32 } from '../../core/wire/cursor.ts'
 import { KIND } from '../../core/wire/kinds.ts'
 import { decodeControl, encodeControl } from '../../core/wire/schema.ts'
 import { Streams } from '../../sim/random.ts'
@@ -16,6 +18,10 @@ import { Streams } from '../../sim/random.ts'
 function peer(id: number, address = Uint8Array.of(id)): Descriptor {
   const key = new Uint8Array(32).fill(id)
   return { key, reach: REACHABILITY.public, relay: true, coordinates: UNKNOWN_COORDINATES, address }
+}
+
+function update(node: Vivaldi, rtt: number, peer: Uint8Array, dice: Dice): void {
+  node.update(rtt, readU32(peer, 0), readU32(peer, 4), dice)
 }
 
 describe('coordinates', () => {
@@ -38,7 +44,7 @@ describe('coordinates', () => {
     for (let round = 0; round < 180; round++) {
       for (const [index, node] of nodes.entries()) {
         const other = (index + 1 + 5 * (round % 8)) % nodes.length
-        node.update(rtt(index, other), (nodes[other] as Vivaldi).bytes(), dice)
+        update(node, rtt(index, other), (nodes[other] as Vivaldi).bytes(), dice)
       }
     }
     const errors: number[] = []
@@ -56,7 +62,7 @@ describe('coordinates', () => {
     const node = new Vivaldi()
     for (let round = 0; round < 1_000; round++) {
       const lie = Uint8Array.from({ length: 8 }, () => dice.below(256))
-      node.update(dice.unit() * 3_000 - 500, lie, dice)
+      update(node, dice.unit() * 3_000 - 500, lie, dice)
       expect(node.bytes()).toHaveLength(8)
       expect(node.estimate(lie) ?? 0).toBeLessThan(20_000)
     }
