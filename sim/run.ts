@@ -168,7 +168,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
 
   started(node: SimNode): void {
     this.#startedAt[node.index] = this.world.now
-    this.stage.connectivity.touch()
+    this.stage.connectivity.setAlive(node.index, true)
   }
 
   stopped(node: SimNode): void {
@@ -176,7 +176,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     const from = Math.max(this.#startedAt[node.index] as number, this.#warmup)
     this.meter.wasUp(node.index, this.world.now - from)
     this.stage.cycles.nodeGone(node.index)
-    this.stage.connectivity.touch()
+    this.stage.connectivity.setAlive(node.index, false)
     for (const vlan of this.stage.vlansOf[node.index] ?? [])
       this.stage.macs.delete(node.index * 65_536 + vlan.index)
   }
@@ -288,16 +288,13 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   /** Every simulated second: connectivity is looked at, frames are judged, progress is told. */
   #tick(): void {
     const { world, stage } = this
-    stage.connectivity.refresh(
-      world.now,
-      (node) => stage.isUp(node),
-      (a, b) => this.#surroundings.partition.cut(a, b),
-    )
+    const { partition } = this.#surroundings
+    stage.connectivity.refresh(world.now, partition.active ? (a, b) => partition.cut(a, b) : undefined)
     stage.delivery.settle(world.now)
     const goOn = this.#options.onProgress?.({
       simulatedSeconds: world.now / SECOND,
       totalSeconds: this.#endsAt / SECOND,
-      aliveNodes: stage.living().length,
+      aliveNodes: stage.connectivity.living,
       messages: world.messages,
       events: world.digest.effects,
     })

@@ -1,40 +1,66 @@
 /**
  * Which nodes hang together over neighbour links, and since when: deliveries are owed only between
  * nodes that were connected from 5 s before sending (mesh:M19), in whichever part of a split mesh. A part
- * goes by its lowest node; a node that is alone is in no part. The components are found anew at most
- * once a second, and only if a link changed; a node that lost its last neighbour counts as cut at once.
+ * goes by its lowest node; a node that is alone is in no part. The parts are found anew at most once a
+ * second, and only if something changed; a node that lost its last neighbour counts as cut at once.
  */
 import { type Micros, NEVER } from '../../core/io.ts'
 
 const ALONE = -1
 
+/** Tells whether nothing passes from one node to another. */
+export type Cut = (from: number, to: number) => boolean
+
 export class Connectivity {
-  /** Neighbour nodes over links that both ends hold; a pair may have two links for a moment. */
-  readonly #neighbours: Map<number, number>[]
+  /** How many links both ends of a pair hold, by pair: two for a moment where both dialled. */
+  readonly #pairs = new Map<number, number>()
+  /** How many pairs a node is in. */
+  readonly #degree: Int32Array
+  readonly #alive: Uint8Array
   /** Since when the node has been in the part it is in without a break; NEVER if it is alone. */
   readonly #since: Float64Array
-  readonly #component: Int32Array
+  /** The part of each node: its lowest node, or ALONE. */
+  #part: Int32Array
+  #before: Int32Array
+  readonly #size: Int32Array
   #changed = true
-  /** Share of living nodes in the largest component at the last look. */
+  /** Nodes alive. */
+  living = 0
+  /** Share of living nodes in the largest part at the last look. */
   largestShare = 0
 
   constructor(nodes: number) {
-    this.#neighbours = Array.from({ length: nodes }, () => new Map<number, number>())
+    this.#degree = new Int32Array(nodes)
+    this.#alive = new Uint8Array(nodes)
     this.#since = new Float64Array(nodes).fill(NEVER)
-    this.#component = new Int32Array(nodes).fill(ALONE)
+    this.#part = new Int32Array(nodes).fill(ALONE)
+    this.#before = new Int32Array(nodes)
+    this.#size = new Int32Array(nodes)
+  }
+
+  setAlive(node: number, alive: boolean): void {
+    if ((this.#alive[node] === 1) === alive) return
+    this.#alive[node] = alive ? 1 : 0
+    this.living += alive ? 1 : -1
+    this.#changed = true
   }
 
   connect(a: number, b: number): void {
-    this.#count(a, b, 1)
-    this.#count(b, a, 1)
-    this.#changed = true
+    const pair = this.#pair(a, b)
+    const links = this.#pairs.get(pair) ?? 0
+    this.#pairs.set(pair, links + 1)
+    if (links === 0) this.#join(a, b, 1)
   }
 
   disconnect(a: number, b: number): void {
-    this.#count(a, b, -1)
-    this.#count(b, a, -1)
-    this.#changed = true
-    for (const node of [a, b]) if (this.#neighbourMap(node).size === 0) this.#since[node] = NEVER
+    const pair = this.#pair(a, b)
+    const links = this.#pairs.get(pair) ?? 0
+    if (links > 1) {
+      this.#pairs.set(pair, links - 1)
+    } else if (this.#pairs.delete(pair)) {
+      this.#join(a, b, -1)
+      for (const node of [a, b]) if (this.#degree[node] === 0) this.#since[node] = NEVER
+    }
   }
 
   connectedSince(node: number): Micros {
@@ -43,73 +69,82 @@ export class Connectivity {
 
   /** Whether both were in one part at the last look. */
   together(a: number, b: number): boolean {
-    return this.#component[a] === this.#component[b] && this.#component[a] !== ALONE
+    return this.#part[a] === this.#part[b] && this.#part[a] !== ALONE
   }
 
-  degree(node: number): number {
-    return this.#neighbourMap(node).size
-  }
-
-  /** Something other than a link changed what hangs together: a node's life, a partition. */
+  /** Something other than links and lives changed what hangs together: a partition. */
   touch(): void {
     this.#changed = true
   }
 
-  /** Looks again; `cut` tells whether nothing passes between two nodes. */
-  refresh(now: Micros, alive: (node: number) => boolean, cut: (a: number, b: number) => boolean): void {
+  /** Looks again; `cut` is undefined while no path is cut. */
+  refresh(now: Micros, cut: Cut | undefined): void {
     if (!this.#changed) return
     this.#changed = false
-    const before = this.#component.slice()
-    const largest = this.#components(alive, cut)
-    let living = 0
-    for (let node = 0; node < this.#component.length; node++) {
-      const part = this.#component[node] as number
-      if (alive(node)) living += 1
-      if (part === ALONE) this.#since[node] = NEVER
-      else if (this.#since[node] === NEVER || before[node] !== part) this.#since[node] = now
+    const before = this.#part
+    this.#part = this.#before
+    this.#before = before
+    const part = this.#part
+    for (let node = 0; node < part.length; node++) part[node] = node
+    for (const pair of this.#pairs.keys()) {
+      const low = Math.floor(pair / part.length)
+      const high = pair % part.length
+      if (this.#alive[low] === 0 || this.#alive[high] === 0) continue
+      if (cut === undefined || !(cut(low, high) || cut(high, low))) unite(part, low, high)
     }
-    this.largestShare = living === 0 ? 0 : largest / living
+    const largest = this.#label()
+    for (let node = 0; node < part.length; node++) {
+      if (part[node] === ALONE) this.#since[node] = NEVER
+      else if (this.#since[node] === NEVER || before[node] !== part[node]) this.#since[node] = now
+    }
+    this.largestShare = this.living === 0 ? 0 : largest / this.living
   }
 
-  /** Labels components by their lowest node; answers the size of the largest. */
-  #components(alive: (node: number) => boolean, cut: (a: number, b: number) => boolean): number {
-    this.#component.fill(ALONE)
+  /** Each node gets the lowest of its part, or ALONE; answers the size of the largest part. */
+  #label(): number {
+    const part = this.#part
+    const size = this.#size.fill(0)
     let largest = 0
-    for (let first = 0; first < this.#component.length; first++) {
-      if (this.#component[first] !== ALONE || !alive(first)) continue
-      const size = this.#mark(first, alive, cut)
-      if (size === 1) this.#component[first] = ALONE
-      largest = Math.max(largest, size)
+    for (let node = 0; node < part.length; node++) {
+      if (this.#alive[node] === 0) continue
+      // Every node points to a lower one, and those were labelled before.
+      const lowest = part[part[node] as number] as number
+      part[node] = lowest
+      const members = (size[lowest] as number) + 1
+      size[lowest] = members
+      if (members > largest) largest = members
+    }
+    for (let node = 0; node < part.length; node++) {
+      const lowest = part[node] as number
+      if (this.#alive[node] === 0 || (size[lowest] as number) === 1) part[node] = ALONE
     }
     return largest
   }
 
-  /** Labels everything that hangs together with the first; answers how many there are. */
-  #mark(first: number, alive: (node: number) => boolean, cut: (a: number, b: number) => boolean): number {
-    const stack = [first]
-    this.#component[first] = first
-    let size = 0
-    while (stack.length > 0) {
-      const node = stack.pop() as number
-      size += 1
-      for (const other of this.#neighbourMap(node).keys()) {
-        if (this.#component[other] !== ALONE || !alive(other) || cut(node, other) || cut(other, node))
-          continue
-        this.#component[other] = first
-        stack.push(other)
-      }
-    }
-    return size
+  #join(a: number, b: number, change: 1 | -1): void {
+    for (const node of [a, b]) this.#degree[node] = (this.#degree[node] as number) + change
+    this.#changed = true
   }
 
-  #count(a: number, b: number, change: number): void {
-    const map = this.#neighbourMap(a)
-    const links = (map.get(b) ?? 0) + change
-    if (links <= 0) map.delete(b)
-    else map.set(b, links)
+  #pair(a: number, b: number): number {
+    return a < b ? a * this.#part.length + b : b * this.#part.length + a
   }
+}
 
-  #neighbourMap(node: number): Map<number, number> {
-    return this.#neighbours[node] as Map<number, number>
+/** Union of two sets in which each node points to a lower one, the lowest to itself (Tarjan 1975). */
+function unite(lower: Int32Array, a: number, b: number): void {
+  const [one, two] = [lowestOf(lower, a), lowestOf(lower, b)]
+  if (one < two) lower[two] = one
+  else lower[one] = two
+}
+
+/** The lowest of the node's set; halves the way to it for the next who asks. */
+function lowestOf(lower: Int32Array, node: number): number {
+  let at = node
+  for (let next = lower[at] as number; next !== at; next = lower[at] as number) {
+    const after = lower[next] as number
+    lower[at] = after
+    at = after
   }
+  return at
 }

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 /** The checkers themselves: each must report the mistake that it exists for. */
 import { describe, expect, it } from 'vitest'
 import { type LinkId, type Micros, NEVER, SECOND, TREE_ROLE } from '../../core/io.ts'
@@ -50,27 +51,76 @@ describe('the cycle check', () => {
 describe('connectivity', () => {
   it('tells since when a node has been in its part of the mesh', () => {
     const mesh = new Connectivity(4)
-    const alive = (): boolean => true
-    const open = (): boolean => false
+    for (const node of [0, 1, 2, 3]) mesh.setAlive(node, true)
     mesh.connect(0, 1)
     mesh.connect(1, 2)
-    mesh.refresh(100, alive, open)
+    mesh.refresh(100, undefined)
     expect([0, 1, 2, 3].map((node) => mesh.connectedSince(node))).toEqual([100, 100, 100, NEVER])
     mesh.connect(2, 3)
-    mesh.refresh(200, alive, open)
+    mesh.refresh(200, undefined)
     expect(mesh.connectedSince(3)).toBe(200)
     expect(mesh.connectedSince(0)).toBe(100)
     expect(mesh.together(0, 3)).toBe(true)
     // A cut between 1 and 2: both halves go on, each by itself.
     mesh.touch()
-    mesh.refresh(300, alive, (a, b) => (a === 1 && b === 2) || (a === 2 && b === 1))
+    mesh.refresh(300, (a, b) => (a === 1 && b === 2) || (a === 2 && b === 1))
     expect([0, 1, 2, 3].map((node) => mesh.connectedSince(node))).toEqual([100, 100, 300, 300])
     expect([mesh.together(0, 1), mesh.together(2, 3), mesh.together(1, 2)]).toEqual([true, true, false])
     expect(mesh.largestShare).toBe(0.5)
     mesh.disconnect(0, 1)
     expect(mesh.connectedSince(0)).toBe(NEVER)
   })
+
+  it('counts double links once, and links of the dead not at all', () => {
+    const mesh = new Connectivity(4)
+    for (const node of [0, 1, 2]) mesh.setAlive(node, true)
+    mesh.connect(1, 0)
+    mesh.connect(0, 1)
+    mesh.connect(1, 2)
+    mesh.connect(2, 3)
+    mesh.disconnect(0, 1)
+    mesh.refresh(100, undefined)
+    expect([mesh.together(0, 2), mesh.together(2, 3), mesh.living]).toEqual([true, false, 3])
+    mesh.setAlive(1, false)
+    mesh.refresh(200, undefined)
+    expect([mesh.together(0, 2), mesh.largestShare]).toEqual([false, 0.5])
+  })
+
+  it('finds the same parts as a search from every node', () => {
+    const links = fc.array(fc.tuple(fc.nat(19), fc.nat(19)), { maxLength: 40 })
+    fc.assert(
+      fc.property(links, fc.array(fc.boolean(), { minLength: 20, maxLength: 20 }), (pairs, alive) => {
+        const mesh = new Connectivity(20)
+        alive.forEach((up, node) => {
+          mesh.setAlive(node, up)
+        })
+        const open = pairs.filter(([a, b]) => a !== b)
+        for (const [a, b] of open) mesh.connect(a, b)
+        mesh.refresh(1, undefined)
+        for (let from = 0; from < 20; from++) {
+          const reached = reachable(from, open, alive)
+          for (let to = 0; to < 20; to++)
+            if (to !== from) expect(mesh.together(from, to)).toBe(reached.has(to))
+        }
+      }),
+    )
+  })
 })
+
+function reachable(
+  from: number,
+  links: readonly (readonly [number, number])[],
+  alive: boolean[],
+): Set<number> {
+  const reached = new Set(alive[from] ? [from] : [])
+  for (const node of reached) {
+    for (const [a, b] of links) {
+      if (a === node && alive[b]) reached.add(b)
+      if (b === node && alive[a]) reached.add(a)
+    }
+  }
+  return reached
+}
 
 class FakeWorld {
   readonly violations: string[] = []
