@@ -109,21 +109,30 @@ export const COUNT: { readonly [Name in CounterName]: number } = Object.fromEntr
 ) as { [Name in CounterName]: number }
 
 export class Counters {
-  readonly values = new Float64Array(COUNTERS.length)
+  readonly #values: Float64Array
+  readonly #from: number
 
+  /** `values`: where the counts stand, COUNTERS.length of them from `from` on; zero at first. */
+  constructor(values: Float64Array = new Float64Array(COUNTERS.length), from = 0) {
+    this.#values = values
+    this.#from = from
+  }
+
+  // HOT PATH
   add(counter: number, amount = 1): void {
-    this.values[counter] = (this.values[counter] as number) + amount
+    const at = this.#from + counter
+    this.#values[at] = (this.#values[at] as number) + amount
   }
 
   get(name: CounterName): number {
-    return this.values[COUNT[name]] as number
+    return this.#values[this.#from + COUNT[name]] as number
   }
 
   /** All that are not zero, by name, in the order of the list above. */
   view(): Record<string, number> {
     const result: Record<string, number> = {}
     for (let index = 0; index < COUNTERS.length; index++) {
-      const value = this.values[index] as number
+      const value = this.#values[this.#from + index] as number
       if (value !== 0) result[COUNTERS[index] as CounterName] = value
     }
     return result

@@ -11,7 +11,7 @@
  */
 import { type NodeConfig, nodeConfig } from './config.ts'
 import { type Context, Deadline } from './context.ts'
-import { COUNT, Counters } from './counters.ts'
+import { COUNT, COUNTERS, Counters } from './counters.ts'
 import type { Crypto } from './crypto/ports.ts'
 import type { Dice, Keys } from './dice.ts'
 import { assert, UsageError } from './errors.ts'
@@ -88,7 +88,7 @@ const SLEPT_AFTER: Micros = 30 * SECOND
 /** How soon a failed store is tried again. Guess. */
 const STORE_RETRY: Micros = SECOND
 
-/** Places of the parts' deadlines. */
+/** Places of the parts' deadlines: one each, so that a wake runs only the part that asked for it. */
 const DUE = { links: 0, membership: 1, tree: 2, vlans: 3, own: 4 } as const
 const DEADLINES = Object.keys(DUE).length
 
@@ -99,15 +99,15 @@ export function createNode(environment: Environment): Machine {
 class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   readonly #context: Context
   readonly #out = new Outbox()
-  readonly #counters = new Counters()
+  /** The parts' deadlines and the counters: what each input comes by, in one place. */
+  readonly #numbers = new Float64Array(DEADLINES + COUNTERS.length)
+  readonly #counters = new Counters(this.#numbers, DEADLINES)
   readonly #links: Links
   readonly #membership: Membership
   readonly #trees: Tree[] = []
   readonly #vlans: Vlans
   readonly #load: LoadMeter
   readonly #self: { -readonly [K in keyof HelloSelf]: HelloSelf[K] }
-  /** One deadline for each part, so that a wake runs only the part that asked for it. */
-  readonly #due = new Float64Array(DEADLINES)
   readonly #waiting: PeerHint[] = []
   #leaveBy: Micros = NEVER
   #state: 'starting' | 'running' | 'leaving' | 'left' = 'starting'
@@ -128,10 +128,10 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
       counters,
       out: this.#out,
     }
-    this.#due.fill(NEVER)
+    this.#numbers.fill(NEVER, 0, DEADLINES)
     const part = (name: 'links' | 'membership' | 'tree' | 'vlans'): Context => ({
       ...base,
-      deadline: new Deadline(this.#due, DUE[name]),
+      deadline: new Deadline(this.#numbers, DUE[name]),
       dice: dice.fork(name),
     })
     this.#context = part('links')
@@ -274,7 +274,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   }
 
   nextDeadline(): Micros {
-    const due = this.#due
+    const due = this.#numbers
     let next = due[0] as number
     for (let place = 1; place < DEADLINES; place++) {
       const at = due[place] as number
@@ -371,13 +371,13 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
 
   /** Whether that deadline has come; it is then set anew. */
   #take(place: number, now: Micros): boolean {
-    if ((this.#due[place] as number) > now) return false
-    this.#due[place] = NEVER
+    if ((this.#numbers[place] as number) > now) return false
+    this.#numbers[place] = NEVER
     return true
   }
 
   #lower(place: number, at: Micros): void {
-    if (at < (this.#due[place] as number)) this.#due[place] = at
+    if (at < (this.#numbers[place] as number)) this.#numbers[place] = at
   }
 
   #storeStart(): void {
@@ -407,7 +407,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
     for (const link of this.#links.all()) this.#links.hangUp(now, link, 'leaving')
     this.#state = 'left'
     this.#out.note({ kind: 'left' })
-    this.#due.fill(NEVER)
+    this.#numbers.fill(NEVER, 0, DEADLINES)
   }
 }
 

@@ -38,7 +38,7 @@ import {
   VERSIONS,
 } from './hello.ts'
 import { Link, type LinkPort } from './link.ts'
-import { LinkNumbers } from './numbers.ts'
+import { LinkNumbers, NUMBER } from './numbers.ts'
 
 /** Mesh text (c), limits: messages or bytes waiting on one control channel. */
 const CONTROL_QUEUE_MESSAGES = 1_024
@@ -272,16 +272,32 @@ export class Links implements LinkPort {
 
   /** HELLOs that would be due a little later go now. Answers when something is due next. */
   #sayTogether(now: Micros): Micros {
+    const numbers = this.#numbers
+    // The longer period decides whether a link is looked at: most are not.
+    const soon = now + TOGETHER * this.#context.config.helloOtherPeriod
     let next = NEVER
-    for (const link of this.#all) {
-      const isFree = link.version !== 0 && link.controlReady && link.probes === 0
-      if (isFree && link.helloDue <= now + TOGETHER * this.#period(link)) {
-        this.#sayHello(now, link, false)
-        link.due = this.#earliest(now, link)
+    for (let place = 0; place < numbers.size; place++) {
+      if (numbers.get(place, NUMBER.hello) <= soon) {
+        const { size } = numbers
+        this.#sayWith(now, this.#all[place] as Link)
+        if (numbers.size !== size) {
+          // As in `wake`: what was said is not due any more.
+          place = -1
+          next = NEVER
+          continue
+        }
       }
-      next = Math.min(next, link.due)
+      const due = numbers.due(place)
+      if (due < next) next = due
     }
     return next
+  }
+
+  #sayWith(now: Micros, link: Link): void {
+    const isFree = link.version !== 0 && link.controlReady && link.probes === 0
+    if (!isFree || link.helloDue > now + TOGETHER * this.#period(link)) return
+    this.#sayHello(now, link, false)
+    link.due = this.#earliest(now, link)
   }
 
   #period(link: Link): Micros {

@@ -131,8 +131,7 @@ export function checkCost(state: TreeState, now: Micros, neighbour: Neighbour): 
     issue(state, now, neighbour)
     return
   }
-  const moved = Math.abs(linkCost(state, neighbour.link) - neighbour.issuedCost)
-  if (moved <= COST_STEP || moved <= neighbour.issuedCost * COST_SHARE) {
+  if (isNear(state, neighbour)) {
     neighbour.costMovedAt = NEVER
   } else if (neighbour.costMovedAt === NEVER) {
     neighbour.costMovedAt = now
@@ -140,4 +139,15 @@ export function checkCost(state: TreeState, now: Micros, neighbour: Neighbour): 
     state.context.counters.add(COUNT.treeCostMoved)
     issue(state, now, neighbour)
   }
+}
+
+/** Whether the next HELLO has no cost to look at: as certified, or none is certified. */
+export function isCostSteady(state: TreeState, neighbour: Neighbour): boolean {
+  if (neighbour.renewDue === NEVER) return true
+  return !neighbour.issuedBlind && neighbour.costMovedAt === NEVER && isNear(state, neighbour)
+}
+
+function isNear(state: TreeState, neighbour: Neighbour): boolean {
+  const moved = Math.abs(linkCost(state, neighbour.link) - neighbour.issuedCost)
+  return moved <= COST_STEP || moved <= neighbour.issuedCost * COST_SHARE
 }

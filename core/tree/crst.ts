@@ -40,6 +40,7 @@ import {
   addNeighbour,
   begin,
   forgetAsleep,
+  isQuiet,
   lose,
   neighbourOf,
   refresh,
@@ -51,6 +52,10 @@ import {
 export class Crst implements Tree {
   readonly id: number
   readonly #state: TreeState
+  // What every HELLO says of the state, as the last step left it: no walk to the root's record.
+  #generation = 0
+  #rootHash = 0
+  #beat = 0
 
   /** `rules` is for tests of the cycle checker only: see SafetyRules. */
   constructor(
@@ -62,6 +67,7 @@ export class Crst implements Tree {
   ) {
     this.id = id
     this.#state = newState(context, links, listener, id, rules)
+    this.#generation = this.#state.generation
     arm(this.#state, 0)
   }
 
@@ -100,7 +106,7 @@ export class Crst implements Tree {
   onSummary(now: Micros, link: Link, summary: Readonly<TreeSummary>): void {
     const state = this.#state
     const neighbour = neighbourOf(state, link)
-    if (neighbour === undefined) return
+    if (neighbour === undefined || isQuiet(state, now, neighbour, summary)) return
     begin(state, now)
     refresh(state, now, neighbour, summary)
     this.#settle(now)
@@ -180,11 +186,11 @@ export class Crst implements Tree {
   summary(link: Link, into: TreeSummary): void {
     const state = this.#state
     const neighbour = neighbourOf(state, link)
-    into.generation = state.generation
+    into.generation = this.#generation
     into.sentHash = neighbour?.sentHash ?? 0
     into.receivedHash = neighbour?.receivedHash ?? 0
-    into.rootHash = state.root?.rank.hash0 ?? 0
-    into.beat = state.root?.beat ?? 0
+    into.rootHash = this.#rootHash
+    into.beat = this.#beat
   }
 
   view(): TreeView {
@@ -216,6 +222,9 @@ export class Crst implements Tree {
       }
       flush(state, now)
     } while (state.lost.length > 0)
+    this.#generation = state.generation
+    this.#rootHash = state.root?.rank.hash0 ?? 0
+    this.#beat = state.root?.beat ?? 0
     state.busy = false
   }
 }

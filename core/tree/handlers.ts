@@ -113,6 +113,7 @@ function onUpdate(state: TreeState, now: Micros, neighbour: Neighbour, packet: U
   neighbour.receivedHash = updateHash(packet)
   // What is missing now is another thing than what was asked for before.
   neighbour.heard = true
+  neighbour.quietUntil = 0
   neighbour.askDue = NEVER
   neighbour.askWait = ASK_FIRST
   for (const part of message.voids) takeVoid(state, now, neighbour, part)

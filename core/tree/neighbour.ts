@@ -98,9 +98,10 @@ export interface Neighbour {
   verifyTokens: number
   verifyAt: Micros
 
-  // Its last HELLO (mesh:N8).
+  // Its last HELLO (mesh:N8), and until when one that says the same as before needs no look.
   summaryRoot: number
   summaryBeat: number
+  quietUntil: Micros
 }
 
 /** Signatures that one neighbour may make us check: a burst, then a rate. Guesses: 7 % of a core at worst. */
@@ -161,6 +162,7 @@ export function newNeighbour(link: Link, slot: number, now: Micros): Neighbour {
     verifyAt: now,
     summaryRoot: 0,
     summaryBeat: 0,
+    quietUntil: 0,
   }
 }
 

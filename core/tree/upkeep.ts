@@ -8,7 +8,7 @@ import type { Link } from '../links/link.ts'
 import { ASK_FIRST, ask, askMissing, repeatAll } from './advertise.ts'
 import { comingDue, reattach, regress, relead, sendAttach } from './attach.ts'
 import { NO_CERTIFICATE } from './certificates.ts'
-import { checkCost, issue, tendCertificate } from './certify.ts'
+import { checkCost, isCostSteady, issue, tendCertificate } from './certify.ts'
 import { metricBelow, PATH_GRACE } from './choice.ts'
 import { armDamping, checkBeats, SEQ_WAIT } from './damping.ts'
 import { compareRanks } from './label.ts'
@@ -23,6 +23,9 @@ import type { TreeSummary } from './tree.ts'
 const NEIGHBOURS_MAX = 64
 /** An UPDATE that was sent less than this ago may simply not have arrived when the peer said HELLO. */
 const REFRESH_AFTER: Micros = SECOND
+
+/** A certificate that ends is seen to by then: half of the time that is left to a superseded one. */
+const QUIET: Micros = 60 * SECOND
 
 /** The first lines of every input: the first of all starts the clock of the tree. */
 export function begin(state: TreeState, now: Micros): void {
@@ -112,8 +115,7 @@ export function refresh(
   neighbour: Neighbour,
   summary: Readonly<TreeSummary>,
 ): void {
-  neighbour.summaryRoot = summary.rootHash
-  neighbour.summaryBeat = summary.beat
+  noteSummary(neighbour, summary)
   const { counters } = state.context
   if (summary.sentHash !== neighbour.receivedHash) {
     counters.add(COUNT.treeRefresh)
@@ -127,6 +129,33 @@ export function refresh(
     if (neighbour.role === TREE_ROLE.upper && !neighbour.yours) reattach(state, now, neighbour)
   }
   checkCost(state, now, neighbour)
+  const isQuiet = agrees(neighbour, summary) && neighbour.askDue === NEVER && isCostSteady(state, neighbour)
+  neighbour.quietUntil = isQuiet ? now + QUIET : 0
+}
+
+/**
+ * Most HELLOs find both ends agreed and nothing missing: then it is enough to note what they show. True if
+ * this is one of them; only the neighbour's own record is looked at.
+ */
+export function isQuiet(
+  state: TreeState,
+  now: Micros,
+  neighbour: Neighbour,
+  summary: Readonly<TreeSummary>,
+): boolean {
+  if (now >= neighbour.quietUntil || !agrees(neighbour, summary)) return false
+  if (!isCostSteady(state, neighbour)) return false
+  noteSummary(neighbour, summary)
+  return true
+}
+
+function noteSummary(neighbour: Neighbour, summary: Readonly<TreeSummary>): void {
+  neighbour.summaryRoot = summary.rootHash
+  neighbour.summaryBeat = summary.beat
+}
+
+function agrees(neighbour: Neighbour, summary: Readonly<TreeSummary>): boolean {
+  return summary.sentHash === neighbour.receivedHash && summary.receivedHash === neighbour.sentHash
 }
 
 /** The last UPDATE should have arrived by now. */
