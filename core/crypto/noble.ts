@@ -1,22 +1,28 @@
 /**
- * The real cryptography: BLAKE3, Ed25519 and AES-256-GCM in plain JavaScript, the same bytes in Node and
- * in the browser. A host with a faster provider may put it behind the same ports, if it gives the same
- * verdicts: test/contract/crypto.ts and the vectors decide that.
+ * The real cryptography: BLAKE3, Ed25519, AES-256-GCM, X25519 and HKDF in plain JavaScript, the same bytes
+ * in Node and in the browser. A host with a faster provider may put it behind the same ports, if it gives
+ * the same verdicts: test/contract/crypto.ts and the vectors decide that.
  *
  * Signatures are checked by one predicate for all providers (sec:M10). The library's own `verify` is not
  * it: it is cofactored, so it accepts signatures that OpenSSL refuses, and a member could split a group
  * with one. Costs on the reference machine: verify about 1 ms, sign 0.7 ms, seal of a small packet 40 µs.
  */
 import { ecb, gcm } from '@noble/ciphers/aes.js'
-import { ed25519 } from '@noble/curves/ed25519.js'
+import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { blake3 } from '@noble/hashes/blake3.js'
-import { sha512 } from '@noble/hashes/sha2.js'
+import { expand, extract } from '@noble/hashes/hkdf.js'
+import { sha256, sha512 } from '@noble/hashes/sha2.js'
 import { assert } from '../errors.ts'
 import {
   type Aead,
+  AGREEMENT_BYTES,
   type Crypto,
+  EXPANDED_BYTES_MAX,
   type Hash,
+  type Kdf,
+  type KeyAgreement,
   NONCE_BYTES,
+  PSEUDORANDOM_KEY_BYTES,
   PUBLIC_KEY_BYTES,
   SIGNATURE_BYTES,
   type Signatures,
@@ -133,4 +139,36 @@ function checkSizes(key: Uint8Array, nonce: Uint8Array): void {
   )
 }
 
-export const noble: Crypto = { hash, signatures, aead }
+const agreement: KeyAgreement = {
+  publicKey(secret) {
+    checkSecret(secret)
+    return x25519.getPublicKey(secret)
+  },
+
+  shared(secret, publicKey) {
+    checkSecret(secret)
+    if (publicKey.length !== AGREEMENT_BYTES) return undefined
+    try {
+      return x25519.getSharedSecret(secret, publicKey)
+    } catch {
+      // Sizes were checked above: the only thing left to throw is a public key of low order.
+      return undefined
+    }
+  },
+}
+
+function checkSecret(secret: Uint8Array): void {
+  assert(secret.length === AGREEMENT_BYTES, 'X25519 needs a secret of 32 bytes')
+}
+
+const kdf: Kdf = {
+  extract: (salt, keyMaterial) => extract(sha256, keyMaterial, salt),
+
+  expand(pseudorandomKey, info, length) {
+    assert(pseudorandomKey.length === PSEUDORANDOM_KEY_BYTES, 'HKDF expands a key of 32 bytes')
+    assert(length >= 0 && length <= EXPANDED_BYTES_MAX, `HKDF does not expand to ${length} bytes`)
+    return expand(sha256, pseudorandomKey, info, length)
+  },
+}
+
+export const noble: Crypto = { hash, signatures, aead, agreement, kdf }
