@@ -16,7 +16,6 @@ import {
   type Aead,
   AGREEMENT_BYTES,
   type Crypto,
-  EXPANDED_BYTES_MAX,
   type Hash,
   type Kdf,
   type KeyAgreement,
@@ -26,7 +25,7 @@ import {
   type Signatures,
   TAG_BYTES,
 } from '../core/crypto/ports.ts'
-import { assert } from '../core/errors.ts'
+import { checkExpand, checkSecret } from '../core/crypto/rules.ts'
 
 // Odd multipliers with well spread bits; those of xxHash and MurmurHash3.
 const MIX_A = 0x9e3779b1 | 0
@@ -280,10 +279,6 @@ const agreement: KeyAgreement = {
   },
 }
 
-function checkSecret(secret: Uint8Array): void {
-  assert(secret.length === AGREEMENT_BYTES, 'a key agreement needs a secret of 32 bytes')
-}
-
 /** Stands for all public keys of low order. */
 function isZero(bytes: Uint8Array): boolean {
   for (let at = 0; at < bytes.length; at++) if (bytes[at] !== 0) return false
@@ -301,8 +296,7 @@ function comesFirst(left: Uint8Array, right: Uint8Array): boolean {
 const kdf: Kdf = {
   extract: (salt, keyMaterial) => digest(USE.extract, PSEUDORANDOM_KEY_BYTES, salt, keyMaterial),
   expand(pseudorandomKey, info, length) {
-    assert(pseudorandomKey.length === PSEUDORANDOM_KEY_BYTES, 'a key derivation expands a key of 32 bytes')
-    assert(length >= 0 && length <= EXPANDED_BYTES_MAX, `a key derivation does not expand to ${length} bytes`)
+    checkExpand(pseudorandomKey, length)
     return digest(USE.expand, (length + 3) & ~3, pseudorandomKey, info).subarray(0, length)
   },
 }

@@ -1,5 +1,6 @@
 /**
- * Cryptography as the core sees it: five synchronous ports. `core/crypto/noble.ts` is the real thing;
+ * Cryptography as the core sees it: five synchronous ports. `core/crypto/noble.ts` is the real thing in
+ * plain JavaScript, drivers have faster providers, and `core/crypto/rules.ts` is what all of them refuse;
  * the simulator has a fast stand-in of the same sizes that still fails on a wrong key or a changed byte.
  */
 
@@ -36,7 +37,10 @@ export interface Signatures {
 export interface Aead {
   /** Writes ciphertext then tag into `out`, which has plain.length + 16 bytes. */
   seal(key: Uint8Array, nonce: Uint8Array, header: Uint8Array, plain: Uint8Array, out: Uint8Array): void
-  /** Writes the plain text into `out` (sealed.length − 16 bytes); false if the tag does not fit. */
+  /**
+   * Writes the plain text into `out` (sealed.length − 16 bytes). False if the tag does not fit, with `out`
+   * all zeros, or if there are fewer bytes than a tag has, with `out` as it was.
+   */
   open(key: Uint8Array, nonce: Uint8Array, header: Uint8Array, sealed: Uint8Array, out: Uint8Array): boolean
   /** Twelve bytes of AES-256-ECB(key, block16) into `out`. */
   mask(key: Uint8Array, block: Uint8Array, out: Uint8Array): void
