@@ -38,8 +38,8 @@ export interface Aead {
   /** Writes ciphertext then tag into `out`, which has plain.length + 16 bytes. */
   seal(key: Uint8Array, nonce: Uint8Array, header: Uint8Array, plain: Uint8Array, out: Uint8Array): void
   /**
-   * Writes the plain text into `out` (sealed.length − 16 bytes). False if the tag does not fit, with `out`
-   * all zeros, or if there are fewer bytes than a tag has, with `out` as it was.
+   * Writes the plain text into `out` (sealed.length − 16 bytes). False if the tag does not fit, and then
+   * `out` is all zeros, or if there are fewer bytes than a tag has.
    */
   open(key: Uint8Array, nonce: Uint8Array, header: Uint8Array, sealed: Uint8Array, out: Uint8Array): boolean
   /** Twelve bytes of AES-256-ECB(key, block16) into `out`. */

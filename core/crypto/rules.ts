@@ -1,7 +1,8 @@
 /**
  * What every provider asks before it computes, in one place: the verdicts of two providers must never
  * part, or a member could split a group with one signature (sec:M10). Libraries differ exactly in the
- * cases that are refused here, and even one of them changes its mind between versions (sec:R17).
+ * cases that are refused here: OpenSSL 3.5 itself accepts keys and commitments of small order and keys
+ * written as y ≥ p, node:crypto refuses the small orders since Node 24, noble checks another equation.
  *
  * An Ed25519 signature is valid if `isAdmissible` and the cofactorless equation holds: s·B − h·A encodes
  * to the very bytes of R, with h = SHA-512(R ‖ A ‖ message) mod L over the bytes as given. All providers
@@ -55,7 +56,8 @@ const SMALL_ORDER_U = [
 
 /**
  * Lengths exact, s < L, A and R canonical, A not of small order (sec:M10). One rule more than that text:
- * R is not of small order either. OpenSSL 3.5 refuses such signatures, and no honest signer makes one.
+ * R is not of small order either. WebCrypto asks for that and node:crypto does it, so a provider by either
+ * could not accept such signatures; no honest signer makes one.
  */
 export function isAdmissible(publicKey: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== PUBLIC_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false

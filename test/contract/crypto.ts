@@ -173,15 +173,30 @@ function aeadContract({ aead }: Crypto): void {
     }
   })
 
-  test('what does not open is not shown', () => {
-    const plain = counting(100, 64)
-    const out = new Uint8Array(64)
-    expect(aead.open(key, nonce, header, changed(seal(plain), 79), out)).toBe(false)
-    expect(out).not.toEqual(plain)
+  test('what does not open leaves zeros, whatever is wrong with it', () => {
+    for (const length of [1, 64, 65, 300]) {
+      const sealed = seal(counting(100, length))
+      const zeros = new Uint8Array(length)
+      const refused = (k: Uint8Array, n: Uint8Array, h: Uint8Array, text: Uint8Array): void => {
+        const out = counting(1, length)
+        expect(aead.open(k, n, h, text, out)).toBe(false)
+        expect(out).toEqual(zeros)
+      }
+      refused(key, nonce, header, changed(sealed, length + 15))
+      refused(key, nonce, header, changed(sealed, 0))
+      refused(key, nonce, changed(header, 48), sealed)
+      refused(key, nonce, new Uint8Array(0), sealed)
+      refused(key, changed(nonce, 0), header, sealed)
+      refused(changed(key, 31), nonce, header, sealed)
+    }
   })
 
-  test('too short to hold a tag fails', () => {
-    for (let length = 0; length < 16; length++) expect(opens(new Uint8Array(length))).toBe(false)
+  test('a packet cut short or with bytes added fails', () => {
+    const sealed = seal(counting(5, 40))
+    for (let length = 0; length < sealed.length; length++) expect(opens(sealed.slice(0, length))).toBe(false)
+    for (let from = 1; from < 20; from++) expect(opens(sealed.slice(from))).toBe(false)
+    expect(opens(Uint8Array.of(...sealed, 0))).toBe(false)
+    expect(opens(sealed)).toBe(true)
   })
 
   test('the text is not to be seen and differs by nonce', () => {
