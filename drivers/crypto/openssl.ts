@@ -1,7 +1,8 @@
 /**
  * The fast cryptography: OpenSSL's EVP functions through koffi, with contexts that are made once and used
  * for every call. Verdicts are those of core/crypto/rules.ts plus OpenSSL's equation. BLAKE3 is not in
- * OpenSSL and stays with noble: it names things and is not asked for packets.
+ * OpenSSL and stays with noble: it names things and is not asked for packets. (WebAssembly would be ten
+ * times as fast, but the kept packages of it want an asynchronous start for each key of the keyed mode.)
  *
  * Keys of sealing are set for every call and not kept in contexts of their own: that costs 45 ns for GCM
  * and 100 ns for a mask, hardly more than finding a kept one, and no key outlives its erasure by more than
