@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { signedBytes, signNamed, verifyNamed } from '../../core/crypto/signed.ts'
 import { InvariantError } from '../../core/errors.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
+import { chargedCrypto, type SimNode } from '../../sim/node.ts'
 import { vectorFiles } from '../vectors/make.ts'
 
 describe('vector files', () => {
@@ -38,6 +39,28 @@ describe('signed bytes', () => {
   })
 })
 
+describe('a simulated machine', () => {
+  test('pays for what takes time and gets what the cryptography gives', () => {
+    const node = { pendingWork: 0 } as SimNode
+    const charged = chargedCrypto(standInCrypto, node)
+    const seed = new Uint8Array(32).fill(3)
+    const costOf = (work: () => unknown): number => {
+      node.pendingWork = 0
+      work()
+      return node.pendingWork
+    }
+    const key = standInCrypto.agreement.publicKey(new Uint8Array(32))
+    expect(costOf(() => charged.agreement.shared(seed, key))).toBe(100)
+    expect(costOf(() => charged.agreement.publicKey(seed))).toBe(100)
+    expect(costOf(() => charged.signatures.sign(seed, seed))).toBe(50)
+    expect(costOf(() => charged.signatures.verify(seed, seed, seed))).toBe(140)
+    expect(costOf(() => charged.hash.hash16(seed))).toBe(0)
+    expect(charged.agreement.shared(seed, key)).toEqual(standInCrypto.agreement.shared(seed, key))
+    expect(charged.agreement.publicKey(seed)).toEqual(standInCrypto.agreement.publicKey(seed))
+    expect(charged.kdf.expand(seed, key, 52)).toEqual(standInCrypto.kdf.expand(seed, key, 52))
+  })
+})
+
 describe('the stand-in', () => {
   // Literal answers: another engine, or a careless change, would make recorded runs unrepeatable.
   test('gives the same bytes on every engine', () => {
@@ -49,6 +72,10 @@ describe('the stand-in', () => {
       standInCrypto.hash.keyed32(input.slice(0, 32), input),
       standInCrypto.signatures.sign(input.slice(0, 32), input),
       sealed,
+      standInCrypto.agreement.publicKey(input.slice(0, 32)),
+      standInCrypto.agreement.shared(input.slice(0, 32), input.slice(9)) as Uint8Array,
+      standInCrypto.kdf.extract(input, input.slice(3)),
+      standInCrypto.kdf.expand(input.slice(0, 32), input, 53),
     ]
     expect(all.map((bytes) => createHash('sha256').update(bytes).digest('hex'))).toMatchInlineSnapshot(`
       [
@@ -56,6 +83,10 @@ describe('the stand-in', () => {
         "f6cffdccee8eb280edd5d65ed39432f0f639dcdb1ae6cc19d17c616da4515e74",
         "a3fe1b8907af98a6f99ed197069bcafc58914ce20d321f966f849088e1647fe7",
         "cdc6e085a9c801939e669e954d8b174b9be7b88ccebd4b57916258f3ccff92db",
+        "dabc8e16a80708ec9aab594bfb0e7a08067bd2b1e57b5e75b571138a97b6aaf7",
+        "785b122245f022f23f45fd647c7fb29db724e7763eb33d029d13b8fd09cf8b7a",
+        "84a3cc8219b039e67437869fd6bbe5f4bfb23c19c865a8de42ec0bd205dbafb5",
+        "0f80d8d65d1afe13d35840d52d8d010f19118e963e39e03c0243bf38b38cbefd",
       ]
     `)
   })
