@@ -4,8 +4,9 @@
  * caught; the counters of signatures and seals still charge a simulated processor for the real cost.
  *
  * What it does not give: secrecy, and unforgeability. A signature is a checksum under the public key, so
- * whoever has that key can make one; a sealed packet is masked, not encrypted. No simulated attacker does
- * either, because no code here asks for it. Never to be used between real nodes.
+ * whoever has that key can make one; a sealed packet is masked, not encrypted; an agreed secret is a
+ * checksum of both public keys. No simulated attacker makes use of that, because no code here asks for it.
+ * Never to be used between real nodes.
  *
  * Everything is 32-bit integer arithmetic with bytes assembled by shifts: the same on every engine and
  * every byte order. Each step of the mixing is a bijection of the state for a given input word, so two
@@ -13,13 +14,18 @@
  */
 import {
   type Aead,
+  AGREEMENT_BYTES,
   type Crypto,
   type Hash,
+  type Kdf,
+  type KeyAgreement,
   NONCE_BYTES,
+  PSEUDORANDOM_KEY_BYTES,
   SIGNATURE_BYTES,
   type Signatures,
   TAG_BYTES,
 } from '../core/crypto/ports.ts'
+import { checkExpand, checkSecret } from '../core/crypto/rules.ts'
 
 // Odd multipliers with well spread bits; those of xxHash and MurmurHash3.
 const MIX_A = 0x9e3779b1 | 0
@@ -29,7 +35,18 @@ const MIX_D = 0x27d4eb2f | 0
 const WEYL = 0x9e3779b9 | 0
 
 /** One start value for each use, so that no output of one is an output of another. */
-const USE = { hash: 1, keyed: 2, publicKey: 3, signature: 4, seal: 5, mask: 6 } as const
+const USE = {
+  hash: 1,
+  keyed: 2,
+  publicKey: 3,
+  signature: 4,
+  seal: 5,
+  mask: 6,
+  agreementKey: 7,
+  agreement: 8,
+  extract: 9,
+  expand: 10,
+} as const
 
 const KEY_BYTES = 32
 
@@ -246,4 +263,42 @@ function beginSeal(key: Uint8Array, nonce: Uint8Array, header: Uint8Array): void
   mixer.absorb(header)
 }
 
-export const standInCrypto: Crypto = { hash, signatures, aead }
+const agreement: KeyAgreement = {
+  publicKey(secret) {
+    checkSecret(secret)
+    return digest(USE.agreementKey, AGREEMENT_BYTES, secret)
+  },
+  /** Over both public keys in the order of their bytes, so that either side gets the same. */
+  shared(secret, publicKey) {
+    checkSecret(secret)
+    if (publicKey.length !== AGREEMENT_BYTES || isZero(publicKey)) return undefined
+    const own = digest(USE.agreementKey, AGREEMENT_BYTES, secret)
+    return comesFirst(own, publicKey)
+      ? digest(USE.agreement, AGREEMENT_BYTES, own, publicKey)
+      : digest(USE.agreement, AGREEMENT_BYTES, publicKey, own)
+  },
+}
+
+/** Stands for all public keys of low order. */
+function isZero(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at++) if (bytes[at] !== 0) return false
+  return true
+}
+
+function comesFirst(left: Uint8Array, right: Uint8Array): boolean {
+  for (let at = 0; at < left.length; at++) {
+    const difference = (left[at] as number) - (right[at] as number)
+    if (difference !== 0) return difference < 0
+  }
+  return true
+}
+
+const kdf: Kdf = {
+  extract: (salt, keyMaterial) => digest(USE.extract, PSEUDORANDOM_KEY_BYTES, salt, keyMaterial),
+  expand(pseudorandomKey, info, length) {
+    checkExpand(pseudorandomKey, length)
+    return digest(USE.expand, (length + 3) & ~3, pseudorandomKey, info).subarray(0, length)
+  },
+}
+
+export const standInCrypto: Crypto = { hash, signatures, aead, agreement, kdf }

@@ -3,7 +3,7 @@
  * that go to the world. It survives crashes of the node that runs on it: each start is a new life, and
  * events of an earlier life find a number that no longer fits.
  */
-import type { Aead, Crypto, Signatures } from '../core/crypto/ports.ts'
+import type { Aead, Crypto, KeyAgreement, Signatures } from '../core/crypto/ports.ts'
 import { assert } from '../core/errors.ts'
 import { type Alarm, type Clock, HOST_TIMES, type Host } from '../core/host.ts'
 import {
@@ -28,7 +28,7 @@ import type { Random } from './random.ts'
 import { ROW, type Rows } from './rows.ts'
 
 /** Processor time of one operation in microseconds (mesh:S22). */
-const COST = { sign: 50, verify: 140, seal: 2 } as const
+const COST = { sign: 50, verify: 140, agree: 100, seal: 2 } as const
 
 /** What a simulated machine asks of its world. */
 export interface NodeWorld {
@@ -227,7 +227,7 @@ export class SimNode implements Clock, Alarm, Effects {
 
 /** The world's cryptography with its cost charged to one machine. */
 export function chargedCrypto(crypto: Crypto, node: SimNode): Crypto {
-  const { signatures, aead } = crypto
+  const { signatures, aead, agreement } = crypto
   const charged: Signatures = {
     publicKey: (seed) => signatures.publicKey(seed),
     sign: (seed, message) => {
@@ -250,5 +250,15 @@ export function chargedCrypto(crypto: Crypto, node: SimNode): Crypto {
     },
     mask: (key, block, out) => aead.mask(key, block, out),
   }
-  return { hash: crypto.hash, signatures: charged, aead: sealed }
+  const agreed: KeyAgreement = {
+    publicKey: (secret) => {
+      node.pendingWork += COST.agree
+      return agreement.publicKey(secret)
+    },
+    shared: (secret, publicKey) => {
+      node.pendingWork += COST.agree
+      return agreement.shared(secret, publicKey)
+    },
+  }
+  return { hash: crypto.hash, signatures: charged, aead: sealed, agreement: agreed, kdf: crypto.kdf }
 }

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { WIRE_OVERHEAD_BYTES } from '../../core/wire/trunk.ts'
 import { Run } from '../../sim/run.ts'
 import { type Scenario, scenarioSchema } from '../../sim/scenario.ts'
 import { REPOSITORY } from '../support/requirements.ts'
@@ -27,7 +28,7 @@ function fileScenario(name: string): Scenario {
 }
 
 /** A mesh under churn in which most messages are control: what a network mostly does. */
-function churning(count: number, seconds: number, vlans: number, rate: number): Scenario {
+function churning(count: number, seconds: number, vlans: number, traffic: object): Scenario {
   return scenarioSchema.parse({
     version: 1,
     name: `bench-${count}`,
@@ -37,7 +38,7 @@ function churning(count: number, seconds: number, vlans: number, rate: number): 
     nodes: { count, contacts: 8, joinSeconds: 20 },
     churn: { kind: 'fitted', preset: 'microsoft-1999', compress: 10 },
     vlans: [{ count: vlans, members: 20 }],
-    traffic: [{ kind: 'unicast', perMemberPerSecond: rate }],
+    traffic: [{ kind: 'unicast', ...traffic }],
   })
 }
 
@@ -88,17 +89,22 @@ function idleMemory(): Values {
 }
 
 function messages1000(): Values {
-  const { run, seconds, messages } = timed(churning(1_000, 900, 40, 0.05), 60)
+  // So that a fifth of the messages is data and the mean message has 200 bytes.
+  const traffic = { perMemberPerSecond: 0.062, bytes: 600 }
+  const { run, seconds, messages } = timed(churning(1_000, 900, 40, traffic), 60)
+  const { dataPackets, controlMessages, dataBytes, controlBytes } = run.meter
+  const sent = dataPackets + controlMessages
   return {
     'messages, 1,000 nodes with churn': messages / seconds,
-    'share of data, 1,000 nodes': run.meter.dataPackets / (run.meter.dataPackets + run.meter.controlMessages),
+    'share of data, 1,000 nodes': dataPackets / sent,
+    'mean message, 1,000 nodes': (dataBytes + controlBytes) / sent - WIRE_OVERHEAD_BYTES,
   }
 }
 
 function nodes10000(): Values {
   const start = process.hrtime.bigint()
   // 500 VLANs of 20 members: each of 10,000 nodes is in one on average and sends 0.02 frames a second.
-  const { seconds, messages, rss } = timed(churning(10_000, 600, 500, 0.02), 60)
+  const { seconds, messages, rss } = timed(churning(10_000, 600, 500, { perMemberPerSecond: 0.02 }), 60)
   return {
     'messages, 10,000 nodes with churn': messages / seconds,
     '10,000 nodes for 10 minutes': Number(process.hrtime.bigint() - start) / 1e9,

@@ -50,6 +50,7 @@ const CASES: readonly {
     figures: [
       { name: 'messages, 1,000 nodes with churn', unit: '1/s', target: 200_000, more: true },
       { name: 'share of data, 1,000 nodes', unit: '', target: 0.2, more: false },
+      { name: 'mean message, 1,000 nodes', unit: 'bytes', target: null, more: true },
     ],
   },
   {

@@ -5,6 +5,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Crypto } from '../../core/crypto/ports.ts'
+import { InvariantError } from '../../core/errors.ts'
 
 const RUNS = { numRuns: 40 }
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
@@ -172,15 +173,30 @@ function aeadContract({ aead }: Crypto): void {
     }
   })
 
-  test('what does not open is not shown', () => {
-    const plain = counting(100, 64)
-    const out = new Uint8Array(64)
-    expect(aead.open(key, nonce, header, changed(seal(plain), 79), out)).toBe(false)
-    expect(out).not.toEqual(plain)
+  test('what does not open leaves zeros, whatever is wrong with it', () => {
+    for (const length of [1, 64, 65, 300]) {
+      const sealed = seal(counting(100, length))
+      const zeros = new Uint8Array(length)
+      const refused = (k: Uint8Array, n: Uint8Array, h: Uint8Array, text: Uint8Array): void => {
+        const out = counting(1, length)
+        expect(aead.open(k, n, h, text, out)).toBe(false)
+        expect(out).toEqual(zeros)
+      }
+      refused(key, nonce, header, changed(sealed, length + 15))
+      refused(key, nonce, header, changed(sealed, 0))
+      refused(key, nonce, changed(header, 48), sealed)
+      refused(key, nonce, new Uint8Array(0), sealed)
+      refused(key, changed(nonce, 0), header, sealed)
+      refused(changed(key, 31), nonce, header, sealed)
+    }
   })
 
-  test('too short to hold a tag fails', () => {
-    for (let length = 0; length < 16; length++) expect(opens(new Uint8Array(length))).toBe(false)
+  test('a packet cut short or with bytes added fails', () => {
+    const sealed = seal(counting(5, 40))
+    for (let length = 0; length < sealed.length; length++) expect(opens(sealed.slice(0, length))).toBe(false)
+    for (let from = 1; from < 20; from++) expect(opens(sealed.slice(from))).toBe(false)
+    expect(opens(Uint8Array.of(...sealed, 0))).toBe(false)
+    expect(opens(sealed)).toBe(true)
   })
 
   test('the text is not to be seen and differs by nonce', () => {
@@ -207,8 +223,99 @@ function aeadContract({ aead }: Crypto): void {
   })
 }
 
+function agreementContract({ agreement }: Crypto): void {
+  const own = counting(1, 32)
+  const other = counting(101, 32)
+
+  test('both sides get the same 32 bytes, a third gets others', () => {
+    fc.assert(
+      fc.property(bytes(32), bytes(32), bytes(32), (left, right, third) => {
+        // Clamping makes some secrets the same.
+        for (const [index, secret] of [left, right, third].entries()) secret[5] = index
+        const leftKey = agreement.publicKey(left)
+        const rightKey = agreement.publicKey(right)
+        expect(leftKey).toHaveLength(32)
+        expect(leftKey).not.toEqual(rightKey)
+        const secret = agreement.shared(left, rightKey)
+        expect(secret).toHaveLength(32)
+        expect(agreement.shared(right.slice(), leftKey.slice())).toEqual(secret)
+        expect(agreement.shared(third, leftKey)).not.toEqual(secret)
+        expect(agreement.shared(third, rightKey)).not.toEqual(secret)
+        expect(agreement.shared(left, agreement.publicKey(third))).not.toEqual(secret)
+      }),
+      { numRuns: 10 },
+    )
+  })
+
+  test('inputs stay as they were and outputs are fresh', () => {
+    const secret = own.slice()
+    const key = agreement.publicKey(other)
+    const before = key.slice()
+    const first = agreement.shared(secret, key) as Uint8Array
+    const copy = first.slice()
+    first.fill(0)
+    expect(agreement.shared(secret, key)).toEqual(copy)
+    expect(secret).toEqual(own)
+    expect(key).toEqual(before)
+  })
+
+  test('a public key of another length or of zeros gives nothing', () => {
+    for (let length = 0; length < 70; length++)
+      if (length !== 32) expect(agreement.shared(own, counting(1, length))).toBeUndefined()
+    expect(agreement.shared(own, new Uint8Array(32))).toBeUndefined()
+  })
+
+  test('a secret of another length is our own fault', () => {
+    for (const length of [0, 31, 33]) {
+      expect(() => agreement.publicKey(counting(1, length))).toThrow(InvariantError)
+      expect(() => agreement.shared(counting(1, length), other)).toThrow(InvariantError)
+    }
+  })
+}
+
+function kdfContract({ kdf }: Crypto): void {
+  test('extracting gives 32 bytes that depend on salt and key material', () => {
+    const seen = new Set<string>()
+    for (let saltLength = 0; saltLength < 40; saltLength += 3) {
+      for (let length = 0; length < 40; length += 3) {
+        const key = kdf.extract(counting(1, saltLength), counting(9, length))
+        expect(key).toHaveLength(32)
+        expect(kdf.extract(counting(1, saltLength), counting(9, length))).toEqual(key)
+        seen.add(key.join())
+      }
+    }
+    expect(seen.size).toBe(14 * 14)
+  })
+
+  test('a changed bit of key or info changes what is expanded', () => {
+    const key = counting(1, 32)
+    const info = counting(2, 21)
+    const seen = new Set([kdf.expand(key, info, 52).join()])
+    for (let at = 0; at < 32; at++) seen.add(kdf.expand(changed(key, at, at % 8), info, 52).join())
+    for (let at = 0; at < 21; at++) seen.add(kdf.expand(key, changed(info, at, at % 8), 52).join())
+    expect(seen.size).toBe(54)
+  })
+
+  test('any length, each the beginning of the longer ones', () => {
+    const longest = kdf.expand(counting(1, 32), counting(2, 21), 8_160)
+    expect(longest).toHaveLength(8_160)
+    for (const length of [0, 1, 16, 31, 32, 33, 52, 64, 255, 8_159])
+      expect(kdf.expand(counting(1, 32), counting(2, 21), length)).toEqual(longest.slice(0, length))
+  })
+
+  test('a wrong length is our own fault', () => {
+    for (const length of [-1, 8_161]) {
+      expect(() => kdf.expand(counting(1, 32), counting(2, 3), length)).toThrow(InvariantError)
+    }
+    for (const length of [0, 31, 33])
+      expect(() => kdf.expand(counting(1, length), counting(2, 3), 32)).toThrow(InvariantError)
+  })
+}
+
 export function cryptoContract(name: string, crypto: Crypto): void {
   describe(`${name}: hashes`, () => hashContract(crypto))
   describe(`${name}: signatures`, () => signatureContract(crypto))
   describe(`${name}: sealing`, () => aeadContract(crypto))
+  describe(`${name}: key agreement`, () => agreementContract(crypto))
+  describe(`${name}: key derivation`, () => kdfContract(crypto))
 }

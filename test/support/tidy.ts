@@ -142,8 +142,10 @@ export function checkTree(): Finding[] {
 function filesBelow(folder: string): string[] {
   return readdirSync(join(REPOSITORY, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = folder ? `${folder}/${entry.name}` : entry.name
+    // In a linked worktree .git is a file.
+    if (IGNORED.has(path)) return []
     if (entry.isFile()) return [path]
-    return entry.isDirectory() && !IGNORED.has(path) ? filesBelow(path) : []
+    return entry.isDirectory() ? filesBelow(path) : []
   })
 }
 
