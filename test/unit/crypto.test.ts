@@ -19,10 +19,12 @@ describe('signed bytes', () => {
   const publicKey = standInCrypto.signatures.publicKey(seed)
 
   test('name and body stand apart', () => {
-    expect(Buffer.from(signedBytes('route', Uint8Array.of(1, 2))).toString('latin1')).toBe(
-      'peertap route v1\0\x01\x02',
-    )
-    expect(signedBytes('route', new Uint8Array(0))).not.toBe(signedBytes('route', new Uint8Array(0)))
+    const text = (name: string, ...body: number[]): string =>
+      Buffer.from(signedBytes(name, Uint8Array.from(body))).toString('latin1')
+    expect(text('route', 1, 2)).toBe('peertap route v1\0\x01\x02')
+    // One after the other from the same room: neither leaves anything in the other's.
+    expect(text('other', 9)).toBe('peertap other v1\0\x09')
+    expect(text('route', 1)).toBe('peertap route v1\0\x01')
   })
 
   test('what was signed under one name is nothing under another', () => {
