@@ -27,7 +27,7 @@ interface Rule {
 
 const TEXT = new Set(['.ts', '.mjs', '.json', '.md', '.grit', '.html', '.css', '.yml', ''])
 const FOLDERS = new Set(['core', 'drivers', 'scenarios', 'sim', 'test', 'viz'])
-/** What git ignores, and git itself. */
+/** What git ignores, and git itself, which is a file in a second working tree. */
 const IGNORED = new Set(['.git', 'node_modules', 'runs'])
 
 const isCode = (file: string): boolean => file.endsWith('.ts') || file.endsWith('.mjs')
@@ -142,8 +142,9 @@ export function checkTree(): Finding[] {
 function filesBelow(folder: string): string[] {
   return readdirSync(join(REPOSITORY, folder), { withFileTypes: true }).flatMap((entry) => {
     const path = folder ? `${folder}/${entry.name}` : entry.name
+    if (IGNORED.has(path)) return []
     if (entry.isFile()) return [path]
-    return entry.isDirectory() && !IGNORED.has(path) ? filesBelow(path) : []
+    return entry.isDirectory() ? filesBelow(path) : []
   })
 }
 
