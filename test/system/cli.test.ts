@@ -195,6 +195,12 @@ const MISTAKES: readonly (readonly [words: string, message: string])[] = [
   ],
   ['sim run .', '.: this is a directory; name a scenario file in it'],
   ['sim verify small.json --seconds 0', '--seconds is "0"; it must be a number above 0; write --seconds 60'],
+  [
+    'sim run small.json --json=maybe',
+    '--json is "maybe"; it takes no value, or true or false; write --json alone',
+  ],
+  ['--version=x', '--version is "x"; it takes no value, or true or false; write --version alone'],
+  ['sim run small.json --toString', '--toString is no flag of "peertap"; "peertap --help" lists its verbs'],
   ['sim list --jsn', '--jsn is no flag of "peertap sim list"; did you mean --json?'],
 ]
 
