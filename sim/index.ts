@@ -23,7 +23,7 @@ export {
 export { Run } from './run.ts'
 export { nearestName } from './scenario/names.ts'
 export { canonicalScenario, type DataNeed, dataNeeds, publishedSchema } from './scenario/publish.ts'
-export { readScenario } from './scenario/read.ts'
+export { blamed, readScenario } from './scenario/read.ts'
 export { parseSetting, type Setting } from './scenario/settings.ts'
 export type { Limit, Scenario } from './scenario.ts'
 export { summarise } from './statistics.ts'
