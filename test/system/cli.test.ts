@@ -186,7 +186,11 @@ const MISTAKES: readonly (readonly [words: string, message: string])[] = [
   ],
   [
     'sim run small.json --data nowhere',
-    '--data nowhere: there is no such directory; name the one that holds the data files',
+    '--data nowhere: there is no such directory; name the directory that holds the data files',
+  ],
+  [
+    'sim run small.json --data small.json',
+    '--data small.json: this is a file; name the directory that holds the data files',
   ],
   [
     'sim run steady-61',
@@ -231,6 +235,10 @@ describe('a mistake', () => {
     )
     expect(err).toContain('it must be an availability trace in .avt form')
     expect(err).toContain('name the directory that holds it with --data DIRECTORY, or set PEERTAP_DATA')
+    const set = 'churn={"kind":"trace","file":"a.avt"}'
+    expect(peertap(['sim', 'run', small, '--set', set], { PEERTAP_DATA: small }).err).toContain(
+      `--set ${set}: churn.file is "a.avt", and there is no such file in ${small} (which is a file)`,
+    )
   })
 
   const data = requires.data()
