@@ -326,7 +326,10 @@ describe('what needs no run', () => {
   it('lists the scenarios', () => {
     const { code, out } = peertap(['sim', 'list'])
     expect(code).toBe(0)
-    expect(out).toMatch(/^steady-16 +16 nodes +[\d,]+ s$/m)
+    expect(out).toMatch(/^steady-16 +16 nodes +1,800 simulated s {2}takes seconds$/m)
+    expect(out).toMatch(
+      /^churn-skype +2,081 nodes +21,600 simulated s {2}takes minutes +needs recorded data$/m,
+    )
     expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
     const list = JSON.parse(peertap(['sim', 'list', '--json']).out)
     const names = list.map(({ name }: { name: string }) => name)

@@ -3,9 +3,10 @@ import { UsageError } from '../../core/errors.ts'
 import { checkWords } from '../../drivers/cli/flags.ts'
 import { repeatLine } from '../../drivers/cli/repeat.ts'
 import { runLines, seedsLines } from '../../drivers/cli/report.ts'
-import { simList } from '../../drivers/cli/sim-list.ts'
+import { lengthOf, simList } from '../../drivers/cli/sim-list.ts'
 import { simRun } from '../../drivers/cli/sim-run.ts'
 import { tableLines, wrapWords } from '../../drivers/cli/table.ts'
+import { loadScenario } from '../../drivers/sim/scenario-files.ts'
 import { summariseRuns } from '../../drivers/sim/summary.ts'
 import { firstDifferentChunk, firstDifferentLine } from '../../drivers/sim/verify.ts'
 import type { RunReport } from '../../sim/results.ts'
@@ -87,6 +88,18 @@ describe('the line that repeats a run', () => {
       "npx peertap sim run 'my runs/x.json' --seed 1 --set nodes.count=9 --set 'vlans[0].members=3' " +
         "--set 'question=What'\\''s up, then?' --no-dither --data /d",
     )
+  })
+})
+
+describe('how long a run takes', () => {
+  // Wall times of one run each, measured on one core.
+  it.each([
+    ['steady-16', 0.4, 'seconds'],
+    ['churn-fitted-500', 4, 'seconds'],
+    ['root-crash', 11, 'a minute'],
+    ['churn-skype', 389, 'minutes'],
+  ] as const)('is known to the order of magnitude: %s (%d s)', (name, _, length) => {
+    expect(lengthOf(loadScenario(name, []).scenario)).toBe(length)
   })
 })
 
