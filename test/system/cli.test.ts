@@ -2,7 +2,7 @@
  * The program as people and scripts call it: exit codes, what goes to stdout and stderr, files.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -38,6 +38,9 @@ function scenarioFile(name: string, changes: object): string {
   return path
 }
 
+/** No call here takes that long; the code of one that is ended so is null. */
+const HANG_MILLIS = 60_000
+
 interface Ended {
   readonly code: number | null
   readonly out: string
@@ -49,6 +52,7 @@ function peertap(words: readonly string[], env: Readonly<Record<string, string>>
     encoding: 'utf8',
     cwd: folder,
     env: { ...process.env, ...env },
+    timeout: HANG_MILLIS,
   })
   return { code: status, out: stdout, err: stderr }
 }
@@ -312,6 +316,59 @@ describe('--out', () => {
         'or overwrite with --force\n',
     })
     expect(peertap([...words, '--seed', '9', '--force']).code).toBe(0)
+  })
+
+  it('refuses a place where nothing can be written at once, and leaves nothing behind', () => {
+    writeFileSync(join(folder, 'a-file'), '')
+    mkdirSync(join(folder, 'occupied'))
+    writeFileSync(join(folder, 'occupied', 'diary.txt'), '')
+    writeFileSync(join(folder, 'occupied', 'letter.txt'), '')
+    const before = readdirSync(folder)
+    const long = 'x'.repeat(5_000)
+    const refused: [out: string, message: string][] = [
+      ['a-file', 'this is a file; name a directory'],
+      ['a-file/runs', 'this is no place for a directory (ENOTDIR: not a directory); name another'],
+      [`new/${long}`, 'this is no place for a directory (ENAMETOOLONG: name too long); name another'],
+      [
+        'occupied',
+        'other files are there ("diary.txt" and 1 more); name a new or an empty directory, ' +
+          'or write among them with --force',
+      ],
+    ]
+    if (existsSync('/proc/self/status')) {
+      const mend = 'name a directory where you may write and that has room'
+      const cannot = '/proc/x cannot be made (ENOENT: no such file or directory)'
+      refused.push(
+        ['/dev/null', 'this is no directory; name a directory'],
+        ['/proc/x/y', `${cannot}; name a directory that can be made`],
+      )
+      expect(peertap(['sim', 'run', small, '--out', '/proc', '--force']).err).toBe(
+        `--out /proc: no file can be written there (ENOENT: no such file or directory); ${mend}\n`,
+      )
+    }
+    // A run would be a fault.
+    const broken = withSimulation('export class Run { constructor() { throw new Error("it ran") } }')
+    for (const [out, message] of refused) {
+      const { code, err } = peertap(['sim', 'run', small, '--quiet', '--out', out], broken)
+      expect({ code, err }).toEqual({ code: 2, err: `--out ${out}: ${message}\n` })
+    }
+    expect(readdirSync(folder)).toEqual(before)
+  })
+
+  it('prints the results even if the place is gone when they are there', () => {
+    const gone = join(folder, 'gone')
+    const removes = withSimulation(`import { rmSync } from 'node:fs'
+      export class Run {
+        done = true
+        result() {
+          rmSync(${JSON.stringify(gone)}, { recursive: true })
+          return { ok: true, bounds: [], violations: [], metrics: {}, digest: 'd' }
+        }
+      }`)
+    const { code, out, err } = peertap(['sim', 'run', small, '--quiet', '--json', '--out', 'gone'], removes)
+    expect(code).toBe(2)
+    expect(JSON.parse(out).digest).toBe('d')
+    expect(err).toMatch(/^--out gone: no file can be written there \(ENOENT: no such file or directory\);/)
   })
 
   it('can be run again from what it wrote', () => {
