@@ -2,6 +2,7 @@
  * The simulator as drivers and the browser see it. What is not exported here is nobody else's business;
  * export what is missing rather than reaching inside.
  */
+export { decimal } from './data/error.ts'
 export { CHUNK_EFFECTS } from './digest.ts'
 export {
   type BoundResult,

@@ -4,7 +4,7 @@
  */
 import type { Argv, CommandModule, Options } from 'yargs'
 import { UsageError } from '../../core/errors.ts'
-import { nearestName } from '../../sim/index.ts'
+import { decimal, nearestName } from '../../sim/index.ts'
 import { EXIT_HELP, type ExitCode } from './exit.ts'
 
 export interface Flag {
@@ -82,8 +82,8 @@ export class Given {
   positive(flag: string): number | undefined {
     const text = this.text(flag)
     if (text === undefined) return undefined
-    const value = Number(text)
-    if (Number.isFinite(value) && value > 0) return value
+    const value = decimal(text) ?? 0
+    if (value > 0) return value
     throw new UsageError(`--${flag} is "${text}"; it must be a number above 0; write --${flag} 60`)
   }
 

@@ -62,6 +62,10 @@ class Scanner {
 
   document(): void {
     this.#space()
+    // What is left of an encoding that is not UTF-8 begins with these.
+    if (this.#text[0] === '\uFFFD') {
+      throw new Broken(0, 'this is no text in UTF-8; save it as UTF-8 (some shells write UTF-16)')
+    }
     if (this.#at === this.#text.length)
       throw new Broken(this.#at, 'the file is empty; it must hold one object')
     this.#value(0)

@@ -4,6 +4,7 @@ import { readJson } from '../../sim/scenario/json.ts'
 
 const BROKEN: readonly (readonly [text: string, message: string])[] = [
   ['', '1:1 the file is empty; it must hold one object'],
+  ['\uFFFD\uFFFD{}', '1:1 this is no text in UTF-8; save it as UTF-8 (some shells write UTF-16)'],
   ['{"a": 1,}', '1:8 a comma stands before }; remove the comma'],
   ['[1, 2,]', '1:6 a comma stands before ]; remove the comma'],
   ['{\n  "a": 1\n  "b": 2\n}', '3:3 found "b" where a comma or } must follow; put a comma before it'],
