@@ -91,6 +91,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.stderr.write(`standard output cannot be written: ${error.message}; give it room or another place\n`)
   process.exit(2)
 })
+// Nobody is left who could be told.
+process.stderr.on('error', () => {})
 
 try {
   process.exitCode = await main(process.argv.slice(2))

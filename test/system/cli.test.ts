@@ -2,68 +2,21 @@
  * The program as people and scripts call it: exit codes, what goes to stdout and stderr, files.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
+import { CliFolder, type Ended, MAIN, withSimulation } from '../support/cli.ts'
 import { REPOSITORY, requires } from '../support/requirements.ts'
 
-const MAIN = join(REPOSITORY, 'drivers/cli/main.ts')
+const cli = new CliFolder()
+const { folder } = cli
+const small = cli.scenario('small.json')
 
-const SMALL = {
-  version: 1,
-  name: 'small',
-  question: 'Does the program do what it says?',
-  seconds: 30,
-  warmupSeconds: 10,
-  healSeconds: 5,
-  nodes: { count: 6, joinSeconds: 1 },
-  vlans: [{ count: 1, members: 4 }],
-  traffic: [{ kind: 'unicast', perMemberPerSecond: 1 }],
-  bounds: { delivery: { min: 0.99 } },
-}
+afterAll(() => cli.remove())
 
-let folder = ''
-let small = ''
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'peertap-cli-'))
-  small = scenarioFile('small.json', {})
-})
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-function scenarioFile(name: string, changes: object): string {
-  const path = join(folder, name)
-  writeFileSync(path, JSON.stringify({ ...SMALL, ...changes }))
-  return path
-}
-
-/** No call here takes that long; the code of one that is ended so is null. */
-const HANG_MILLIS = 60_000
-
-interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-function peertap(words: readonly string[], env: Readonly<Record<string, string>> = {}): Ended {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...words], {
-    encoding: 'utf8',
-    cwd: folder,
-    env: { ...process.env, ...env },
-    timeout: HANG_MILLIS,
-  })
-  return { code: status, out: stdout, err: stderr }
-}
-
-/** Environment in which the simulation is another one: a fault of our own cannot be had otherwise. */
-function withSimulation(source: string): Record<string, string> {
-  const hook = `import { registerHooks } from 'node:module'
-    registerHooks({ load: (url, context, next) => url.endsWith('/sim/run.ts')
-      ? { format: 'module', shortCircuit: true, source: ${JSON.stringify(source)} } : next(url, context) })`
-  return { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(hook)}` }
-}
+const scenarioFile = (name: string, changes: object): string => cli.scenario(name, changes)
+const peertap = (words: readonly string[], env: Readonly<Record<string, string>> = {}): Ended =>
+  cli.call(words, env)
 
 describe('a run', () => {
   it('ends with 0 and one JSON object when all bounds hold', () => {
