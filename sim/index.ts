@@ -2,6 +2,7 @@
  * The simulator as drivers and the browser see it. What is not exported here is nobody else's business;
  * export what is missing rather than reaching inside.
  */
+export { decimal } from './data/error.ts'
 export { CHUNK_EFFECTS } from './digest.ts'
 export {
   type BoundResult,
@@ -23,7 +24,7 @@ export {
 export { Run } from './run.ts'
 export { nearestName } from './scenario/names.ts'
 export { canonicalScenario, type DataNeed, dataNeeds, publishedSchema } from './scenario/publish.ts'
-export { readScenario } from './scenario/read.ts'
+export { blamed, readScenario } from './scenario/read.ts'
 export { parseSetting, type Setting } from './scenario/settings.ts'
 export type { Limit, Scenario } from './scenario.ts'
 export { summarise } from './statistics.ts'

@@ -4,7 +4,7 @@
  */
 import type { Argv, CommandModule, Options } from 'yargs'
 import { UsageError } from '../../core/errors.ts'
-import { nearestName } from '../../sim/index.ts'
+import { decimal, nearestName } from '../../sim/index.ts'
 import { EXIT_HELP, type ExitCode } from './exit.ts'
 
 export interface Flag {
@@ -82,8 +82,8 @@ export class Given {
   positive(flag: string): number | undefined {
     const text = this.text(flag)
     if (text === undefined) return undefined
-    const value = Number(text)
-    if (Number.isFinite(value) && value > 0) return value
+    const value = decimal(text) ?? 0
+    if (value > 0) return value
     throw new UsageError(`--${flag} is "${text}"; it must be a number above 0; write --${flag} 60`)
   }
 
@@ -112,6 +112,28 @@ function flagHint(name: string, known: readonly string[], command: string): stri
 
 function withoutValue(flag: string): UsageError {
   return new UsageError(`--${flag} has no value; write the value after it`)
+}
+
+/**
+ * What yargs would take without a word, or fall over: it reads every value of a switch but "true" as off,
+ * and looks names of flags up in objects that inherit some. `words` are those of the command line; throws
+ * UsageError.
+ */
+export function checkWords(words: readonly string[], verbs: readonly Verb[]): void {
+  const switches = new Set(['help', 'h', 'version'])
+  for (const { flags } of verbs)
+    for (const [name, { kind }] of Object.entries(flags)) if (kind === 'switch') switches.add(name)
+  for (const word of words) {
+    if (word === '--') return
+    const [, dashes, name = '', value] = /^(--?)([^=]+)(?:=(.*))?$/s.exec(word) ?? []
+    if (name in Object.prototype) {
+      throw new UsageError(`${dashes}${name} is no flag of "peertap"; "peertap --help" lists its verbs`)
+    }
+    if (value === undefined || value === 'true' || value === 'false' || !switches.has(name)) continue
+    throw new UsageError(
+      `${dashes}${name} is "${value}"; it takes no value, or true or false; write ${dashes}${name} alone`,
+    )
+  }
 }
 
 /** A verb as yargs takes it; `done` hears the exit code. */

@@ -6,7 +6,7 @@ import yargs from 'yargs'
 import { UsageError } from '../../core/errors.ts'
 import { version } from '../sim/manifest.ts'
 import { EXIT, EXIT_HELP, type ExitCode, reportError } from './exit.ts'
-import { commandOf, unknownVerb, type Verb } from './flags.ts'
+import { checkWords, commandOf, unknownVerb, type Verb } from './flags.ts'
 import { simList } from './sim-list.ts'
 import { simRun } from './sim-run.ts'
 import { simSchema } from './sim-schema.ts'
@@ -25,6 +25,10 @@ const GROUPS = { sim: { describe: 'Simulate: run, verify, list, schema', verbs: 
 
 async function main(words: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok
+  checkWords(
+    words,
+    Object.values(GROUPS).flatMap(({ verbs }) => verbs),
+  )
   const parser = yargs([...words])
     .scriptName('peertap')
     .usage('peertap VERB [flags]\n\nA decentralised Ethernet, and the laboratory it is tested in')
@@ -87,6 +91,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.stderr.write(`standard output cannot be written: ${error.message}; give it room or another place\n`)
   process.exit(2)
 })
+// Nobody is left who could be told.
+process.stderr.on('error', () => {})
 
 try {
   process.exitCode = await main(process.argv.slice(2))

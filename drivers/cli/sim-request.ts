@@ -1,7 +1,7 @@
 /**
  * What all verbs that run a scenario are given: the scenario with what was changed in it, seed, data.
  */
-import { dataNeeds, parseSetting, type Scenario } from '../../sim/index.ts'
+import { blamed, dataNeeds, parseSetting, type Scenario } from '../../sim/index.ts'
 import { checkData, dataDirectory } from '../sim/data-files.ts'
 import { loadScenario } from '../sim/scenario-files.ts'
 import type { Flag, Given } from './flags.ts'
@@ -40,7 +40,7 @@ export function readRequest(given: Given, words: string): Request {
   const { source, scenario } = loadScenario(given.argument(), settings)
   const data = given.text('data')
   const directory = dataDirectory(data)
-  checkData(source, dataNeeds(scenario), directory)
+  checkData(dataNeeds(scenario), directory, ({ key }) => blamed([key.split('.')], source, settings))
   const dither = !given.on('no-dither')
   const parts: RepeatParts = { words, source, data, dither, settings: settings.map(({ text }) => text) }
   return {

@@ -4,7 +4,8 @@
 
 import { UsageError } from '../../core/errors.ts'
 import type { Manifest, RunReport, Scenario } from '../../sim/index.ts'
-import { checkOutput, manifestOf, writeOutput } from '../sim/manifest.ts'
+import { manifestOf } from '../sim/manifest.ts'
+import { checkOutput, writeOutput } from '../sim/output.ts'
 import { type Outcome, runAll } from '../sim/pool.ts'
 import { summariseRuns } from '../sim/summary.ts'
 import { EXIT, type ExitCode, errorOf } from './exit.ts'
@@ -24,7 +25,7 @@ export const simRun: Verb = {
     ...SCENARIO_FLAGS,
     seeds: { kind: 'text', describe: 'Instead of one seed: run seeds 1 to this on all cores, and compare' },
     out: { kind: 'text', describe: 'Write result.json, scenario.json and manifest.json into this directory' },
-    force: { kind: 'switch', describe: 'Let --out overwrite the results of another run' },
+    force: { kind: 'switch', describe: 'Let --out write into a directory that holds something else' },
   },
   examples: [
     ['peertap sim run steady-16', 'a scenario that comes with PeerTap'],
@@ -51,9 +52,10 @@ async function run(given: Given): Promise<ExitCode> {
     count === undefined
       ? { ...(reports[0] as RunReport), manifest }
       : seedsResult(scenario, reports, manifest)
-  if (out !== undefined) writeOutput(out, scenario, manifest, result)
   if (given.on('json')) console.log(JSON.stringify(result))
   else console.log(humanLines(request, reports, count !== undefined).join('\n'))
+  // After the words: a disk that filled up in the meantime must not cost the results as well.
+  if (out !== undefined) writeOutput(out, scenario, manifest, result)
   return reports.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed
 }
 

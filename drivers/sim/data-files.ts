@@ -39,18 +39,27 @@ export function dataDirectory(flag: string | undefined): string {
   if (named === undefined || named === '') return resolve(REPOSITORY, BESIDE)
   const directory = resolve(named)
   if (flag !== undefined && !isDirectory(directory)) {
-    throw new UsageError(`--data ${flag}: there is no such directory; name the one that holds the data files`)
+    const found = existsSync(directory) ? 'this is a file' : 'there is no such directory'
+    throw new UsageError(`--data ${flag}: ${found}; name the directory that holds the data files`)
   }
   return directory
 }
 
-/** Throws UsageError naming every file that a scenario needs and that is not there. */
-export function checkData(source: string, needs: readonly DataNeed[], directory: string): void {
+/**
+ * Throws UsageError naming every file that a scenario needs and that is not there. `blame` says who named
+ * it, as messages begin.
+ */
+export function checkData(
+  needs: readonly DataNeed[],
+  directory: string,
+  blame: (need: DataNeed) => string,
+): void {
   const missing = needs.filter(({ name }) => !isFile(inside(directory, name)))
   if (missing.length === 0) return
-  const lines = missing.flatMap(({ key, name, content }) => [
-    `${source}: ${key} is "${name}", and there is no such file in ${directory}${suggestion(directory, name)}`,
-    `  it must be ${content}`,
+  const lines = missing.flatMap((need) => [
+    `${blame(need)}: ${need.key} is "${need.name}", and there is no such file in ${directory}` +
+      suggestion(directory, need.name),
+    `  it must be ${need.content}`,
   ])
   lines.push('  name the directory that holds it with --data DIRECTORY, or set PEERTAP_DATA')
   throw new UsageError(lines.join('\n'))
@@ -88,8 +97,10 @@ function inside(directory: string, name: string): string {
 }
 
 function suggestion(directory: string, name: string): string {
+  if (!existsSync(directory)) return ' (nor is there such a directory)'
+  if (!isDirectory(directory)) return ' (which is a file)'
   const folder = dirname(inside(directory, name))
-  if (!isDirectory(folder)) return existsSync(directory) ? '' : ' (nor is there such a directory)'
+  if (!isDirectory(folder)) return ''
   const meant = nearestName(basename(name), readdirSync(folder))
   return meant === undefined ? '' : `; did you mean "${join(dirname(name), meant)}"?`
 }

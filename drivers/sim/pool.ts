@@ -23,30 +23,36 @@ type End = Exclude<WorkerAnswer, { kind: 'progress' }>
 /** Heaps of all threads together may take this share of the machine's memory. */
 const MEMORY_SHARE = 0.75
 
-/** One outcome for each job, in the order of the jobs whatever the number of threads. */
+/**
+ * One outcome for each job, in the order of the jobs whatever the number of threads. After a failure all
+ * others are given up: the outcomes are then those of the jobs that ended before.
+ */
 export async function runAll(jobs: readonly Job[], listener: PoolListener): Promise<Outcome[]> {
   const threads = Math.min(jobs.length, availableParallelism())
   const outcomes: Outcome[] = []
   let next = 0
+  let giveUp: (nothing: undefined) => void = () => {}
+  const givenUp = new Promise<undefined>((resolve) => {
+    giveUp = resolve
+  })
   const serve = async (): Promise<void> => {
     let thread: Thread | undefined
     while (next < jobs.length) {
       const index = next++
       const job = jobs[index] as Job
       thread ??= new Thread(threads)
-      const outcome = await thread.run(job, (progress) => listener.progress(job.seed, progress))
-      // A thread that failed may be gone or in pieces.
-      if ('failure' in outcome) {
-        await thread.stop()
-        thread = undefined
-      }
+      const ran = thread.run(job, (progress) => listener.progress(job.seed, progress))
+      const outcome = await Promise.race([givenUp, ran])
+      if (outcome === undefined) break
       outcomes[index] = outcome
       listener.finished(outcome)
+      if ('failure' in outcome) giveUp(undefined)
     }
     await thread?.stop()
   }
   await Promise.all(Array.from({ length: threads }, serve))
-  return outcomes
+  // Without the holes that given up jobs leave.
+  return outcomes.flatMap((outcome) => [outcome])
 }
 
 class Thread {

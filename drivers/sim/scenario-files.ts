@@ -1,7 +1,7 @@
 /**
  * Scenario files on the disk: those that come with PeerTap, by name, and any other by its path.
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { constants, readdirSync, readFileSync, type Stats, statSync } from 'node:fs'
 import { basename, isAbsolute, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '../../core/errors.ts'
@@ -13,6 +13,12 @@ const FOLDER = join(REPOSITORY, 'scenarios')
 /** The published schema lies among the scenarios, where their `$schema` finds it. */
 const SCHEMA = 'schema'
 
+/** Room for faults that name every node of a large mesh; whatever is longer is something else. */
+const SCENARIO_BYTES_MAX = 16_777_216
+
+/** A file of the system that has nothing to say yet is an error, not a wait. */
+const READ_NOW = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
+
 export interface ScenarioFile {
   /** As messages name it: relative to where the user is, if it lies below. */
   readonly source: string
@@ -22,14 +28,30 @@ export interface ScenarioFile {
 /** `name` is a path, or the bare name of a scenario that comes with PeerTap. */
 function openScenario(name: string): ScenarioFile {
   const candidates = [name, join(FOLDER, name), join(FOLDER, `${name}.json`)]
-  const path = candidates.find((candidate) => statSync(candidate, { throwIfNoEntry: false })?.isFile())
+  const path = candidates.find((candidate) => whatIsAt(candidate)?.isFile())
   if (path === undefined) throw new UsageError(notThere(name))
+  const bytes = whatIsAt(path)?.size ?? 0
+  if (bytes > SCENARIO_BYTES_MAX) {
+    throw new UsageError(
+      `${shortPath(path)}: this has ${bytes} bytes and a scenario at most ${SCENARIO_BYTES_MAX}; ` +
+        'name recorded data in a scenario, with --data for where it lies',
+    )
+  }
   try {
-    return { source: shortPath(path), text: readFileSync(path, 'utf8') }
+    return { source: shortPath(path), text: readFileSync(path, { encoding: 'utf8', flag: READ_NOW }) }
   } catch (error) {
     throw new UsageError(
       `${shortPath(path)} cannot be read (${error instanceof Error ? error.message : error})`,
     )
+  }
+}
+
+/** Undefined where nothing can be, too: names that are too long or go through files. */
+function whatIsAt(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch {
+    return undefined
   }
 }
 
@@ -51,7 +73,7 @@ export function scenarioNames(): string[] {
 }
 
 function notThere(name: string): string {
-  if (statSync(name, { throwIfNoEntry: false })?.isDirectory()) {
+  if (whatIsAt(name)?.isDirectory()) {
     return `${name}: this is a directory; name a scenario file in it`
   }
   const meant = nearestName(basename(name, '.json'), scenarioNames())

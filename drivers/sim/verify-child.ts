@@ -27,8 +27,15 @@ export type VerifyAnswer =
   | { readonly kind: 'lines'; readonly lines: readonly string[] }
   | { readonly kind: 'failure'; readonly failure: Failure }
 
+/** Who started this process. One that was orphaned gets another parent. */
+const PARENT = process.ppid
+
 function obey({ job, untilSeconds, record }: VerifyOrder): VerifyAnswer {
-  const run = createRun(job, (progress) => answer({ kind: 'progress', progress }))
+  const run = createRun(job, (progress) => {
+    // The end of the channel is an event, and no event is heard while this simulates.
+    if (process.ppid !== PARENT) process.exit()
+    answer({ kind: 'progress', progress })
+  })
   if (record !== undefined) return { kind: 'lines', lines: run.record(record.from, record.to) }
   const until = untilSeconds ?? Number.POSITIVE_INFINITY
   if (untilSeconds !== undefined) advance(run, until)

@@ -47,7 +47,15 @@ const BEFORE_LINES = 3
 /** Both processes may take this share of the memory. */
 const MEMORY_SHARE = 0.75
 
-export async function verify(
+export function verify(
+  job: Job,
+  untilSeconds: number | undefined,
+  onProgress: (progress: Progress) => void,
+): Promise<Verdict> {
+  return endingWithUs(() => compareTwo(job, untilSeconds, onProgress))
+}
+
+async function compareTwo(
   job: Job,
   untilSeconds: number | undefined,
   onProgress: (progress: Progress) => void,
@@ -104,22 +112,33 @@ async function linesOf(order: VerifyOrder, place: 0 | 1): Promise<readonly strin
   throw new Error(`lines were asked for and ${answer.kind} came`)
 }
 
-/** 128 and the number of SIGTERM, as shells report it. */
-const SIGNALLED = 143
+/** Signals that end this process, with the code that shells report for each: 128 and its number. */
+const ENDING = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
-/** A child that simulates hears nothing: whoever ends this process ends it too. */
-function endWithUs(child: ChildProcess): void {
-  const end = (): void => {
-    child.kill('SIGKILL')
-    // Later, so that the other child's handler has its turn.
-    setImmediate(() => process.exit(SIGNALLED))
-  }
-  process.once('SIGTERM', end)
-  process.once('SIGINT', end)
-  child.once('exit', () => {
-    process.off('SIGTERM', end)
-    process.off('SIGINT', end)
+/** Those that simulate now. */
+const running = new Set<ChildProcess>()
+
+function endChildren(): void {
+  for (const child of running) child.kill('SIGKILL')
+}
+
+/** A child that simulates hears nothing, so whoever ends this process has to end it too. */
+async function endingWithUs<T>(work: () => Promise<T>): Promise<T> {
+  const handlers = Object.entries(ENDING).map(([signal, code]) => {
+    const end = (): void => {
+      endChildren()
+      process.exit(code)
+    }
+    process.once(signal, end)
+    return () => process.off(signal, end)
   })
+  try {
+    return await work()
+  } finally {
+    // If one failed, nobody waits for the other.
+    endChildren()
+    for (const remove of handlers) remove()
+  }
 }
 
 function ask(
@@ -133,7 +152,7 @@ function ask(
     env: { ...process.env, ...ENVIRONMENTS[place] },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
-  endWithUs(child)
+  running.add(child)
   return new Promise((resolve, reject) => {
     const fail = (message: string): void => reject(new ProcessFailure({ usage: false, message, stack: '' }))
     child.on('message', (answer: VerifyAnswer) => {
@@ -143,9 +162,18 @@ function ask(
     })
     child.on('error', (error) => fail(error.message))
     // After an answer this changes nothing: the promise is settled.
-    child.on('exit', (code, signal) =>
-      fail(`the process of the simulation ended with ${signal ?? `code ${code}`}`),
-    )
+    child.on('exit', (code, signal) => {
+      running.delete(child)
+      if (signal === null) fail(`the process of the simulation ended with code ${code}`)
+      else reject(new ProcessFailure({ usage: true, message: killed(signal), stack: '' }))
+    })
     child.send(order)
   })
+}
+
+function killed(signal: string): string {
+  return (
+    `the process of the simulation was ended with ${signal}, as systems do when memory runs out; ` +
+    'run fewer nodes, or on a machine with more memory'
+  )
 }

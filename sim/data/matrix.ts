@@ -1,7 +1,7 @@
 /**
  * Matrices of round-trip times between all pairs of nodes.
  */
-import { atLeastZero, count, DataError, refuse, rows, shown } from './error.ts'
+import { atLeastZero, count, DataError, type Place, refuse, rows, shown } from './error.ts'
 
 export interface LatencyMatrix {
   readonly source: string
@@ -13,6 +13,12 @@ export interface LatencyMatrix {
 
 /** Larger ones would need a gigabyte; nobody has measured them. */
 const MOST_NODES = 10_000
+
+/**
+ * Longer round trips are another unit, such as microseconds: the longest in the PlanetLab measurements are a
+ * few seconds. Guess.
+ */
+const MOST_MILLIS = 60_000
 
 /** Reads whichever of the two forms the text has: three columns under a head, or a square. */
 export function readMatrix(text: string, source: string): LatencyMatrix {
@@ -36,7 +42,7 @@ export function readSquare(text: string, source: string): LatencyMatrix {
       )
     }
     values.push(
-      Float64Array.from(fields, (field, column) => atLeastZero(field, `latency ${column + 1}`, place)),
+      Float64Array.from(fields, (field, column) => roundTrip(field, `latency ${column + 1}`, place)),
     )
     lines.push(line)
   }
@@ -81,11 +87,19 @@ export function readPairs(text: string, source: string): LatencyMatrix {
     if (i >= j) refuse(place, `i is ${i} and j is ${j}; i must be below j; swap or remove the line`)
     if (j >= MOST_NODES)
       refuse(place, `j is ${shown(fields[1])}; at most ${MOST_NODES} nodes can be read; cut the file`)
-    pairs.push(i, j, atLeastZero(fields[2], 'rtt_ms', place))
+    pairs.push(i, j, roundTrip(fields[2], 'rtt_ms', place))
     lines.push(line)
     n = Math.max(n, j + 1)
   }
   return fromPairs(pairs, lines, n, source)
+}
+
+function roundTrip(text: string | undefined, what: string, place: Place): number {
+  const value = atLeastZero(text, what, place)
+  if (value > MOST_MILLIS) {
+    refuse(place, `${what} is ${text}; it must be milliseconds, at most ${MOST_MILLIS}; convert or mend it`)
+  }
+  return value
 }
 
 function fromPairs(

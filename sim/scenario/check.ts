@@ -9,7 +9,8 @@ import { nodeConfigChanges } from './nodes.ts'
 import { dataNeeds } from './publish.ts'
 
 type Path = readonly (string | number)[]
-type Report = (path: Path, message: string) => void
+/** `others` are the places that `message` compares with. */
+type Report = (path: Path, message: string, ...others: readonly Path[]) => void
 
 /** Shares are written with a few digits; their sum may be off by rounding. */
 const SHARE_TOLERANCE = 1e-6
@@ -19,8 +20,8 @@ const SHARE_BOUNDS: readonly BoundName[] = ['delivery', 'reachableShare']
 
 export function checkTogether(scenario: Scenario): Mistake[] {
   const mistakes: Mistake[] = []
-  const report: Report = (path, message) => {
-    mistakes.push({ path, message: `${pathText(path)} ${message}` })
+  const report: Report = (path, message, ...others) => {
+    mistakes.push({ path, message: `${pathText(path)} ${message}`, others })
   }
   checkNodes(scenario, report)
   checkTimes(scenario, report)
@@ -39,6 +40,7 @@ function checkNodes(scenario: Scenario, report: Report): void {
     report(
       ['nodes', 'contacts'],
       `is ${nodes.contacts}; it must be at most nodes.count (${nodes.count}); lower it`,
+      ['nodes', 'count'],
     )
   }
   const sum = nodes.reach.public + nodes.reach.punchable + nodes.reach.private
@@ -53,6 +55,7 @@ function checkNodes(scenario: Scenario, report: Report): void {
     report(
       ['vlans', index, 'members'],
       `is ${members}; it must be at most nodes.count (${nodes.count}); lower it or add nodes`,
+      ['nodes', 'count'],
     )
   }
   const changes = {
@@ -64,7 +67,10 @@ function checkNodes(scenario: Scenario, report: Report): void {
       nodeConfigChanges(config)
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
-      report(['nodes', name], `cannot work (times here in microseconds): ${error.message}`)
+      report(['nodes', name], `cannot work (times here in microseconds): ${error.message}`, [
+        'nodes',
+        'config',
+      ])
       return
     }
   }
@@ -76,18 +82,22 @@ function checkTimes(scenario: Scenario, report: Report): void {
     report(
       ['warmupSeconds'],
       `is ${warmupSeconds}; it must be below seconds (${seconds}), or nothing counts; lower it or run longer`,
+      ['seconds'],
     )
   }
   if (nodes.joinSeconds >= seconds) {
     report(
       ['nodes', 'joinSeconds'],
       `is ${nodes.joinSeconds}; it must be below seconds (${seconds}); lower it or run longer`,
+      ['seconds'],
     )
   }
   if (scenario.faults.length > 0 && healSeconds >= seconds) {
     report(
       ['healSeconds'],
       `is ${healSeconds}; it must be below seconds (${seconds}); lower it or run longer`,
+      ['seconds'],
+      ['faults'],
     )
   }
 }
@@ -111,20 +121,25 @@ function checkDistributions({ latency, conditions }: Scenario, report: Report): 
     ['accessMillis', access],
   ] as const) {
     if (drawn?.kind !== 'uniform' || drawn.low < drawn.high) continue
-    report(['latency', key, 'low'], `is ${drawn.low}; it must be below high (${drawn.high}); swap the two`)
+    report(['latency', key, 'low'], `is ${drawn.low}; it must be below high (${drawn.high}); swap the two`, [
+      'latency',
+      key,
+      'high',
+    ])
   }
   const { loss } = conditions
   if (loss.kind === 'gilbert-elliott' && loss.goodLoss > loss.badLoss) {
     report(
       ['conditions', 'loss', 'goodLoss'],
       `is ${loss.goodLoss}; it must be at most badLoss (${loss.badLoss}); swap the two`,
+      ['conditions', 'loss', 'badLoss'],
     )
   }
 }
 
 function checkTraffic({ seconds, traffic, vlans }: Scenario, report: Report): void {
   if (traffic.length > 0 && vlans.length === 0) {
-    report(['traffic'], 'has no one to send it; members of VLANs do; add an entry to "vlans"')
+    report(['traffic'], 'has no one to send it; members of VLANs do; add an entry to "vlans"', ['vlans'])
   }
   for (const [index, spec] of traffic.entries()) {
     const path = ['traffic', index]
@@ -133,16 +148,23 @@ function checkTraffic({ seconds, traffic, vlans }: Scenario, report: Report): vo
       report(
         [...path, 'fromSeconds'],
         `is ${spec.fromSeconds}; it must be before the traffic ends (${until} s); lower it`,
+        [...path, 'untilSeconds'],
+        ['seconds'],
       )
     }
     if (until > seconds) {
       report(
         [...path, 'untilSeconds'],
         `is ${until}; it must be at most seconds (${seconds}); lower or remove it`,
+        ['seconds'],
       )
     }
     if (spec.kind === 'multicast' && vlans.length > 0 && vlans.every((vlan) => vlan.multicastShare === 0)) {
-      report([...path, 'kind'], 'is "multicast", but no VLAN has a group; raise a multicastShare in "vlans"')
+      report(
+        [...path, 'kind'],
+        'is "multicast", but no VLAN has a group; raise a multicastShare in "vlans"',
+        ['vlans'],
+      )
     }
   }
 }
@@ -155,6 +177,9 @@ function checkFault(scenario: Scenario, fault: Fault, path: Path, report: Report
       [...path, 'atSeconds'],
       `is ${fault.atSeconds}, so that this fault ends at ${end} s; it must end by ${latest} s ` +
         '(seconds less healSeconds); begin it earlier or run longer',
+      path,
+      ['seconds'],
+      ['healSeconds'],
     )
   }
   if ('who' in fault) checkWho(scenario, fault.who, [...path, 'who'], report)
@@ -162,6 +187,7 @@ function checkFault(scenario: Scenario, fault: Fault, path: Path, report: Report
     report(
       [...path, 'kind'],
       'is "broadcast-storm", but there is no VLAN to storm in; add an entry to "vlans"',
+      ['vlans'],
     )
   }
 }
@@ -173,6 +199,7 @@ function checkWho({ nodes, latency }: Scenario, who: Who, path: Path, report: Re
     report(
       [...path, 'nodes', beyond],
       `is ${who.nodes[beyond]}; nodes are numbered from 0 to ${nodes.count - 1}; choose one of them`,
+      ['nodes', 'count'],
     )
   }
   const others = nodes.count - nodes.contacts
@@ -180,6 +207,8 @@ function checkWho({ nodes, latency }: Scenario, who: Who, path: Path, report: Re
     report(
       [...path, 'count'],
       `is ${who.count}; it must be at most ${others}, the nodes that are no contacts; lower it`,
+      ['nodes', 'count'],
+      ['nodes', 'contacts'],
     )
   }
   if ('region' in who && latency.kind !== 'regions') {
@@ -187,6 +216,7 @@ function checkWho({ nodes, latency }: Scenario, who: Who, path: Path, report: Re
       [...path, 'region'],
       `is "${who.region}", but nodes have regions only with latency of kind "regions"; ` +
         'use that, or another "who"',
+      ['latency'],
     )
   }
 }
@@ -198,36 +228,48 @@ function checkBounds(scenario: Scenario, report: Report): void {
     const { min, max } = limit
     if (min === undefined && max === undefined) report(path, 'has no limit; give it "min", "max" or both')
     if (min !== undefined && max !== undefined && min > max) {
-      report([...path, 'min'], `is ${min}; it must be at most max (${max}); swap the two`)
+      report([...path, 'min'], `is ${min}; it must be at most max (${max}); swap the two`, [...path, 'max'])
     }
     const highest = Math.max(min ?? 0, max ?? 0)
     if (SHARE_BOUNDS.includes(key as BoundName) && highest > 1) {
       report(path, `has the limit ${highest}; it is a share from 0 to 1; for 99.9 % write 0.999`)
     }
     const need = missingFor(scenario, key as BoundName)
-    if (need !== undefined) report(path, `cannot be measured without ${need}; add it or remove the bound`)
+    if (need === undefined) continue
+    report(path, `cannot be measured without ${need.what}; add it or remove the bound`, [need.where])
   }
 }
 
+interface Need {
+  readonly what: string
+  /** The key of the scenario that would have it. */
+  readonly where: 'traffic' | 'churn' | 'faults'
+}
+
 /** What a bound needs that the scenario does not have. */
-function missingFor({ traffic, faults, churn }: Scenario, name: BoundName): string | undefined {
+function missingFor({ traffic, faults, churn }: Scenario, name: BoundName): Need | undefined {
   const group = traffic.some(({ kind }) => kind === 'broadcast' || kind === 'multicast')
+  const crashes = faults.some(({ kind }) => kind === 'relay-crashes')
+  const need = (met: boolean, where: Need['where'], what: string): Need | undefined =>
+    met ? undefined : { what, where }
   switch (name) {
     case 'delivery':
     case 'latencyP99Millis':
-      return traffic.length > 0 ? undefined : 'traffic'
+      return need(traffic.length > 0, 'traffic', 'traffic')
     case 'stretchP50':
-      return traffic.some(({ kind }) => kind === 'unicast') ? undefined : 'unicast traffic'
+      return need(
+        traffic.some(({ kind }) => kind === 'unicast'),
+        'traffic',
+        'unicast traffic',
+      )
     case 'convergeSeconds':
     case 'reachableShare':
-      return churn.kind === 'none' ? undefined : 'an end of all churn (churn of kind "none")'
+      return need(churn.kind === 'none', 'churn', 'an end of all churn (churn of kind "none")')
     case 'copiesPerMember':
-      return group ? undefined : 'broadcast or multicast traffic'
+      return need(group, 'traffic', 'broadcast or multicast traffic')
     case 'outageP50Seconds':
     case 'outageP99Seconds':
-      return faults.some(({ kind }) => kind === 'relay-crashes')
-        ? undefined
-        : 'a fault of kind "relay-crashes"'
+      return need(crashes, 'faults', 'a fault of kind "relay-crashes"')
     default:
       return undefined
   }

@@ -10,6 +10,8 @@ export interface Mistake {
   readonly path: readonly PropertyKey[]
   /** The path and all that follows it. */
   readonly message: string
+  /** Other places that it comes from: they could be changed instead. */
+  readonly others?: readonly (readonly PropertyKey[])[]
 }
 
 type Problem = z.core.$ZodIssue

@@ -62,6 +62,10 @@ class Scanner {
 
   document(): void {
     this.#space()
+    // What is left of an encoding that is not UTF-8 begins with these.
+    if (this.#text[0] === '\uFFFD') {
+      throw new Broken(0, 'this is no text in UTF-8; save it as UTF-8 (some shells write UTF-16)')
+    }
     if (this.#at === this.#text.length)
       throw new Broken(this.#at, 'the file is empty; it must hold one object')
     this.#value(0)
@@ -164,7 +168,12 @@ class Scanner {
     const at = this.#at
     const next = this.#text[at] ?? ''
     if (/[-\d]/.test(next)) {
-      if (this.#match(NUMBER) !== '' && !/[\w.]/.test(this.#text[this.#at] ?? '')) return
+      const number = this.#match(NUMBER)
+      if (number !== '' && !/[\w.]/.test(this.#text[this.#at] ?? '')) {
+        if (Number.isFinite(Number(number))) return
+        // JSON.parse would make Infinity of it, which nothing can print again.
+        throw new Broken(at, `${number} is beyond what a number can hold (1.8e308); write a smaller one`)
+      }
       throw new Broken(at, 'this is not a number as JSON writes it; write digits such as 20, 0.5 or 1e6')
     }
     const word = this.#match(WORD)
@@ -206,7 +215,7 @@ class Scanner {
   /** What stands here, for a message. */
   #found(): string {
     const rest = this.#text.slice(this.#at)
-    if (rest === '') return 'the end of the file'
+    if (rest === '') return 'the end of the text'
     const word = /^[\w$]+|^"[^"\n]{0,30}"?/.exec(rest)?.[0]
     return word ?? `"${[...rest][0]}"`
   }

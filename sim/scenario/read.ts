@@ -4,7 +4,7 @@
 import { UsageError } from '../../core/errors.ts'
 import { type Scenario, scenarioSchema } from '../scenario.ts'
 import { checkTogether } from './check.ts'
-import { explain, type Mistake } from './explain.ts'
+import { explain } from './explain.ts'
 import { readJson } from './json.ts'
 import { applySetting, type Setting } from './settings.ts'
 
@@ -29,17 +29,33 @@ export function checkScenario(value: unknown, source: string, settings: readonly
     ? checkTogether(parsed.data)
     : explain(scenarioSchema, value, parsed.error.issues)
   if (mistakes.length > 0) {
-    const lines = mistakes.map((mistake) => `${blamed(mistake, source, settings)}: ${mistake.message}`)
+    const lines = mistakes.map(({ path, message, others }) => {
+      return `${blamed([path, ...(others ?? [])], source, settings)}: ${message}`
+    })
     throw new UsageError([...new Set(lines)].join('\n'))
   }
   return parsed.data as Scenario
 }
 
-/** A mistake at a place that was set on the command line is not the file's. */
-function blamed(mistake: Mistake, source: string, settings: readonly Setting[]): string {
-  const setting = settings.findLast(({ path }) => {
-    const shorter = Math.min(path.length, mistake.path.length)
-    return shorter > 0 && path.slice(0, shorter).every((step, index) => step === mistake.path[index])
-  })
-  return setting === undefined ? source : `--set ${setting.text}`
+/**
+ * Who is to blame for what stands at the first of `paths`, as messages begin: `--set seconds=5` where that
+ * was set on the command line, or else one of the other places; the file if none was.
+ */
+export function blamed(
+  paths: readonly (readonly PropertyKey[])[],
+  source: string,
+  settings: readonly Setting[],
+): string {
+  for (const path of paths) {
+    const setting = settings.findLast((one) => concerns(one.path, path))
+    if (setting !== undefined) return `--set ${setting.text}`
+  }
+  return source
+}
+
+/** Whether a setting changed what stands at a path: that place, one around it, a part of it, its kind. */
+function concerns(setting: readonly PropertyKey[], path: readonly PropertyKey[]): boolean {
+  const whole = setting.at(-1) === 'kind' ? setting.slice(0, -1) : setting
+  const shorter = Math.min(whole.length, path.length)
+  return shorter > 0 && path.slice(0, shorter).every((step, index) => step === whole[index])
 }

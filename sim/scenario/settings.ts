@@ -3,6 +3,7 @@
  */
 import { UsageError } from '../../core/errors.ts'
 import { pathText } from './explain.ts'
+import { readJson } from './json.ts'
 
 export interface Setting {
   /** As it was given: `vlans[0].members=30`. */
@@ -17,8 +18,8 @@ const STEP = /\.?([A-Za-z_$][\w$-]*)|\[(\d+)\]|\.(\d+)/y
 export function parseSetting(text: string): Setting {
   const equals = text.indexOf('=')
   if (equals < 1) throw new UsageError(`--set ${text}: it must be path=value; write --set nodes.count=100`)
-  const value = text.slice(equals + 1)
-  return { text, path: parsePath(text, text.slice(0, equals)), value: parseValue(value) }
+  const path = parsePath(text, text.slice(0, equals))
+  return { text, path, value: parseValue(text, text.slice(equals + 1)) }
 }
 
 function parsePath(text: string, path: string): (string | number)[] {
@@ -39,12 +40,26 @@ function parsePath(text: string, path: string): (string | number)[] {
   return steps
 }
 
-/** JSON if it is JSON, and the words themselves if not: `--set churn.preset=kad-2007` needs no quotes. */
-function parseValue(text: string): unknown {
+/**
+ * JSON if it is JSON, and the words themselves if not: `--set churn.preset=kad-2007` needs no quotes. What
+ * begins like a part of JSON that encloses others was meant to be JSON.
+ */
+function parseValue(setting: string, text: string): unknown {
+  const json = readJson(text)
+  if (json.ok) return json.value
+  if (!/^\s*[[{"]/.test(text) && !isJson(text)) return text
+  const { line, column, message } = json.mistake
+  const place = line === 1 ? `column ${column}` : `line ${line}, column ${column}`
+  throw new UsageError(`--set ${setting}: ${place} of the value: ${message}`)
+}
+
+/** Whether the engine takes it, though `readJson` had something against it. */
+function isJson(text: string): boolean {
   try {
-    return JSON.parse(text)
+    JSON.parse(text)
+    return true
   } catch {
-    return text
+    return false
   }
 }
 

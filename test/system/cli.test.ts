@@ -2,64 +2,21 @@
  * The program as people and scripts call it: exit codes, what goes to stdout and stderr, files.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
+import { CliFolder, type Ended, MAIN, withSimulation } from '../support/cli.ts'
 import { REPOSITORY, requires } from '../support/requirements.ts'
 
-const MAIN = join(REPOSITORY, 'drivers/cli/main.ts')
+const cli = new CliFolder()
+const { folder } = cli
+const small = cli.scenario('small.json')
 
-const SMALL = {
-  version: 1,
-  name: 'small',
-  question: 'Does the program do what it says?',
-  seconds: 30,
-  warmupSeconds: 10,
-  healSeconds: 5,
-  nodes: { count: 6, joinSeconds: 1 },
-  vlans: [{ count: 1, members: 4 }],
-  traffic: [{ kind: 'unicast', perMemberPerSecond: 1 }],
-  bounds: { delivery: { min: 0.99 } },
-}
+afterAll(() => cli.remove())
 
-let folder = ''
-let small = ''
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'peertap-cli-'))
-  small = scenarioFile('small.json', {})
-})
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-function scenarioFile(name: string, changes: object): string {
-  const path = join(folder, name)
-  writeFileSync(path, JSON.stringify({ ...SMALL, ...changes }))
-  return path
-}
-
-interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-function peertap(words: readonly string[], env: Readonly<Record<string, string>> = {}): Ended {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...words], {
-    encoding: 'utf8',
-    cwd: folder,
-    env: { ...process.env, ...env },
-  })
-  return { code: status, out: stdout, err: stderr }
-}
-
-/** Environment in which the simulation is another one: a fault of our own cannot be had otherwise. */
-function withSimulation(source: string): Record<string, string> {
-  const hook = `import { registerHooks } from 'node:module'
-    registerHooks({ load: (url, context, next) => url.endsWith('/sim/run.ts')
-      ? { format: 'module', shortCircuit: true, source: ${JSON.stringify(source)} } : next(url, context) })`
-  return { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(hook)}` }
-}
+const scenarioFile = (name: string, changes: object): string => cli.scenario(name, changes)
+const peertap = (words: readonly string[], env: Readonly<Record<string, string>> = {}): Ended =>
+  cli.call(words, env)
 
 describe('a run', () => {
   it('ends with 0 and one JSON object when all bounds hold', () => {
@@ -186,7 +143,11 @@ const MISTAKES: readonly (readonly [words: string, message: string])[] = [
   ],
   [
     'sim run small.json --data nowhere',
-    '--data nowhere: there is no such directory; name the one that holds the data files',
+    '--data nowhere: there is no such directory; name the directory that holds the data files',
+  ],
+  [
+    'sim run small.json --data small.json',
+    '--data small.json: this is a file; name the directory that holds the data files',
   ],
   [
     'sim run steady-61',
@@ -195,6 +156,12 @@ const MISTAKES: readonly (readonly [words: string, message: string])[] = [
   ],
   ['sim run .', '.: this is a directory; name a scenario file in it'],
   ['sim verify small.json --seconds 0', '--seconds is "0"; it must be a number above 0; write --seconds 60'],
+  [
+    'sim run small.json --json=maybe',
+    '--json is "maybe"; it takes no value, or true or false; write --json alone',
+  ],
+  ['--version=x', '--version is "x"; it takes no value, or true or false; write --version alone'],
+  ['sim run small.json --toString', '--toString is no flag of "peertap"; "peertap --help" lists its verbs'],
   ['sim list --jsn', '--jsn is no flag of "peertap sim list"; did you mean --json?'],
 ]
 
@@ -225,6 +192,10 @@ describe('a mistake', () => {
     )
     expect(err).toContain('it must be an availability trace in .avt form')
     expect(err).toContain('name the directory that holds it with --data DIRECTORY, or set PEERTAP_DATA')
+    const set = 'churn={"kind":"trace","file":"a.avt"}'
+    expect(peertap(['sim', 'run', small, '--set', set], { PEERTAP_DATA: small }).err).toContain(
+      `--set ${set}: churn.file is "a.avt", and there is no such file in ${small} (which is a file)`,
+    )
   })
 
   const data = requires.data()
@@ -300,6 +271,59 @@ describe('--out', () => {
     expect(peertap([...words, '--seed', '9', '--force']).code).toBe(0)
   })
 
+  it('refuses a place where nothing can be written at once, and leaves nothing behind', () => {
+    writeFileSync(join(folder, 'a-file'), '')
+    mkdirSync(join(folder, 'occupied'))
+    writeFileSync(join(folder, 'occupied', 'diary.txt'), '')
+    writeFileSync(join(folder, 'occupied', 'letter.txt'), '')
+    const before = readdirSync(folder)
+    const long = 'x'.repeat(5_000)
+    const refused: [out: string, message: string][] = [
+      ['a-file', 'this is a file; name a directory'],
+      ['a-file/runs', 'this is no place for a directory (ENOTDIR: not a directory); name another'],
+      [`new/${long}`, 'this is no place for a directory (ENAMETOOLONG: name too long); name another'],
+      [
+        'occupied',
+        'other files are there ("diary.txt" and 1 more); name a new or an empty directory, ' +
+          'or write among them with --force',
+      ],
+    ]
+    if (existsSync('/proc/self/status')) {
+      const mend = 'name a directory where you may write and that has room'
+      const cannot = '/proc/x cannot be made (ENOENT: no such file or directory)'
+      refused.push(
+        ['/dev/null', 'this is no directory; name a directory'],
+        ['/proc/x/y', `${cannot}; name a directory that can be made`],
+      )
+      expect(peertap(['sim', 'run', small, '--out', '/proc', '--force']).err).toBe(
+        `--out /proc: no file can be written there (ENOENT: no such file or directory); ${mend}\n`,
+      )
+    }
+    // A run would be a fault.
+    const broken = withSimulation('export class Run { constructor() { throw new Error("it ran") } }')
+    for (const [out, message] of refused) {
+      const { code, err } = peertap(['sim', 'run', small, '--quiet', '--out', out], broken)
+      expect({ code, err }).toEqual({ code: 2, err: `--out ${out}: ${message}\n` })
+    }
+    expect(readdirSync(folder)).toEqual(before)
+  })
+
+  it('prints the results even if the place is gone when they are there', () => {
+    const gone = join(folder, 'gone')
+    const removes = withSimulation(`import { rmSync } from 'node:fs'
+      export class Run {
+        done = true
+        result() {
+          rmSync(${JSON.stringify(gone)}, { recursive: true })
+          return { ok: true, bounds: [], violations: [], metrics: {}, digest: 'd' }
+        }
+      }`)
+    const { code, out, err } = peertap(['sim', 'run', small, '--quiet', '--json', '--out', 'gone'], removes)
+    expect(code).toBe(2)
+    expect(JSON.parse(out).digest).toBe('d')
+    expect(err).toMatch(/^--out gone: no file can be written there \(ENOENT: no such file or directory\);/)
+  })
+
   it('can be run again from what it wrote', () => {
     const again = JSON.parse(peertap(['sim', 'run', 'out/scenario.json', '--json', '--quiet']).out)
     const first = JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8'))
@@ -312,7 +336,10 @@ describe('what needs no run', () => {
   it('lists the scenarios', () => {
     const { code, out } = peertap(['sim', 'list'])
     expect(code).toBe(0)
-    expect(out).toMatch(/^steady-16 +16 nodes +[\d,]+ s$/m)
+    expect(out).toMatch(/^steady-16 +16 nodes +1,800 simulated s {2}takes seconds$/m)
+    expect(out).toMatch(
+      /^churn-skype +2,081 nodes +21,600 simulated s {2}takes minutes +needs recorded data$/m,
+    )
     expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
     const list = JSON.parse(peertap(['sim', 'list', '--json']).out)
     const names = list.map(({ name }: { name: string }) => name)

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { UsageError } from '../../core/errors.ts'
+import { checkWords } from '../../drivers/cli/flags.ts'
 import { repeatLine } from '../../drivers/cli/repeat.ts'
 import { runLines, seedsLines } from '../../drivers/cli/report.ts'
+import { lengthOf, simList } from '../../drivers/cli/sim-list.ts'
+import { simRun } from '../../drivers/cli/sim-run.ts'
 import { tableLines, wrapWords } from '../../drivers/cli/table.ts'
+import { loadScenario } from '../../drivers/sim/scenario-files.ts'
 import { summariseRuns } from '../../drivers/sim/summary.ts'
 import { firstDifferentChunk, firstDifferentLine } from '../../drivers/sim/verify.ts'
 import type { RunReport } from '../../sim/results.ts'
@@ -46,6 +51,30 @@ function report(seed: number, delivery: number): RunReport {
   }
 }
 
+describe('a switch', () => {
+  const check = (words: string) => () => checkWords(words.split(' '), [simRun, simList])
+
+  it.each(['--json=maybe', '--quiet=', '--no-dither=no', '--force=1', '--json=TRUE', '-h=x', '--help=0'])(
+    'takes no value: %s',
+    (word) => {
+      const [name, value] = word.split('=') as [string, string]
+      const rule = `${name} is "${value}"; it takes no value, or true or false; write ${name} alone`
+      expect(check(`sim run x.json ${word}`)).toThrow(new UsageError(rule))
+    },
+  )
+
+  it.each(['--json', '--json=true', '--quiet=false', '--seed=x', '--set a=maybe', '-- --json=maybe'])(
+    'may stand alone or be true or false, and values are for other flags: %s',
+    (words) => {
+      expect(check(`sim run x.json ${words}`)).not.toThrow()
+    },
+  )
+
+  it.each(['--constructor', '--__proto__=5', '-toString'])('is none that objects inherit: %s', (word) => {
+    expect(check(word)).toThrow(`${word.split('=')[0]} is no flag of "peertap"`)
+  })
+})
+
 describe('the line that repeats a run', () => {
   const parts = { words: 'sim run', source: 'scenarios/x.json', data: undefined, dither: true, settings: [] }
 
@@ -59,6 +88,18 @@ describe('the line that repeats a run', () => {
       "npx peertap sim run 'my runs/x.json' --seed 1 --set nodes.count=9 --set 'vlans[0].members=3' " +
         "--set 'question=What'\\''s up, then?' --no-dither --data /d",
     )
+  })
+})
+
+describe('how long a run takes', () => {
+  // Wall times of one run each, measured on one core.
+  it.each([
+    ['steady-16', 0.4, 'seconds'],
+    ['churn-fitted-500', 4, 'seconds'],
+    ['root-crash', 11, 'a minute'],
+    ['churn-skype', 389, 'minutes'],
+  ] as const)('is known to the order of magnitude: %s (%d s)', (name, _, length) => {
+    expect(lengthOf(loadScenario(name, []).scenario)).toBe(length)
   })
 })
 

@@ -295,8 +295,68 @@ describe('--set', () => {
       '--set nodes.count="9": nodes.count is "9" (a string); it must be a whole number from 1 to 200000; ' +
         'remove the quotes',
     ],
+    [
+      'seconds=1e9999',
+      '--set seconds=1e9999: column 1 of the value: 1e9999 is beyond what a number can hold (1.8e308); ' +
+        'write a smaller one',
+    ],
+    [
+      'vlans=[{"count":-1e400}]',
+      '--set vlans=[{"count":-1e400}]: column 11 of the value: -1e400 is beyond what a number can hold ' +
+        '(1.8e308); write a smaller one',
+    ],
+    [
+      'nodes={"count":5,"count":6}',
+      '--set nodes={"count":5,"count":6}: column 12 of the value: the key "count" stands twice ' +
+        'in one object; remove one of the two',
+    ],
+    [
+      'vlans=[{"count":1}',
+      '--set vlans=[{"count":1}: column 13 of the value: found the end of the text where a comma or ] ' +
+        'must follow; put ] before it',
+    ],
   ])('explains %s', (setting, message) => {
     expect(refusal({}, [setting])).toEqual([message])
+  })
+
+  /** A setting, and what it makes wrong in a place that it does not name. */
+  it.each([
+    ['seconds=20', {}, 'warmupSeconds is 30'],
+    ['seconds=4', { warmupSeconds: 1 }, 'nodes.joinSeconds is 5'],
+    [
+      'seconds=20',
+      { warmupSeconds: 1, healSeconds: 5, faults: [crash({ share: 1 }, 18)] },
+      'faults[0].atSec',
+    ],
+    [
+      'seconds=20',
+      { warmupSeconds: 1, traffic: [{ ...GOOD.traffic[0], untilSeconds: 30 }] },
+      'traffic[0].until',
+    ],
+    ['nodes.count=5', {}, 'vlans[0].members is 10'],
+    ['nodes.count=12', { nodes: { count: 20, contacts: 13 } }, 'nodes.contacts is 13'],
+    ['nodes.count=12', { faults: [crash({ nodes: [15] })] }, 'faults[0].who.nodes[0] is 15'],
+    ['vlans=[]', {}, 'traffic has no one to send it'],
+    ['traffic=[]', { bounds: { delivery: { min: 1 } } }, 'bounds.delivery cannot be measured'],
+    [
+      'latency={"kind":"constant","oneWayMillis":5}',
+      { faults: [crash({ region: 'europe' })] },
+      'faults[0].who',
+    ],
+    ['churn.kind=trace', {}, 'churn.file is missing'],
+    ['conditions.loss.kind=bernoulli', {}, 'conditions.loss.probability is missing'],
+    [
+      'nodes.config.activeTarget=40',
+      { nodes: { count: 20, contactConfig: { linkLimit: 30 } } },
+      'nodes.contactC',
+    ],
+  ])('is blamed for what it makes wrong elsewhere: %s', (setting, changes, place) => {
+    const lines = refusal(changes, ['name=other', setting])
+    expect(lines.map((line) => line.startsWith(`--set ${setting}: ${place}`))).toEqual([true])
+  })
+
+  it('is not blamed for what was wrong without it', () => {
+    expect(refusal({ warmupSeconds: 200 }, ['nodes.count=30'])[0]).toMatch(/^x\.json: warmupSeconds is 200/)
   })
 
   it('is harmless with names that objects inherit', () => {
