@@ -47,21 +47,3 @@ export function hashText(text: string): number {
     hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
   return hash | 0
 }
-
-/** FNV-1a over 32-bit words, then the rest: enough to tell two control messages apart. HOT PATH. */
-export function hashBytes(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5
-  const words = bytes.length & ~3
-  let offset = 0
-  for (; offset < words; offset += 4) {
-    const word =
-      (bytes[offset] as number) |
-      ((bytes[offset + 1] as number) << 8) |
-      ((bytes[offset + 2] as number) << 16) |
-      ((bytes[offset + 3] as number) << 24)
-    hash = Math.imul(hash ^ word, 0x01000193)
-    hash ^= hash >>> 15
-  }
-  for (; offset < bytes.length; offset++) hash = Math.imul(hash ^ (bytes[offset] as number), 0x01000193)
-  return hash | 0
-}

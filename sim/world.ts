@@ -32,9 +32,10 @@ import {
 } from '../core/io.ts'
 import { type CreateTree, createNode } from '../core/node.ts'
 import { readU32, writeU32 } from '../core/wire/cursor.ts'
+import { fingerprint } from '../core/wire/fingerprint.ts'
 import { WIRE_OVERHEAD_BYTES } from '../core/wire/trunk.ts'
 import { standInCrypto } from './crypto.ts'
-import { Digest, hashBytes, hashText } from './digest.ts'
+import { Digest, hashText } from './digest.ts'
 import { type DialModel, TARGET } from './links/dial.ts'
 import { chargedCrypto, HOST_AT, type NodeWorld, SimNode } from './node.ts'
 import { EventQueue } from './queue.ts'
@@ -337,7 +338,7 @@ export class World implements NodeWorld, TrunkWorld {
       control ? EFFECT.control : EFFECT.data,
       link,
       packet.length,
-      control ? hashBytes(packet) : hop,
+      control ? fingerprint(packet) : hop,
     )
     this.observer.sent(
       node,

@@ -4,6 +4,7 @@
  */
 import { COUNT } from '../counters.ts'
 import { type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
+import { fingerprint } from '../wire/fingerprint.ts'
 import { KIND } from '../wire/kinds.ts'
 import { encodeControl } from '../wire/schema.ts'
 import { NO_CERTIFICATE } from './certificates.ts'
@@ -227,11 +228,7 @@ export function sendPath(state: TreeState, now: Micros, neighbour: Neighbour): v
   send(state, now, neighbour, encodeControl(KIND.path, path, message))
 }
 
-/** FNV-1a over an UPDATE, never 0. Only to notice what got lost: no secret and no proof hangs on it. */
+/** What HELLO says of an UPDATE, never 0: only to notice what got lost. */
 export function updateHash(packet: Uint8Array): number {
-  let hash = 0x811c9dc5
-  for (let index = 0; index < packet.length; index++) {
-    hash = Math.imul(hash ^ (packet[index] as number), 0x01000193)
-  }
-  return hash >>> 0 || 1
+  return fingerprint(packet) >>> 0 || 1
 }
