@@ -8,6 +8,7 @@
  * 0 to 1. A metric that is split by reason or kind is a record (`drops: { dropStorm: 3 }`). What was not
  * measured is left out: zero means that zero was measured.
  */
+import type { Crypto } from '../core/crypto/ports.ts'
 import type { CreateTree } from '../core/node.ts'
 import type { BoundName, Limit, Scenario } from './scenario.ts'
 
@@ -36,6 +37,8 @@ export interface RunOptions {
   readonly onProgress?: (progress: Progress) => boolean | undefined
   /** Called for every effect with a readable line; slow. */
   readonly trace?: (line: string) => void
+  /** The cryptography of a scenario that asks for the real one: by default that of plain JavaScript. */
+  readonly realCrypto?: Crypto | undefined
   /** Another tree protocol in CRST's place, to compare them; also the mutants that checkers are tried on. */
   readonly createTree?: CreateTree | undefined
 }

@@ -2,6 +2,7 @@
  * One run of a scenario: puts world, scripts and checks together, lets time pass, and says what came
  * of it. A run is a pure function of scenario, seed and data files.
  */
+import { noble } from '../core/crypto/noble.ts'
 import { InvariantError } from '../core/errors.ts'
 import {
   type Micros,
@@ -14,6 +15,7 @@ import {
 import { Connectivity } from './checks/connectivity.ts'
 import { CycleCheck } from './checks/cycles.ts'
 import { Delivery, type DeliveryWorld, FRAME_KIND, type FrameRecord } from './checks/delivery.ts'
+import { standInCrypto } from './crypto.ts'
 import { Meter } from './meter.ts'
 import { measure } from './metrics.ts'
 import type { SimNode } from './node.ts'
@@ -73,7 +75,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       {
         ...this.#surroundings,
         streams,
-        crypto: scenario.crypto,
+        crypto: scenario.crypto === 'real' ? (options.realCrypto ?? noble) : standInCrypto,
         hints: (node) => this.#hints(node),
         createTree: options.createTree,
       },

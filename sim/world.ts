@@ -7,7 +7,6 @@
  * streams of its own; every effect goes into the digest.
  */
 import type { NodeConfig } from '../core/config.ts'
-import { noble } from '../core/crypto/noble.ts'
 import type { Crypto } from '../core/crypto/ports.ts'
 import { InvariantError } from '../core/errors.ts'
 import { Host } from '../core/host.ts'
@@ -34,7 +33,6 @@ import { type CreateTree, createNode } from '../core/node.ts'
 import { readU32, writeU32 } from '../core/wire/cursor.ts'
 import { fingerprint } from '../core/wire/fingerprint.ts'
 import { WIRE_OVERHEAD_BYTES } from '../core/wire/trunk.ts'
-import { standInCrypto } from './crypto.ts'
 import { Digest, hashText } from './digest.ts'
 import { type DialModel, TARGET } from './links/dial.ts'
 import { chargedCrypto, HOST_AT, type NodeWorld, SimNode } from './node.ts'
@@ -72,7 +70,7 @@ export interface Observer {
 
 export interface WorldOptions extends TrunkOptions {
   readonly streams: Streams
-  readonly crypto: 'standin' | 'real'
+  readonly crypto: Crypto
   readonly dials: DialModel
   readonly reportsLoss: boolean
   readonly config: (node: number) => Partial<NodeConfig>
@@ -108,7 +106,7 @@ export class World implements NodeWorld, TrunkWorld {
     this.observer = observer
     this.trunks = new Trunks(this, options)
     this.reportsLoss = options.reportsLoss
-    this.#crypto = options.crypto === 'real' ? noble : standInCrypto
+    this.#crypto = options.crypto
   }
 
   // Building and scripting.

@@ -4,6 +4,7 @@
  */
 import { UsageError } from '../../core/errors.ts'
 import { type Progress, Run, type RunReport, type Scenario } from '../../sim/index.ts'
+import { chooseCrypto } from '../crypto/provider.ts'
 import { DiskData } from './data-files.ts'
 
 /** Plain data: it crosses threads and processes. */
@@ -52,6 +53,8 @@ export function createRun(job: Job, onProgress: (progress: Progress) => void): R
     seed: job.seed,
     data: new DiskData(job.dataDirectory),
     dither: job.dither,
+    // Whichever it is, the run is the same.
+    realCrypto: job.scenario.crypto === 'real' ? chooseCrypto().crypto : undefined,
     onProgress: (progress) => {
       const now = performance.now()
       if (now - told >= PROGRESS_MILLIS) {
