@@ -37,6 +37,13 @@ export const MLS_REFUSAL = {
   badKeyPackage: 'badKeyPackage',
   /** A credential that does not bind its leaf key to its member key in this VLAN (sec:C1). */
   badCredential: 'badCredential',
+  /**
+   * The keys of the committer's path are missing, do not fit the tree, one another or what was sealed to
+   * this member, or are such that nobody can seal to them: later commits would split or stop the group.
+   */
+  badPath: 'badPath',
+  /** Made by this very member: it was processed when it was made, and cannot be again (R11). */
+  ownCommit: 'ownCommit',
   /** The commit removes this very member: no state can follow. */
   removed: 'removed',
 
