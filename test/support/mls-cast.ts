@@ -178,10 +178,15 @@ export class Member {
       removes: wanted.removes ?? [],
       authenticatedData: wanted.data ?? utf8(`by ${this.name}`),
       welcomeData: SALTS,
-      entropy: secretOf(crypto, wanted.entropy ?? `commit ${into} of ${this.name}`),
+      entropy: wanted.entropy === undefined ? this.entropyOf(into) : secretOf(crypto, wanted.entropy),
       wishes: [WISH],
     })
     return { outcome, into }
+  }
+
+  /** What a commit into that state is made with, unless the test says otherwise. */
+  entropyOf(into: StateName): Uint8Array {
+    return secretOf(this.cast.kit.crypto, `commit ${into} of ${this.name}`)
   }
 
   /** A commit that is made, not yet adopted. */
