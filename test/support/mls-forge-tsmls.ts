@@ -18,6 +18,7 @@ import {
   type LeafNode,
   type MLSMessage,
   type Proposal,
+  processMessage,
 } from 'ts-mls'
 import { defaultClientConfig } from 'ts-mls/clientConfig.js'
 import { createContentCommitSignature } from 'ts-mls/framedContent.js'
@@ -383,6 +384,16 @@ async function welcome(cast: Cast, forWhom: Uint8Array, flaw: WelcomeFlaw): Prom
   const result = await createCommit({ state, cipherSuite: cs, pskIndex: emptyPskIndex }, options)
   if (result.welcome === undefined) throw new Error('no Welcome')
   return encodeMlsMessage({ version: 'mls10', wireformat: 'mls_welcome', welcome: result.welcome })
+}
+
+/** Whether ts-mls by itself, as it comes, would follow this commit from the member's current state. */
+export async function acceptedByTsMls(member: Member, bytes: Uint8Array): Promise<boolean> {
+  const [state, cs] = [await stateOf(member), await suiteOf(member)]
+  const message = decodeMlsMessage(bytes, 0)?.[0]
+  if (message?.wireformat !== 'mls_private_message' && message?.wireformat !== 'mls_public_message')
+    return false
+  const processed = await processMessage(message, state, emptyPskIndex, () => 'accept', cs)
+  return processed.kind === 'newState' && processed.actionTaken === 'accept'
 }
 
 export const tsMlsForge: Forge = {
