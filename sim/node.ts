@@ -38,6 +38,7 @@ export interface NodeWorld {
   deliver(node: SimNode, port: PortId, frame: Uint8Array): void
   dial(node: SimNode, peer: PeerId, addresses: readonly Address[]): void
   hangUp(node: SimNode, link: LinkId, reason: CloseReason): void
+  startJob(node: SimNode, job: JobId, work: Job): void
   store(node: SimNode, id: StoreId, record: Uint8Array): void
   note(node: SimNode, event: NodeEvent): void
 }
@@ -212,8 +213,8 @@ export class SimNode implements Clock, Alarm, Effects {
     this.#world.hangUp(this, link, reason)
   }
 
-  start(_job: JobId, _work: Job): void {
-    // The static group of this protocol version starts no jobs; MLS groups will.
+  start(job: JobId, work: Job): void {
+    this.#world.startJob(this, job, work)
   }
 
   store(id: StoreId, record: Uint8Array): void {

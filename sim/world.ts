@@ -17,6 +17,8 @@ import {
   type Channel,
   type CloseReason,
   type Hop,
+  type Job,
+  type JobId,
   type LinkId,
   MILLISECOND,
   type Micros,
@@ -34,6 +36,7 @@ import { readU32, writeU32 } from '../core/wire/cursor.ts'
 import { fingerprint } from '../core/wire/fingerprint.ts'
 import { WIRE_OVERHEAD_BYTES } from '../core/wire/trunk.ts'
 import { Digest, hashText } from './digest.ts'
+import { type DoneJob, Jobs } from './jobs.ts'
 import { type DialModel, TARGET } from './links/dial.ts'
 import { chargedCrypto, HOST_AT, type NodeWorld, SimNode } from './node.ts'
 import { EventQueue } from './queue.ts'
@@ -41,10 +44,19 @@ import { keysFrom, type Streams } from './random.ts'
 import { Rows } from './rows.ts'
 import { LOST, type Side, type Trunk, type TrunkOptions, Trunks, type TrunkWorld } from './trunks.ts'
 
-const EVENT = { packet: 0, alarm: 1, script: 2, linkDown: 3, stored: 4, held: 5 } as const
+const EVENT = { packet: 0, alarm: 1, script: 2, linkDown: 3, stored: 4, held: 5, job: 6 } as const
 /** Names of effects in the digest and in a printed record. */
-const EFFECT_NAMES = ['send-control', 'send-data', 'deliver', 'dial', 'hang-up', 'store', 'note'] as const
-const EFFECT = { control: 0, data: 1, deliver: 2, dial: 3, hangUp: 4, store: 5, note: 6 } as const
+const EFFECT_NAMES = [
+  'send-control',
+  'send-data',
+  'deliver',
+  'dial',
+  'hang-up',
+  'store',
+  'note',
+  'start',
+] as const
+const EFFECT = { control: 0, data: 1, deliver: 2, dial: 3, hangUp: 4, store: 5, note: 6, start: 7 } as const
 
 /**
  * Where machines' clocks start, at the earliest. Beyond 2^32, so that engines see from the first event on
@@ -97,6 +109,7 @@ export class World implements NodeWorld, TrunkWorld {
   readonly #queue = new EventQueue()
   readonly #rows = new Rows()
   readonly #crypto: Crypto
+  readonly #jobs: Jobs
   // Scripts and other rare things, by slot.
   readonly #things: unknown[] = []
   readonly #freeThings: number[] = []
@@ -107,6 +120,7 @@ export class World implements NodeWorld, TrunkWorld {
     this.trunks = new Trunks(this, options)
     this.reportsLoss = options.reportsLoss
     this.#crypto = options.crypto
+    this.#jobs = new Jobs(options.crypto)
   }
 
   // Building and scripting.
@@ -176,6 +190,7 @@ export class World implements NodeWorld, TrunkWorld {
     node.up = false
     node.host = undefined
     node.forgetAlarm()
+    this.#jobs.stopped(node)
     this.trunks.nodeGone(node, reported)
   }
 
@@ -254,6 +269,9 @@ export class World implements NodeWorld, TrunkWorld {
         break
       case EVENT.linkDown:
         this.#linkDown(a, this.#take(b) as CloseReason)
+        break
+      case EVENT.job:
+        this.#jobDone(a, this.#take(b) as DoneJob)
         break
       case EVENT.stored:
         this.#stored(a, this.#take(b) as { life: number; id: StoreId; record: Uint8Array })
@@ -383,6 +401,12 @@ export class World implements NodeWorld, TrunkWorld {
     this.trunks.hangUp(link, reason)
   }
 
+  startJob(node: SimNode, job: JobId, work: Job): void {
+    this.#fold(node, EFFECT.start, work.group, work.kind.length, hashText(work.kind))
+    const { at, done } = this.#jobs.start(this.now, node, job, work)
+    this.#queue.push(at, EVENT.job, node.index, this.#keep(done))
+  }
+
   store(node: SimNode, id: StoreId, record: Uint8Array): void {
     this.#fold(node, EFFECT.store, id, record.length, 0)
     // A flush to a solid-state disk: 1 to 5 ms. Guess.
@@ -471,6 +495,13 @@ export class World implements NodeWorld, TrunkWorld {
     if (!node.up || node.life !== what.life) return
     node.disk = what.record
     node.host?.stored(what.id, true)
+    this.#charge(node)
+  }
+
+  #jobDone(index: number, { life, job, outcome }: DoneJob): void {
+    const node = this.nodes[index] as SimNode
+    if (!node.up || node.life !== life) return
+    node.host?.jobDone(job, outcome)
     this.#charge(node)
   }
 
