@@ -70,7 +70,7 @@ export class Handshake {
     from.asked = true
     from.address = message.address.slice()
     // Refused or not, the joiner gets peers to go on with: a crowd needs them most.
-    const inTime = this.#parts.admission.inTime(now)
+    const inTime = this.#parts.admission.hasTimeFor(now, from)
     const accepted = inTime && this.#parts.admission.accepts(now, from, PRIORITY.high)
     this.#answer(now, from, accepted, JOIN_SAMPLE)
     // 4.2: the contact sends the joiner's name on random walks through its other neighbours.
@@ -93,7 +93,8 @@ export class Handshake {
     // 4.3: a request of high priority is accepted even if another neighbour has to go, one of low priority
     // only if there is a free place.
     const accepted =
-      this.#parts.admission.inTime(now) && this.#parts.admission.accepts(now, from, message.priority)
+      this.#parts.admission.hasTimeFor(now, from) &&
+      this.#parts.admission.accepts(now, from, message.priority)
     this.#answer(now, from, accepted, accepted ? 0 : REFUSAL_SAMPLE)
   }
 

@@ -56,6 +56,8 @@ export interface Peering {
   /** Answers to walks that this contact started for us and may still send. */
   answers: number
   readonly shuffles: Bucket
+  /** What it may tell of joiners when the others have used up what all may. */
+  readonly forwards: Bucket
 }
 
 /** What the neighbours amount to. */
@@ -99,6 +101,7 @@ export class Roster {
       coordinates: UNKNOWN_COORDINATES.slice(),
       answers: 0,
       shuffles: { tokens: SHUFFLES_BURST, at: 0 },
+      forwards: { tokens: 0, at: link.openedAt },
     }
     this.#peerings.set(link.id, peering)
     link.inMesh = peering

@@ -5,6 +5,7 @@ import type { Link } from '../../core/links/link.ts'
 import { Membership } from '../../core/mesh/membership.ts'
 import {
   disconnect,
+  forwardJoin,
   join,
   neighbour,
   neighbourReply,
@@ -139,6 +140,47 @@ test('a flood of joins keeps within the links there may be and spares the links 
   expect(lastAnswer(world)).toEqual({ accepted: false, peers: 8 })
   world.run(6 * SECOND)
   expect(node.all().length).toBeLessThanOrEqual(64)
+})
+
+test('one peer that comes again and again keeps nobody else out', () => {
+  const world = besieged(3)
+  const { counters } = world.node(0)
+  const first = world.intrude(0)
+  for (let turn = 0; turn < 500; turn++) {
+    const link = world.intrude(0, REACHABILITY.public, first.peer)
+    const kind = turn % 2
+    if (kind === 0) say(world, link, KIND.join, join, { address })
+    else say(world, link, KIND.neighbour, neighbour, { priority: PRIORITY.high, address })
+  }
+  expect(counters.get('boundControlRate')).toBe(490)
+  for (let joiner = 0; joiner < 100; joiner++) {
+    say(world, world.intrude(0), KIND.join, join, { address })
+    expect(lastAnswer(world).accepted).toBe(true)
+  }
+  // Whoever was held back is heard again when it has waited.
+  world.run(20 * SECOND)
+  const later = world.intrude(0, REACHABILITY.public, first.peer)
+  say(world, later, KIND.join, join, { address })
+  expect(lastAnswer(world).accepted).toBe(true)
+})
+
+test('a neighbour that invents joiners keeps neither joiners out nor those that others tell of', () => {
+  const world = besieged(3)
+  const [liar, honest] = world.node(0).neighbours() as [Link, Link]
+  const tell = (link: Link, walk: number): boolean => {
+    const before = world.told.length
+    const key = new Uint8Array(32).fill(walk)
+    const joiner = { key, reach: REACHABILITY.public, relay: true, coordinates: new Uint8Array(8), address }
+    say(world, link, KIND.forwardJoin, forwardJoin, { walk, hops: 1, joiner })
+    return world.told.slice(before).some((packet) => packet[1] === KIND.shuffleReply)
+  }
+  world.run(10 * SECOND)
+  for (let walk = 0; walk < 1_000; walk++) tell(liar, walk)
+  expect(tell(liar, 0)).toBe(false)
+  for (let walk = 0; walk < 20; walk++) expect(tell(honest, walk)).toBe(true)
+  expect(tell(honest, 20)).toBe(false)
+  say(world, world.intrude(0), KIND.join, join, { address })
+  expect(lastAnswer(world).accepted).toBe(true)
 })
 
 test('a neighbour that shuffles without end is heeded at its rate', () => {
