@@ -16,7 +16,7 @@ import type { Exchange } from './exchange.ts'
 import { JOIN_SAMPLE, JOIN_WALKS, REFUSAL_SAMPLE, REFUSALS_PATIENCE, SIMULTANEOUS } from './limits.ts'
 import { disconnect, join, neighbour, neighbourReply, PARTING, PRIORITY } from './messages.ts'
 import type { PeerTable } from './peer-table.ts'
-import { isCrowd, type Peering, PURPOSE, type Roster, relaysWanted } from './roster.ts'
+import { type Peering, PURPOSE, type Roster, relaysWanted } from './roster.ts'
 import type { Self } from './self.ts'
 import type { Swap } from './swap.ts'
 
@@ -109,7 +109,7 @@ export class Handshake {
       this.#parts.context.counters.add(COUNT.dropUnexpected)
       return
     }
-    this.#parts.exchange.learn(now, message.peers)
+    this.#parts.exchange.learn(now, message.peers, from)
     if (purpose === PURPOSE.join) {
       this.#parts.dialler.joined()
       from.answers = JOIN_WALKS
@@ -183,18 +183,9 @@ export class Handshake {
       this.#becomeNeighbour(now, from)
     } else {
       this.#parts.context.counters.add(COUNT.neighboursRefused)
-      this.#learnOf(from)
+      // May still be worth dialling later: the dialling end hangs up.
+      this.#parts.exchange.learnOf(now, from)
     }
-  }
-
-  /** Who is refused may still be worth dialling later: the dialling end hangs up. */
-  #learnOf(from: Peering): void {
-    const { link, address, coordinates } = from
-    if (!isCrowd(link) || address === undefined || address.length === 0) return
-    this.#parts.passive.put(
-      { key: link.key, reach: link.reach, relay: true, coordinates, address },
-      this.#parts.dice,
-    )
   }
 
   #becomeNeighbour(now: Micros, peering: Peering): void {

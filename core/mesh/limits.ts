@@ -116,6 +116,15 @@ export const FORWARDS_RESERVE_BURST = 20
 export const SHUFFLES_RATE = 2
 export const SHUFFLES_BURST = 20
 
+/**
+ * Entries of a full passive view that may be replaced by what one neighbour says, a second: usual is 0.012
+ * (9 in 120 s, of six neighbours). So a liar among them holds a third of the view after a quarter of an
+ * hour, and not all of it after seconds. At once two honest shuffles; as many at first if we dialled it,
+ * for what it answers to that, else none. Strangers who ask and are refused share one such limit. Guesses.
+ */
+export const REPLACED_RATE = 2 / 60
+export const REPLACED_BURST = 10
+
 /** A neighbour is replaced by a peer whose round trip is at most this share of its own (mesh:S11). */
 export const SWAP_GAIN = 0.8
 /** Neighbours kept whatever their round trip, so that the mesh stays a random graph too. Guess. */

@@ -16,7 +16,7 @@ import {
   type Reachability,
 } from '../io.ts'
 import { isRelay, type Link } from '../links/link.ts'
-import { LEAF_RELAYS, SHUFFLES_BURST, UNBIASED } from './limits.ts'
+import { LEAF_RELAYS, REPLACED_BURST, SHUFFLES_BURST, UNBIASED } from './limits.ts'
 import { UNKNOWN_COORDINATES } from './vivaldi.ts'
 
 /** What this end dialled for. */
@@ -58,6 +58,8 @@ export interface Peering {
   readonly shuffles: Bucket
   /** What it may tell of joiners when the others have used up what all may. */
   readonly forwards: Bucket
+  /** Entries of the passive view that may yet be replaced on its word. */
+  readonly replaced: Bucket
 }
 
 /** What the neighbours amount to. */
@@ -102,6 +104,7 @@ export class Roster {
       answers: 0,
       shuffles: { tokens: SHUFFLES_BURST, at: 0 },
       forwards: { tokens: 0, at: link.openedAt },
+      replaced: { tokens: purpose === undefined ? 0 : REPLACED_BURST, at: link.openedAt },
     }
     this.#peerings.set(link.id, peering)
     link.inMesh = peering
