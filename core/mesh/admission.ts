@@ -72,8 +72,9 @@ export class Admission {
     return this.#roster.census().crowd > this.#crowdLimit()
   }
 
-  /** Sends one of a crowd away, if one may be. */
+  /** Sends one of a crowd away, if one may be and somebody did not go meanwhile. */
   trim(now: Micros): void {
+    if (!this.crowded) return
     const settled = this.#roster
       .expendable(this.#self.reach)
       .filter((peering) => peering.since + TRIM_AGE <= now)

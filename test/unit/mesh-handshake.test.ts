@@ -263,6 +263,18 @@ test('malformed messages are counted and change nothing', () => {
   expect(node.neighbours().length).toBe(3)
 })
 
+test('nobody is sent away from a crowd that went by itself', () => {
+  const world = besieged(11)
+  const node = world.node(0)
+  world.run(9.9 * SECOND)
+  expect(node.neighbours().length).toBe(11)
+  for (const link of node.neighbours().slice(0, 2)) {
+    say(world, link, KIND.disconnect, disconnect, { reason: PARTING.leaving })
+  }
+  world.run(5 * SECOND)
+  expect(node.neighbours().length).toBe(9)
+})
+
 test('DISCONNECT ends the link with the reason given', () => {
   const world = besieged(2)
   const [one, two] = world.node(0).neighbours()
