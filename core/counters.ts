@@ -63,6 +63,7 @@ export const COUNTERS = [
   'boundLinks',
   'boundDials',
   'boundPassive',
+  'boundHearsay',
   'boundWalks',
   'boundVoids',
   'boundRoots',

@@ -12,9 +12,10 @@ import { CLOSE, type Micros } from '../io.ts'
 import { isRelay, type LinkPort } from '../links/link.ts'
 import { KIND } from '../wire/kinds.ts'
 import { encodeControl } from '../wire/schema.ts'
-import { ARRIVALS_BURST, ARRIVALS_RATE, CROWD_FACTOR, SWAP_GAIN, TRIM_AGE } from './limits.ts'
+import { Arrivals } from './arrivals.ts'
+import { CROWD_FACTOR, SWAP_GAIN, TRIM_AGE } from './limits.ts'
 import { disconnect, PARTING, type Parting, PRIORITY, type Priority } from './messages.ts'
-import { type Bucket, isCrowd, type Peering, type Roster, take } from './roster.ts'
+import { isCrowd, type Peering, type Roster } from './roster.ts'
 import type { Self } from './self.ts'
 
 export class Admission {
@@ -23,7 +24,7 @@ export class Admission {
   readonly #links: LinkPort
   readonly #roster: Roster
   readonly #self: Self
-  readonly #arrivals: Bucket = { tokens: ARRIVALS_BURST, at: 0 }
+  readonly #arrivals = new Arrivals()
 
   constructor(context: Context, dice: Dice, links: LinkPort, roster: Roster, self: Self) {
     this.#context = context
@@ -33,11 +34,14 @@ export class Admission {
     this.#self = self
   }
 
-  /** Whether one more JOIN, FORWARD_JOIN or NEIGHBOUR is within what this node handles. */
-  inTime(now: Micros): boolean {
-    if (take(this.#arrivals, now, ARRIVALS_RATE, ARRIVALS_BURST)) return true
-    this.#context.counters.add(COUNT.boundControlRate)
-    return false
+  /** Whether one more JOIN or NEIGHBOUR is within what this node handles. */
+  hasTimeFor(now: Micros, from: Peering): boolean {
+    return this.#counted(this.#arrivals.came(now, from.link.peer))
+  }
+
+  /** The same for a FORWARD_JOIN that the neighbour sent. */
+  hasTimeForJoiner(now: Micros, by: Peering): boolean {
+    return this.#counted(this.#arrivals.toldOf(now, by))
   }
 
   /** Whether the asking peer may become a neighbour; makes room for it where it must. */
@@ -68,8 +72,9 @@ export class Admission {
     return this.#roster.census().crowd > this.#crowdLimit()
   }
 
-  /** Sends one of a crowd away, if one may be. */
+  /** Sends one of a crowd away, if one may be and somebody did not go meanwhile. */
   trim(now: Micros): void {
+    if (!this.crowded) return
     const settled = this.#roster
       .expendable(this.#self.reach)
       .filter((peering) => peering.since + TRIM_AGE <= now)
@@ -94,6 +99,11 @@ export class Admission {
     this.#context.counters.add(COUNT.boundLinks)
     this.part(now, victim, PARTING.replaced)
     return true
+  }
+
+  #counted(inTime: boolean): boolean {
+    if (!inTime) this.#context.counters.add(COUNT.boundControlRate)
+    return inTime
   }
 
   #crowdLimit(): number {

@@ -18,6 +18,8 @@ import { KIND } from '../wire/kinds.ts'
 import { decodeControl, encodeControl } from '../wire/schema.ts'
 import {
   JOIN_WALKS,
+  REPLACED_BURST,
+  REPLACED_RATE,
   REPLY_ACTIVE,
   REPLY_PASSIVE,
   SHUFFLE_ACTIVE,
@@ -27,7 +29,7 @@ import {
 } from './limits.ts'
 import { type Descriptor, forwardJoin, shuffle, shuffleReply } from './messages.ts'
 import type { PeerTable } from './peer-table.ts'
-import { describe, isCrowd, type Peering, type Roster, take } from './roster.ts'
+import { type Bucket, describe, isCrowd, type Peering, type Roster, take } from './roster.ts'
 import type { Self } from './self.ts'
 import type { Unreached } from './unreached.ts'
 import { Walks } from './walks.ts'
@@ -41,6 +43,7 @@ export class Exchange {
   readonly #self: Self
   readonly #unreached: Unreached
   readonly #walks = new Walks()
+  readonly #strangers: Bucket = { tokens: REPLACED_BURST, at: 0 }
 
   constructor(
     context: Context,
@@ -75,7 +78,7 @@ export class Exchange {
     }
   }
 
-  onForwardJoin(now: Micros, from: Link, packet: Uint8Array): void {
+  onForwardJoin(now: Micros, from: Peering, packet: Uint8Array): void {
     const message = decodeControl(forwardJoin, packet)
     if (message === undefined) {
       this.#context.counters.add(COUNT.dropMalformed)
@@ -85,18 +88,18 @@ export class Exchange {
     const { activeWalk, passiveWalk } = this.#context.config
     const hops = Math.min(message.hops, activeWalk) - 1
     // 4.2, ii): with PRWL hops to go the joiner is put into the passive view.
-    if (hops === passiveWalk) this.learn(now, [joiner])
+    if (hops === passiveWalk) this.learn(now, [joiner], from)
     // 4.2, iii): else it goes on to a random neighbour that it did not come from.
-    const onward = hops > 0 ? this.#roster.nextHop(this.#dice, from) : undefined
+    const onward = hops > 0 ? this.#roster.nextHop(this.#dice, from.link) : undefined
     if (onward !== undefined) {
-      this.#remember(now, walk, from.id, onward.id)
+      this.#remember(now, walk, from.link.id, onward.id)
       this.#links.control(now, onward, encodeControl(KIND.forwardJoin, forwardJoin, { walk, hops, joiner }))
       return
     }
     // 4.2, i): with no hops to go, or nobody else to go to, the paper puts the joiner into the active
     // view. Here the joiner is told whom it may dial.
-    this.#answer(now, from, walk, joiner.key)
-    this.learn(now, [joiner])
+    this.#answer(now, from.link, walk, joiner.key)
+    this.learn(now, [joiner], from)
   }
 
   /** Sends a shuffle on its walk; false if there is no neighbour to send it to. */
@@ -139,7 +142,7 @@ export class Exchange {
     }
     // 4.4: otherwise it is accepted and answered with ourselves and random others.
     this.#answer(now, from.link, walk, undefined)
-    this.learn(now, peers, from)
+    this.learn(now, peers, from, true)
   }
 
   onShuffleReply(now: Micros, from: Peering, packet: Uint8Array): void {
@@ -154,34 +157,52 @@ export class Exchange {
       const back = this.#roster.get(way.link)
       if (back?.link.neighbour === true) this.#links.control(now, back.link, packet.slice())
     } else if (way.kind === 'here') {
-      this.learn(now, message.peers)
+      this.learn(now, message.peers, from)
     } else if (from.answers > 0) {
       // A contact numbers the walks of who joined through it; these are their answers.
       from.answers -= 1
-      this.learn(now, message.peers)
+      this.learn(now, message.peers, from)
     } else {
       this.#context.counters.add(COUNT.dropUnexpected)
     }
   }
 
   /**
-   * Hearsay into the passive view: only relays that can be dialled, are not linked and were not given up.
-   * What `from` says of itself is no hearsay: that is its new address.
+   * Hearsay of a neighbour into the passive view: only relays that can be dialled, are not linked and were
+   * not given up. What it says of itself may be no hearsay (`ownWord`) but its new address.
    */
-  learn(now: Micros, peers: readonly Descriptor[], from?: Peering): void {
+  learn(now: Micros, peers: readonly Descriptor[], from: Peering, ownWord = false): void {
     for (const peer of peers) {
       const linked = this.#roster.byKey(peer.key)
       if (linked !== undefined) {
-        if (linked === from) linked.address = peer.address.slice()
+        if (linked === from && ownWord) linked.address = peer.address.slice()
         continue
       }
       const useful = peer.relay && peer.reach !== REACHABILITY.private && peer.address.length > 0
       if (!useful || sameBytes(peer.key, this.#context.selfKey)) continue
       if (this.#unreached.isPaused(now, peer.key)) continue
-      if (this.#passive.full && this.#passive.find(peer.key) < 0)
-        this.#context.counters.add(COUNT.boundPassive)
-      this.#passive.put(peer, this.#dice)
+      this.#put(now, peer, from.replaced)
     }
+  }
+
+  /** A peer that asked to be a neighbour and was refused. */
+  learnOf(now: Micros, peering: Peering): void {
+    const { link, address } = peering
+    if (!isCrowd(link) || address === undefined || address.length === 0) return
+    this.#put(now, describe(peering), this.#strangers)
+  }
+
+  /** Into the passive view; if another has to go for it, only within the limit on whose word that is. */
+  #put(now: Micros, peer: Descriptor, limit: Bucket): void {
+    if (this.#passive.full && this.#passive.find(peer.key) < 0) {
+      const { counters } = this.#context
+      if (!take(limit, now, REPLACED_RATE, REPLACED_BURST)) {
+        counters.add(COUNT.boundHearsay)
+        return
+      }
+      counters.add(COUNT.boundPassive)
+    }
+    this.#passive.put(peer, this.#dice)
   }
 
   /** So many random neighbours and so many passive peers, more of the ones if there are few of the others. */

@@ -16,7 +16,7 @@ import type { Exchange } from './exchange.ts'
 import { JOIN_SAMPLE, JOIN_WALKS, REFUSAL_SAMPLE, REFUSALS_PATIENCE, SIMULTANEOUS } from './limits.ts'
 import { disconnect, join, neighbour, neighbourReply, PARTING, PRIORITY } from './messages.ts'
 import type { PeerTable } from './peer-table.ts'
-import { describe, isCrowd, type Peering, PURPOSE, type Roster, relaysWanted } from './roster.ts'
+import { type Peering, PURPOSE, type Roster, relaysWanted } from './roster.ts'
 import type { Self } from './self.ts'
 import type { Swap } from './swap.ts'
 
@@ -70,7 +70,7 @@ export class Handshake {
     from.asked = true
     from.address = message.address.slice()
     // Refused or not, the joiner gets peers to go on with: a crowd needs them most.
-    const inTime = this.#parts.admission.inTime(now)
+    const inTime = this.#parts.admission.hasTimeFor(now, from)
     const accepted = inTime && this.#parts.admission.accepts(now, from, PRIORITY.high)
     this.#answer(now, from, accepted, JOIN_SAMPLE)
     // 4.2: the contact sends the joiner's name on random walks through its other neighbours.
@@ -93,7 +93,8 @@ export class Handshake {
     // 4.3: a request of high priority is accepted even if another neighbour has to go, one of low priority
     // only if there is a free place.
     const accepted =
-      this.#parts.admission.inTime(now) && this.#parts.admission.accepts(now, from, message.priority)
+      this.#parts.admission.hasTimeFor(now, from) &&
+      this.#parts.admission.accepts(now, from, message.priority)
     this.#answer(now, from, accepted, accepted ? 0 : REFUSAL_SAMPLE)
   }
 
@@ -108,7 +109,7 @@ export class Handshake {
       this.#parts.context.counters.add(COUNT.dropUnexpected)
       return
     }
-    this.#parts.exchange.learn(now, message.peers)
+    this.#parts.exchange.learn(now, message.peers, from)
     if (purpose === PURPOSE.join) {
       this.#parts.dialler.joined()
       from.answers = JOIN_WALKS
@@ -182,15 +183,9 @@ export class Handshake {
       this.#becomeNeighbour(now, from)
     } else {
       this.#parts.context.counters.add(COUNT.neighboursRefused)
-      this.#learnOf(from)
+      // May still be worth dialling later: the dialling end hangs up.
+      this.#parts.exchange.learnOf(now, from)
     }
-  }
-
-  /** Who is refused may still be worth dialling later: the dialling end hangs up. */
-  #learnOf(from: Peering): void {
-    const { link, address } = from
-    if (!isCrowd(link) || address === undefined || address.length === 0) return
-    this.#parts.passive.put(describe(from), this.#parts.dice)
   }
 
   #becomeNeighbour(now: Micros, peering: Peering): void {

@@ -98,12 +98,32 @@ export const WALK_LIFE: Micros = 10 * SECOND
 /** A node short of neighbours that knows nobody to dial shuffles this soon, doubling to the period. Guess. */
 export const HUNGER_FIRST: Micros = 2 * SECOND
 
-/** JOIN, FORWARD_JOIN and NEIGHBOUR of all peers together, a second. Guess: a crowd of 1,000 in 10 s. */
+/**
+ * JOIN and NEIGHBOUR of all peers together, a second, and as many FORWARD_JOIN. Guess: a crowd of 1,000 in
+ * 10 s.
+ */
 export const ARRIVALS_RATE = 100
 export const ARRIVALS_BURST = 200
+/** JOIN and NEIGHBOUR of one peer. Honest ones wait a second after the first failure, then more. Guesses. */
+export const ARRIVALS_OF_PEER_RATE = 0.5
+export const ARRIVALS_OF_PEER_BURST = 10
+/** Peers whose rate is kept: those that came in the last seconds of the largest crowd. Guess. */
+export const ARRIVALS_PEERS_MAX = 256
+/** FORWARD_JOIN of one neighbour when the others use up what all have together; begins empty. Guesses. */
+export const FORWARDS_RESERVE_RATE = 2
+export const FORWARDS_RESERVE_BURST = 20
 /** SHUFFLE and its reply from one neighbour, a second; 0.02 is usual. Guesses. */
 export const SHUFFLES_RATE = 2
 export const SHUFFLES_BURST = 20
+
+/**
+ * Entries of a full passive view that may be replaced by what one neighbour says, a second: usual is 0.012
+ * (9 in 120 s, of six neighbours). So a liar among them holds a third of the view after a quarter of an
+ * hour, and not all of it after seconds. At once two honest shuffles; as many at first if we dialled it,
+ * for what it answers to that, else none. Strangers who ask and are refused share one such limit. Guesses.
+ */
+export const REPLACED_RATE = 2 / 60
+export const REPLACED_BURST = 10
 
 /** A neighbour is replaced by a peer whose round trip is at most this share of its own (mesh:S11). */
 export const SWAP_GAIN = 0.8

@@ -215,7 +215,7 @@ export class Membership implements HandshakeListener {
     else if (kind === KIND.disconnect) this.#handshake.onDisconnect(now, from, packet)
     else if (!link.neighbour) this.#context.counters.add(COUNT.dropNotNeighbour)
     else if (kind === KIND.forwardJoin) {
-      if (this.#admission.inTime(now)) this.#exchange.onForwardJoin(now, link, packet)
+      if (this.#admission.hasTimeForJoiner(now, from)) this.#exchange.onForwardJoin(now, from, packet)
     } else if (kind === KIND.shuffle) this.#exchange.onShuffle(now, from, packet)
     else if (kind === KIND.shuffleReply) this.#exchange.onShuffleReply(now, from, packet)
     else this.#context.counters.add(COUNT.dropUnknownKind)

@@ -17,7 +17,7 @@ import {
 } from '../io.ts'
 import { isRelay, type Link } from '../links/link.ts'
 import { readU32, writeU32 } from '../wire/cursor.ts'
-import { LEAF_RELAYS, SHUFFLES_BURST, UNBIASED } from './limits.ts'
+import { LEAF_RELAYS, REPLACED_BURST, SHUFFLES_BURST, UNBIASED } from './limits.ts'
 import type { Descriptor } from './messages.ts'
 import { COORDINATES_BYTES, UNKNOWN_COORDINATES } from './vivaldi.ts'
 
@@ -58,6 +58,10 @@ export interface Peering {
   /** Answers to walks that this contact started for us and may still send. */
   answers: number
   readonly shuffles: Bucket
+  /** What it may tell of joiners when the others have used up what all may. */
+  readonly forwards: Bucket
+  /** Entries of the passive view that may yet be replaced on its word. */
+  readonly replaced: Bucket
 }
 
 /** What the neighbours amount to. */
@@ -114,6 +118,8 @@ export class Roster {
       address,
       answers: 0,
       shuffles: { tokens: SHUFFLES_BURST, at: 0 },
+      forwards: { tokens: 0, at: link.openedAt },
+      replaced: { tokens: purpose === undefined ? 0 : REPLACED_BURST, at: link.openedAt },
     }
     this.#peerings.set(link.id, peering)
     link.coordinatesHigh = readU32(UNKNOWN_COORDINATES, 0)

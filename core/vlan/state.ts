@@ -10,6 +10,7 @@ import { ByteTable, FIRST_WORD } from '../bytetable.ts'
 import { hex } from '../ids.ts'
 import { type Hop, type Micros, NEVER } from '../io.ts'
 import type { Link } from '../links/link.ts'
+import type { Allowance } from './allowance.ts'
 import { OTHERS, type Others, type Refusal } from './messages.ts'
 import type { Bucket, Meter } from './storm.ts'
 import { PROOF_BYTES } from './tokens.ts'
@@ -79,8 +80,8 @@ export interface Peer {
   // As a lower: what it has registered, against its quota.
   vlans: number
   tokens: number
-  readonly changes: Bucket
-  readonly verifications: Bucket
+  readonly changes: Allowance
+  readonly verifications: Allowance
   /** Claims that wait to be checked. */
   pending: number
   // Registrations with a message to send, in order; see Pacing.

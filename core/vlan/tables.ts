@@ -15,6 +15,7 @@ import { jittered } from '../dice.ts'
 import { type LinkId, MILLISECOND, MINUTE, type Micros, NEVER, TREE_ROLE } from '../io.ts'
 import type { Link, LinkPort } from '../links/link.ts'
 import type { Tree } from '../tree/tree.ts'
+import { Allowance, type AllowanceLimits, sharedBucket } from './allowance.ts'
 import { BATCH } from './messages.ts'
 import { CompiledPolicy } from './policy.ts'
 import { FLAG, type Peer, type Registration, ROW, SLOTS, type Upper, Vlan } from './state.ts'
@@ -26,12 +27,33 @@ const STEP_MESSAGES = 1_024
 /** VLANs for which uppers are chosen in one step: each may be worth a note, and a look at all its rows. */
 const STEP_CHOICES = 256
 const STEP_PAUSE: Micros = MILLISECOND
-/** Changes that a link may make (mesh text (b)). A sender keeps a tenth below: jitter refuses nothing. */
-const CHANGES_PER_SECOND = 1_000
-const CHANGES_BURST = 8_192
+/**
+ * Changes that a link may make (mesh text (b)). The node's part is that of sixteen links: 5 % of a core at
+ * worst (3 microseconds each with what goes up), and at once twice what the root of 10,000 nodes takes in
+ * after the loss of the one before (text (c)). The reserve is what an idle lower ever says. Guesses.
+ */
+const CHANGES: AllowanceLimits = {
+  linkPerSecond: 1_000,
+  linkBurst: 8_192,
+  nodePerSecond: 16_000,
+  nodeBurst: 131_072,
+  reservePerSecond: 100,
+  reserveBurst: 1_000,
+}
+/** A sender keeps a tenth below: jitter refuses nothing. */
 const OWN_SHARE = 0.9
-/** New proofs checked for one link (sec:M12). */
-const VERIFICATIONS_PER_SECOND = 200
+/**
+ * New proofs checked for one link (sec:M12) and for all: 20 % of a core at worst. What exceeds either stands
+ * and is checked in its turn. Guesses, but for the first.
+ */
+const VERIFICATIONS: AllowanceLimits = {
+  linkPerSecond: 200,
+  linkBurst: 200,
+  nodePerSecond: 1_000,
+  nodeBurst: 4_000,
+  reservePerSecond: 10,
+  reserveBurst: 50,
+}
 /** B3: period of the set hash. */
 const HASH_PERIOD: Micros = MINUTE
 /** Timers of VLANs share instants, so that many VLANs cost few wakes. */
@@ -68,6 +90,8 @@ export class Tables {
   /** Choices of uppers in this step. */
   readonly choices = new Ration(STEP_CHOICES)
   readonly #messages = new Ration(STEP_MESSAGES)
+  readonly #changes = sharedBucket(0, CHANGES)
+  readonly #verifications = sharedBucket(0, VERIFICATIONS)
   readonly #index: ByteTable
   readonly #peers = new Map<LinkId, Peer>()
   #waiting: Peer[] = []
@@ -146,12 +170,12 @@ export class Tables {
       gone: false,
       vlans: 0,
       tokens: 0,
-      changes: new Bucket(now, CHANGES_PER_SECOND, CHANGES_BURST),
-      verifications: new Bucket(now, VERIFICATIONS_PER_SECOND),
+      changes: new Allowance(now, CHANGES, this.#changes),
+      verifications: new Allowance(now, VERIFICATIONS, this.#verifications),
       pending: 0,
       queue: [],
       waiting: false,
-      sends: new Bucket(now, CHANGES_PER_SECOND * OWN_SHARE, CHANGES_BURST * OWN_SHARE),
+      sends: new Bucket(now, CHANGES.linkPerSecond * OWN_SHARE, CHANGES.linkBurst * OWN_SHARE),
     }
     this.slots[slot] = peer
     this.#peers.set(link.id, peer)

@@ -249,11 +249,11 @@ export class MeshWorld implements Wires {
     this.at(at, () => this.#down(trunk.ends[side], link.id, CLOSE.lost))
   }
 
-  /** A peer outside the mesh opens a link to the node and says what it likes on it. */
-  intrude(index: number, reach: Reachability = REACHABILITY.public): Link {
+  /** A peer outside the mesh, a new one if none is named, opens a link to the node and says what it likes. */
+  intrude(index: number, reach: Reachability = REACHABILITY.public, peer?: PeerId): Link {
     const node = this.node(index)
-    const key = Uint8Array.from({ length: 32 }, () => this.dice.below(256))
-    const link = this.#link(node, peerIdOf(key), this.#nextLink(), false)
+    const stranger = peer ?? peerIdOf(Uint8Array.from({ length: 32 }, () => this.dice.below(256)))
+    const link = this.#link(node, stranger, this.#nextLink(), false)
     link.reach = reach
     link.capabilities = CAPABILITY.relay
     link.rtt = 50 * MILLISECOND

@@ -4,13 +4,16 @@ import { CLOSE, MILLISECOND, type PeerId, REACHABILITY, SECOND } from '../../cor
 import type { Link } from '../../core/links/link.ts'
 import { Membership } from '../../core/mesh/membership.ts'
 import {
+  type Descriptor,
   disconnect,
+  forwardJoin,
   join,
   neighbour,
   neighbourReply,
   PARTING,
   PRIORITY,
   shuffle,
+  shuffleReply,
 } from '../../core/mesh/messages.ts'
 import { KIND, type Kind } from '../../core/wire/kinds.ts'
 import { decodeControl, encodeControl, type Schema } from '../../core/wire/schema.ts'
@@ -141,6 +144,47 @@ test('a flood of joins keeps within the links there may be and spares the links 
   expect(node.all().length).toBeLessThanOrEqual(64)
 })
 
+test('one peer that comes again and again keeps nobody else out', () => {
+  const world = besieged(3)
+  const { counters } = world.node(0)
+  const first = world.intrude(0)
+  for (let turn = 0; turn < 500; turn++) {
+    const link = world.intrude(0, REACHABILITY.public, first.peer)
+    const kind = turn % 2
+    if (kind === 0) say(world, link, KIND.join, join, { address })
+    else say(world, link, KIND.neighbour, neighbour, { priority: PRIORITY.high, address })
+  }
+  expect(counters.get('boundControlRate')).toBe(490)
+  for (let joiner = 0; joiner < 100; joiner++) {
+    say(world, world.intrude(0), KIND.join, join, { address })
+    expect(lastAnswer(world).accepted).toBe(true)
+  }
+  // Whoever was held back is heard again when it has waited.
+  world.run(20 * SECOND)
+  const later = world.intrude(0, REACHABILITY.public, first.peer)
+  say(world, later, KIND.join, join, { address })
+  expect(lastAnswer(world).accepted).toBe(true)
+})
+
+test('a neighbour that invents joiners keeps neither joiners out nor those that others tell of', () => {
+  const world = besieged(3)
+  const [liar, honest] = world.node(0).neighbours() as [Link, Link]
+  const tell = (link: Link, walk: number): boolean => {
+    const before = world.told.length
+    const key = new Uint8Array(32).fill(walk)
+    const joiner = { key, reach: REACHABILITY.public, relay: true, coordinates: new Uint8Array(8), address }
+    say(world, link, KIND.forwardJoin, forwardJoin, { walk, hops: 1, joiner })
+    return world.told.slice(before).some((packet) => packet[1] === KIND.shuffleReply)
+  }
+  world.run(10 * SECOND)
+  for (let walk = 0; walk < 1_000; walk++) tell(liar, walk)
+  expect(tell(liar, 0)).toBe(false)
+  for (let walk = 0; walk < 20; walk++) expect(tell(honest, walk)).toBe(true)
+  expect(tell(honest, 20)).toBe(false)
+  say(world, world.intrude(0), KIND.join, join, { address })
+  expect(lastAnswer(world).accepted).toBe(true)
+})
+
 test('a neighbour that shuffles without end is heeded at its rate', () => {
   const world = besieged(2)
   const [link] = world.node(0).neighbours()
@@ -150,6 +194,60 @@ test('a neighbour that shuffles without end is heeded at its rate', () => {
   }
   expect(world.told.length - before).toBeLessThanOrEqual(21)
   expect(world.node(0).counters.get('boundControlRate')).toBeGreaterThan(900)
+})
+
+test('a neighbour that invents peers fills the passive view slowly, whatever it sends', () => {
+  const world = besieged(7)
+  const node = world.node(0)
+  const [liar, honest] = node.neighbours() as [Link, Link]
+  const [HONEST, LIE] = [1, 2]
+  let made = 0
+  const invented = (whose: number): Descriptor => {
+    made += 1
+    const key = new Uint8Array(32).fill(whose)
+    new DataView(key.buffer).setUint32(0, made)
+    return { key, reach: REACHABILITY.public, relay: true, coordinates: new Uint8Array(8), address }
+  }
+  const gossip = (link: Link, peers: readonly Descriptor[]): Descriptor[] => {
+    const before = world.told.length
+    say(world, link, KIND.shuffle, shuffle, { walk: made, hops: 1, peers })
+    const reply = world.told.slice(before).find((packet) => packet[1] === KIND.shuffleReply)
+    return reply === undefined ? [] : [...(decodeControl(shuffleReply, reply)?.peers ?? [])]
+  }
+  const eight = (whose: number): Descriptor[] => Array.from({ length: 8 }, () => invented(whose))
+  for (let count = 0; count < 5; count++) gossip(honest, eight(HONEST))
+  expect(node.mesh.view().passive).toBe(36)
+  const before = node.counters.get('boundPassive')
+  for (let second = 0; second < 300; second++) {
+    gossip(liar, eight(LIE))
+    say(world, liar, KIND.forwardJoin, forwardJoin, { walk: made, hops: 1, joiner: invented(LIE) })
+    world.run(SECOND)
+  }
+  // Two a minute, and none of the burst that those have whom the node dialled itself.
+  expect(node.counters.get('boundPassive') - before).toBeLessThanOrEqual(10)
+  expect(node.counters.get('boundHearsay')).toBeGreaterThan(2_000)
+  // What the node recommends is still mostly what the honest one told.
+  const recommended = { [HONEST]: 0, [LIE]: 0 }
+  for (let second = 0; second < 100; second++) {
+    for (const { key } of gossip(honest, [])) {
+      if (key[31] === key[30]) recommended[key[31] as number] = (recommended[key[31] as number] ?? 0) + 1
+    }
+    world.run(SECOND)
+  }
+  expect(recommended[HONEST]).toBeGreaterThan(100)
+  expect(recommended[LIE]).toBeLessThan(0.5 * (recommended[HONEST] ?? 0))
+})
+
+test('strangers who are refused replace no more of the passive view than one neighbour may', () => {
+  const world = besieged(9)
+  const node = world.node(0)
+  for (let count = 0; count < 100; count++) {
+    say(world, world.intrude(0), KIND.neighbour, neighbour, { priority: PRIORITY.low, address })
+    world.run(SECOND)
+  }
+  expect(node.mesh.view().passive).toBe(36)
+  expect(node.counters.get('boundPassive')).toBeLessThanOrEqual(14)
+  expect(node.counters.get('boundHearsay')).toBeGreaterThanOrEqual(50)
 })
 
 test('malformed messages are counted and change nothing', () => {
@@ -163,6 +261,18 @@ test('malformed messages are counted and change nothing', () => {
   }
   expect(node.counters.get('dropMalformed')).toBe(7)
   expect(node.neighbours().length).toBe(3)
+})
+
+test('nobody is sent away from a crowd that went by itself', () => {
+  const world = besieged(11)
+  const node = world.node(0)
+  world.run(9.9 * SECOND)
+  expect(node.neighbours().length).toBe(11)
+  for (const link of node.neighbours().slice(0, 2)) {
+    say(world, link, KIND.disconnect, disconnect, { reason: PARTING.leaving })
+  }
+  world.run(5 * SECOND)
+  expect(node.neighbours().length).toBe(9)
 })
 
 test('DISCONNECT ends the link with the reason given', () => {

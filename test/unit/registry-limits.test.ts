@@ -77,6 +77,15 @@ class Bench {
       this.say(lower, vlan, { added: claims.slice(from, from + 64) })
   }
 
+  /** The lower hangs up and is there again at once, on a new link. */
+  comeBack(lower: number): void {
+    const { world, relay, registry } = this
+    const link = world.link(relay, lower)
+    world.cut(lower, relay)
+    world.input(relay, () => registry.linkDown(world.now, link))
+    world.attach(lower, relay)
+  }
+
   wakeAfter(delay: Micros): void {
     this.world.now += delay
     this.world.input(this.relay, () => this.registry.wake(this.world.now))
@@ -272,6 +281,53 @@ describe('a link', () => {
       bench.say(1, source.vlan)
     }
     expect(bench.peer(1).tokens).toBe(201)
+  })
+})
+
+describe('a peer that comes back again and again', () => {
+  /** The bench after a minute in which nobody said anything, so that all that fills is full. */
+  function idleBench(): Bench {
+    const bench = new Bench(2)
+    for (const lower of [1, 2]) bench.say(lower, id(0))
+    bench.wakeAfter(MINUTE)
+    return bench
+  }
+
+  it('makes no more changes than the node allows all links together, and leaves the others theirs', () => {
+    const bench = idleBench()
+    let taken = 0
+    for (let turn = 0; turn < 40; turn++) {
+      bench.comeBack(1)
+      bench.claim(1, id(1), bare(8_000, turn * 8_000))
+      taken += bench.peer(1).tokens
+    }
+    expect(taken).toBeGreaterThan(100_000)
+    expect(taken).toBeLessThanOrEqual(131_072)
+    expect(bench.count('boundRegRate')).toBeGreaterThan(2_000)
+    // Who stayed has a reserve of its own, and who just came has none.
+    bench.claim(2, id(0), bare(1_200))
+    expect(bench.peer(2).tokens).toBe(1_000)
+    // What the node makes up in a second goes to whoever asks.
+    bench.wakeAfter(SECOND)
+    bench.claim(1, id(2), bare(100))
+    expect(bench.peer(1).tokens).toBe(100)
+  })
+
+  it('has no more proofs checked than the node allows, and leaves the others theirs', () => {
+    const bench = idleBench()
+    const spoilt = proven(200, 0, 600, true)
+    for (let turn = 0; turn < 40; turn++) {
+      bench.comeBack(1)
+      bench.claim(1, source.vlan, spoilt)
+    }
+    expect(bench.count('verified')).toBe(4_000)
+    expect(bench.count('boundVerify')).toBe(4_000)
+    bench.claim(2, source.vlan, proven(60, 10_000))
+    expect(bench.count('verified')).toBe(4_050)
+    // The rest stands and is checked in its turn.
+    expect([bench.peer(2).tokens, bench.peer(2).pending]).toEqual([60, 10])
+    bench.wakeAfter(SECOND)
+    expect([bench.peer(2).tokens, bench.peer(2).pending]).toEqual([60, 0])
   })
 })
 
