@@ -62,7 +62,8 @@ function admitCharter(crypto: Crypto, pinned: Pinned, fact: Charter): Admission 
   if (!isSamePolicy(fact.policy, pinned.policy)) return REFUSAL.wrongPolicy
   if (fact.label !== pinned.label) return REFUSAL.wrongLabel
   if (pinned.fixedHash !== undefined) {
-    if (!sameBytes(fixedHash(crypto.hash, fact.vlan, fact), pinned.fixedHash)) return REFUSAL.fixedTermsChanged
+    if (!sameBytes(fixedHash(crypto.hash, fact.vlan, fact), pinned.fixedHash))
+      return REFUSAL.fixedTermsChanged
   }
   return checkApproval(crypto.signatures, pinned.policy, SIGNED_AS.charter, fact.body, fact.approval)
 }

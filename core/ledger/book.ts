@@ -6,7 +6,15 @@
  * order in which facts arrived.
  */
 import { hex } from '../ids.ts'
-import { type Charter, FACT, type Fact, type Grant, type Leave, type Redemption, type Revocation } from './facts.ts'
+import {
+  type Charter,
+  FACT,
+  type Fact,
+  type Grant,
+  type Leave,
+  type Redemption,
+  type Revocation,
+} from './facts.ts'
 
 /** The authority among issuers, which otherwise are the serials of admins in hex. */
 export const AUTHORITY = ''
@@ -164,13 +172,23 @@ export function issuerName(fact: Grant | Revocation): string {
 function insert(lists: Map<string, string[]>, name: string, value: string): void {
   const known = lists.get(name)
   if (known === undefined) lists.set(name, [value])
-  else known.splice(placeOf(known, value, (item) => item), 0, value)
+  else
+    known.splice(
+      placeOf(known, value, (item) => item),
+      0,
+      value,
+    )
 }
 
 function insertFact<F extends Fact>(lists: Map<string, F[]>, name: string, fact: F): void {
   const known = lists.get(name)
   if (known === undefined) lists.set(name, [fact])
-  else known.splice(placeOf(known, hex(fact.id), (item) => hex(item.id)), 0, fact)
+  else
+    known.splice(
+      placeOf(known, hex(fact.id), (item) => hex(item.id)),
+      0,
+      fact,
+    )
 }
 
 /** Index of the first item that is not less. */

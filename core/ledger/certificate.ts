@@ -11,7 +11,7 @@
  */
 import { SIGNATURE_BYTES, type Signatures } from '../crypto/ports.ts'
 import { signNamed, verifyNamed } from '../crypto/signed.ts'
-import { concat, sameBytes } from '../ids.ts'
+import { concat } from '../ids.ts'
 import { Writer } from '../wire/cursor.ts'
 import { bytes, decode, encode, fixed, list, struct, u48 } from '../wire/schema.ts'
 import { FACT_BYTES_MAX } from './facts.ts'
@@ -114,13 +114,4 @@ export function encodeChain(certificate: Certificate): Uint8Array {
  */
 export function decodeChain(given: Uint8Array): readonly Uint8Array[] | undefined {
   return decode(chain, given)?.toReversed()
-}
-
-/** Whether both are of the same join. */
-export function isSameIdentity(left: Identity, right: Identity): boolean {
-  return (
-    left.joinNumber === right.joinNumber &&
-    sameBytes(left.memberKey, right.memberKey) &&
-    sameBytes(left.serial, right.serial)
-  )
 }

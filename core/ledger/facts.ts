@@ -36,7 +36,7 @@ import { concat, utf8, VLAN_ID_BYTES } from '../ids.ts'
 import { Reader, Writer } from '../wire/cursor.ts'
 import { type Decoded, encode, fixed, optional, type Schema, struct, u16, u32, u48 } from '../wire/schema.ts'
 import { ascending, FACT_ID_BYTES, factId, key, label, named } from './fields.ts'
-import { approval, type Approval, policy } from './policy.ts'
+import { type Approval, approval, policy } from './policy.ts'
 import { REFUSAL, type Refusal } from './refusals.ts'
 
 export const FACT = { charter: 1, grant: 2, redemption: 3, revocation: 4, leave: 5 } as const
@@ -238,7 +238,12 @@ export function fixedHash(hash: Hash, vlan: Uint8Array, terms: FixedTerms): Uint
 }
 
 /** The id of the Redemption of that serial by that member: nothing in it is random. */
-export function redemptionId(hash: Hash, vlan: Uint8Array, serial: Uint8Array, member: Uint8Array): Uint8Array {
+export function redemptionId(
+  hash: Hash,
+  vlan: Uint8Array,
+  serial: Uint8Array,
+  member: Uint8Array,
+): Uint8Array {
   assert(serial.length === FACT_ID_BYTES, `a serial of ${serial.length} bytes`)
   return hash.hash16(redemptionBody(vlan, serial, member))
 }

@@ -29,6 +29,7 @@ import { isOver, ROUNDS } from './retention.ts'
 import {
   type Certificate,
   certificateOf,
+  chainOf,
   isAbout,
   type Lineage,
   NO_LINEAGE,
@@ -69,7 +70,7 @@ export class Ledger {
   #ids: readonly Uint8Array[] | undefined
   #digest: Uint8Array | undefined
   /** Serials of invitations that are full, by their marks; as fresh as the ids. */
-  #marks = new Map<string, string>()
+  readonly #marks = new Map<string, string>()
 
   constructor(crypto: Crypto, options: LedgerOptions) {
     const { policy, label } = options
@@ -208,9 +209,17 @@ export class Ledger {
     return certificateOf(this.#book, hex(member), lineage)
   }
 
+  /** The Grant of that serial with what proves it for the key, standing or not; undefined if it has it not. */
+  chain(member: Uint8Array, serial: Uint8Array): Certificate | undefined {
+    const grant = this.#book.grant(hex(serial))
+    return grant !== undefined && this.holds(member, serial)
+      ? chainOf(this.#book, grant, hex(member))
+      : undefined
+  }
+
   /** Whether the Grant of that serial is held by the member key, standing or not. */
   holds(member: Uint8Array, serial: Uint8Array): boolean {
-    return this.#book.serialsOf(hex(member)).includes(hex(serial)) && this.get(serial) !== undefined
+    return this.#book.serialsOf(hex(member)).includes(hex(serial))
   }
 
   /** Member keys that hold the serial: one, or all that redeemed the invitation, in order of Redemptions. */
@@ -322,7 +331,8 @@ export class Ledger {
     const settled = this.#settled(AUTHORITY)
     const over: Fact[] = []
     for (const fact of this.#book.facts()) {
-      if (fact.kind === FACT.revocation && fact.issuer === undefined && fact.number <= settled) over.push(fact)
+      if (fact.kind === FACT.revocation && fact.issuer === undefined && fact.number <= settled)
+        over.push(fact)
     }
     for (const fact of over) this.#drop(fact)
   }

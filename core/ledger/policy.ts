@@ -79,8 +79,7 @@ function readSeveral(from: Reader): Policy {
 
 /** 65 bytes, or 2 + 65 m. Whether the signers fit the policy is for `checkApproval`. */
 export const approval: Schema<Approval> = {
-  size: (value) =>
-    1 + (value.kind === 'one' ? signature.size(value.signature) : parts.size(value.parts)),
+  size: (value) => 1 + (value.kind === 'one' ? signature.size(value.signature) : parts.size(value.parts)),
   write: (to, value) => {
     to.u8(value.kind === 'one' ? ONE : SEVERAL)
     if (value.kind === 'one') signature.write(to, value.signature)
@@ -109,7 +108,12 @@ export function severalKeys(needed: number, keys: readonly Uint8Array[]): Policy
       `${keys.length} keys of an authority, ${sorted.length} of them different; each signer may stand once`,
     )
   }
-  if (sorted.length > AUTHORITY_KEYS_MAX || !Number.isInteger(needed) || needed < 1 || needed > sorted.length) {
+  if (
+    sorted.length > AUTHORITY_KEYS_MAX ||
+    !Number.isInteger(needed) ||
+    needed < 1 ||
+    needed > sorted.length
+  ) {
     throw new UsageError(
       `an authority of ${needed} in ${sorted.length} keys; ` +
         `it must have 1 to ${AUTHORITY_KEYS_MAX} keys and need 1 to all of them`,
@@ -195,6 +199,8 @@ export function checkApproval(
 
 function checkKey(publicKey: Uint8Array): void {
   if (publicKey.length !== PUBLIC_KEY_BYTES) {
-    throw new UsageError(`a key of ${publicKey.length} bytes in an authority; it must have ${PUBLIC_KEY_BYTES}`)
+    throw new UsageError(
+      `a key of ${publicKey.length} bytes in an authority; it must have ${PUBLIC_KEY_BYTES}`,
+    )
   }
 }

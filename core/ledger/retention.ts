@@ -69,7 +69,9 @@ function isIdle(book: Book, fact: Revocation, now: WallMillis): boolean {
   const admin = fact.issuer === undefined ? undefined : book.grant(hex(fact.issuer))
   if (admin === undefined || !isPast(admin, now)) return false
   const target = hex(fact.target.bytes)
-  return fact.target.kind === 'serial' ? book.grant(target) === undefined : book.serialsOf(target).length === 0
+  return fact.target.kind === 'serial'
+    ? book.grant(target) === undefined
+    : book.serialsOf(target).length === 0
 }
 
 function isPast(grant: Grant, now: WallMillis): boolean {

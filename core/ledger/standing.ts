@@ -171,7 +171,8 @@ export function certificateOf(book: Book, key: string, lineage: Lineage): Certif
   return best === undefined ? undefined : chainOf(book, best, key)
 }
 
-function chainOf(book: Book, grant: Grant, key: string): Certificate {
+/** The Grant with what proves it for a key that holds it. */
+export function chainOf(book: Book, grant: Grant, key: string): Certificate {
   const serial = hex(grant.id)
   const issuer = issuerName(grant)
   return {
