@@ -245,11 +245,10 @@ function judgeRemove(judged: Case, leaf: number, facts: ProposalFacts): CommitRe
     // The join number was compared before.
     if (sameBytes(identity.memberKey, memberKey)) return undefined
   }
-  const listed = facts.map((id) => ledger.get(id)).filter((fact) => fact !== undefined)
   const isJust =
     ledger.refused(memberKey, lineage) === undefined
-      ? listed.some((fact) => 'holderKind' in fact) && isExpired(judged, memberKey, facts)
-      : listed.some((fact) => ledger.isAbout(fact, memberKey))
+      ? isExpired(judged, memberKey, facts)
+      : ledger.isRefusedBy(memberKey, lineage, facts)
   return isJust ? undefined : COMMIT_REFUSAL.removeUnjustified
 }
 

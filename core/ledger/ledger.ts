@@ -30,7 +30,6 @@ import {
   type Certificate,
   certificateOf,
   chainOf,
-  isAbout,
   type Lineage,
   NO_LINEAGE,
   type RefusedKey,
@@ -239,9 +238,11 @@ export class Ledger {
     return this.#book.leavesOfSerial(hex(serial)).map((leave) => leave.member)
   }
 
-  /** Whether the fact bears on why that key would be refused. */
-  isAbout(fact: Fact, member: Uint8Array): boolean {
-    return isAbout(this.#book, fact, hex(member))
+  /** Whether the key is refused, and would be for somebody who has heard only these facts against it. */
+  isRefusedBy(member: Uint8Array, lineage: Lineage, ids: readonly Uint8Array[]): boolean {
+    const names = new Set(ids.map(hex))
+    const shown = refusedKey(this.#book, hex(member), lineage, (fact) => names.has(hex(fact.id)))
+    return shown !== undefined && this.refused(member, lineage) !== undefined
   }
 
   // Revocation numbers (sec:C2, C3).

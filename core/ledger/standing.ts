@@ -48,16 +48,29 @@ export interface Certificate {
   readonly issuer: Grant | undefined
 }
 
-/** Why the key is refused; undefined if it is not. */
-export function refusedKey(book: Book, key: string, lineage: Lineage): RefusedKey | undefined {
-  const hit = hitOf(book, key)
+/** Which facts may speak against somebody. */
+type IsEvidence = (fact: Fact) => boolean
+
+const ANY: IsEvidence = () => true
+
+/**
+ * Why the key is refused; undefined if it is not. With `isEvidence` only those facts may speak against it,
+ * while all may speak for it: whether they suffice for somebody who has not heard the others (sec:M9).
+ */
+export function refusedKey(
+  book: Book,
+  key: string,
+  lineage: Lineage,
+  isEvidence: IsEvidence = ANY,
+): RefusedKey | undefined {
+  const hit = hitOf(book, key, isEvidence)
   if (hit !== undefined) return { why: REFUSED.revoked, facts: [hit] }
-  const leave = book.leavesOfKey(key)[0]
+  const leave = book.leavesOfKey(key).find(isEvidence)
   if (leave !== undefined) return { why: REFUSED.left, facts: [leave] }
   let worst: Refused = REFUSED.lost
   const facts: Fact[] = []
   for (const serial of book.serialsOf(key)) {
-    const fall = fallOf(book, serial, key, lineage)
+    const fall = fallOf(book, serial, key, lineage, isEvidence)
     if (fall === undefined) return undefined
     if (RANK[fall.why] < RANK[worst]) worst = fall.why
     facts.push(fall.fact)
@@ -73,32 +86,41 @@ interface Fall {
 }
 
 /** Why a Grant does not stand for a key that holds it. */
-function fallOf(book: Book, serial: string, key: string, lineage: Lineage): Fall | undefined {
-  const burnt = burntBy(book, serial, isProtected(book, key))
+function fallOf(
+  book: Book,
+  serial: string,
+  key: string,
+  lineage: Lineage,
+  isEvidence: IsEvidence,
+): Fall | undefined {
+  const burnt = burntBy(book, serial, isProtected(book, key), isEvidence)
   if (burnt !== undefined) return { why: REFUSED.revoked, fact: burnt }
-  const voided = voidedBy(book, serial)
+  const voided = voidedBy(book, serial, isEvidence)
   if (voided !== undefined) return { why: REFUSED.void, fact: voided }
   const winner = winnerOf(book, serial, lineage)
-  if (winner === undefined || hex(winner.member) === key) return undefined
+  if (winner === undefined || hex(winner.member) === key || !isEvidence(winner)) return undefined
   return { why: REFUSED.lost, fact: winner }
 }
 
 /** A revocation that hits the key; the one of lowest id. */
-function hitOf(book: Book, key: string): Revocation | undefined {
+function hitOf(book: Book, key: string, isEvidence: IsEvidence): Revocation | undefined {
   const shielded = isProtected(book, key)
-  let lowest = lowestOf(book, book.revocationsOf(key), shielded)
+  let lowest = lowestOf(book, key, shielded, isEvidence)
   for (const serial of book.serialsOf(key))
-    lowest = lower(lowest, lowestOf(book, book.revocationsOf(serial), shielded))
+    lowest = lower(lowest, lowestOf(book, serial, shielded, isEvidence))
   return lowest
 }
 
 /** A revocation that burns the serial, by itself or through any key that holds it; the one of lowest id. */
-function burntBy(book: Book, serial: string, shielded: boolean): Revocation | undefined {
-  let lowest = lowestOf(book, book.revocationsOf(serial), shielded)
-  for (const key of book.keysOf(serial)) {
-    const found = lowestOf(book, book.revocationsOf(key), shielded || isProtected(book, key))
-    lowest = lower(lowest, found)
-  }
+function burntBy(
+  book: Book,
+  serial: string,
+  shielded: boolean,
+  isEvidence: IsEvidence,
+): Revocation | undefined {
+  let lowest = lowestOf(book, serial, shielded, isEvidence)
+  for (const key of book.keysOf(serial))
+    lowest = lower(lowest, lowestOf(book, key, shielded || isProtected(book, key), isEvidence))
   return lowest
 }
 
@@ -107,11 +129,16 @@ function isProtected(book: Book, key: string): boolean {
   return book.serialsOf(key).some((serial) => book.grant(serial)?.role === 'admin')
 }
 
-/** The first that counts; `shielded`: admins' do not. The list is sorted by id. */
-function lowestOf(book: Book, revocations: readonly Revocation[], shielded: boolean): Revocation | undefined {
-  return revocations.find((revocation) =>
-    revocation.issuer === undefined ? true : !shielded && countsFromAdmin(book, revocation),
-  )
+/** The first revocation of the target that counts, by id; `shielded`: admins' do not. */
+function lowestOf(
+  book: Book,
+  target: string,
+  shielded: boolean,
+  isEvidence: IsEvidence,
+): Revocation | undefined {
+  const counts = (each: Revocation): boolean =>
+    each.issuer === undefined || (!shielded && countsFromAdmin(book, each))
+  return book.revocationsOf(target).find((each) => isEvidence(each) && counts(each))
 }
 
 /** Whether the revocations of the admin, if there are any, let this one of its own stand. */
@@ -121,14 +148,14 @@ function countsFromAdmin(book: Book, revocation: Revocation): boolean {
   return against.some((each) => revocation.number <= each.standing)
 }
 
-/** The revocation that voids the Grant: its issuer was revoked and it was not kept. */
-function voidedBy(book: Book, serial: string): Revocation | undefined {
+/** The revocation that voids the Grant: its issuer was revoked and no such revocation keeps it. */
+function voidedBy(book: Book, serial: string, isEvidence: IsEvidence): Revocation | undefined {
   const grant = book.grant(serial)
   if (grant?.issuer === undefined) return undefined
   const against = againstAdmin(book, issuerName(grant))
   for (const revocation of against)
     for (const kept of revocation.kept) if (hex(kept) === serial) return undefined
-  return against[0]
+  return against.find(isEvidence)
 }
 
 /** The authority's revocations that hit the admin of that serial, sorted by id. */
@@ -160,11 +187,11 @@ export function winnerOf(book: Book, serial: string, lineage: Lineage): Redempti
 
 /** The standing Grant of the key that ends last, with what proves it; undefined if none stands. */
 export function certificateOf(book: Book, key: string, lineage: Lineage): Certificate | undefined {
-  if (hitOf(book, key) !== undefined || book.leavesOfKey(key).length > 0) return undefined
+  if (hitOf(book, key, ANY) !== undefined || book.leavesOfKey(key).length > 0) return undefined
   let best: Grant | undefined
   for (const serial of book.serialsOf(key)) {
     const grant = book.grant(serial)
-    if (grant === undefined || fallOf(book, serial, key, lineage) !== undefined) continue
+    if (grant === undefined || fallOf(book, serial, key, lineage, ANY) !== undefined) continue
     // Serials come sorted, so of two that end alike the lower is taken.
     if (best === undefined || grant.end > best.end) best = grant
   }
@@ -185,28 +212,6 @@ export function chainOf(book: Book, grant: Grant, key: string): Certificate {
 /** Whether the certificate is in force at that wall time. The admin's Grant ends no sooner (admit.ts). */
 export function isInForce(certificate: Certificate, at: WallMillis): boolean {
   return at < certificate.grant.end
-}
-
-/**
- * Whether the fact bears on why the key is refused: about itself, a Grant it holds, another that holds the
- * same, or the admin behind one.
- */
-export function isAbout(book: Book, fact: Fact, key: string): boolean {
-  const serials = book.serialsOf(key)
-  if ('member' in fact) return hex(fact.member) === key || serials.includes(hex(fact.serial))
-  if (!('target' in fact)) return false
-  const target = hex(fact.target.bytes)
-  if (target === key || serials.includes(target)) return true
-  return serials.some((serial) => book.keysOf(serial).includes(target) || isIssuer(book, serial, target))
-}
-
-/** Whether the target is the admin behind the Grant, by key or by any serial of that key. */
-function isIssuer(book: Book, serial: string, target: string): boolean {
-  const grant = book.grant(serial)
-  const admin = grant?.issuer === undefined ? undefined : book.grant(hex(grant.issuer))
-  if (admin === undefined) return false
-  const key = hex(admin.holder)
-  return target === key || book.serialsOf(key).includes(target)
 }
 
 function lower(left: Revocation | undefined, right: Revocation | undefined): Revocation | undefined {
