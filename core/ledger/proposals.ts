@@ -40,7 +40,10 @@ export function factsForRemove(
   wallTime: WallMillis,
 ): ProposalFacts | undefined {
   const refused = ledger.refused(member, lineage)
-  if (refused !== undefined) return refused.facts.slice(0, FACTS_OF_PROPOSAL_MAX).map((fact) => fact.id)
+  if (refused !== undefined) {
+    // Fewer would convince nobody; who fell in so many ways takes a revocation of its key.
+    return refused.facts.length > FACTS_OF_PROPOSAL_MAX ? undefined : refused.facts.map((fact) => fact.id)
+  }
   const last = ledger.certificate(member, lineage)?.grant
   return last !== undefined && last.end < wallTime ? [last.id] : undefined
 }
