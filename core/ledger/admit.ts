@@ -76,7 +76,7 @@ function admitGrant(crypto: Crypto, pinned: Pinned, known: Known, fact: Grant): 
   }
   const issuer = issuerOf(known, pinned.policy, fact.issuer)
   if ('missing' in issuer || 'refusal' in issuer) return admissionOf(issuer)
-  // So nothing that an admin issues outlives its own Grant, and an old stolen admin key makes old Grants only.
+  // So nothing that an admin grants outlives its own Grant, and a key stolen late makes old Grants only.
   if (fact.end > issuer.end) return REFUSAL.outlivesIssuer
   return checkApproval(crypto.signatures, issuer.policy, SIGNED_AS.grant, fact.body, fact.approval)
 }

@@ -17,7 +17,7 @@ export const FOREVER: WallMillis = 281_474_976_710_655
 /** Bytes of a fact's id, and so of a serial, which is the id of a Grant. */
 export const FACT_ID_BYTES = 16
 /** Bytes of an MLS-ID (design, section 2). */
-export const MLS_ID_BYTES = 16
+const MLS_ID_BYTES = 16
 
 export const key = fixed(PUBLIC_KEY_BYTES)
 export const factId = fixed(FACT_ID_BYTES)
@@ -101,7 +101,7 @@ export const label: Schema<string> = {
   },
 }
 
-/** The text of strict UTF-8 (RFC 3629, section 4); undefined for anything else. The core has no TextDecoder. */
+/** The text of strict UTF-8 (RFC 3629, section 4), or undefined. The core has no TextDecoder. */
 export function readUtf8(bytes: Uint8Array): string | undefined {
   let text = ''
   for (let at = 0; at < bytes.length; ) {

@@ -58,7 +58,7 @@ export function found(crypto: Crypto, keys: Keys, order: FoundingOrder): Foundin
 }
 
 /** A new authority of one key. */
-export function newAuthority(crypto: Crypto, keys: Keys): IssuerKeys {
+function newAuthority(crypto: Crypto, keys: Keys): IssuerKeys {
   const seed = keys.bytes(SEED_BYTES)
   return { kind: 'authority', policy: oneKey(crypto.signatures.publicKey(seed)), seeds: [seed] }
 }

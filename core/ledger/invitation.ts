@@ -44,7 +44,7 @@ import { type Policy, policy } from './policy.ts'
 
 export const DOOR_KEY_BYTES = 32
 /** Where a door may be found without any other contact. */
-export const CONTACTS_MAX = 3
+const CONTACTS_MAX = 3
 const ADDRESS_BYTES_MAX = 32
 const VERSION = 1
 const SCHEME = 'peertap:'
@@ -205,7 +205,7 @@ function wrongCharacter(base: Base, body: string, at: number): UsageError {
   }
   return new UsageError(
     `character ${at + SCHEME.length + 1} of the invitation is '${body[at]}'; ` +
-      `only letters and digits of ${base.name} may stand there: copy the line again, without anything around it`,
+      `only letters and digits of ${base.name} may stand there: copy the line again and nothing around it`,
   )
 }
 
@@ -219,14 +219,15 @@ function explainDamage(base: Base, whole: Uint8Array): never {
     const first = SCHEME.length + 1 + Math.floor((8 * start) / base.bits)
     const last = SCHEME.length + Math.ceil((8 * whole.length) / base.bits)
     throw new UsageError(
-      `the invitation is cut or changed: of its ${FIELD_NAMES[name as keyof typeof fields]}, which begins at ` +
-        `character ${first}, something is missing up to its end at character ${last}; ` +
+      `the invitation is cut or changed: of its ${FIELD_NAMES[name as keyof typeof fields]}, which begins ` +
+        `at character ${first}, something is missing up to its end at character ${last}; ` +
         'it must be whole: copy the line from its first to its last character',
     )
   }
   if (whole.length < from.offset + CHECK_BYTES) {
     throw new UsageError(
-      `the invitation breaks off within its last ${CHECK_BYTES} bytes; it must be whole: copy the line to its end`,
+      `the invitation breaks off within its last ${CHECK_BYTES} bytes; ` +
+        'it must be whole: copy the line to its end',
     )
   }
   throw new UsageError(
@@ -241,7 +242,7 @@ function readContent(content: Uint8Array): Content {
   const said = layout.read(from)
   if (!from.finished) {
     throw new UsageError(
-      'the invitation is whole but not of the form that this program reads; whoever made it must make it anew',
+      'the invitation is whole but not of the form that this program reads; ask for a new one',
     )
   }
   return said
@@ -270,8 +271,8 @@ function grantIn(ledger: Ledger, given: Uint8Array, what: string): Grant {
   const outcome = ledger.add(given)
   if (outcome !== 'added') {
     throw new UsageError(
-      `${what} in the invitation does not hold (${outcome}): it must be issued for this VLAN by its authority ` +
-        'or by an admin whose grant stands beside it; ask for a new invitation',
+      `${what} in the invitation does not hold (${outcome}): it must be issued for this VLAN by its ` +
+        'authority, or by an admin whose grant stands beside it; ask for a new invitation',
     )
   }
   const fact: Fact | undefined = ledger.takeAdded().find((each) => sameBytes(each.bytes, given))

@@ -117,7 +117,7 @@ interface Case extends Scene {
   readonly removed: ReadonlySet<number>
 }
 
-/** Judges by form first, then by facts; the answer for a commit changes only with the ledger. Never throws. */
+/** Judges by form first, then by facts; the answer changes only with the ledger. Never throws. */
 export function judgeCommit(crypto: Crypto, scene: Scene, commit: Commit): Verdict {
   const { proposals, signer } = commit
   const data = decodeCommitData(commit.authenticatedData)

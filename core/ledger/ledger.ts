@@ -113,7 +113,10 @@ export class Ledger {
   prune(now: WallMillis, keep: (member: Uint8Array) => boolean = () => false): number {
     const before = this.#book.size
     const isKept = (key: string): boolean => keep(unhex(key))
-    for (const round of ROUNDS) for (const fact of round(this.#book, now, isKept)) this.#drop(fact)
+    for (let size = Number.POSITIVE_INFINITY; this.#book.size < size; ) {
+      size = this.#book.size
+      for (const round of ROUNDS) for (const fact of round(this.#book, now, isKept)) this.#drop(fact)
+    }
     return before - this.#book.size
   }
 
@@ -208,7 +211,7 @@ export class Ledger {
     return certificateOf(this.#book, hex(member), lineage)
   }
 
-  /** The Grant of that serial with what proves it for the key, standing or not; undefined if it has it not. */
+  /** The Grant of that serial with what proves it for the key, standing or not; undefined if not its. */
   chain(member: Uint8Array, serial: Uint8Array): Certificate | undefined {
     const grant = this.#book.grant(hex(serial))
     return grant !== undefined && this.holds(member, serial)

@@ -5,7 +5,7 @@ const DAY_MILLIS: WallMillis = 86_400_000
 
 /** How long facts outlive the Grant that they concern (sec:B1). */
 export const KEPT_AFTER_END: WallMillis = 30 * DAY_MILLIS
-/** Life of a Grant where nobody says otherwise: it bounds how long an eclipsed member can be fooled (sec:N6). */
+/** Life of a Grant where nobody says otherwise: for so long an eclipsed member can be fooled (sec:N6). */
 export const GRANT_LIFE: WallMillis = 90 * DAY_MILLIS
 
 /**

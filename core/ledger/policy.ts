@@ -132,7 +132,7 @@ export function isSamePolicy(left: Policy, right: Policy): boolean {
 }
 
 /** How many signatures the policy asks for. */
-export function neededSignatures(of: Policy): number {
+function neededSignatures(of: Policy): number {
   return of.kind === 'one' ? 1 : of.needed
 }
 
@@ -152,7 +152,8 @@ export function makePart(
   const index = keys.findIndex((each) => sameBytes(each, publicKey))
   if (index < 0) {
     throw new UsageError(
-      `key ${hex(publicKey).slice(0, 8)}… is not among the ${keys.length} of the authority; sign with one that is`,
+      `key ${hex(publicKey).slice(0, 8)}… is not among the ${keys.length} of the authority; ` +
+        'sign with one that is',
     )
   }
   return { index, signature: signNamed(signatures, seed, name, body) }
@@ -171,7 +172,7 @@ export function joinParts(of: Policy, given: readonly Part[]): Approval {
     : { kind: 'several', parts: lowest }
 }
 
-/** Whether the authority approved: exactly m signers in ascending order, each signature good. Never throws. */
+/** Whether the authority approved: exactly m signers, ascending, each signature good. Never throws. */
 export function checkApproval(
   signatures: Signatures,
   of: Policy,

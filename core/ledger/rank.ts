@@ -9,8 +9,6 @@ import { MILLISECOND, type Micros } from '../io.ts'
 
 /** Members of lowest rank whose word about a child counts (sec:B5). */
 export const WITNESSES = 16
-/** A member whose card was heard within this time is there (sec:B5). */
-export const HEARD_WITHIN: Micros = 60_000 * MILLISECOND
 /** How long each waits for the one before (sec:B5); removals are not batched and do not wait so long. */
 const STEP_IN: Micros = 400 * MILLISECOND
 const STEP_IN_REMOVING: Micros = 150 * MILLISECOND
@@ -39,7 +37,7 @@ export function witnessesOf(hash: Hash, parent: Uint8Array, roster: readonly Uin
 
 /**
  * How long the member at this place (0: the committer) waits before it commits. The order is that of
- * `byRank` over the unrefused members heard within HEARD_WITHIN.
+ * `byRank` over the unrefused members heard in the last 60 s.
  */
 export function stepInDelay(place: number, removing: boolean, dice: Dice): Micros {
   if (place === 0) return 0

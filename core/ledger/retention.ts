@@ -32,7 +32,10 @@ export function isOver(book: Book, fact: Fact, now: WallMillis): boolean {
   }
 }
 
-/** The rounds in which old facts are dropped: each looks at what the one before left. */
+/**
+ * The rounds in which old facts are dropped, until none finds any: each looks at what the one before left,
+ * and an admin that is gone may have been the last whom another had revoked.
+ */
 export const ROUNDS: readonly ((book: Book, now: WallMillis, isKept: IsKept) => Fact[])[] = [
   pastMembers,
   (book, now) => [...book.facts()].filter((fact) => fact.kind === FACT.revocation && isIdle(book, fact, now)),
@@ -58,7 +61,7 @@ function pastAdmins(book: Book, now: WallMillis, isKept: IsKept): Fact[] {
     if (fact.kind !== FACT.grant || fact.role !== 'admin' || !isPast(fact, now)) continue
     const serial = hex(fact.id)
     const key = hex(fact.holder)
-    if (book.issued(serial) !== undefined || isKept(key) || isLive(book, key, now)) continue
+    if (isKept(key) || isLive(book, key, now)) continue
     over.push(fact, ...book.leavesOfSerial(serial))
   }
   return over
@@ -78,10 +81,13 @@ function isPast(grant: Grant, now: WallMillis): boolean {
   return grant.end + KEPT_AFTER_END < now
 }
 
-/** Whether the key holds a Grant that is not past. */
+/**
+ * Whether the key still matters: it holds a Grant that is not past, or one as an admin by which something
+ * was issued that stays.
+ */
 function isLive(book: Book, key: string, now: WallMillis): boolean {
   return book.serialsOf(key).some((serial) => {
     const grant = book.grant(serial)
-    return grant !== undefined && !isPast(grant, now)
+    return grant !== undefined && (!isPast(grant, now) || book.issued(serial) !== undefined)
   })
 }

@@ -1,4 +1,4 @@
-/** What stands in a leaf, the chain shown at a door, and what a joiner demands of a group (sec:C1, C4, C6). */
+/** What stands in a leaf, the chain at a door, and what a joiner demands of a group (sec:C1, C4, C6). */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { verifyNamed } from '../../core/crypto/signed.ts'

@@ -1,4 +1,4 @@
-/** Invitations from the creator's machine to the joiner's, and all the ways in which a pasted line is wrong. */
+/** Invitations from the creator's machine to the joiner's, and all ways in which a pasted line is wrong. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { noble } from '../../core/crypto/noble.ts'

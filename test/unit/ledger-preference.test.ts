@@ -218,7 +218,7 @@ describe('preference', () => {
     expect(preferred(hash, parent, [], ledger, tally())).toBeUndefined()
   })
 
-  test('Eve, removed by a commit, makes a thousand siblings: none is preferred once she is known (M3)', () => {
+  test('Eve, removed, makes a thousand siblings: none is preferred once she is known (M3)', () => {
     const eviction = child(1, { ...late, headRoster: clean })
     const siblings = Array.from({ length: 1_000 }, (_, index) =>
       child(2, {
