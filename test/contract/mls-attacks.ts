@@ -12,7 +12,7 @@ import type { AttackedKit, CommitAttack, KeyPackageFlaw, WelcomeFlaw } from '../
 
 const refusal = (why: MlsRefusal): MlsOutcome => ({ ok: false, why })
 
-/** Three members and the roster that they see. */
+/** Members of a full tree and the roster that they see. */
 interface Scene {
   readonly cast: Cast
   readonly alice: Member
@@ -23,7 +23,9 @@ interface Scene {
 
 async function scene(kit: AttackedKit): Promise<Scene> {
   const cast = new Cast(kit)
-  const [alice, bob, eve] = (await cast.group('alice', 'bob', 'eve')) as [Member, Member, Member]
+  // The last is beside Eve: so her path has a node that is not above Bob.
+  const names = ['alice', 'bob', 'eve', 'dave']
+  const [alice, bob, eve] = (await cast.group(...names)) as [Member, Member, Member]
   // A path, so that the tree has parent nodes.
   await alice.update([alice, bob, eve])
   const stored = await bob.stored()

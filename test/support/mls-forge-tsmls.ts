@@ -186,8 +186,8 @@ function decodedKeyPackage(bytes: Uint8Array): KeyPackage {
   return decoded.keyPackage
 }
 
-/** A suite whose `nth` exported public key of a path is another: it is what the tree will say. */
-function misleading(cs: CiphersuiteImpl, instead: Uint8Array): CiphersuiteImpl {
+/** A suite whose public key of the `nth` node of a path, from below, is another: the tree will say so. */
+function misleading(cs: CiphersuiteImpl, nth: number, instead: Uint8Array): CiphersuiteImpl {
   let count = 0
   return {
     ...cs,
@@ -195,7 +195,7 @@ function misleading(cs: CiphersuiteImpl, instead: Uint8Array): CiphersuiteImpl {
       ...cs.hpke,
       exportPublicKey: async (key) => {
         count += 1
-        return count === 1 ? instead : await cs.hpke.exportPublicKey(key)
+        return count === nth ? instead : await cs.hpke.exportPublicKey(key)
       },
     },
   }
@@ -279,9 +279,9 @@ async function commit(eve: Member, attack: CommitAttack): Promise<Uint8Array> {
         cs,
       )
     case 'smallOrderPath':
-      return made(state, misleading(cs, new Uint8Array(32)))
+      return made(state, misleading(cs, 1, new Uint8Array(32)))
     case 'misfitPath':
-      return made(state, misleading(cs, (await freshKeyPackage(eve, cs)).keyPackage.initKey))
+      return made(state, misleading(cs, 2, (await freshKeyPackage(eve, cs)).keyPackage.initKey))
     default:
       return ofOtherKind(state, cs, attack.kind)
   }
@@ -386,14 +386,15 @@ async function welcome(cast: Cast, forWhom: Uint8Array, flaw: WelcomeFlaw): Prom
   return encodeMlsMessage({ version: 'mls10', wireformat: 'mls_welcome', welcome: result.welcome })
 }
 
-/** Whether ts-mls by itself, as it comes, would follow this commit from the member's current state. */
-export async function acceptedByTsMls(member: Member, bytes: Uint8Array): Promise<boolean> {
+/** Where ts-mls by itself, as it comes, would follow this commit to from the member's current state. */
+export async function followedByTsMls(member: Member, bytes: Uint8Array): Promise<ClientState | undefined> {
   const [state, cs] = [await stateOf(member), await suiteOf(member)]
   const message = decodeMlsMessage(bytes, 0)?.[0]
-  if (message?.wireformat !== 'mls_private_message' && message?.wireformat !== 'mls_public_message')
-    return false
+  const framed = message?.wireformat === 'mls_private_message' || message?.wireformat === 'mls_public_message'
+  if (!framed) return undefined
   const processed = await processMessage(message, state, emptyPskIndex, () => 'accept', cs)
-  return processed.kind === 'newState' && processed.actionTaken === 'accept'
+  const accepted = processed.kind === 'newState' && processed.actionTaken === 'accept'
+  return accepted ? processed.newState : undefined
 }
 
 export const tsMlsForge: Forge = {

@@ -22,7 +22,9 @@ export type CommitAttack =
   | { readonly kind: 'identityOf'; readonly victim: RosterLeaf }
   | { readonly kind: 'otherSignatureKey' }
   | { readonly kind: 'fewerCapabilities' }
+  /** Below the root: in a group of four, above Eve and her neighbour. */
   | { readonly kind: 'smallOrderPath' }
+  /** At the root of a group of four. */
   | { readonly kind: 'misfitPath' }
 
 /** What is wrong with a KeyPackage. */
