@@ -9,6 +9,11 @@ export const COMMIT_BYTES_MAX = 65_536
 export const TREE_BYTES_MAX = 1_048_576
 /** Longest KeyPackage, in bytes: 2,763 with the hybrid suite, so half as much again. */
 export const KEY_PACKAGE_BYTES_MAX = 4_096
+/**
+ * Places of a ratchet tree, empty ones too. A blank node costs a byte in a Welcome but a millisecond in the
+ * key schedule, and the encoder of ts-mls recurses for each node: at four times this the stack is full.
+ */
+export const LEAVES_MAX = 2_048
 
 /** Most Adds in one commit (sec:B4). */
 export const ADDS_MAX = 64
