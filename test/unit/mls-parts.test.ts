@@ -127,7 +127,7 @@ describe('erasing the secrets of a state', () => {
 })
 
 describe('the engine', () => {
-  /** What the engine overwrote with zeros while `run` ran, in text; libraries clean up copies of their own. */
+  /** What the engine zeroed while `run` ran, in text; libraries clean up copies of their own. */
   async function zeroed(run: () => Promise<unknown>): Promise<Set<string>> {
     const seen = new Set<string>()
     const fill = vi.spyOn(Uint8Array.prototype, 'fill').mockImplementation(function (
