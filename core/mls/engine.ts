@@ -131,7 +131,10 @@ export interface CommitJob extends JobBase {
   readonly wishes: readonly ExportWish[]
 }
 
-/** Processes a commit of another member on `from` into the candidate `into`. Answers `candidate`. */
+/**
+ * Processes a commit of another member on `from` into the candidate `into`. Its authenticated data can be
+ * read before, to fetch what it names (`readCommitFraming` in core/mls/framing.ts). Answers `candidate`.
+ */
 export interface ProcessJob extends JobBase {
   readonly kind: 'process'
   readonly from: StateName

@@ -3,12 +3,20 @@
  * simulation meets a limit where a real node would.
  */
 
-/** Longest commit, in bytes (sec:S18): it travels as one fragmented packet of at most 65,600 (sec:A12). */
+/**
+ * Longest commit, in bytes (sec:S18): it travels as one fragmented packet of at most 65,600 (sec:A12). With
+ * X25519 a path to 700 fresh members fits, with the hybrid suite one to 50; afterwards it is short.
+ */
 export const COMMIT_BYTES_MAX = 65_536
 /** Longest Welcome and longest stored state, in bytes: both carry the whole ratchet tree (sec:S18). */
 export const TREE_BYTES_MAX = 1_048_576
 /** Longest KeyPackage, in bytes: 2,763 with the hybrid suite, so half as much again. */
 export const KEY_PACKAGE_BYTES_MAX = 4_096
+/**
+ * Places of a ratchet tree, empty ones too. A blank node costs a byte in a Welcome but a millisecond in the
+ * key schedule, and the encoder of ts-mls recurses for each node: at four times this the stack is full.
+ */
+export const LEAVES_MAX = 2_048
 
 /** Most Adds in one commit (sec:B4). */
 export const ADDS_MAX = 64

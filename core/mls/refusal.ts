@@ -5,7 +5,7 @@
 
 export const MLS_REFUSAL = {
   // What the bytes are.
-  /** Longer than the limit of its kind, or would be if it were made (core/mls/limits.ts). */
+  /** Longer than the limit of its kind, or what was asked for would be (core/mls/limits.ts). */
   tooLarge: 'tooLarge',
   /** Not of the form it should have; also credentials other than basic ones of 118 bytes (R14). */
   undecodable: 'undecodable',
@@ -67,6 +67,11 @@ export const MLS_REFUSAL = {
   // What concerns joining.
   /** The Welcome is for other KeyPackages. */
   notForUs: 'notForUs',
+  /**
+   * The ratchet tree of the Welcome is none: too many places, nodes or unmerged leaves where they cannot be
+   * (ts-mls climbs from them until memory ends), or leaves with other abilities than all have.
+   */
+  badTree: 'badTree',
   /** Extension 0xF001 is not the Charter's hash that the joiner expects (sec:C6). */
   wrongCharter: 'wrongCharter',
 

@@ -7,7 +7,7 @@
 import { compareBytes, hex, sameBytes } from '../ids.ts'
 import { readCredential } from './credential.ts'
 import type { Proposed, RosterLeaf } from './engine.ts'
-import { ADDS_MAX, REMOVES_MAX } from './limits.ts'
+import { ADDS_MAX, LEAVES_MAX, REMOVES_MAX } from './limits.ts'
 import { MLS_REFUSAL, type MlsRefusal } from './refusal.ts'
 
 /** Leaves in ascending order of their index. */
@@ -93,6 +93,7 @@ function placeAdds(
     if (why !== undefined) return { ok: false, why, add: adds.size }
     taken.add(entry)
     while (leaves.has(place)) place += 1
+    if (place >= LEAVES_MAX) return { ok: false, why: MLS_REFUSAL.tooLarge, add: adds.size }
     const leaf = { leaf: place, ...entry }
     leaves.set(place, leaf)
     adds.set(at, leaf)

@@ -84,7 +84,7 @@ export async function joinByWelcome(
   if (!joined.ok) return joined
   const [made, extensions] = joined.value
   const facts = factsOfState(shop.loaded, made)
-  if (facts === undefined) return { ...refused(MLS_REFUSAL.rosterMismatch), candidate: made }
+  if (facts === undefined) return { ...refused(MLS_REFUSAL.badTree), candidate: made }
   if (!(await ownKeysWork(shop, made, () => true))) {
     return { ...refused(MLS_REFUSAL.badPath), candidate: made }
   }
@@ -151,9 +151,9 @@ function rosterRefusal(
   { groupContext }: GroupInfo,
   tree: RatchetTree | undefined,
 ): MlsRefusal | undefined {
-  if (tree === undefined) return MLS_REFUSAL.undecodable
+  if (tree === undefined) return MLS_REFUSAL.badTree
   const facts = factsOf(groupContext, tree, shop.loaded.suite, true)
-  if (facts === undefined) return MLS_REFUSAL.rosterMismatch
+  if (facts === undefined) return MLS_REFUSAL.badTree
   const why = checkDistinct(facts)
   if (why !== undefined) return why
   const { signatures } = shop.crypto

@@ -23,7 +23,7 @@ import { concat, sameBytes } from '../ids.ts'
 import { verifyCredential } from './credential.ts'
 import { type NewLeaf, type RosterLeaf, SUITE, type Suite } from './engine.ts'
 import { checkFormat, WIRE_FORMAT } from './framing.ts'
-import { CREDENTIAL_BYTES, KEY_PACKAGE_BYTES_MAX } from './limits.ts'
+import { CREDENTIAL_BYTES, KEY_PACKAGE_BYTES_MAX, LEAVES_MAX } from './limits.ts'
 import { MLS_REFUSAL, type MlsRefusal } from './refusal.ts'
 import type { GroupFacts, Unplaced } from './roster.ts'
 import { keyWorks, SUITE_NAMES, type Workshop } from './tsmls-suite.ts'
@@ -156,19 +156,25 @@ function entryOf(leaf: LeafNode): Unplaced | undefined {
   }
 }
 
-/** Every group's facts; undefined if a leaf is not an ordinary one. */
+/** Every group's facts; undefined if the tree is not sound or a leaf not an ordinary one. */
 export function factsOf(
   context: GroupContext,
   tree: RatchetTree,
   suite: Suite,
   active: boolean,
 ): GroupFacts | undefined {
+  if (tree.length > 2 * LEAVES_MAX) return undefined
   const roster: RosterLeaf[] = []
   const parentKeys: Uint8Array[] = []
   for (const [index, node] of tree.entries()) {
     if (node === undefined) continue
+    // RFC 9420, appendix C: leaves have even indices.
+    if ((node.nodeType === 'leaf') !== (index % 2 === 0)) return undefined
     if (node.nodeType === 'parent') {
-      parentKeys.push(node.parent.hpkePublicKey)
+      const { hpkePublicKey, unmergedLeaves } = node.parent
+      const sound = hpkePublicKey.length === HPKE_KEY_BYTES[suite] && areBelow(tree, index, unmergedLeaves)
+      if (!sound) return undefined
+      parentKeys.push(hpkePublicKey)
       continue
     }
     const entry = isOrdinary(node.leaf, suite) ? entryOf(node.leaf) : undefined
@@ -176,6 +182,16 @@ export function factsOf(
     roster.push({ leaf: index / 2, ...entry })
   }
   return { roster, parentKeys, extensions: encodeExtensions(context.extensions), active }
+}
+
+/** Whether the leaves are in order, occupied and below the node (RFC 9420, section 7.9.2). */
+function areBelow(tree: RatchetTree, index: number, leaves: readonly number[]): boolean {
+  // The node's level is the number of ones at its end; that many to each side are below it.
+  const reach = (index ^ (index + 1)) >> 1
+  return leaves.every((leaf, at) => {
+    const ascending = at === 0 || leaf > (leaves[at - 1] as number)
+    return ascending && Math.abs(2 * leaf - index) <= reach && tree[2 * leaf] !== undefined
+  })
 }
 
 /** What `decode` gives, or undefined for whatever it throws: ts-mls throws for most malformed bytes. */

@@ -41,7 +41,7 @@ import {
   welcomeSchema,
 } from './messages.ts'
 import { hpkeKeyBytes, keyPackageBytes, secretBytes } from './sizes.ts'
-import { leavesOf, type Tree, withLeaf, withoutLeaf, withPath } from './tree.ts'
+import { isSound, leavesOf, type Tree, withLeaf, withoutLeaf, withPath } from './tree.ts'
 
 /** One epoch of one branch: the same object for all its members where they come from one commit. */
 export interface Epoch extends EpochRecord {
@@ -320,8 +320,9 @@ function judgeWelcome(crypto: EngineCrypto, suite: Suite, bytes: Uint8Array): We
   const signer = roster.find(({ leaf }) => leaf === welcome.signer)
   const signed = unsignedPart(welcomeSchema, welcome)
   const { signatures } = crypto
+  const sound = isSound(welcome.epoch.tree)
   const verified = signer !== undefined && signatures.verify(signer.signatureKey, signed, welcome.signature)
-  const flaw = verified ? rosterFlaw(crypto, epoch) : MLS_REFUSAL.unverified
+  const flaw = !sound ? MLS_REFUSAL.badTree : verified ? rosterFlaw(crypto, epoch) : MLS_REFUSAL.unverified
   return {
     ok: true,
     joiners: welcome.joiners.map(hex),

@@ -8,8 +8,7 @@
  * Engines of one world share their verdicts (judge.ts), which changes no outcome. What the real work
  * would cost is told by cost.ts before a job is run.
  */
-import { assert } from '../../core/errors.ts'
-import { concat, hex, sameBytes, utf8 } from '../../core/ids.ts'
+import { hex, sameBytes, utf8 } from '../../core/ids.ts'
 import { checkJob } from '../../core/mls/check.ts'
 import { verifyCredential } from '../../core/mls/credential.ts'
 import {
@@ -31,53 +30,34 @@ import {
   type ProcessJob,
   type RestoreJob,
   type RosterFacts,
-  type RosterLeaf,
   SUITE,
   type Suite,
 } from '../../core/mls/engine.ts'
 import { exportSecret } from '../../core/mls/exporter.ts'
-import { writeCommitFraming } from '../../core/mls/framing.ts'
 import { ADDS_MAX, COMMIT_BYTES_MAX, TREE_BYTES_MAX } from '../../core/mls/limits.ts'
 import { MLS_REFUSAL, type MlsRefusal } from '../../core/mls/refusal.ts'
 import { expectRoster, type Proposal, type Unplaced } from '../../core/mls/roster.ts'
 import { StateTable } from '../../core/mls/states.ts'
 import { openStored, STORED_BY, sealStored } from '../../core/mls/stored.ts'
-import { writeU32 } from '../../core/wire/cursor.ts'
 import { encode } from '../../core/wire/schema.ts'
+import { composeCommit, composeWelcome, type Insider, pathOf } from './compose.ts'
 import { type CostShape, costMicros } from './cost.ts'
+import { type Epoch, epochOf, inspectKeyPackage, type Transition, Verdicts } from './judge.ts'
 import {
-  type Epoch,
-  epochOf,
-  inspectKeyPackage,
-  NONCE_BYTES,
-  sealTag,
-  signedCommit,
-  type Transition,
-  Verdicts,
-} from './judge.ts'
-import {
-  commitSchema,
   decodePadded,
-  HEADER_BYTES,
   KEY_PACKAGE_HEADER,
   keyOf,
   keyPackageSchema,
-  PROPOSAL,
   padded,
   signedAndPadded,
   storedSchema,
   UNSIGNED,
-  WELCOME_HEADER,
-  welcomeSchema,
 } from './messages.ts'
-import { ciphertextBytes, keyPackageBytes, stateBytes, welcomeBytes } from './sizes.ts'
-import { keysOfMember, treeOfOne, withLeaf, withoutLeaf, withPath } from './tree.ts'
+import { keyPackageBytes, stateBytes } from './sizes.ts'
+import { keysOfMember, treeOfOne } from './tree.ts'
 
-interface HeldState {
+interface HeldState extends Insider {
   readonly kind: 'state'
-  readonly epoch: Epoch
-  readonly ownLeaf: number
-  readonly leafSeed: Uint8Array
 }
 interface HeldKeyPackage {
   readonly kind: 'keyPackage'
@@ -208,11 +188,11 @@ export class StandInEngine implements MlsEngine<MlsOutcome> {
     }
     const expected = expectRoster(epoch.facts, ownLeaf, proposals)
     if (!expected.ok) return expected
-    const commit = this.#encodeCommit(job, found.held)
+    const commit = composeCommit(this.#crypto, found.held, job)
     if (commit.length > COMMIT_BYTES_MAX) return refused(MLS_REFUSAL.tooLarge)
     const judged = this.#verdicts.commit(this.#crypto, epoch, commit)
     if (judged.stage !== 'good') return refused(judged.why)
-    const welcome = job.adds.length === 0 ? undefined : this.#encodeWelcome(job, found.held, judged)
+    const welcome = job.adds.length === 0 ? undefined : composeWelcome(this.#crypto, found.held, job, judged)
     if (welcome !== undefined && welcome.length > TREE_BYTES_MAX) return refused(MLS_REFUSAL.tooLarge)
     const candidate = this.#step(job, judged, ownLeaf, leafSeed)
     return { ok: true, kind: 'committed', candidate, commit, welcome }
@@ -307,74 +287,15 @@ export class StandInEngine implements MlsEngine<MlsOutcome> {
     return { credential: leaf.credential.slice(), signatureKey, hpkeKey, extensions: NONE }
   }
 
-  #encodeCommit(job: CommitJob, { epoch, ownLeaf, leafSeed }: HeldState): Uint8Array {
-    const { hash, signatures } = this.#crypto
-    const { suite, groupId } = epoch
-    const { authenticatedData, adds, removes } = job
-    const old = epoch.facts.roster.find(({ leaf }) => leaf === ownLeaf)
-    assert(old !== undefined, 'a state whose own leaf is not in its roster')
-    // As RFC 9420, section 12.4 has it: only Adds do without a path.
-    const updates = adds.length === 0 || removes.length > 0
-    const hpkeKey = keyOf(hash, suite, hash.keyed32(job.entropy, utf8('path')))
-    const proposals = [
-      ...removes.map((leaf) => ({ type: PROPOSAL.remove, body: u32Bytes(leaf) })),
-      ...adds.map((bytes) => ({ type: PROPOSAL.add, body: bytes.subarray(HEADER_BYTES) })),
-    ]
-    const path = updates ? { ...old, hpkeKey, ordinary: true, sound: true } : undefined
-    const unsigned = { committer: ownLeaf, proposals, path, signature: UNSIGNED }
-    const signature = signatures.sign(leafSeed, signedCommit(epoch, authenticatedData, unsigned))
-    const ciphertexts = updates ? pathOf(epoch, ownLeaf, job) : undefined
-    const shape = { suite, adds: adds.length, removes: removes.length, ciphertexts }
-    const ciphertext = padded(encode(commitSchema, { ...unsigned, signature }), ciphertextBytes(shape))
-    const nonce = hash.keyed32(job.entropy, utf8('nonce')).subarray(0, NONCE_BYTES)
-    const tag = sealTag(this.#crypto, epoch, nonce, authenticatedData, ciphertext)
-    const encryptedSenderData = concat(nonce, tag)
-    return writeCommitFraming({
-      groupId,
-      epoch: epoch.epoch,
-      authenticatedData,
-      encryptedSenderData,
-      ciphertext,
-    })
-  }
-
-  #encodeWelcome(job: CommitJob, { ownLeaf, leafSeed }: HeldState, made: Transition): Uint8Array {
-    const { hash, signatures } = this.#crypto
-    const { epoch } = made
-    const { suite, tree } = epoch
-    const length = welcomeBytes({
-      suite,
-      joiners: job.adds.length,
-      path: made.updated !== undefined,
-      tree,
-      dataBytes: job.welcomeData.length,
-    })
-    return signedAndPadded(
-      welcomeSchema,
-      {
-        header: WELCOME_HEADER,
-        length,
-        suite,
-        joiners: job.adds.map((bytes) => hash.hash32(bytes)),
-        epoch,
-        signer: ownLeaf,
-        data: job.welcomeData,
-        signature: UNSIGNED,
-      },
-      (message) => signatures.sign(leafSeed, message),
-      length,
-    )
-  }
-
   #shapeOf(job: MlsJob): CostShape {
     switch (job.kind) {
       case 'commit': {
         const found = this.#states.find(job.group, job.from, 'state')
         if (!found.ok) return NO_WORK
         const { epoch, ownLeaf } = found.held
-        const path = job.adds.length === 0 || job.removes.length > 0
-        const ciphertexts = path ? sum(pathOf(epoch, ownLeaf, job)) : 0
-        return { ...sizeOf(epoch), adds: job.adds.length, ciphertexts, path }
+        const path = pathOf(epoch, ownLeaf, job)
+        const ciphertexts = sum(path ?? [])
+        return { ...sizeOf(epoch), adds: job.adds.length, ciphertexts, path: path !== undefined }
       }
       case 'process': {
         const found = this.#states.find(job.group, job.from, 'state')
@@ -413,21 +334,6 @@ function sizeOf({ suite, facts }: Epoch): CostShape {
   return { ...NO_WORK, suite, members: facts.roster.length }
 }
 
-/** To how many nodes each node of the committer's path is sealed, after these Removes and Adds. */
-function pathOf(epoch: Epoch, ownLeaf: number, { removes, adds }: CommitJob): readonly number[] {
-  let { tree } = epoch
-  for (const leaf of removes) tree = withoutLeaf(tree, leaf)
-  const own = epoch.facts.roster.find(({ leaf }) => leaf === ownLeaf) as RosterLeaf
-  const added = new Set<number>()
-  for (let count = 0; count < adds.length; count++) {
-    let leaf = 0
-    while (tree[2 * leaf] !== undefined) leaf += 1
-    tree = withLeaf(tree, { ...own, leaf })
-    added.add(leaf)
-  }
-  return withPath(tree, own, added, () => NONE).ciphertexts
-}
-
 function epochFacts(epoch: Epoch, ownLeaf: number, wishes: readonly ExportWish[]): EpochFacts {
   const { groupId, suite, authenticator, exporterSecret } = epoch
   return {
@@ -457,10 +363,4 @@ function sum(values: readonly number[]): number {
   let total = 0
   for (const value of values) total += value
   return total
-}
-
-function u32Bytes(value: number): Uint8Array {
-  const bytes = new Uint8Array(4)
-  writeU32(bytes, 0, value)
-  return bytes
 }

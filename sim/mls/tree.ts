@@ -7,6 +7,7 @@
  */
 import { assert } from '../../core/errors.ts'
 import type { RosterLeaf } from '../../core/mls/engine.ts'
+import { LEAVES_MAX } from '../../core/mls/limits.ts'
 
 export interface TreeLeaf {
   readonly kind: 'leaf'
@@ -107,6 +108,22 @@ export function withPath(
   }
   copy[own] = { kind: 'leaf', entry, parentHash: path.length === 0 ? 'empty' : 'full' }
   return { tree: copy, ciphertexts: ciphertexts.reverse() }
+}
+
+/** Whether nodes, their places and their unmerged leaves are such as a tree can have. */
+export function isSound(tree: Tree): boolean {
+  const width = widthOf(tree)
+  if (width < 1 || width > LEAVES_MAX || (width & (width - 1)) !== 0) return false
+  return tree.every((node, index) => {
+    if (node === undefined) return true
+    if (node.kind === 'leaf') return index === 2 * node.entry.leaf
+    const reach = (index ^ (index + 1)) >> 1
+    const below = node.unmerged.every((leaf, at) => {
+      const ascending = at === 0 || leaf > (node.unmerged[at - 1] as number)
+      return ascending && Math.abs(2 * leaf - index) <= reach && tree[2 * leaf] !== undefined
+    })
+    return index % 2 === 1 && below
+  })
 }
 
 /** How many private keys a member has: its leaf's and those of the nodes above that know it. */

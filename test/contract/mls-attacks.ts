@@ -2,17 +2,18 @@
  * What no MLS engine lets in, each refused by its name (R5 to R8, R10, R12 to R14, M7, M8, S16, S18), and
  * that the refusal harmed nobody: the state it was tried on goes on as before.
  */
+import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { concat, vlanId } from '../../core/ids.ts'
 import { makeCredential } from '../../core/mls/credential.ts'
-import { type MlsOutcome, type RosterLeaf, SUITE } from '../../core/mls/engine.ts'
-import type { MlsRefusal } from '../../core/mls/refusal.ts'
+import { type MlsJob, type MlsOutcome, type RosterLeaf, SUITE } from '../../core/mls/engine.ts'
+import { MLS_REFUSAL, type MlsRefusal } from '../../core/mls/refusal.ts'
 import { Cast, GROUP, got, type Member, WISH } from '../support/mls-cast.ts'
 import type { AttackedKit, CommitAttack, KeyPackageFlaw, WelcomeFlaw } from '../support/mls-forge.ts'
 
 const refusal = (why: MlsRefusal): MlsOutcome => ({ ok: false, why })
 
-/** Three members and the roster that they see. */
+/** Members of a full tree and the roster that they see. */
 interface Scene {
   readonly cast: Cast
   readonly alice: Member
@@ -23,7 +24,9 @@ interface Scene {
 
 async function scene(kit: AttackedKit): Promise<Scene> {
   const cast = new Cast(kit)
-  const [alice, bob, eve] = (await cast.group('alice', 'bob', 'eve')) as [Member, Member, Member]
+  // The last is beside Eve: so her path has a node that is not above Bob.
+  const names = ['alice', 'bob', 'eve', 'dave']
+  const [alice, bob, eve] = (await cast.group(...names)) as [Member, Member, Member]
   // A path, so that the tree has parent nodes.
   await alice.update([alice, bob, eve])
   const stored = await bob.stored()
@@ -131,7 +134,64 @@ function commitContract(kit: AttackedKit): void {
     expect(await offered({ kind: 'inClear' })).toEqual(refusal('messageKind'))
     expect(await offered({ kind: 'application' })).toEqual(refusal('messageKind'))
     expect(await offered({ kind: 'proposal', leaf: at.alice.leaf })).toEqual(refusal('messageKind'))
-    expect(await offered({ kind: 'garbage' })).toEqual(refusal('undecodable'))
+    const bytes = new Uint8Array(90).fill(0xff)
+    expect(await offered({ kind: 'content', bytes })).toEqual(refusal('undecodable'))
+  })
+
+  test('S18: whatever is sealed or sent, the outcome is a refusal', async () => {
+    const { commit } = await at.alice.make()
+    const stored = await at.bob.stored()
+    const { bytes, waiting } = await at.bob.keyPackage()
+    const { welcome } = await at.alice.make({ adds: [(await at.cast.member('x').keyPackage()).bytes] })
+    const names = new Set<string>(Object.values(MLS_REFUSAL))
+    const into = at.bob.fresh()
+    const base = { group: GROUP, into, wishes: [] } as const
+    const { suite } = kit
+    const { groupId, charter } = at.cast
+    const hostile = fc.tuple(
+      fc.uint8Array({ minLength: 1, maxLength: 12 }),
+      fc.nat(4_000),
+      fc.constantFrom('sealed', 'commit', 'welcome', 'stored', 'keyPackage'),
+    )
+    await fc.assert(
+      fc.asyncProperty(hostile, async ([noise, place, what]) => {
+        const spoilt = (honest: Uint8Array): Uint8Array => {
+          const copy = honest.slice()
+          for (const [offset, byte] of noise.entries()) {
+            const index = (place + offset) % copy.length
+            copy[index] = (copy[index] as number) ^ (byte | 1)
+          }
+          return copy
+        }
+        const jobs: Record<typeof what, () => Promise<MlsJob>> = {
+          sealed: async () => {
+            const sealed = await kit.forge.commit(at.eve, { kind: 'content', bytes: noise })
+            return { kind: 'process', ...base, from: at.bob.current, commit: sealed }
+          },
+          commit: async () => ({ kind: 'process', ...base, from: at.bob.current, commit: spoilt(commit) }),
+          welcome: async () => ({
+            kind: 'join',
+            ...base,
+            keyPackage: waiting,
+            welcome: spoilt(welcome as Uint8Array),
+            charter,
+          }),
+          stored: async () => ({ kind: 'restore', ...base, stored: spoilt(stored) }),
+          keyPackage: async () => ({
+            kind: 'inspect',
+            group: GROUP,
+            suite,
+            groupId,
+            keyPackage: spoilt(bytes),
+          }),
+        }
+        const outcome = await at.bob.run(await jobs[what]())
+        expect(outcome.ok ? 'let in' : names.has(outcome.why)).toBe(true)
+        expect(outcome).not.toEqual(refusal('engineFailed'))
+      }),
+      { numRuns: 150, seed: 20_260_101 },
+    )
+    await at.bob.drop(waiting)
   })
 
   test('R14: trailing bytes; cuts, changes, other groups, other epochs, too much', async () => {
@@ -307,6 +367,17 @@ function welcomeContract(kit: AttackedKit): void {
       return { kind: 'with', keyPackage: await kit.forge.keyPackage(mallory, { kind: 'credential', bytes }) }
     }
     expect(await offered(nobody)).toEqual(refusal('badCredential'))
+  })
+
+  test('a tree with unmerged leaves that are nowhere, in no order or not below', async () => {
+    for (const leaves of [[1_000], [4_000_000_000], [1, 0], [0, 0]]) {
+      if (kit.name === 'stand-in' && Math.max(...leaves) > 65_535) continue
+      expect(await offered(async () => ({ kind: 'unmerged', leaves }))).toEqual(refusal('badTree'))
+    }
+  })
+
+  test('a tree of thousands of empty places', async () => {
+    expect(await offered(async () => ({ kind: 'wide', places: 4_096 }))).toEqual(refusal('badTree'))
   })
 
   test('changed, cut, too long, of another kind, for others, and used twice', async () => {

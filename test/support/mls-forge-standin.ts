@@ -124,8 +124,8 @@ async function commit(eve: Member, attack: CommitAttack): Promise<Uint8Array> {
       message[CONTENT_AT] = CONTENT[attack.kind]
       return message
     }
-    case 'garbage':
-      return sealed(kit, state, { proposals: [], path }, new Uint8Array(90).fill(0xff))
+    case 'content':
+      return sealed(kit, state, { proposals: [], path }, attack.bytes)
     case 'add':
       return say({
         proposals: [{ type: PROPOSAL.add, body: attack.keyPackage.subarray(HEADER_BYTES) }],
@@ -206,6 +206,15 @@ async function welcome(cast: Cast, forWhom: Uint8Array, flaw: WelcomeFlaw): Prom
   let tree = treeOfOne({ leaf: 0, credential, signatureKey, hpkeKey, extensions: NONE })
   const all = flaw.kind === 'with' ? [flaw.keyPackage, forWhom] : [forWhom]
   for (const [at, bytes] of all.entries()) tree = withLeaf(tree, { leaf: at + 1, ...entryOf(bytes) })
+  if (flaw.kind === 'unmerged') {
+    const key = hash.hash32(leafSeed)
+    const parent = { kind: 'parent', key, parentHash: 'empty', unmerged: flaw.leaves } as const
+    tree = tree.map((node, at) => (at === 1 ? parent : node))
+  }
+  if (flaw.kind === 'wide') {
+    tree = [...tree, ...new Array<undefined>(2 * flaw.places - 1 - tree.length)]
+  }
+  const length = ROOM_BYTES + tree.length
   const epoch = {
     groupId: flaw.kind === 'groupId' ? flaw.groupId : cast.groupId,
     charter: flaw.kind === 'charter' ? flaw.charter : cast.charter,
@@ -217,7 +226,7 @@ async function welcome(cast: Cast, forWhom: Uint8Array, flaw: WelcomeFlaw): Prom
     welcomeSchema,
     {
       header: WELCOME_HEADER,
-      length: ROOM_BYTES,
+      length,
       suite,
       joiners: [hash.hash32(forWhom)],
       epoch,
@@ -226,7 +235,7 @@ async function welcome(cast: Cast, forWhom: Uint8Array, flaw: WelcomeFlaw): Prom
       signature: UNSIGNED,
     },
     (message) => signatures.sign(leafSeed, message),
-    ROOM_BYTES,
+    length,
   )
 }
 

@@ -9,6 +9,7 @@ import {
   createProposal,
   decodeGroupState,
   decodeMlsMessage,
+  type Extension,
   emptyPskIndex,
   encodeMlsMessage,
   getCiphersuiteFromName,
@@ -19,13 +20,21 @@ import {
   type MLSMessage,
   type Proposal,
   processMessage,
+  type RatchetTree,
 } from 'ts-mls'
 import { defaultClientConfig } from 'ts-mls/clientConfig.js'
 import { createContentCommitSignature } from 'ts-mls/framedContent.js'
+import {
+  decodeGroupInfo,
+  encodeGroupInfo,
+  ratchetTreeFromExtension,
+  signGroupInfo,
+} from 'ts-mls/groupInfo.js'
 import { signKeyPackage } from 'ts-mls/keyPackage.js'
 import { signLeafNodeKeyPackage } from 'ts-mls/leafNode.js'
 import { protect } from 'ts-mls/messageProtection.js'
 import type { ProposalOrRef } from 'ts-mls/proposalOrRefType.js'
+import { encodeRatchetTree } from 'ts-mls/ratchetTree.js'
 import { noble } from '../../core/crypto/noble.ts'
 import { utf8 } from '../../core/ids.ts'
 import { openStored, STORED_BY } from '../../core/mls/stored.ts'
@@ -186,8 +195,8 @@ function decodedKeyPackage(bytes: Uint8Array): KeyPackage {
   return decoded.keyPackage
 }
 
-/** A suite whose `nth` exported public key of a path is another: it is what the tree will say. */
-function misleading(cs: CiphersuiteImpl, instead: Uint8Array): CiphersuiteImpl {
+/** A suite whose public key of the `nth` node of a path, from below, is another: the tree will say so. */
+function misleading(cs: CiphersuiteImpl, nth: number, instead: Uint8Array): CiphersuiteImpl {
   let count = 0
   return {
     ...cs,
@@ -195,7 +204,7 @@ function misleading(cs: CiphersuiteImpl, instead: Uint8Array): CiphersuiteImpl {
       ...cs.hpke,
       exportPublicKey: async (key) => {
         count += 1
-        return count === 1 ? instead : await cs.hpke.exportPublicKey(key)
+        return count === nth ? instead : await cs.hpke.exportPublicKey(key)
       },
     },
   }
@@ -215,12 +224,16 @@ function twoHanded(cs: CiphersuiteImpl, leafSeed: Uint8Array): CiphersuiteImpl {
   }
 }
 
-/** A suite that seals garbage where the content of a message would be. */
-function garbling(cs: CiphersuiteImpl): CiphersuiteImpl {
+/** A suite that seals something else where it is asked the `nth` time: content, sender data, GroupInfo. */
+function swapping(
+  cs: CiphersuiteImpl,
+  nth: number,
+  swap: (plain: Uint8Array) => Promise<Uint8Array>,
+): CiphersuiteImpl {
   let count = 0
-  const encryptAead: CiphersuiteImpl['hpke']['encryptAead'] = (key, nonce, aad, plain) => {
+  const encryptAead: CiphersuiteImpl['hpke']['encryptAead'] = async (key, nonce, aad, plain) => {
     count += 1
-    return cs.hpke.encryptAead(key, nonce, aad, count === 1 ? new Uint8Array(90).fill(0xff) : plain)
+    return cs.hpke.encryptAead(key, nonce, aad, count === nth ? await swap(plain) : plain)
   }
   return { ...cs, hpke: { ...cs.hpke, encryptAead } }
 }
@@ -245,8 +258,11 @@ async function commit(eve: Member, attack: CommitAttack): Promise<Uint8Array> {
     }
     case 'proposal':
       return encodeMlsMessage((await createProposal(state, false, remove(attack.leaf), cs)).message)
-    case 'garbage':
-      return made(state, garbling(cs))
+    case 'content':
+      return made(
+        state,
+        swapping(cs, 1, async () => attack.bytes),
+      )
     case 'add': {
       const keyPackage = decodedKeyPackage(attack.keyPackage)
       return byHandOr(state, cs, { proposalType: 'add', add: { keyPackage } })
@@ -279,9 +295,9 @@ async function commit(eve: Member, attack: CommitAttack): Promise<Uint8Array> {
         cs,
       )
     case 'smallOrderPath':
-      return made(state, misleading(cs, new Uint8Array(32)))
+      return made(state, misleading(cs, 1, new Uint8Array(32)))
     case 'misfitPath':
-      return made(state, misleading(cs, (await freshKeyPackage(eve, cs)).keyPackage.initKey))
+      return made(state, misleading(cs, 2, (await freshKeyPackage(eve, cs)).keyPackage.initKey))
     default:
       return ofOtherKind(state, cs, attack.kind)
   }
@@ -364,6 +380,33 @@ async function keyPackage(maker: Member, flaw: KeyPackageFlaw): Promise<Uint8Arr
   return encodeMlsMessage({ version: 'mls10', wireformat: 'mls_key_package', keyPackage: signed })
 }
 
+/** The encoded GroupInfo, signed again, with another tree. */
+async function withTree(
+  plain: Uint8Array,
+  seed: Uint8Array,
+  cs: CiphersuiteImpl,
+  change: (tree: RatchetTree) => RatchetTree,
+): Promise<Uint8Array> {
+  const groupInfo = decodeGroupInfo(plain, 0)?.[0]
+  const tree = groupInfo && ratchetTreeFromExtension(groupInfo)
+  if (groupInfo === undefined || tree === undefined) throw new Error('no GroupInfo')
+  const extensionData = encodeRatchetTree(change(tree))
+  const extensions: Extension[] = [{ extensionType: 'ratchet_tree', extensionData }]
+  return encodeGroupInfo(await signGroupInfo({ ...groupInfo, extensions }, seed, cs.signature))
+}
+
+function withFlaw(tree: RatchetTree, flaw: WelcomeFlaw): RatchetTree {
+  if (flaw.kind === 'unmerged') {
+    const hpkePublicKey = new Uint8Array(32).fill(5)
+    const parent = { hpkePublicKey, parentHash: NONE, unmergedLeaves: [...flaw.leaves] }
+    return tree.map((node, at) => (at === 1 ? { nodeType: 'parent', parent } : node))
+  }
+  if (flaw.kind !== 'wide') return tree
+  const wide: RatchetTree = [...tree, ...new Array<undefined>(2 * flaw.places - 1 - tree.length)]
+  wide[wide.length - 1] = tree[0]
+  return wide
+}
+
 async function welcome(cast: Cast, forWhom: Uint8Array, flaw: WelcomeFlaw): Promise<Uint8Array> {
   const cs = await suiteOf({ cast })
   const founder = await freshKeyPackage(cast.member('rogue founder'), cs)
@@ -381,19 +424,22 @@ async function welcome(cast: Cast, forWhom: Uint8Array, flaw: WelcomeFlaw): Prom
     (bytes): Proposal => ({ proposalType: 'add', add: { keyPackage: decodedKeyPackage(bytes) } }),
   )
   const options = { extraProposals, ratchetTreeExtension: true }
-  const result = await createCommit({ state, cipherSuite: cs, pskIndex: emptyPskIndex }, options)
+  const retree = (plain: Uint8Array) => withTree(plain, founder.seed, cs, (tree) => withFlaw(tree, flaw))
+  const cipherSuite = swapping(cs, 3, retree)
+  const result = await createCommit({ state, cipherSuite, pskIndex: emptyPskIndex }, options)
   if (result.welcome === undefined) throw new Error('no Welcome')
   return encodeMlsMessage({ version: 'mls10', wireformat: 'mls_welcome', welcome: result.welcome })
 }
 
-/** Whether ts-mls by itself, as it comes, would follow this commit from the member's current state. */
-export async function acceptedByTsMls(member: Member, bytes: Uint8Array): Promise<boolean> {
+/** Where ts-mls by itself, as it comes, would follow this commit to from the member's current state. */
+export async function followedByTsMls(member: Member, bytes: Uint8Array): Promise<ClientState | undefined> {
   const [state, cs] = [await stateOf(member), await suiteOf(member)]
   const message = decodeMlsMessage(bytes, 0)?.[0]
-  if (message?.wireformat !== 'mls_private_message' && message?.wireformat !== 'mls_public_message')
-    return false
+  const framed = message?.wireformat === 'mls_private_message' || message?.wireformat === 'mls_public_message'
+  if (!framed) return undefined
   const processed = await processMessage(message, state, emptyPskIndex, () => 'accept', cs)
-  return processed.kind === 'newState' && processed.actionTaken === 'accept'
+  const accepted = processed.kind === 'newState' && processed.actionTaken === 'accept'
+  return accepted ? processed.newState : undefined
 }
 
 export const tsMlsForge: Forge = {

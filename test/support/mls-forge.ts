@@ -13,7 +13,8 @@ export type CommitAttack =
   | { readonly kind: 'inClear' }
   | { readonly kind: 'application' }
   | { readonly kind: 'proposal'; readonly leaf: number }
-  | { readonly kind: 'garbage' }
+  /** Sealed as a commit is, but of these bytes. */
+  | { readonly kind: 'content'; readonly bytes: Uint8Array }
   | { readonly kind: 'add'; readonly keyPackage: Uint8Array }
   | { readonly kind: 'removes'; readonly leaves: readonly number[] }
   | { readonly kind: 'removeWithoutPath'; readonly leaf: number }
@@ -22,7 +23,9 @@ export type CommitAttack =
   | { readonly kind: 'identityOf'; readonly victim: RosterLeaf }
   | { readonly kind: 'otherSignatureKey' }
   | { readonly kind: 'fewerCapabilities' }
+  /** Below the root: in a group of four, above Eve and her neighbour. */
   | { readonly kind: 'smallOrderPath' }
+  /** At the root of a group of four. */
   | { readonly kind: 'misfitPath' }
 
 /** What is wrong with a KeyPackage. */
@@ -39,6 +42,10 @@ export type WelcomeFlaw =
   | { readonly kind: 'charter'; readonly charter: Uint8Array }
   /** Somebody else is in the group too, by this KeyPackage. */
   | { readonly kind: 'with'; readonly keyPackage: Uint8Array }
+  /** Its tree has a node above the first two leaves that names these as unmerged. */
+  | { readonly kind: 'unmerged'; readonly leaves: readonly number[] }
+  /** Its tree has so many places, nearly all of them empty. */
+  | { readonly kind: 'wide'; readonly places: number }
 
 /** An engine and the forge against it. */
 export interface AttackedKit extends EngineKit {

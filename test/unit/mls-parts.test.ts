@@ -17,11 +17,13 @@ import { makeKeyPackage } from '../../core/mls/tsmls-leaf.ts'
 import { pruned, secretsOf, wipe } from '../../core/mls/tsmls-secrets.ts'
 import { loadSuite, SUITE_NAMES, suiteFor } from '../../core/mls/tsmls-suite.ts'
 import { Cast, type Member } from '../support/mls-cast.ts'
-import { acceptedByTsMls, tsMlsForge } from '../support/mls-forge-tsmls.ts'
+import { followedByTsMls, tsMlsForge } from '../support/mls-forge-tsmls.ts'
 
 const { signatures } = noble
 const kit = { name: 'ts-mls', crypto: noble, suite: SUITE.x25519, engine: () => new TsMlsEngine(noble) }
 const filled = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value)
+
+type Three = [Member, Member, Member]
 
 describe('a credential', () => {
   const seed = filled(32, 1)
@@ -125,14 +127,14 @@ describe('erasing the secrets of a state', () => {
 })
 
 describe('the engine', () => {
-  /** What was overwritten with zeros while `run` ran, in text. */
+  /** What the engine zeroed while `run` ran, in text; libraries clean up copies of their own. */
   async function zeroed(run: () => Promise<unknown>): Promise<Set<string>> {
     const seen = new Set<string>()
     const fill = vi.spyOn(Uint8Array.prototype, 'fill').mockImplementation(function (
       this: Uint8Array,
       ...rest
     ) {
-      if (rest[0] === 0) seen.add(this.join())
+      if (rest[0] === 0 && new Error('where').stack?.includes('tsmls-secrets.ts')) seen.add(this.join())
       for (let at = rest[1] ?? 0; at < (rest[2] ?? this.length); at++) this[at] = rest[0]
       return this
     })
@@ -160,22 +162,21 @@ describe('the engine', () => {
   })
 
   it('leaves nothing of a candidate that it refuses', async () => {
-    const [alice, bob, eve] = (await new Cast(kit).group('alice', 'bob', 'eve')) as [Member, Member, Member]
+    const [alice, bob, eve] = (await new Cast(kit).group('alice', 'bob', 'eve', 'dave')) as Three
     await alice.update([alice, bob, eve])
     // Refused at the very end, when all secrets of the next epoch are there.
     const bytes = await tsMlsForge.commit(eve, { kind: 'misfitPath' })
-    const { length } = await zeroed(() => bob.process(bytes)).then((seen) => [...seen])
-    const before = await zeroed(() => bob.process(bytes.subarray(1)))
-    expect(before.size).toBe(0)
-    // The key schedule alone has eight secrets, the tree two for each node.
-    expect(length).toBeGreaterThan(8 + 2 * 7)
+    const would = await followedByTsMls(bob, bytes)
+    const seen = await zeroed(() => bob.process(bytes))
+    for (const secret of Object.values(would?.keySchedule ?? {})) expect(seen.has(secret.join())).toBe(true)
+    expect(would?.secretTree.every((node) => seen.has(node.handshake.secret.join()))).toBe(true)
   })
 })
 
 describe('the hostile commits of the contract suite', () => {
   it('are such as ts-mls by itself lets in', async () => {
     const cast = new Cast(kit)
-    const [alice, bob, eve] = (await cast.group('alice', 'bob', 'eve')) as [Member, Member, Member]
+    const [alice, bob, eve] = (await cast.group('alice', 'bob', 'eve', 'dave')) as Three
     await alice.update([alice, bob, eve])
     const stored = await bob.stored()
     const job = { kind: 'restore', group: 7, into: bob.fresh(), stored, wishes: [] } as const
@@ -199,7 +200,7 @@ describe('the hostile commits of the contract suite', () => {
       { kind: 'unknown' },
     ] as const) {
       const bytes = await tsMlsForge.commit(eve, attack)
-      expect([attack.kind, await acceptedByTsMls(bob, bytes)]).toEqual([attack.kind, true])
+      expect([attack.kind, (await followedByTsMls(bob, bytes)) !== undefined]).toEqual([attack.kind, true])
     }
   })
 })
