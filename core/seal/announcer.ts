@@ -24,6 +24,8 @@ import { ANSWER_JITTER, ANSWER_PAUSE, ASK_PAUSE, ASKS_MAX, CARD_BURST, CARD_PERI
 import type { Outbound } from './outbound.ts'
 import type { Peer } from './peers.ts'
 
+const BURST_LENGTH: Micros = CARD_BURST.at(-1) ?? 0
+
 export class Announcer {
   readonly #context: SealContext
   readonly #outbound: Outbound
@@ -72,8 +74,9 @@ export class Announcer {
     if (this.#asking.has(peer)) return
     this.#asking.add(peer)
     peer.asks = 0
-    peer.askAt = now
-    this.#context.deadline.lower(now)
+    // Just started, all were asked: who has not answered by the end of the burst is asked alone.
+    peer.askAt = this.#asksAll ? this.#burstFrom + BURST_LENGTH : now
+    this.#context.deadline.lower(peer.askAt)
   }
 
   /** What was asked for is here, or the member is gone. */
