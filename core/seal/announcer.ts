@@ -114,7 +114,7 @@ export class Announcer {
     this.#sendCard(now, epoch, broadcast, [])
     // The second request is for those whom the first, or whose answer, did not reach.
     if (this.#asksAll && this.#burstNext !== 1 && this.#isAnyUnknown(epoch)) {
-      this.#sendRequest(now, epoch, broadcast, EVERYBODY)
+      this.#sendRequest(now, epoch, broadcast, EVERYBODY, this.#context.own.challenge)
     }
     this.#burstNext += 1
     const next = CARD_BURST[this.#burstNext]
@@ -156,13 +156,21 @@ export class Announcer {
     peer.askAt = now + ASK_PAUSE * (1 << peer.asks)
     peer.asks += 1
     // Its MAC is not believed yet either, so the request goes where every member listens.
-    this.#sendRequest(now, epoch, this.#context.own.tokens.token(BROADCAST_MAC), peer.leaf)
+    const { own } = this.#context
+    const challenge = own.challengeFor(peer.leaf, peer.starts)
+    this.#sendRequest(now, epoch, own.tokens.token(BROADCAST_MAC), peer.leaf, challenge)
   }
 
-  #sendRequest(now: Micros, epoch: Epoch, token: Uint8Array, target: number): void {
+  #sendRequest(
+    now: Micros,
+    epoch: Epoch,
+    token: Uint8Array,
+    target: number,
+    challenge: Uint8Array,
+  ): void {
     const { own, counters } = this.#context
     counters.add(COUNT.cardsAsked)
-    const request = { target, challenge: own.challenge, reply: own.token() }
+    const request = { target, challenge, reply: own.token() }
     this.#outbound.sealChannel(now, epoch, PAYLOAD_KIND.control, token, encodeRequest(request))
   }
 

@@ -16,8 +16,8 @@ import { Life, type Peer } from './peers.ts'
 
 /**
  * `news`: of the current life. `started`: of a life that is current from now on. `unproven`: it may be a
- * replay, so a card is to be asked for. `stale`: it is one. `twice`: a boot that was left answers our
- * challenge, so two processes speak for one member.
+ * replay, so a card is to be asked for. `stale`: it is one. `twice`: a boot that was left answers the
+ * newest challenge, so two processes speak for one member (sec:M13).
  */
 export type CardVerdict = 'news' | 'started' | 'unproven' | 'stale' | 'twice'
 
@@ -34,12 +34,12 @@ export class Contacts {
   isStale(peer: Peer, card: Card): boolean {
     const life = peer.lives.find(({ boot }) => sameBytes(boot, card.boot))
     if (life !== undefined) return card.number <= life.cardNumber
-    return this.#hasLeft(peer, card.boot) && !this.#echoesUs(card)
+    return this.#hasLeft(peer, card.boot) && card.wallMillis <= peer.wallMillis
   }
 
   /** A card whose signature was verified, sealed in `epoch` at `sentMillis` of its sender. */
   take(now: Micros, epoch: Epoch, peer: Peer, card: Card, sentMillis: number): CardVerdict {
-    if (this.#hasLeft(peer, card.boot)) return this.#echoesUs(card) ? 'twice' : 'stale'
+    if (this.#hasLeft(peer, card.boot)) return this.#answers(peer, card) ? 'twice' : 'unproven'
     const known = this.find(now, peer, card.boot)
     if (known !== undefined && card.number <= known.cardNumber) return 'stale'
     if (known !== undefined && (known === peer.current || peer.current === undefined)) {
@@ -103,6 +103,7 @@ export class Contacts {
 
   #accept(now: Micros, peer: Peer, life: Life, card: Card): CardVerdict {
     const started = peer.current !== life
+    if (started) peer.starts += 1
     peer.current = life
     peer.card = card
     peer.heardAt = now
@@ -117,7 +118,7 @@ export class Contacts {
    * reached an earlier life of ours, and all of it is taken; else what was sealed before the card is not.
    */
   #takeUp(now: Micros, epoch: Epoch, peer: Peer, card: Card, sentMillis: number): Life {
-    const whole = !this.#echoesUs(card) && this.#isFreshBy(now, peer, card, sentMillis)
+    const whole = !this.#echoes(peer, card) && this.#isFreshBy(now, peer, card, sentMillis)
     const life = new Life(peer, card.boot, whole ? 0 : sentMillis)
     life.offset.note(millisOf(now), sentMillis)
     peer.lives.push(life)
@@ -126,7 +127,7 @@ export class Contacts {
   }
 
   #isFresh(now: Micros, peer: Peer, card: Card): boolean {
-    return this.#echoesUs(card) || this.#isFreshBy(now, peer, card, 0)
+    return this.#echoes(peer, card) || this.#isFreshBy(now, peer, card, 0)
   }
 
   /** By wall clocks, as of so many milliseconds before the card was made. */
@@ -136,8 +137,16 @@ export class Contacts {
     return isFreshCard(card.wallMillis, own.wallMillis(), uptimeMillis, peer.wallMillis)
   }
 
-  #echoesUs(card: Card): boolean {
+  /** Whether a card echoes what the peer alone was asked, or, at first contact, what all were asked. */
+  #echoes(peer: Peer, card: Card): boolean {
+    if (this.#answers(peer, card)) return true
     const { challenge } = this.#context.own
+    return peer.starts === 0 && card.echoes.some((echo) => sameBytes(echo, challenge))
+  }
+
+  #answers(peer: Peer, card: Card): boolean {
+    if (card.echoes.length === 0) return false
+    const challenge = this.#context.own.challengeFor(peer.leaf, peer.starts)
     return card.echoes.some((echo) => sameBytes(echo, challenge))
   }
 

@@ -4,12 +4,15 @@
  */
 import type { Crypto } from '../crypto/ports.ts'
 import type { Keys } from '../dice.ts'
-import { MAC_NONCE_BYTES, type Mac, ownMac } from '../ids.ts'
+import { concat, MAC_NONCE_BYTES, type Mac, ownMac, utf8 } from '../ids.ts'
 import { type Micros, NEVER } from '../io.ts'
+import { writeU32 } from '../wire/cursor.ts'
 import { CHALLENGE_BYTES } from './cards.ts'
 import { millisOf, type WallClock } from './clock.ts'
 import { BOOT_BYTES, nextBoot } from './derive.ts'
 import { FRAME_KEY_LIFE, FRAME_KEY_SLACK } from './limits.ts'
+
+const CHALLENGE = utf8('peertap challenge v1\0')
 
 /** Where members are reached: replaced when the salt of the branch changes (sec:B10). */
 export interface MemberTokens {
@@ -43,7 +46,7 @@ export class OwnMember {
   boot: Uint8Array
   /** Successors since the start. */
   generation = 0
-  /** What cards must echo to be proof of this moment or later. */
+  /** What all are asked to echo, as proof that they live after our start. */
   challenge: Uint8Array
   frameKey: FrameKey
   /** The frame key before, for INITs under way; erased a minute later. */
@@ -110,6 +113,17 @@ export class OwnMember {
   turnBoot(): void {
     this.boot = nextBoot(this.#crypto, this.boot)
     this.generation += 1
+  }
+
+  /**
+   * What one member is asked to echo, 16 bytes. Another one after each of its starts that was believed: an
+   * answer of an earlier start, held back on the way, must not undo a later one.
+   */
+  challengeFor(leaf: number, starts: number): Uint8Array {
+    const about = new Uint8Array(8)
+    writeU32(about, 0, leaf)
+    writeU32(about, 4, starts)
+    return this.#crypto.hash.hash16(concat(CHALLENGE, this.challenge, about))
   }
 
   /** Another MAC, by another nonce (sec:S7). */

@@ -115,6 +115,8 @@ export class Peer {
   lives: Life[] = []
   /** Boots that are over, the oldest first: not taken up again (sec:A11). */
   readonly left: Uint8Array[] = []
+  /** How many of its starts were believed. */
+  starts = 0
   /** The highest wall time of its cards. */
   wallMillis = 0
   sending: SendSession | undefined = undefined

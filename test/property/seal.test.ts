@@ -205,7 +205,7 @@ describe('whatever happens', () => {
         expect(play.doubles()).toEqual([])
         expect(play.world.watch.repeats).toEqual([])
       }),
-      { numRuns: byBudget(60, 3_000) },
+      { numRuns: byBudget(1500, 3_000) },
     )
   })
 })
