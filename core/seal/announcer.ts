@@ -161,13 +161,7 @@ export class Announcer {
     this.#sendRequest(now, epoch, own.tokens.token(BROADCAST_MAC), peer.leaf, challenge)
   }
 
-  #sendRequest(
-    now: Micros,
-    epoch: Epoch,
-    token: Uint8Array,
-    target: number,
-    challenge: Uint8Array,
-  ): void {
+  #sendRequest(now: Micros, epoch: Epoch, token: Uint8Array, target: number, challenge: Uint8Array): void {
     const { own, counters } = this.#context
     counters.add(COUNT.cardsAsked)
     const request = { target, challenge, reply: own.token() }

@@ -44,6 +44,8 @@ export interface WorldOptions {
   readonly padding?: Padding
   readonly keyLimits?: Partial<KeyLimits>
   readonly wire?: Partial<Wire>
+  /** Another world's, to look for pairs over both. */
+  readonly watch?: Watch
 }
 
 /** Counts what is asked of the crypto ports, and notes a (key, nonce) pair that is sealed under twice. */
@@ -286,7 +288,7 @@ export class SealWorld {
 
   constructor(count: number, options: WorldOptions = {}) {
     this.options = options
-    this.watch = new Watch(options.crypto ?? standInCrypto)
+    this.watch = options.watch ?? new Watch(options.crypto ?? standInCrypto)
     this.crypto = this.watch.crypto
     this.wire = {
       loss: 0,
@@ -403,7 +405,8 @@ export class SealWorld {
       const copies = this.#unit() < this.wire.duplicates ? 2 : 1
       for (let copy = 0; copy < copies; copy++) {
         if (this.#unit() < this.wire.loss) continue
-        const delay = this.wire.minMicros + Math.floor(this.#unit() * (this.wire.maxMicros - this.wire.minMicros))
+        const delay =
+          this.wire.minMicros + Math.floor(this.#unit() * (this.wire.maxMicros - this.wire.minMicros))
         this.at(this.now + delay, () => {
           if (to.up) to.open(packet)
         })
