@@ -151,8 +151,8 @@ export class TestMember {
   leafSeed: Uint8Array
   leafKey: Uint8Array
   sealer: Sealer
-  counters = new Counters()
-  events: SealEvent[] = []
+  readonly counters = new Counters()
+  readonly events: SealEvent[] = []
   up = true
   /** The machine's clocks against the world's. */
   monotonicOffset: Micros
@@ -280,7 +280,7 @@ export class SealWorld {
   now: Micros = 10 * SECOND
   /** Called before each packet travels; false swallows it. */
   onPacket: (from: TestMember, packet: Uint8Array) => boolean = () => true
-  #queue: Pending[] = []
+  readonly #queue: Pending[] = []
   #serial = 0
   #frames = 0
   #epochs = 0
