@@ -12,15 +12,20 @@ export interface KeyLimits {
   /** Of 16 bytes. */
   readonly blocks: number
   readonly age: Micros
+  /** Packets of this member under one channel key, whose nonces are 64 random bits (sec:A7). */
+  readonly channelPackets: number
 }
 
-export const KEY_LIMITS: KeyLimits = { packets: 4_294_967_295, blocks: 34_359_738_368, age: HOUR }
+export const KEY_LIMITS: KeyLimits = {
+  packets: 4_294_967_295,
+  blocks: 34_359_738_368,
+  age: HOUR,
+  channelPackets: 1_048_576,
+}
 /** Blocks of GCM beside those of the text: the header's four, the lengths, and the mask of the tag. */
 export const EXTRA_BLOCKS = 6
 /** Failed openings after which a key is retired: 2^36 (sec:S4). */
 export const FAILURES_MAX = 68_719_476_736
-/** Packets sealed under one channel key, whose nonces are 64 random bits: 2^20 (sec:A7). */
-export const CHANNEL_PACKETS_MAX = 1_048_576
 
 /** Members of one roster; beyond it an MLS tree is out of reach anyway. Guess. */
 export const MEMBERS_MAX = 4_096

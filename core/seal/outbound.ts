@@ -23,7 +23,6 @@ import { TOKEN_OFFSET, TRUNK_PACKET_BYTES } from '../wire/packet.ts'
 import type { SealContext } from './context.ts'
 import type { Epoch } from './epoch.ts'
 import { fitsWhole, pieceBytes } from './fragments.ts'
-import { CHANNEL_PACKETS_MAX } from './limits.ts'
 import { NO_COMMITMENT, plainRoom, sealPacket, setNonce, setRandomNonce, signPlaintext } from './packets.ts'
 import type { SendKey } from './sending.ts'
 
@@ -131,7 +130,7 @@ export class Outbound {
     body: Uint8Array,
     packetBytes: number = TRUNK_PACKET_BYTES,
   ): boolean {
-    const { padding, own, firstHopLimit } = this.#context
+    const { padding, own, firstHopLimit, keyLimits } = this.#context
     const millis = own.sentMillis(now)
     const flags = FLAG.signed
     if (fitsWhole(LEAF_BYTES + body.length, flags, padding, packetBytes)) {
@@ -143,7 +142,7 @@ export class Outbound {
     if (body.length > PAYLOAD_BYTES_MAX) refuseToSeal(token, body)
     const room = pieceBytes(flags, padding, packetBytes) - LEAF_BYTES
     const packets = Math.ceil(body.length / room)
-    if (epoch.channel(token).sealed + packets > CHANNEL_PACKETS_MAX) return false
+    if (epoch.channel(token).sealed + packets > keyLimits.channelPackets) return false
     this.#nameFrame()
     for (let offset = 0; offset < body.length; offset += room) {
       const piece = withLeaf(epoch, body.subarray(offset, Math.min(body.length, offset + room)))
@@ -164,9 +163,9 @@ export class Outbound {
   }
 
   #finishChannel(epoch: Epoch, flags: number, token: Uint8Array, plain: Uint8Array): boolean {
-    const { crypto, keys, counters, out } = this.#context
+    const { crypto, keys, counters, out, keyLimits } = this.#context
     const channel = epoch.channel(token)
-    if (channel.sealed >= CHANNEL_PACKETS_MAX) return false
+    if (channel.sealed >= keyLimits.channelPackets) return false
     channel.sealed += 1
     epoch.aad.set(token, TOKEN_OFFSET)
     setRandomNonce(keys.bytes(RANDOM_NONCE_BYTES))

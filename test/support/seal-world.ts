@@ -40,7 +40,8 @@ export interface Wire {
 export interface WorldOptions {
   readonly crypto?: Crypto
   readonly seed?: number
-  readonly sign?: SignPolicy
+  /** Of all, or by number. */
+  readonly sign?: SignPolicy | readonly SignPolicy[]
   readonly padding?: Padding
   readonly keyLimits?: Partial<KeyLimits>
   readonly wire?: Partial<Wire>
@@ -248,10 +249,15 @@ export class TestMember {
       memberKey: this.memberKey,
       tokens: this.#world.tokens,
       firstHopLimit: 64 + this.number,
-      sign: options.sign ?? 'session',
+      sign: this.#sign(),
       padding: options.padding ?? 'small',
       keyLimits: { ...KEY_LIMITS, ...options.keyLimits },
     })
+  }
+
+  #sign(): SignPolicy {
+    const { sign = 'session' } = this.#world.options
+    return typeof sign === 'string' ? sign : (sign[this.number] ?? 'session')
   }
 
   #wallMillis(): number {
