@@ -31,7 +31,7 @@ export class SendKey {
   /** Gives out a counter for a plaintext of so many bytes. The caller has asked `hasRoom`. */
   take(plainBytes: number): number {
     assert(this.#counter < this.#limits.packets, 'a retired key was to seal')
-    this.#blocks += blocksOf(plainBytes)
+    this.#blocks += textBlocks(plainBytes) + EXTRA_BLOCKS
     return this.#counter++
   }
 
@@ -40,7 +40,7 @@ export class SendKey {
   hasRoom(now: Micros, packets: number, plainBytes: number): boolean {
     return (
       this.#counter + packets <= this.#limits.packets &&
-      this.#blocks + blocksOf(plainBytes) + packets * EXTRA_BLOCKS <= this.#limits.blocks &&
+      this.#blocks + textBlocks(plainBytes) + packets * EXTRA_BLOCKS <= this.#limits.blocks &&
       now - this.#since < this.#limits.age
     )
   }
@@ -57,6 +57,6 @@ export class SendKey {
   }
 }
 
-function blocksOf(plainBytes: number): number {
-  return Math.ceil(plainBytes / BLOCK_BYTES) + EXTRA_BLOCKS
+function textBlocks(plainBytes: number): number {
+  return Math.ceil(plainBytes / BLOCK_BYTES)
 }
