@@ -11,7 +11,7 @@ import { isFreshCard, millisOf } from './clock.ts'
 import type { SealContext } from './context.ts'
 import type { Epoch } from './epoch.ts'
 import type { GroupKeys } from './group-keys.ts'
-import { LIVES_MAX, MEMBER_LIVE } from './limits.ts'
+import { LIVES_MAX } from './limits.ts'
 import { Life, type Peer } from './peers.ts'
 
 /**
@@ -43,13 +43,13 @@ export class Contacts {
     const known = this.find(now, peer, card.boot)
     if (known !== undefined && card.number <= known.cardNumber) return 'stale'
     if (known !== undefined && (known === peer.current || peer.current === undefined)) {
-      return this.#accept(now, peer, known, card)
+      return this.#accept(peer, known, card)
     }
     if (!this.#isFresh(now, peer, card)) return 'unproven'
     const life = known ?? this.#takeUp(now, epoch, peer, card, sentMillis)
     // All others are over: whoever speaks for this member now does so after them.
     this.leave(peer, (other) => other !== life)
-    return this.#accept(now, peer, life, card)
+    return this.#accept(peer, life, card)
   }
 
   /**
@@ -101,12 +101,11 @@ export class Contacts {
     this.#groupKeys.drop(gone)
   }
 
-  #accept(now: Micros, peer: Peer, life: Life, card: Card): CardVerdict {
+  #accept(peer: Peer, life: Life, card: Card): CardVerdict {
     const started = peer.current !== life
     if (started) peer.starts += 1
     peer.current = life
     peer.card = card
-    peer.heardAt = now
     peer.wallMillis = Math.max(peer.wallMillis, card.wallMillis)
     life.cardNumber = card.number
     this.#context.counters.add(COUNT.cardsTaken)
@@ -153,9 +152,4 @@ export class Contacts {
   #hasLeft(peer: Peer, boot: Uint8Array): boolean {
     return peer.left.some((left) => sameBytes(left, boot))
   }
-}
-
-/** Whether a member's cards come: what a claim to a MAC lives by (sec:S7). */
-export function isLive(now: Micros, peer: Peer): boolean {
-  return peer.card !== undefined && now - peer.heardAt <= MEMBER_LIVE
 }

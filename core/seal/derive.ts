@@ -21,7 +21,7 @@ export interface DataKey {
 }
 
 export const BOOT_BYTES = 16
-export const KEY_BYTES = 32
+const KEY_BYTES = 32
 export const COMMITMENT_BYTES = 16
 const INDEX_BYTES = 4
 const DATA_KEY_BYTES = KEY_BYTES + INDEX_BYTES + COMMITMENT_BYTES

@@ -90,7 +90,7 @@ export class Epochs {
     return now < this.#graceUntil ? this.#parent : undefined
   }
 
-  /** Goes over to an epoch, new or left and still alive. `grace`: its parent may be sealed under for a while. */
+  /** Goes over to an epoch, new or left but alive. `grace`: its parent may be sealed under for a while. */
   adopt(now: Micros, epoch: Epoch, grace: boolean): void {
     const before = this.current
     if (before === epoch) return

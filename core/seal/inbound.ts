@@ -160,7 +160,7 @@ export class Inbound {
     return 'dropBadSignature'
   }
 
-  /** A packet under the channel key of its token (sec:A7): it names its sender inside, signed, or is an INIT. */
+  /** A packet under its token's channel key (sec:A7): it names its sender inside, signed, or is an INIT. */
   #openChannel(now: Micros, link: LinkId, epoch: Epoch, packet: Uint8Array): InboundOutcome {
     const { crypto, counters } = this.#context
     const budget = this.#budgets.of(now, link)

@@ -107,8 +107,6 @@ export class Peer {
   readonly entry: RosterEntry
   /** The newest card of the current life. */
   card: Card | undefined = undefined
-  /** When the newest card came. */
-  heardAt: Micros = 0
   /** The life that the newest card belongs to. */
   current: Life | undefined = undefined
   /** All lives that may still speak: the current one, and others of which an INIT came before a card. */

@@ -4,10 +4,11 @@
  *
  *     epoch, epochs    keys of an epoch from its exporter; which is sealed and which is received under
  *     contacts, peers  which starts of other members are believed
- *     group-keys       one key for each sender of group frames      session, init   unicast, one direction each
- *     cards, announcer, directory     who is there, and which MAC is behind whom
- *     frames, outbound, fragments     payload to packets
- *     intake, inbound, hold           packet to payload
+ *     group-keys       one key for each sender of group frames
+ *     session, init    unicast, one direction each
+ *     cards, announcer, directory    who is there, and which MAC is behind whom
+ *     frames, outbound, fragments    payload to packets
+ *     intake, inbound, hold          packet to payload
  *
  * To drive it: `adopt` each epoch that the group's logic adopts; `seal` frames, `announce` handshakes and
  * facts, `open` what comes; after each call `drain`, and `wake` when `deadline` has come. What a peer sends

@@ -32,7 +32,7 @@ export const PAYLOAD_BYTES_MAX = 65_600
 /** Bits of the flags: what stands in the plaintext beside its payload. */
 export const FLAG = { none: 0, fragment: 1, signed: 2 } as const
 /** Fragment id, offset and total: what a fragment has beyond its piece. */
-export const FRAGMENT_HEADER_BYTES = 24
+const FRAGMENT_HEADER_BYTES = 24
 export const FRAGMENT_ID_BYTES = 16
 
 const FLAGS_AT = 1
@@ -189,7 +189,7 @@ export function payloadEndOf(plain: Uint8Array): number {
 }
 
 // HOT PATH
-export function payloadStartOf(plain: Uint8Array): number {
+function payloadStartOf(plain: Uint8Array): number {
   return INNER_HEADER_BYTES + ((flagsOf(plain) & FLAG.fragment) === 0 ? 0 : FRAGMENT_HEADER_BYTES)
 }
 

@@ -26,7 +26,7 @@ import { streamDice } from './seal-dice.ts'
 export const VLAN = Uint8Array.from({ length: 16 }, (_, at) => 0xa0 + at)
 /** 2026-01-01 00:00 UTC: what true wall time is at the world's time 0. */
 const EPOCH_MILLIS = 1_767_225_600_000
-export const LINK = 1 as LinkId
+const LINK = 1 as LinkId
 
 /** How packets travel from one member to another. */
 export interface Wire {
@@ -105,7 +105,7 @@ export class Watch {
 }
 
 /** A key stream: the same seed gives the same secrets. */
-export function streamKeys(crypto: Crypto, seed: number): Keys {
+function streamKeys(crypto: Crypto, seed: number): Keys {
   let count = 0
   return {
     bytes: (length) => {
@@ -124,7 +124,7 @@ export interface TestEpoch {
   readonly exporter: Exporter
 }
 
-export function testExporter(crypto: Crypto, secret: Uint8Array): Exporter {
+function testExporter(crypto: Crypto, secret: Uint8Array): Exporter {
   return (label, context, length) => {
     const prk = crypto.hash.keyed32(secret, concat(utf8(`${label}\0`), context))
     return crypto.kdf.expand(prk, utf8('exported'), length)

@@ -10,7 +10,13 @@ import { INIT_BYTES } from '../../core/seal/init.ts'
 import { KEY_LIMITS } from '../../core/seal/limits.ts'
 import { FLAG, PAYLOAD_KIND } from '../../core/vlan/plaintext.ts'
 import { writeU32 } from '../../core/wire/cursor.ts'
-import { CIPHER_OFFSET, INNER_HEADER_BYTES, NONCE_OFFSET, PACKET_OVERHEAD, tokenOf } from '../../core/wire/packet.ts'
+import {
+  CIPHER_OFFSET,
+  INNER_HEADER_BYTES,
+  NONCE_OFFSET,
+  PACKET_OVERHEAD,
+  tokenOf,
+} from '../../core/wire/packet.ts'
 import { cardOf, Forger } from '../support/seal-forge.ts'
 import {
   framePayload,
@@ -344,7 +350,8 @@ describe('nonces on the wire', () => {
     const wires = packets.map((packet) => packet.subarray(NONCE_OFFSET, CIPHER_OFFSET))
     expect(new Set(wires.map(hex)).size).toBe(2_000)
     let ones = 0
-    for (const wire of wires) for (const byte of wire) for (let rest = byte; rest > 0; rest >>= 1) ones += rest & 1
+    for (const wire of wires)
+      for (const byte of wire) for (let rest = byte; rest > 0; rest >>= 1) ones += rest & 1
     // 192,000 bits: the standard deviation of the share is 0.0011.
     expect(Math.abs(ones / (2_000 * 96) - 0.5)).toBeLessThan(0.005)
   })

@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest'
 import { BROADCAST_MAC, hex } from '../../core/ids.ts'
 import { MILLISECOND, MINUTE, SECOND } from '../../core/io.ts'
 import {
-  type Card,
   CARD_ADDRESSES_MAX,
   CARD_FOREIGN_MAX,
+  type Card,
   CONTROL,
   decodeAcknowledge,
   decodeCard,
@@ -197,7 +197,10 @@ describe('schedule', () => {
     const card = cardOf(alice, bob)
     expect(card.foreign).toHaveLength(CARD_FOREIGN_MAX)
     expect(card.addresses).toHaveLength(CARD_ADDRESSES_MAX)
-    const longest = encodeCard({ ...card, echoes: Array.from({ length: ECHOES_MAX }, () => new Uint8Array(16)) })
+    const longest = encodeCard({
+      ...card,
+      echoes: Array.from({ length: ECHOES_MAX }, () => new Uint8Array(16)),
+    })
     // Plaintext header 13, leaf index 4, signature 64.
     expect(longest.length + 13 + 4 + 64).toBeLessThanOrEqual(1_343)
     expect(Math.max(...lengths)).toBeLessThanOrEqual(TRUNK_PACKET_BYTES)
@@ -245,7 +248,7 @@ describe('which member a MAC is behind', () => {
     expect(claim({})).toBe('dropStale')
   })
 
-  test('the first live claimant holds it; the other is told of once, and follows when that one is gone', () => {
+  test('the first live claimant holds it; the other is told of once, and follows it', () => {
     const world = meeting(3)
     const [alice, bob, carol] = world.members as [TestMember, TestMember, TestMember]
     behind(bob, BRIDGED)

@@ -1,5 +1,6 @@
 /** Unicast sessions between whole members (sec:A8, A9, S6): what opens, repeats, replaces and ends them. */
 import { describe, expect, test } from 'vitest'
+import { noble } from '../../core/crypto/noble.ts'
 import { MILLISECOND, MINUTE, SECOND } from '../../core/io.ts'
 import { SealWorld, type TestMember, type WorldOptions } from '../support/seal-world.ts'
 
@@ -53,7 +54,7 @@ describe('opening', () => {
     expect(alice.count('initsRepeated') + bob.count('initsRepeated')).toBe(0)
   })
 
-  test('an INIT that is not answered is repeated after 50, 200 and 800 ms, each time in another packet', () => {
+  test('an INIT without an answer is repeated after 50, 200 and 800 ms, each time another packet', () => {
     const [world, alice, bob] = pair()
     const packets = tap(world, alice, false)
     alice.send(bob)
@@ -258,5 +259,36 @@ describe('ending', () => {
     expect(alice.send(bob).outcome).toBe('dropKeySpent')
     Object.assign(world.watch.crypto.agreement, { shared: inner })
     expect(alice.send(bob).outcome).toBe('sealed')
+  })
+})
+
+describe('with the real cryptography', () => {
+  test('frames to one and to all, whole and in pieces, and what is not for one does not open', () => {
+    const world = new SealWorld(3, { crypto: noble })
+    world.adoptAll()
+    world.runFor(2 * SECOND)
+    const [alice, bob, carol] = world.members as [TestMember, TestMember, TestMember]
+    const sent = [
+      alice.send(bob, 60).frame,
+      alice.send('all', 60).frame,
+      alice.send(bob, 1_500).frame,
+      alice.send('all', 9_000).frame,
+    ]
+    const packets: Uint8Array[] = []
+    world.onPacket = (_, packet) => {
+      packets.push(packet)
+      return true
+    }
+    world.runFor(SECOND)
+    world.adoptAll()
+    world.runFor(SECOND)
+    packets.length = 0
+    sent.push(alice.send(bob, 300).frame)
+    for (const packet of packets) expect(carol.open(packet)).toBe('held')
+    world.runFor(SECOND)
+    expect(world.got(bob)).toEqual(sent)
+    expect(world.got(carol)).toEqual([sent[1], sent[3]])
+    expect(world.watch.repeats).toEqual([])
+    expect(bob.count('dropBadTag') + bob.count('dropBadSignature') + bob.count('dropPlaintext')).toBe(0)
   })
 })
