@@ -49,12 +49,17 @@ interface Context {
   readonly scope: object
   readonly id: Uint8Array
   readonly kind: PayloadKind
-  whole: Uint8Array
-  /** Ranges that are there, ascending and apart: start, end, start, end, … Empty once done with. */
+  readonly whole: Uint8Array
+  /** Ranges that are there, ascending and apart: start, end, start, end, … */
   readonly ranges: number[]
   readonly until: Micros
-  /** Complete or given up: kept until its time is over, so that a late piece opens no new context. */
-  done: boolean
+}
+
+/** A frame that is whole or was given up: a late piece of it opens no new context. */
+interface Ended {
+  readonly scope: object
+  readonly id: Uint8Array
+  readonly until: Micros
 }
 
 /** Bytes in reassembly of all senders of a membership. */
@@ -66,7 +71,12 @@ export interface ReassemblyPool {
 /** The reassembly of one sender. */
 export class Reassembly {
   readonly #pool: ReassemblyPool
-  #contexts: Context[] = []
+  readonly #contexts: Context[] = []
+  /**
+   * Where a piece may still come: of frames under keys that let packets come twice, and of conflicts. Of
+   * others the replay window has marked all pieces, so a busy sender leaves nothing here.
+   */
+  #ended: Ended[] = []
   #bytes = 0
   /** What the last `whole` gave; nobody writes it again. */
   whole: Uint8Array = NOTHING
@@ -93,9 +103,9 @@ export class Reassembly {
     piece: Uint8Array,
     repeats: boolean,
   ): PieceOutcome {
+    if (this.#ended.length > 0 && this.#hasEnded(now, scope, id)) return 'duplicate'
     const context = this.#find(scope, id) ?? this.#open(now, scope, kind, id, total)
     if (context === undefined) return 'room'
-    if (context.done) return 'duplicate'
     const end = offset + piece.length
     if (context.whole.length !== total || context.kind !== kind) return this.#giveUp(context)
     const at = placeOf(context.ranges, offset)
@@ -111,23 +121,18 @@ export class Reassembly {
     if (context.ranges.length > 2 * RANGES_MAX) return this.#giveUp(context)
     if (context.ranges.length !== 2 || context.ranges[0] !== 0 || context.ranges[1] !== total) return 'piece'
     this.whole = context.whole
-    this.#finish(context)
+    this.#remove(context)
+    if (repeats) this.#remember(context)
     return 'whole'
   }
 
   /** Forgets what is over; answers how many frames stayed incomplete. */
   expire(now: Micros): number {
     let lost = 0
-    let kept = 0
-    for (const context of this.#contexts) {
-      if (context.until > now) {
-        this.#contexts[kept++] = context
-        continue
-      }
-      if (!context.done) lost += 1
-      this.#finish(context)
+    while (this.#contexts.length > 0 && (this.#contexts[0] as Context).until <= now) {
+      this.#remove(this.#contexts[0] as Context)
+      lost += 1
     }
-    this.#contexts.length = kept
     return lost
   }
 
@@ -138,8 +143,8 @@ export class Reassembly {
 
   /** Gives all its bytes back to the pool. */
   clear(): void {
-    for (const context of this.#contexts) this.#finish(context)
-    this.#contexts = []
+    for (const context of [...this.#contexts]) this.#remove(context)
+    this.#ended = []
   }
 
   #find(scope: object, id: Uint8Array): Context | undefined {
@@ -164,25 +169,31 @@ export class Reassembly {
       whole: new Uint8Array(total),
       ranges: [],
       until: now + REASSEMBLY_LIFE,
-      done: false,
     }
     this.#contexts.push(context)
     return context
   }
 
   #giveUp(context: Context): 'conflict' {
-    this.#finish(context)
+    this.#remove(context)
+    this.#remember(context)
     return 'conflict'
   }
 
-  /** Its bytes are no longer held here; its id is, until its time is over. */
-  #finish(context: Context): void {
-    if (context.done) return
-    context.done = true
-    context.ranges.length = 0
+  #remove(context: Context): void {
+    this.#contexts.splice(this.#contexts.indexOf(context), 1)
     this.#bytes -= context.whole.length
     this.#pool.bytes -= context.whole.length
-    context.whole = NOTHING
+  }
+
+  #remember({ scope, id, until }: Context): void {
+    this.#ended.push({ scope, id, until })
+    if (this.#ended.length > REASSEMBLIES_MAX) this.#ended.shift()
+  }
+
+  #hasEnded(now: Micros, scope: object, id: Uint8Array): boolean {
+    this.#ended = this.#ended.filter(({ until }) => until > now)
+    return this.#ended.some((each) => each.scope === scope && sameBytes(each.id, id))
   }
 }
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { InvariantError } from '../../core/errors.ts'
-import { MINUTE, SECOND } from '../../core/io.ts'
+import { MINUTE, NEVER, SECOND } from '../../core/io.ts'
 import { isFreshCard, Offset, WallWatch } from '../../core/seal/clock.ts'
 import { splitKey } from '../../core/seal/derive.ts'
 import { fitsWhole, pieceBytes, Reassembly } from '../../core/seal/fragments.ts'
@@ -313,6 +313,19 @@ describe('reassembly', () => {
     let count = 0
     for (; outcome !== 'conflict'; count++) outcome = add(gaps, count * 2, count * 2 + 1)
     expect(count).toBe(65)
+  })
+
+  test('frames that became whole take no room: a fast sender is not held up', () => {
+    const reassembly = make()
+    for (let count = 0; count < 500; count++) {
+      const id = new Uint8Array(16)
+      new DataView(id.buffer).setUint32(0, count)
+      expect([add(reassembly, 0, 500, { id }), add(reassembly, 500, 1_000, { id })]).toEqual([
+        'piece',
+        'whole',
+      ])
+    }
+    expect(reassembly.dueAt).toBe(NEVER)
   })
 
   test('all senders together have a bound too', () => {
