@@ -157,7 +157,7 @@ function messageOf(
   at += COMMITMENT_BYTES
   message.set(leafKey, at)
   at += LEAF_KEY_BYTES
-  for (let from = 0; from < end; from++) message[at + from] = plain[from] as number
+  message.set(end === plain.length ? plain : plain.subarray(0, end), at)
   return message
 }
 

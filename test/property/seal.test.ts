@@ -208,7 +208,7 @@ describe('whatever happens', () => {
         expect(play.doubles()).toEqual([])
         expect(play.world.watch.repeats).toEqual([])
       }),
-      { numRuns: byBudget(60, 3_000) },
+      { numRuns: byBudget(250, 20_000) },
     )
   })
 })

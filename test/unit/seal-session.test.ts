@@ -1,8 +1,11 @@
 /** Unicast sessions between whole members (sec:A8, A9, S6): what opens, repeats, replaces and ends them. */
 import { describe, expect, test } from 'vitest'
 import { noble } from '../../core/crypto/noble.ts'
+import { hex, macText } from '../../core/ids.ts'
 import { MILLISECOND, MINUTE, SECOND } from '../../core/io.ts'
-import { SealWorld, type TestMember, type WorldOptions } from '../support/seal-world.ts'
+import { PAYLOAD_KIND } from '../../core/vlan/plaintext.ts'
+import { cardOf } from '../support/seal-forge.ts'
+import { framePayload, SealWorld, type TestMember, type WorldOptions } from '../support/seal-world.ts'
 
 function pair(options: WorldOptions = {}): [SealWorld, TestMember, TestMember] {
   const world = new SealWorld(2, options)
@@ -290,5 +293,28 @@ describe('with the real cryptography', () => {
     expect(world.got(carol)).toEqual([sent[1], sent[3]])
     expect(world.watch.repeats).toEqual([])
     expect(bob.count('dropBadTag') + bob.count('dropBadSignature') + bob.count('dropPlaintext')).toBe(0)
+  })
+  test('a relay sees no key, no boot, no MAC and no frame of anybody', () => {
+    const world = new SealWorld(3, { crypto: noble, padding: 'small' })
+    world.adoptAll()
+    world.runFor(2 * SECOND)
+    const [alice, bob] = world.members as [TestMember, TestMember]
+    for (let count = 0; count < 3; count++) {
+      alice.send(bob, 100)
+      bob.send('all', 1_500)
+      alice.sealer.announce(alice.now, PAYLOAD_KIND.handshake, world.broadcast, alice.leafKey)
+      world.settle(alice)
+      world.runFor(SECOND)
+      if (count === 1) world.adoptAll()
+    }
+    const seen = world.recorded.map(({ packet }) => hex(packet)).join(' ')
+    expect(world.recorded.length).toBeGreaterThan(20)
+    const secrets = world.members.flatMap((member) => [member.leafKey, member.memberKey, member.leafSeed])
+    const { boot, frameKey, macNonce } = cardOf(alice, bob)
+    secrets.push(boot, frameKey, macNonce, framePayload(1, 0, 100).subarray(8, 24))
+    for (const secret of secrets) expect(seen).not.toContain(hex(secret).slice(0, 16))
+    for (const { mac } of world.members) expect(seen).not.toContain(macText(mac).toLowerCase())
+    // What it does see: VLAN, epoch and token, which it forwards by.
+    expect(seen).toContain(hex(world.broadcast))
   })
 })
