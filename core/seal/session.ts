@@ -1,0 +1,405 @@
+/**
+ * Unicast from member to member: one session in each direction (sec:A8, A9). Opens them with INITs, repeats
+ * those until they are acknowledged, answers those of others, follows epochs without a signature, replaces
+ * a session that is half used up. Knows peers and keys; frames pass by it.
+ */
+import { COUNT } from '../counters.ts'
+import { sameBytes } from '../ids.ts'
+import { type LinkId, type Micros, NEVER } from '../io.ts'
+import { PAYLOAD_KIND, payloadOf } from '../vlan/plaintext.ts'
+import { TOKEN_OFFSET, TRUNK_PACKET_BYTES } from '../wire/packet.ts'
+import type { Budgets } from './budgets.ts'
+import { encodeAcknowledge } from './cards.ts'
+import type { Contacts } from './contacts.ts'
+import type { SealContext } from './context.ts'
+import type { Epoch } from './epoch.ts'
+import { INIT_BYTES, makeInit, NO_ACK, type OpenedInit, openInit, verifyInit } from './init.ts'
+import { ReceiveKey } from './keytable.ts'
+import { INIT_REPEATS, INIT_RETRY_FIRST, INIT_RETRY_LONGEST, RECEIVING_MAX, SESSION_SLACK } from './limits.ts'
+import type { Outbound } from './outbound.ts'
+import { type Peer, type ReceiveSession, SendSession } from './peers.ts'
+import type { SendKey } from './sending.ts'
+
+/** What came of an INIT: the name of its counter, or that it was taken or is known already. */
+export type InitOutcome =
+  | 'taken'
+  | 'known'
+  | 'boundInits'
+  | 'boundSenders'
+  | 'boundKeys'
+  | 'dropInit'
+  | 'dropNotMember'
+  | 'dropRefused'
+  | 'dropStale'
+  | 'dropBadSignature'
+
+export class Sessions {
+  readonly #context: SealContext
+  readonly #outbound: Outbound
+  readonly #contacts: Contacts
+  readonly #budgets: Budgets
+  readonly #installed: (index: number) => void
+  /** Sessions whose INIT repeats by itself. */
+  readonly #repeating = new Set<SendSession>()
+
+  constructor(
+    context: SealContext,
+    outbound: Outbound,
+    contacts: Contacts,
+    budgets: Budgets,
+    installed: (index: number) => void,
+  ) {
+    this.#context = context
+    this.#outbound = outbound
+    this.#contacts = contacts
+    this.#budgets = budgets
+    this.#installed = installed
+  }
+
+  // Sending.
+
+  // HOT PATH
+  /**
+   * The session to seal under for a peer whose card is here, opened or replaced if need be; undefined if
+   * an INIT would be needed and cannot be sealed now.
+   */
+  use(now: Micros, peer: Peer, epoch: Epoch): SendSession | undefined {
+    const session = peer.sending
+    if (session === undefined || session.life !== peer.current || this.#isOver(now, session))
+      return this.#begin(now, peer, epoch)
+    if (!session.acknowledged) return this.#pursue(now, session, epoch)
+    if (this.#isHalfOver(now, session, epoch) && peer.upcoming === undefined)
+      peer.upcoming = this.#start(now, peer, epoch)
+    return session
+  }
+
+  // HOT PATH
+  /** The session's key in an epoch. */
+  keyOf(now: Micros, session: SendSession, epoch: Epoch): SendKey {
+    if (session.keySerial === epoch.serial && session.key !== undefined) return session.key
+    const key = epoch.sendKey(now, session, this.#context.keyLimits)
+    session.key = key
+    session.keySerial = epoch.serial
+    return key
+  }
+
+  /** A session that has no room left: what is set up takes its place, acknowledged or not. */
+  replace(now: Micros, peer: Peer, epoch: Epoch): SendSession | undefined {
+    if (peer.sending !== undefined) this.#end(peer.sending)
+    peer.sending = undefined
+    return this.#begin(now, peer, epoch)
+  }
+
+  /** The peer has heard the INIT with this ephemeral key. */
+  acknowledge(peer: Peer, ack: Uint8Array): void {
+    const { sending, upcoming } = peer
+    if (upcoming !== undefined && sameBytes(upcoming.ephemeralHash, ack)) {
+      if (sending !== undefined) this.#end(sending)
+      peer.sending = upcoming
+      peer.upcoming = undefined
+      this.#settle(upcoming)
+    } else if (sending !== undefined && sameBytes(sending.ephemeralHash, ack)) this.#settle(sending)
+  }
+
+  // Receiving.
+
+  /** An INIT that came to `token`, as the plaintext of a packet of this epoch whose token was set. */
+  take(now: Micros, link: LinkId, epoch: Epoch, plain: Uint8Array): InitOutcome {
+    const payload = payloadOf(plain)
+    if (payload.length !== INIT_BYTES) return 'dropInit'
+    const known = this.#knownBy(payload)
+    if (known !== undefined) {
+      this.#answer(now, known.life.peer, known, epoch)
+      return 'known'
+    }
+    if (!this.#budgets.of(now, link).inits.take(now, 1)) return 'boundInits'
+    const init = this.#open(epoch, payload)
+    return init === undefined ? 'dropInit' : this.#judge(now, epoch, init)
+  }
+
+  /** A card of the peer is here: what was owed is answered, what was for an earlier life ends. */
+  onCard(now: Micros, peer: Peer, epoch: Epoch): void {
+    const { sending, upcoming } = peer
+    if (sending !== undefined && sending.life !== peer.current) {
+      this.#end(sending)
+      peer.sending = undefined
+    }
+    if (upcoming !== undefined && upcoming.life !== peer.current) {
+      this.#end(upcoming)
+      peer.upcoming = undefined
+    }
+    const last = peer.receiving.at(-1)
+    if (peer.owesAnswer && last !== undefined) this.#answer(now, peer, last, epoch)
+  }
+
+  /** Every session follows into the new epoch (sec:A9). */
+  adopt(epoch: Epoch): void {
+    for (const peer of this.#context.peers.values())
+      for (const session of peer.receiving) this.#install(epoch, session)
+  }
+
+  /** Ends all sessions with a peer. */
+  dropPeer(peer: Peer): void {
+    if (peer.sending !== undefined) this.#end(peer.sending)
+    if (peer.upcoming !== undefined) this.#end(peer.upcoming)
+    peer.sending = undefined
+    peer.upcoming = undefined
+    for (const session of peer.receiving) this.#endReceiving(session)
+    peer.receiving = []
+    peer.owesAnswer = false
+  }
+
+  /** Repeats INITs and ends receiving sessions that are over; answers when the next is due. */
+  wake(now: Micros): Micros {
+    let dueAt: Micros = NEVER
+    for (const session of this.#repeating) {
+      if (session.repeatAt <= now) this.#repeat(now, session)
+      dueAt = Math.min(dueAt, session.repeatAt)
+    }
+    for (const peer of this.#context.peers.values()) dueAt = Math.min(dueAt, this.#expire(now, peer))
+    return dueAt
+  }
+
+  // HOT PATH
+  #isOver(now: Micros, session: SendSession): boolean {
+    return now - session.since >= this.#context.keyLimits.age
+  }
+
+  // HOT PATH
+  #isHalfOver(now: Micros, session: SendSession, epoch: Epoch): boolean {
+    if ((now - session.since) * 2 >= this.#context.keyLimits.age) return true
+    return this.keyOf(now, session, epoch).isHalfSpent(now)
+  }
+
+  /** A session to seal under at once, the one set up if there is one. */
+  #begin(now: Micros, peer: Peer, epoch: Epoch): SendSession | undefined {
+    const { sending, upcoming } = peer
+    if (sending !== undefined) this.#end(sending)
+    peer.upcoming = undefined
+    const usable = upcoming !== undefined && upcoming.life === peer.current && !this.#isOver(now, upcoming)
+    if (upcoming !== undefined && !usable) this.#end(upcoming)
+    peer.sending = usable ? upcoming : this.#start(now, peer, epoch)
+    return peer.sending
+  }
+
+  /** A session that is not acknowledged yet: its INIT is repeated with traffic, or made anew. */
+  #pursue(now: Micros, session: SendSession, epoch: Epoch): SendSession | undefined {
+    const { peer } = session
+    if (this.#isLost(now, session)) {
+      this.#end(session)
+      peer.sending = this.#start(now, peer, epoch)
+      return peer.sending
+    }
+    if (session.repeatAt === NEVER && session.retryAt <= now) {
+      const waited = INIT_RETRY_FIRST * 2 * (session.repeats - INIT_REPEATS.length + 1)
+      this.#resend(now, session)
+      session.retryAt = now + Math.min(INIT_RETRY_LONGEST, waited)
+    }
+    return session
+  }
+
+  /** Whether the INIT belongs to an epoch that is not sealed under any more: then it cannot be repeated. */
+  #isLost(now: Micros, session: SendSession): boolean {
+    const { current } = this.#context.epochs
+    if (current === undefined || session.initSerial === current.serial) return false
+    return this.#context.epochs.parent(now)?.serial !== session.initSerial
+  }
+
+  /** Makes and sends an INIT; undefined while channel keys are not sealed under, or with a bad frame key. */
+  #start(now: Micros, peer: Peer, epoch: Epoch): SendSession | undefined {
+    const { crypto, keys, own, epochs, vlan, counters } = this.#context
+    const { card, current: life } = peer
+    if (epochs.frozen || card === undefined || life === undefined) return undefined
+    const token = own.tokens.token(card.mac)
+    epoch.aad.set(token, TOKEN_OFFSET)
+    counters.add(COUNT.keysAgreed)
+    counters.add(COUNT.signed)
+    const made = makeInit(
+      crypto,
+      vlan,
+      epoch,
+      { leafKey: peer.entry.leafKey, frameKey: card.frameKey },
+      {
+        leaf: epoch.self,
+        boot: own.boot,
+        number: own.nextInitNumber(),
+        sentMillis: own.sentMillis(now),
+        ack: peer.ephemeralHash ?? NO_ACK,
+      },
+      keys.bytes(32),
+    )
+    if (made === undefined || !this.#outbound.sealInit(now, epoch, token, made.payload)) return undefined
+    counters.add(COUNT.initsSent)
+    peer.owesAnswer = false
+    const session = new SendSession({
+      peer,
+      life,
+      initSerial: epoch.serial,
+      token: token.slice(),
+      init: made.payload,
+      ephemeralHash: made.ephemeralHash,
+      root: made.root,
+      since: now,
+    })
+    session.repeatAt = now + (INIT_REPEATS[0] as Micros)
+    session.retryAt = now + INIT_RETRY_FIRST
+    this.#repeating.add(session)
+    this.#context.deadline.lower(session.repeatAt)
+    return session
+  }
+
+  /** The next repeat that is due by itself. */
+  #repeat(now: Micros, session: SendSession): void {
+    const { epochs } = this.#context
+    const { peer } = session
+    if (this.#isLost(now, session) && epochs.current !== undefined) {
+      this.#end(session)
+      const again = this.#start(now, peer, epochs.current)
+      if (peer.sending === session) peer.sending = again
+      else peer.upcoming = again
+      return
+    }
+    this.#resend(now, session)
+    const next = INIT_REPEATS[session.repeats]
+    session.repeatAt = next === undefined ? NEVER : session.since + next
+    if (session.repeatAt !== NEVER) return
+    this.#repeating.delete(session)
+    session.retryAt = now + INIT_RETRY_FIRST
+  }
+
+  /** The same box in a packet with another nonce, so that no relay takes it for a duplicate. */
+  #resend(now: Micros, session: SendSession): void {
+    const { epochs, counters } = this.#context
+    session.repeats += 1
+    if (epochs.frozen) return
+    const epoch = epochs.all().find(({ serial }) => serial === session.initSerial)
+    if (epoch === undefined || !this.#outbound.sealInit(now, epoch, session.token, session.init)) return
+    counters.add(COUNT.initsRepeated)
+  }
+
+  #settle(session: SendSession): void {
+    session.acknowledged = true
+    session.repeatAt = NEVER
+    this.#repeating.delete(session)
+  }
+
+  #end(session: SendSession): void {
+    this.#repeating.delete(session)
+    session.repeatAt = NEVER
+    session.key = undefined
+    for (const epoch of this.#context.epochs.all()) epoch.dropSession(session)
+    session.root.fill(0)
+  }
+
+  #knownBy(payload: Uint8Array): ReceiveSession | undefined {
+    const ephemeral = payload.subarray(0, 32)
+    for (const peer of this.#context.peers.values())
+      for (const session of peer.receiving) if (sameBytes(session.ephemeral, ephemeral)) return session
+    return undefined
+  }
+
+  /** With the frame key of now, then with the one before; an INIT does not say which. */
+  #open(epoch: Epoch, payload: Uint8Array): OpenedInit | undefined {
+    const { crypto, own, counters } = this.#context
+    counters.add(COUNT.keysAgreed)
+    const init = openInit(crypto, epoch, own.frameKey, payload)
+    if (init !== undefined || own.formerFrameKey === undefined) return init
+    counters.add(COUNT.keysAgreed)
+    return openInit(crypto, epoch, own.formerFrameKey, payload)
+  }
+
+  /** In order of cost: who it is, whether it is a replay, the signature. */
+  #judge(now: Micros, epoch: Epoch, init: OpenedInit): InitOutcome {
+    const { crypto, epochs, peers, vlan, counters } = this.#context
+    const entry = epoch.roster.get(init.leaf)
+    if (entry === undefined || epoch.gone.has(init.leaf)) return 'dropNotMember'
+    if (epochs.isRefused(entry.memberKey)) return 'dropRefused'
+    const peer = peers.of(init.leaf, entry)
+    if (peer === undefined) return 'dropNotMember'
+    if (this.#contacts.isStaleInit(peer, init.boot, init.number)) return 'dropStale'
+    counters.add(COUNT.verified)
+    const root = verifyInit(crypto, vlan, epoch, entry.leafKey, init)
+    if (root === undefined) return 'dropBadSignature'
+    const life = this.#contacts.ofInit(now, peer, init.boot, init.sentMillis)
+    if (life === undefined) return 'boundSenders'
+    if (init.number <= life.initNumber) return 'dropStale'
+    life.initNumber = init.number
+    const session: ReceiveSession = {
+      life,
+      ephemeral: init.ephemeral,
+      ephemeralHash: crypto.hash.hash16(init.ephemeral),
+      root,
+      until: now + this.#context.keyLimits.age + SESSION_SLACK,
+    }
+    if (!this.#keep(peer, session)) return 'boundKeys'
+    this.#context.deadline.lower(session.until)
+    peer.seenSerial = Math.max(peer.seenSerial, epoch.serial)
+    counters.add(COUNT.initsTaken)
+    if (!sameBytes(init.ack, NO_ACK)) this.acknowledge(peer, init.ack)
+    this.#answer(now, peer, session, epoch)
+    return 'taken'
+  }
+
+  #keep(peer: Peer, session: ReceiveSession): boolean {
+    while (peer.receiving.length >= RECEIVING_MAX)
+      this.#endReceiving(peer.receiving.shift() as ReceiveSession)
+    let kept = false
+    for (const epoch of this.#context.epochs.all()) if (this.#install(epoch, session)) kept = true
+    if (!kept) return false
+    peer.receiving.push(session)
+    peer.ephemeralHash = session.ephemeralHash
+    return true
+  }
+
+  #install(epoch: Epoch, session: ReceiveSession): boolean {
+    const { leaf, entry } = session.life.peer
+    const there = epoch.roster.get(leaf)
+    if (there === undefined || epoch.gone.has(leaf) || !sameBytes(there.leafKey, entry.leafKey)) return false
+    const key = new ReceiveKey(epoch.sessionKey(session.root), session.life, session)
+    if (!epoch.table.add(key)) return false
+    this.#installed(key.data.index)
+    return true
+  }
+
+  /**
+   * Says that an INIT was heard: by a packet of our own session, or by an INIT of our own, which opens one.
+   * Without a card there is neither; then the answer is owed.
+   */
+  #answer(now: Micros, peer: Peer, heard: ReceiveSession, epoch: Epoch): void {
+    const session = peer.sending
+    const usable = session !== undefined && session.life === heard.life && !this.#isOver(now, session)
+    if (!usable || this.#isLost(now, session)) {
+      if (peer.current !== heard.life || peer.card === undefined) peer.owesAnswer = true
+      else this.#begin(now, peer, epoch)
+      return
+    }
+    peer.owesAnswer = false
+    const sealing = epoch === this.#context.epochs.parent(now) ? epoch : this.#context.epochs.current
+    if (sealing === undefined) return
+    const key = this.keyOf(now, session, sealing)
+    const payload = encodeAcknowledge(heard.ephemeralHash)
+    const signed = this.#context.sign === 'all'
+    if (!key.hasRoom(now, 1, TRUNK_PACKET_BYTES)) return
+    this.#outbound.seal(
+      now,
+      sealing,
+      key,
+      signed,
+      PAYLOAD_KIND.control,
+      session.token,
+      payload,
+      TRUNK_PACKET_BYTES,
+    )
+  }
+
+  #endReceiving(session: ReceiveSession): void {
+    for (const epoch of this.#context.epochs.all()) epoch.table.remove((key) => key.session === session)
+    session.root.fill(0)
+  }
+
+  #expire(now: Micros, peer: Peer): Micros {
+    while (peer.receiving.length > 0 && (peer.receiving[0] as ReceiveSession).until <= now)
+      this.#endReceiving(peer.receiving.shift() as ReceiveSession)
+    return peer.receiving[0]?.until ?? NEVER
+  }
+}
