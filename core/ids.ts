@@ -21,9 +21,9 @@ export const MAC_NONCE_BYTES = 16
 export const BROADCAST_MAC: Mac = 0xffff_ffff_ffff
 
 /** Longest label in bytes of UTF-8: fits a DNS label, and keeps the input of the VLAN-ID short. */
-const LABEL_BYTES_MAX = 63
+export const LABEL_BYTES_MAX = 63
 /** Most keys of an m-of-n authority (sec:C1). */
-const AUTHORITY_KEYS_MAX = 16
+export const AUTHORITY_KEYS_MAX = 16
 
 const MAC_MAX = BROADCAST_MAC
 const TWO_TO_32 = 4_294_967_296
