@@ -17,15 +17,15 @@ export default {
   forbidden: [
     only(
       'core-is-pure',
-      { path: '^core/', pathNot: '^core/mls/' },
+      { path: '^core/', pathNot: '^core/mls/tsmls' },
       ['^core/', npm(CURVES)],
-      'core imports core and @noble only. Pass what it needs through core/io.ts; ts-mls belongs to core/mls.',
+      'core imports core and @noble only (its MLS engine has a rule of its own). Use core/io.ts.',
     ),
     only(
       'core-mls-is-pure',
-      { path: '^core/mls/' },
+      { path: '^core/mls/tsmls' },
       ['^core/', npm(CURVES, ...MLS)],
-      'core/mls imports core, @noble, ts-mls and its HPKE packages only.',
+      'The ts-mls engine imports core, @noble, ts-mls and its HPKE packages only.',
     ),
     only(
       'sim-is-portable',

@@ -13,6 +13,7 @@
  * effects may alias input bytes; nobody writes them meanwhile. A relayed packet is never copied: what
  * changes per hop travels beside it, in the `Hop`.
  */
+import type { MlsJob, MlsOutcome } from './mls/engine.ts'
 
 /** Integer microseconds on a monotonic clock. Zero is arbitrary. */
 export type Micros = number
@@ -65,14 +66,9 @@ export const CLOSE = {
 } as const
 export type CloseReason = (typeof CLOSE)[keyof typeof CLOSE]
 
-/** Work too slow for a step. Groups define theirs; this protocol version starts none itself. */
-export interface Job {
-  readonly kind: string
-  readonly body: Uint8Array
-}
-export type JobOutcome =
-  | { readonly ok: true; readonly body: Uint8Array }
-  | { readonly ok: false; readonly why: string }
+/** Work too slow for a step, as plain data: so far all of it belongs to MLS groups. */
+export type Job = MlsJob
+export type JobOutcome = MlsOutcome
 
 /** Everything that can happen to a node. Times never go backwards. */
 export interface Inputs {

@@ -43,7 +43,7 @@ describe('house rules for text', () => {
     'refuses in core: %s',
     (line) => {
       expect(messages('core/a.ts', line)).toHaveLength(1)
-      expect(messages('core/mls/engine.ts', line)).toEqual([])
+      expect(messages('core/mls/tsmls.ts', line)).toEqual([])
       expect(messages('sim/a.ts', line)).toEqual([])
     },
   )
