@@ -115,3 +115,6 @@ export const FAREWELL: Micros = 2 * SECOND
 
 /** Effects of one step: a full flush of offers, facts and Welcomes is some hundred. Guess. */
 export const EFFECTS_MAX = 4_096
+
+/** A member whose card was heard within this time is there (sec:B5). */
+export const HEARD_WITHIN: Micros = 60 * SECOND
