@@ -21,7 +21,7 @@ import type { Hash } from '../crypto/ports.ts'
 import { concat, hex } from '../ids.ts'
 import type { Reader } from '../wire/cursor.ts'
 import { bytes, decode, encode, fixed, list, type Schema, struct, u8 } from '../wire/schema.ts'
-import { FACT, FACT_BYTES_MAX, type Fact } from './facts.ts'
+import { compareFacts, FACT_BYTES_MAX, type Fact } from './facts.ts'
 import { FACT_ID_BYTES, factId } from './fields.ts'
 import type { Ledger } from './ledger.ts'
 
@@ -164,11 +164,12 @@ export function answerExchange(hash: Hash, ledger: Ledger, message: Exchange): A
   // Only beside something else, or two that both miss what nobody has would ask each other for ever.
   if (ranges.length > 0 || wanted.size > 0) for (const id of ledger.wanted()) wanted.set(hex(id), id)
   const { turn } = message
+  const inOrder = [...facts.values()].sort(compareFacts)
   const reply = { turn, ranges: fitting(ranges, turn), wanted: [...wanted.values()].slice(0, WANTED_MAX) }
   const isSaid = reply.ranges.length > 0 || reply.wanted.length > 0
   return {
     reply: isSaid ? reply : undefined,
-    facts: turned(inOrder(facts), FACTS_MAX, turn).slice(0, FACTS_MAX),
+    facts: turned(inOrder, FACTS_MAX, turn).slice(0, FACTS_MAX),
   }
 }
 
@@ -189,16 +190,6 @@ function turned<T>(items: readonly T[], room: number, turn: number): readonly T[
   if (items.length <= room) return items
   const start = (turn * (room - 1)) % items.length
   return [...items.slice(start), ...items.slice(0, start)]
-}
-
-/** Each after what it rests on, so that little has to wait at the other end. */
-function inOrder(facts: ReadonlyMap<string, Fact>): Fact[] {
-  return [...facts.values()].sort((a, b) => layerOf(a) - layerOf(b))
-}
-
-function layerOf(fact: Fact): number {
-  if (fact.kind === FACT.charter || (fact.kind === FACT.grant && fact.role === 'admin')) return 0
-  return fact.kind
 }
 
 /** The ids of a range if they are few, else the sixteen ranges within it. */

@@ -32,7 +32,7 @@
  */
 import { type Hash, SIGNATURE_BYTES } from '../crypto/ports.ts'
 import { assert } from '../errors.ts'
-import { concat, utf8, VLAN_ID_BYTES } from '../ids.ts'
+import { compareBytes, concat, utf8, VLAN_ID_BYTES } from '../ids.ts'
 import { Reader, Writer } from '../wire/cursor.ts'
 import { type Decoded, encode, fixed, optional, type Schema, struct, u16, u32, u48 } from '../wire/schema.ts'
 import { ascending, FACT_ID_BYTES, factId, key, label, named } from './fields.ts'
@@ -228,6 +228,16 @@ function bodyOf<T>(vlan: Uint8Array, kind: FactKind, fields: Schema<T>, value: T
   to.u8(kind)
   fields.write(to, value)
   return to.bytes
+}
+
+/** Order in which each fact comes after what it rests on, so that little has to wait; then by id. */
+export function compareFacts(left: Fact, right: Fact): number {
+  return layerOf(left) - layerOf(right) || compareBytes(left.id, right.id)
+}
+
+function layerOf(fact: Fact): number {
+  const isFirst = fact.kind === FACT.charter || (fact.kind === FACT.grant && fact.role === 'admin')
+  return isFirst ? 0 : fact.kind
 }
 
 const FIXED_LABEL = utf8('peertap charter v1\0')

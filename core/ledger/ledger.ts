@@ -20,7 +20,7 @@ import type { Crypto } from '../crypto/ports.ts'
 import { compareBytes, concat, hex, unhex, utf8, vlanId } from '../ids.ts'
 import { admit, type Known, type Pinned } from './admit.ts'
 import { AUTHORITY, Book, issuerName } from './book.ts'
-import { type Charter, decodeFact, FACT, type Fact, type Redemption } from './facts.ts'
+import { type Charter, compareFacts, decodeFact, FACT, type Fact, type Redemption } from './facts.ts'
 import type { WallMillis } from './fields.ts'
 import { GRANTS_MAX, REDEMPTIONS_MAX, REVOCATIONS_MAX } from './limits.ts'
 import { authorityKeyOf, type Policy } from './policy.ts'
@@ -143,9 +143,9 @@ export class Ledger {
     return this.#book.get(hex(id))
   }
 
-  /** All facts, in order of their ids. */
+  /** All facts, each after what it rests on: the order to store them in and to read them back. */
   facts(): Fact[] {
-    return [...this.#book.facts()].sort((a, b) => compareBytes(a.id, b.id))
+    return [...this.#book.facts()].sort(compareFacts)
   }
 
   /** Ids of facts that others wait for: at most as many as may wait. */

@@ -20,6 +20,7 @@ import { Oracle } from '../support/ledger-oracle.ts'
 import { byBudget } from '../support/requirements.ts'
 
 const RUNS = byBudget(300, 20_000)
+const FEWER_RUNS = byBudget(100, 7_000)
 
 /** One thing that somebody does; numbers choose among what there is, round and round. */
 type Act = readonly [what: number, who: number, whom: number, more: number]
@@ -252,7 +253,7 @@ describe('random ledgers in random order', () => {
         for (const fact of twice) expect(ledger.add(fact.bytes)).toMatch(/added|waiting|known/)
         expect(ledger.digest()).toEqual(filled(story, story.facts).digest())
       }),
-      { numRuns: RUNS / 3 },
+      { numRuns: FEWER_RUNS },
     )
   })
 
@@ -295,7 +296,7 @@ describe('random ledgers in random order', () => {
         const all = new Set([...side(0), ...side(1)].map((fact) => hex(fact.id)))
         expect(one.size + one.waiting).toBeLessThanOrEqual(all.size)
       }),
-      { numRuns: RUNS / 3 },
+      { numRuns: FEWER_RUNS },
     )
   })
 })

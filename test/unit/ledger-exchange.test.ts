@@ -121,7 +121,12 @@ describe('two ledgers', () => {
     const member = vlan.member(admin.issuer)
     const one = vlan.ledger(member.grant)
     expect(openExchange(hash, one).wanted.map(hex)).toEqual([hex(admin.serial)])
-    reconcile(one, vlan.ledger(admin.grant, member.grant))
+    const other = vlan.ledger(admin.grant, member.grant)
+    // Also in an answer, as long as there is something else to say.
+    const { reply } = answerExchange(hash, one, { ...openExchange(hash, other), wanted: [] })
+    expect(reply?.wanted.map(hex)).toEqual([hex(admin.serial)])
+    expect(answerExchange(hash, one, { turn: 0, ranges: [], wanted: [admin.serial] }).reply).toBeUndefined()
+    reconcile(one, other)
     expect(one.certificate(member.key)).toBeDefined()
   })
 

@@ -15,7 +15,7 @@ import {
 } from '../../core/ledger/facts.ts'
 import { Ledger, type Outcome } from '../../core/ledger/ledger.ts'
 import { GRANTS_MAX, REDEMPTIONS_MAX, REVOCATIONS_MAX } from '../../core/ledger/limits.ts'
-import { oneKey } from '../../core/ledger/policy.ts'
+import { joinParts, makePart, oneKey, type Part, severalKeys } from '../../core/ledger/policy.ts'
 import { REFUSAL, type Refusal } from '../../core/ledger/refusals.ts'
 import { standInCrypto as crypto } from '../../sim/crypto.ts'
 import { DAY, type Holder, NOW, TERMS, Vlan } from '../support/ledger.ts'
@@ -239,6 +239,43 @@ describe('taking in', () => {
     expect(ledger.get(grant.id)?.bytes).toEqual(grant.bytes)
   })
 
+  test('whoever of m in n signs: signers at several machines, other signers, one fact', () => {
+    const seeds = [1, 2, 3].map((fill) => new Uint8Array(32).fill(fill))
+    const policy = severalKeys(
+      2,
+      seeds.map((seed) => signatures.publicKey(seed)),
+    )
+    const vlan = new Vlan(crypto, 6, { kind: 'authority', policy, seeds })
+    const body = grantBody(vlan.id, grantTerms(vlan, {}))
+    const parts = seeds.map((seed) => makePart(signatures, policy, seed, 'grant', body))
+    const by = (...some: readonly number[]): Fact =>
+      approvedFact(
+        hash,
+        body,
+        joinParts(
+          policy,
+          some.map((index) => parts[index] as Part),
+        ),
+      )
+    const ledger = vlan.ledger(by(0, 1))
+    expect(ledger.add(by(1, 2).bytes)).toBe('known')
+    expect(vlan.ledger(by(2, 0)).digest()).toEqual(ledger.digest())
+  })
+
+  test('what was stored is read back whole, in the order given', () => {
+    const vlan = new Vlan()
+    const admin = vlan.admin()
+    const ledger = vlan.ledger(admin.grant)
+    for (let count = 0; count < 700; count++) {
+      const invited = vlan.invitation(admin.issuer)
+      ledger.add(invited.grant.bytes)
+      ledger.add(vlan.redeemer(invited).redemption.bytes)
+    }
+    const back = vlan.ledger()
+    for (const fact of ledger.facts()) expect(back.add(fact.bytes)).toBe('added')
+    expect(back.digest()).toEqual(ledger.digest())
+  })
+
   test('bytes are copied', () => {
     const vlan = new Vlan()
     const { grant } = vlan.member()
@@ -383,6 +420,9 @@ describe('time', () => {
     expect(ledger.digest()).toEqual(vlan.ledger().digest())
     expect(ledger.add(invited.grant.bytes, later)).toBe('over')
     expect(ledger.add(invited.grant.bytes, later - 1)).toBe('added')
+    // Nothing is left of what hung on it.
+    expect(ledger.holders(invited.serial)).toEqual([])
+    expect([ledger.refused(redeemer.key), ledger.leavers(invited.serial)]).toEqual([undefined, []])
     expect(ledger.add(redeemer.redemption.bytes, later)).toBe('over')
     expect(ledger.add(redeemer.redemption.bytes, later - 1)).toBe('added')
     expect(ledger.add(leave.bytes, later)).toBe('over')

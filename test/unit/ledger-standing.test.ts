@@ -180,6 +180,18 @@ describe('admins', () => {
     expect(why(ledger, bob.key)).toBe('revoked')
   })
 
+  test('so a member that shares an invitation with one of them is not hit through it', () => {
+    const vlan = new Vlan()
+    const rival = vlan.admin()
+    const invited = vlan.invitation()
+    const [bob, ann] = [vlan.redeemer(invited), vlan.redeemer(invited)]
+    const ledger = vlan.ledger(rival.grant, invited.grant, bob.redemption, ann.redemption)
+    ledger.add(vlan.revoke(bob.key, 1, rival.issuer).bytes)
+    expect([bob, ann].map(({ key }) => why(ledger, key))).toEqual(['revoked', 'revoked'])
+    ledger.add(vlan.admin(NOW + 90 * DAY, bob).grant.bytes)
+    expect([bob, ann].map(({ key }) => why(ledger, key))).toEqual([undefined, undefined])
+  })
+
   test('one that the authority makes admin rises above what another admin revoked', () => {
     const vlan = new Vlan()
     const ann = vlan.admin()
