@@ -3,7 +3,7 @@
  * sorted ids and sizes of messages, and nothing of what facts mean or how payloads travel.
  *
  *     payload     1 | facts: count 1, each length 2 | fact
- *              or 2 | ranges: count 1, each below | wanted ids: count 2, each 16
+ *              or 2 | turn 1 | ranges: count 2, each below | wanted ids: count 2, each 16
  *     range       depth 1 | prefix, depth / 2 bytes rounded up | 0 | H16 over the ids within
  *                                                              or 1 | count 1 | the ids within
  *
@@ -13,21 +13,24 @@
  * for those that it lacks itself. This is range-based set reconciliation (Meyer 2022) over hex digits.
  *
  * Every message is bounded; what has no room is left to the next exchange, which finds it because the parts
- * before agree by then. So any difference is settled in as many exchanges as it needs, a hundred facts
- * that differ among thousands in about four rounds.
+ * before agree by then. Unless they do not: one side may refuse what the other keeps, by its clock or
+ * because something is full. So after an exchange that brought nothing the next begins with another `turn`,
+ * and the room goes to other parts.
  */
 import type { Hash } from '../crypto/ports.ts'
 import { concat, hex } from '../ids.ts'
 import type { Reader } from '../wire/cursor.ts'
-import { bytes, decode, encode, fixed, list, type Schema, struct } from '../wire/schema.ts'
+import { bytes, decode, encode, fixed, list, type Schema, struct, u8 } from '../wire/schema.ts'
 import { FACT, FACT_BYTES_MAX, type Fact } from './facts.ts'
 import { FACT_ID_BYTES, factId } from './fields.ts'
 import type { Ledger } from './ledger.ts'
 
 /** Ids that are sent as they are and not hashed: as long as about thirty hashes. Guess. */
 const RANGE_IDS_MAX = 32
-/** Ranges of one message: four that are split. With the ids of all, 33 kB. */
-const RANGES_MAX = 64
+/** Ranges of one message: all of two digits, 4.8 kB, so that eight thousand ids differ in one exchange. */
+const RANGES_MAX = 256
+/** Ids in the ranges of one message: 32 kB. */
+const IDS_MAX = 2_048
 /** Ids asked for in one message: 8 kB. */
 const WANTED_MAX = 512
 /** Facts of one payload, and facts given in answer to one message; the rest is found again. Guess: 64 kB. */
@@ -49,6 +52,8 @@ export interface Range {
 }
 
 export interface Exchange {
+  /** Which parts come first where not all have room; from 0 to 255. */
+  readonly turn: number
   readonly ranges: readonly Range[]
   readonly wanted: readonly Uint8Array[]
 }
@@ -94,7 +99,7 @@ function readInside(from: Reader): Range['inside'] {
   return { kind: 'ids', ids: rangeIds.read(from) }
 }
 
-const exchange = struct({ ranges: list(range, RANGES_MAX), wanted: list(factId, WANTED_MAX) })
+const exchange = struct({ turn: u8, ranges: list(range, RANGES_MAX), wanted: list(factId, WANTED_MAX) })
 const factList = list(bytes(FACT_BYTES_MAX), FACTS_MAX)
 
 export function encodeExchange(message: Exchange): Uint8Array {
@@ -134,11 +139,14 @@ export function decodeLedgerPayload(payload: Uint8Array): LedgerPayload | undefi
   return message === undefined ? undefined : { kind: 'exchange', ...message }
 }
 
-/** The message that begins an exchange: everything as one range, and what others are waiting for here. */
-export function openExchange(hash: Hash, ledger: Ledger): Exchange {
+/**
+ * The message that begins an exchange: everything as one range, and what facts here are waiting for. The
+ * turn is that of the last exchange, one more if it brought nothing though there was a difference.
+ */
+export function openExchange(hash: Hash, ledger: Ledger, turn = 0): Exchange {
   const whole = { depth: 0, prefix: new Uint8Array(0) }
   const inside = { kind: 'hash', hash: fingerprint(hash, ledger.ids()) } as const
-  return { ranges: [{ ...whole, inside }], wanted: ledger.wanted().slice(0, WANTED_MAX) }
+  return { turn: turn & 0xff, ranges: [{ ...whole, inside }], wanted: ledger.wanted().slice(0, WANTED_MAX) }
 }
 
 /** What to answer. No reply and no facts: the two agree, as far as the message went. */
@@ -149,16 +157,38 @@ export function answerExchange(hash: Hash, ledger: Ledger, message: Exchange): A
   for (const id of message.wanted) give(facts, ledger.behind(id))
   for (const theirs of message.ranges) {
     const own = within(ledger.ids(), theirs)
-    if (theirs.inside.kind === 'hash') {
-      const isSame = hex(fingerprint(hash, own)) === hex(theirs.inside.hash)
-      if (!isSame && ranges.length < RANGES_MAX) ranges.push(...describe(hash, own, theirs))
-    } else {
-      compare(ledger, own, theirs.inside.ids, wanted, facts)
-    }
+    if (theirs.inside.kind === 'ids') compare(ledger, own, theirs.inside.ids, wanted, facts)
+    else if (hex(fingerprint(hash, own)) !== hex(theirs.inside.hash))
+      ranges.push(...describe(hash, own, theirs))
   }
-  const reply = { ranges: ranges.slice(0, RANGES_MAX), wanted: [...wanted.values()].slice(0, WANTED_MAX) }
+  // Only beside something else, or two that both miss what nobody has would ask each other for ever.
+  if (ranges.length > 0 || wanted.size > 0) for (const id of ledger.wanted()) wanted.set(hex(id), id)
+  const { turn } = message
+  const reply = { turn, ranges: fitting(ranges, turn), wanted: [...wanted.values()].slice(0, WANTED_MAX) }
   const isSaid = reply.ranges.length > 0 || reply.wanted.length > 0
-  return { reply: isSaid ? reply : undefined, facts: inOrder(facts).slice(0, FACTS_MAX) }
+  return {
+    reply: isSaid ? reply : undefined,
+    facts: turned(inOrder(facts), FACTS_MAX, turn).slice(0, FACTS_MAX),
+  }
+}
+
+/** As many ranges as have room. */
+function fitting(ranges: readonly Range[], turn: number): Range[] {
+  const fit: Range[] = []
+  let ids = 0
+  for (const each of turned(ranges, RANGES_MAX, turn)) {
+    if (each.inside.kind === 'ids') ids += each.inside.ids.length
+    if (fit.length >= RANGES_MAX || ids > IDS_MAX) break
+    fit.push(each)
+  }
+  return fit
+}
+
+/** Beginning further along with each turn, round and round, if there are more than `room`. */
+function turned<T>(items: readonly T[], room: number, turn: number): readonly T[] {
+  if (items.length <= room) return items
+  const start = (turn * (room - 1)) % items.length
+  return [...items.slice(start), ...items.slice(0, start)]
 }
 
 /** Each after what it rests on, so that little has to wait at the other end. */

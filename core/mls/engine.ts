@@ -31,7 +31,11 @@
  * changed exactly as the proposals say (core/mls/roster.ts). What it leaves to the caller: whether signer,
  * Adds and Removes are justified by the ledger (sec:B4), and everything about branches.
  */
+import type { Crypto } from '../crypto/ports.ts'
 import type { MlsRefusal } from './refusal.ts'
+
+/** The ports that an engine needs. */
+export type EngineCrypto = Pick<Crypto, 'hash' | 'signatures'>
 
 /** MLS ciphersuites by their number; all sign with Ed25519. The hybrid one has no registered number. */
 export const SUITE = {

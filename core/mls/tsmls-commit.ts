@@ -33,15 +33,16 @@ import { keyWorks, type LoadedSuite, type Workshop } from './tsmls-suite.ts'
 
 /**
  * How ts-mls treats our states; not part of what it encodes, so it is put back after a restore. No earlier
- * epoch is kept (0 would mean all of them, R13; `pruned` takes the one that 1 keeps), no key but the first
- * of a sender is tried, nothing is padded (packets are, sec:A12). The binding of a credential is checked
+ * epoch is kept (0 would mean all of them, R13; `pruned` takes the one that 1 keeps). A sender's commit is
+ * under its first key; four more are tried, so that one that follows a proposal, which nobody may send, is
+ * refused for what it is. Nothing is padded (packets are, sec:A12). The binding of a credential is checked
  * where the group is known, not in the authentication service, which is told of no group.
  */
 export const CLIENT_CONFIG: ClientConfig = {
   keyRetentionConfig: {
     retainKeysForEpochs: 1,
     retainKeysForGenerations: 1,
-    maximumForwardRatchetSteps: 0,
+    maximumForwardRatchetSteps: 4,
   },
   lifetimeConfig: defaultLifetimeConfig,
   keyPackageEqualityConfig: defaultKeyPackageEqualityConfig,

@@ -11,9 +11,10 @@ import {
   joinGroupWithExtensions,
   type KeyPackage,
   type PrivateKeyPackage,
+  type RatchetTree,
   type Welcome,
 } from 'ts-mls'
-import type { GroupInfo } from 'ts-mls/groupInfo.js'
+import { type GroupInfo, ratchetTreeFromExtension } from 'ts-mls/groupInfo.js'
 import { makeKeyPackageRef } from 'ts-mls/keyPackage.js'
 import { CodecError } from 'ts-mls/mlsError.js'
 import { decryptGroupInfo, decryptGroupSecrets } from 'ts-mls/welcome.js'
@@ -24,7 +25,7 @@ import { TREE_BYTES_MAX } from './limits.ts'
 import { MLS_REFUSAL, type MlsRefusal } from './refusal.ts'
 import { checkDistinct, type GroupFacts } from './roster.ts'
 import { attempt, CLIENT_CONFIG, factsOfState, ownKeysWork, type Refused } from './tsmls-commit.ts'
-import { CHARTER_EXTENSION, SALT_EXTENSION, tryDecode } from './tsmls-leaf.ts'
+import { CHARTER_EXTENSION, factsOf, SALT_EXTENSION, tryDecode } from './tsmls-leaf.ts'
 import { pruned } from './tsmls-secrets.ts'
 import type { Workshop } from './tsmls-suite.ts'
 
@@ -63,6 +64,11 @@ export async function joinByWelcome(
   const { groupInfo } = opened
   const misplaced = placeRefusal(shop.cs, waiting, groupInfo, charter)
   if (misplaced !== undefined) return refused(misplaced)
+  const claimed = await attempt(MLS_REFUSAL.undecodable, async () => ratchetTreeFromExtension(groupInfo))
+  if (!claimed.ok) return claimed
+  // Named refusals first: ts-mls would find some of these too, and say so in prose.
+  const flaw = rosterRefusal(shop, waiting, groupInfo, claimed.value)
+  if (flaw !== undefined) return refused(flaw)
   const joined = await attempt(MLS_REFUSAL.unverified, () =>
     joinGroupWithExtensions(
       welcome,
@@ -78,10 +84,7 @@ export async function joinByWelcome(
   if (!joined.ok) return joined
   const [made, extensions] = joined.value
   const facts = factsOfState(shop.loaded, made)
-  const why = facts === undefined ? MLS_REFUSAL.rosterMismatch : rosterRefusal(shop, waiting, facts)
-  if (facts === undefined || why !== undefined) {
-    return { ok: false, why: why ?? MLS_REFUSAL.rosterMismatch, candidate: made }
-  }
+  if (facts === undefined) return { ...refused(MLS_REFUSAL.rosterMismatch), candidate: made }
   if (!(await ownKeysWork(shop, made, () => true))) {
     return { ...refused(MLS_REFUSAL.badPath), candidate: made }
   }
@@ -141,7 +144,16 @@ function placeRefusal(
   return found !== undefined && sameBytes(found, charter) ? undefined : MLS_REFUSAL.wrongCharter
 }
 
-function rosterRefusal(shop: Workshop, waiting: Waiting, facts: GroupFacts): MlsRefusal | undefined {
+/** Whether the tree in the Welcome is one of ordinary, distinct members, each bound to its leaf. */
+function rosterRefusal(
+  shop: Workshop,
+  waiting: Waiting,
+  { groupContext }: GroupInfo,
+  tree: RatchetTree | undefined,
+): MlsRefusal | undefined {
+  if (tree === undefined) return MLS_REFUSAL.undecodable
+  const facts = factsOf(groupContext, tree, shop.loaded.suite, true)
+  if (facts === undefined) return MLS_REFUSAL.rosterMismatch
   const why = checkDistinct(facts)
   if (why !== undefined) return why
   const { signatures } = shop.crypto

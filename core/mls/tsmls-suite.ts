@@ -22,14 +22,10 @@ import {
   type PublicKey,
   type Signature,
 } from 'ts-mls'
-import type { Crypto } from '../crypto/ports.ts'
 import { assert } from '../errors.ts'
 import { concat, hex, sameBytes, utf8 } from '../ids.ts'
 import { writeU32 } from '../wire/cursor.ts'
-import { SUITE, type Suite } from './engine.ts'
-
-/** The ports that an engine needs. */
-export type EngineCrypto = Pick<Crypto, 'hash' | 'signatures'>
+import { type EngineCrypto, SUITE, type Suite } from './engine.ts'
 
 export const SUITE_NAMES: Readonly<Record<Suite, CiphersuiteName>> = {
   [SUITE.x25519]: 'MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519',

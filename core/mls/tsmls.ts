@@ -22,6 +22,7 @@ import type {
   CommitJob,
   CreateJob,
   EncodeJob,
+  EngineCrypto,
   EpochFacts,
   ExportJob,
   ExportWish,
@@ -63,7 +64,7 @@ import {
   tryDecode,
 } from './tsmls-leaf.ts'
 import { secretsOf, secretsOfKeyPackage, wipe } from './tsmls-secrets.ts'
-import { type EngineCrypto, type LoadedSuite, loadSuite, suiteFor, type Workshop } from './tsmls-suite.ts'
+import { type LoadedSuite, loadSuite, suiteFor, type Workshop } from './tsmls-suite.ts'
 
 type HeldState = { readonly kind: 'state'; readonly suite: Suite; readonly state: ClientState }
 type HeldKeyPackage = {

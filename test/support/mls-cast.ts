@@ -3,11 +3,11 @@
  * the one that is current for it. Says what a test means; the mechanics of jobs are here.
  */
 
-import type { Crypto } from '../../core/crypto/ports.ts'
 import { utf8, vlanId } from '../../core/ids.ts'
 import { makeCredential } from '../../core/mls/credential.ts'
 import type {
   CandidateFacts,
+  EngineCrypto,
   EpochFacts,
   ExportWish,
   MlsEngine,
@@ -18,8 +18,6 @@ import type {
   StateName,
   Suite,
 } from '../../core/mls/engine.ts'
-
-export type EngineCrypto = Pick<Crypto, 'hash' | 'signatures'>
 
 /** What the suite is run with. */
 export interface EngineKit {
@@ -118,13 +116,18 @@ export class Member {
     this.#joins += 1
     const joinNumber = chosen ?? this.#joins
     const leafSeed = secretOf(crypto, `leaf ${joinNumber} of ${this.name}`)
-    const credential = makeCredential(crypto.signatures, secretOf(crypto, `member ${this.name}`), {
+    return { credential: this.credentialFor(leafSeed, joinNumber), leafSeed }
+  }
+
+  /** A credential of this member that binds a leaf key, by default with the newest join number. */
+  credentialFor(leafSeed: Uint8Array, joinNumber = this.#joins): Uint8Array {
+    const { crypto } = this.cast.kit
+    return makeCredential(crypto.signatures, secretOf(crypto, `member ${this.name}`), {
       vlan: this.cast.groupId,
       serial: secretOf(crypto, `serial of ${this.name}`).subarray(0, 16),
       joinNumber,
       leafKey: crypto.signatures.publicKey(leafSeed),
     })
-    return { credential, leafSeed }
   }
 
   async found(): Promise<RosterFacts> {
@@ -175,10 +178,15 @@ export class Member {
       removes: wanted.removes ?? [],
       authenticatedData: wanted.data ?? utf8(`by ${this.name}`),
       welcomeData: SALTS,
-      entropy: secretOf(crypto, wanted.entropy ?? `commit ${into} of ${this.name}`),
+      entropy: wanted.entropy === undefined ? this.entropyOf(into) : secretOf(crypto, wanted.entropy),
       wishes: [WISH],
     })
     return { outcome, into }
+  }
+
+  /** What a commit into that state is made with, unless the test says otherwise. */
+  entropyOf(into: StateName): Uint8Array {
+    return secretOf(this.cast.kit.crypto, `commit ${into} of ${this.name}`)
   }
 
   /** A commit that is made, not yet adopted. */
