@@ -22,7 +22,25 @@ export class Numbering {
   }
 }
 
-export class Serving {
+/** What serves one session of a door, whatever is said in it. A refusal ends the session. */
+export interface Service {
+  readonly session: Session
+  /** Ephemeral key of the call, 32 bytes. */
+  readonly caller: Uint8Array
+  /** In a merge. */
+  readonly merge: MergeTalk | undefined
+  /** `head`: what the caller named. */
+  start(now: Micros, head: Uint8Array): DoorRefusal | undefined
+  /** Takes all messages that came. */
+  take(now: Micros): DoorRefusal | undefined
+  /** The Welcome for requests of this session; true if it was for it. */
+  welcome(ids: readonly number[], welcome: Uint8Array): boolean
+  notAdded(id: number): boolean
+  /** The session has ended. */
+  end(now: Micros): void
+}
+
+export class Serving implements Service {
   readonly session: Session
   /** Ephemeral key of the call, 32 bytes. */
   readonly caller: Uint8Array
@@ -35,7 +53,17 @@ export class Serving {
   readonly #requests = new Map<number, number>()
   #keyPackages = 0
 
-  constructor(context: DoorContext, port: SponsorPort, session: Session, caller: Uint8Array) {
+  readonly #numbers: Numbering
+
+  /** `numbers`: names what is asked of the group. */
+  constructor(
+    context: DoorContext,
+    port: SponsorPort,
+    numbers: Numbering,
+    session: Session,
+    caller: Uint8Array,
+  ) {
+    this.#numbers = numbers
     this.#context = context
     this.#port = port
     this.session = session
@@ -58,11 +86,10 @@ export class Serving {
     return undefined
   }
 
-  /** Takes all messages that came. `requests` numbers what is asked of the group. A refusal ends the session. */
-  take(now: Micros, requests: Numbering): DoorRefusal | undefined {
+  take(now: Micros): DoorRefusal | undefined {
     for (const bytes of this.session.takeMessages()) {
       const message = decodeMessage(bytes)
-      const why = message === undefined ? DOOR_REFUSAL.badMessage : this.#take(now, message, requests)
+      const why = message === undefined ? DOOR_REFUSAL.badMessage : this.#take(now, message)
       if (why !== undefined) return why
     }
     return undefined
@@ -90,7 +117,7 @@ export class Serving {
     this.#requests.clear()
   }
 
-  #take(now: Micros, message: Message, requests: Numbering): DoorRefusal | undefined {
+  #take(now: Micros, message: Message): DoorRefusal | undefined {
     switch (message.kind) {
       case 'ledger': {
         const answers = this.#ledgers.take(now, message.payload, 'sponsor')
@@ -98,7 +125,7 @@ export class Serving {
         return undefined
       }
       case 'keyPackage':
-        return this.#requestAdd(now, message.number, message.keyPackage, requests.next())
+        return this.#requestAdd(now, message.number, message.keyPackage, this.#numbers.next())
       case 'lineage':
       case 'evidence':
         return this.merge === undefined ? DOOR_REFUSAL.badMessage : this.merge.take(now, message)

@@ -26,7 +26,8 @@ export interface AddRequest {
   readonly keyPackage: Uint8Array
 }
 
-export interface SponsorPort extends Learner {
+/** What a door must know before anybody has a session. */
+export interface GatePort extends Learner {
   /** The VLAN's; the door reads it and adds by `learn`, which also gossips what was new. */
   readonly ledger: Ledger
   /** MLS-ID of the adopted epoch; undefined while there is none, then the door is shut. */
@@ -39,7 +40,11 @@ export interface SponsorPort extends Learner {
   live(now: Micros): readonly Uint8Array[]
   /** Wall time; undefined while the clock is not set. */
   wall(now: Micros): WallMillis | undefined
+  /** Whether this branch answers a call to merge that names this head (sec:B11). */
+  answersMerge(head: Uint8Array): boolean
+}
 
+export interface SponsorPort extends GatePort {
   /** Asks for an Add, replacing the member's older leaf if it has one. A refusal ends the request. */
   requestAdd(now: Micros, request: AddRequest): DoorRefusal | undefined
   /** Whoever asked has gone. */

@@ -50,9 +50,9 @@ import {
 import { Listener } from './listener.ts'
 import type { MergeTalk } from './merge.ts'
 import { DOOR_REFUSAL, type DoorRefusal } from './refusals.ts'
-import { Numbering, Serving } from './serve.ts'
+import type { Service } from './serve.ts'
 import { Session, sessionNameOf } from './session.ts'
-import type { SponsorPort } from './sponsor-port.ts'
+import type { GatePort } from './sponsor-port.ts'
 import { type Route, routeOf } from './token.ts'
 
 /** This member's side of a handshake: what D1 and its generation's secret lead to. */
@@ -63,9 +63,13 @@ interface Half {
   readonly offer: Offer
 }
 
+/** Makes what serves a session; `caller`: ephemeral key of the call. */
+export type Serve = (session: Session, caller: Uint8Array) => Service
+
 export class Sponsor {
   readonly #context: DoorContext
-  readonly #port: SponsorPort
+  readonly #port: GatePort
+  readonly #serve: Serve
   readonly #memberSeed: Uint8Array
   readonly #memberKey: Uint8Array
   readonly #door: Listener
@@ -76,11 +80,11 @@ export class Sponsor {
   readonly #opens: Bucket
   readonly #calls: Bucket
   readonly #proofs: Bucket
-  readonly #sessions = new Map<string, Serving>()
-  readonly #requests = new Numbering()
+  readonly #sessions = new Map<string, Service>()
   #usedAt: Micros = 0
 
-  constructor(now: Micros, context: DoorContext, port: SponsorPort, memberSeed: Uint8Array) {
+  constructor(now: Micros, context: DoorContext, port: GatePort, memberSeed: Uint8Array, serve: Serve) {
+    this.#serve = serve
     const { crypto, keys, vlan } = context
     this.#context = context
     this.#port = port
@@ -149,6 +153,14 @@ export class Sponsor {
   /** The request cannot be granted. */
   notAdded(now: Micros, id: number): void {
     for (const serving of this.#sessions.values()) if (serving.notAdded(id)) serving.session.flush(now)
+  }
+
+  /** Ends a session well. */
+  dismiss(now: Micros, session: Session): void {
+    const serving = this.#sessions.get(session.name)
+    if (serving === undefined) return
+    session.close(now)
+    this.#forget(now, serving)
   }
 
   /** Sends what was put into a merge's session from outside. */
@@ -222,8 +234,7 @@ export class Sponsor {
     const live = this.#port.live(now)
     if (call.purpose === 'merge') {
       // Its own branch has nothing to tell the caller; another one answers through its ambassador.
-      if (isNoHead(call.head) || this.#port.lineageIds().some((id) => sameBytes(id, call.head)))
-        return undefined
+      if (isNoHead(call.head) || !this.#port.answersMerge(call.head)) return undefined
       return this.#placeIn(byRank(crypto.hash, head, live))
     }
     const ranked = live.map((member) => ({
@@ -349,7 +360,7 @@ export class Sponsor {
     if (this.#sessions.size >= SESSIONS_MAX)
       return this.#turnAway(now, parts, half, DOOR_REFUSAL.sessionsFull, member)
     const session = this.#session(now, parts, half, member)
-    const serving = new Serving(this.#context, this.#port, session, parts.call.ephemeral)
+    const serving = this.#serve(session, parts.call.ephemeral)
     this.#sessions.set(session.name, serving)
     const why = serving.start(now, parts.call.head)
     if (why !== undefined) this.#end(now, serving, why)
@@ -395,29 +406,29 @@ export class Sponsor {
       return received.why
     }
     if (received.kind === 'closed') {
-      this.#forget(serving)
+      this.#forget(now, serving)
       return undefined
     }
     this.#tend(now, serving)
     return undefined
   }
 
-  #tend(now: Micros, serving: Serving): void {
+  #tend(now: Micros, serving: Service): void {
     serving.merge?.wake(now)
-    const why = serving.take(now, this.#requests)
+    const why = serving.take(now)
     if (why === undefined) serving.session.flush(now)
     else this.#end(now, serving, why)
   }
 
-  #end(now: Micros, serving: Serving, why: DoorRefusal): void {
+  #end(now: Micros, serving: Service, why: DoorRefusal): void {
     serving.session.close(now, why)
     this.#context.tally.add(why)
-    this.#forget(serving)
+    this.#forget(now, serving)
   }
 
-  #forget(serving: Serving): void {
+  #forget(now: Micros, serving: Service): void {
     serving.session.erase()
-    serving.end()
+    serving.end(now)
     this.#sessions.delete(serving.session.name)
   }
 

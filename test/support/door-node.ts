@@ -6,6 +6,7 @@ import { Joiner, type JoinerEvent } from '../../core/door/joiner.ts'
 import type { Evidence, LogEntry } from '../../core/door/messages.ts'
 import { DOOR_REFUSAL, type DoorRefusal } from '../../core/door/refusals.ts'
 import { encodeSalts } from '../../core/door/salts.ts'
+import { Numbering, Serving } from '../../core/door/serve.ts'
 import { Sponsor } from '../../core/door/sponsor.ts'
 import type { AddRequest, Meeting, SponsorPort } from '../../core/door/sponsor-port.ts'
 import { hex, mlsId, saltId, sameBytes } from '../../core/ids.ts'
@@ -161,7 +162,14 @@ export class DoorNode implements SponsorPort, Lineage {
 
   openDoor(): void {
     this.#chain = this.certificate()
-    this.sponsor = new Sponsor(this.world.now, this.context, this, this.person.seed)
+    const requests = new Numbering()
+    this.sponsor = new Sponsor(
+      this.world.now,
+      this.context,
+      this,
+      this.person.seed,
+      (session, caller) => new Serving(this.context, this, requests, session, caller),
+    )
     this.sponsor.open(this.world.now)
   }
 
@@ -292,6 +300,10 @@ export class DoorNode implements SponsorPort, Lineage {
     if (sameBytes(from, this.head() ?? from)) return []
     const start = this.entries.findIndex((entry) => sameBytes(entry.parent, from))
     return start < 0 ? undefined : this.entries.slice(start)
+  }
+
+  answersMerge(head: Uint8Array): boolean {
+    return !this.lineageOf.some((id) => sameBytes(id, head))
   }
 
   lineageIds(): readonly Uint8Array[] {
