@@ -157,12 +157,16 @@ export class Caller {
     return isSaid
   }
 
-  /** Ends the session and tells the sponsor why. The sponsor is not asked again for a time. */
-  hangUp(now: Micros, why: DoorRefusal): void {
+  /**
+   * Ends the session and tells the sponsor why, who is not asked again for a time; an event follows. False
+   * if there is none.
+   */
+  hangUp(now: Micros, why: DoorRefusal): boolean {
     const session = this.#session
-    if (session === undefined) return
+    if (session === undefined) return false
     session.close(now, why)
     this.#ended(now, session, why)
+    return true
   }
 
   /** Does not ask the member for a long time: it lied. */
@@ -172,6 +176,7 @@ export class Caller {
 
   /** Calls again in a while, or at once. */
   again(now: Micros, wait: Micros = CALL_AGAIN): void {
+    if (this.#session !== undefined) return
     this.#callAt = wait === 0 ? now : now + jittered(this.#context.dice, wait)
   }
 
@@ -302,6 +307,8 @@ export class Caller {
     })
     this.#proving = { d3, sends: 0, againAt: now }
     this.#forgetCall()
+    // One session at a time, whatever was to be done had nobody answered.
+    this.#callAt = NEVER
     this.#unanswered = 0
     this.#proveAgain(now)
     return undefined

@@ -58,6 +58,9 @@ export const LINEAGE_MAX = 1_024
 export const ACKS_MAX = 16
 /** Commits of the log in one answer (sec:B12). */
 export const LOG_MAX = 64
+/** Members asked for a log, and how long others are waited for after the first that has none. Guesses. */
+export const LOGS_ASKED = 3
+export const LOG_WITHIN: Micros = 10 * SECOND
 /** KeyPackages that one session brings: a fold of the largest VLAN in batches of 64 (sec:B11). Guess. */
 export const KEY_PACKAGES_MAX = 512
 

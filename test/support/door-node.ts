@@ -371,7 +371,7 @@ export class DoorNode implements SponsorPort, Lineage {
     this.#adopt(into, made.candidate.exports[0], roster)
     const entry = { parent, child: this.head() as Uint8Array, commit: made.commit }
     this.entries.push(entry)
-    for (const node of this.world.group(this.branch)) if (node !== this) node.follow(entry)
+    for (const node of this.world.group(this.branch)) if (node !== this && !node.follow(entry)) node.#keepUp()
     return made.welcome ?? new Uint8Array(0)
   }
 
@@ -410,6 +410,13 @@ export class DoorNode implements SponsorPort, Lineage {
     if (old !== 0) this.run({ kind: 'drop', group: GROUP, states: [old] })
   }
 
+  /** A member that finds itself behind the others of its branch fetches what it missed. */
+  #keepUp(): void {
+    const [ahead] = this.world.group(this.branch)
+    const isBehind = ahead !== undefined && !sameBytes(ahead.head() ?? this.salt, this.head() ?? this.salt)
+    if (isBehind && (this.catchUp === undefined || this.catchUp.nextDeadline() === NEVER)) this.startCatchUp()
+  }
+
   // The machines of the door.
 
   #startJoiner(
@@ -441,6 +448,8 @@ export class DoorNode implements SponsorPort, Lineage {
     for (let event = this.catchUp?.take(); event !== undefined; event = this.catchUp?.take()) {
       if (event.kind === 'entry') this.events.push(this.follow(event.entry) ? 'followed' : 'not followed')
       else this.events.push(event.kind)
+      if (event.kind === 'caughtUp') this.#keepUp()
+      if (event.kind === 'mustRejoin') this.rejoin()
       if (event.kind === 'failed') this.failures.push(event.why)
     }
   }
@@ -464,6 +473,7 @@ export class DoorNode implements SponsorPort, Lineage {
       case 'joined':
         this.#become(event.entered.state, event.entered.epoch, event.leafSeed)
         this.salt = event.entered.salts.current
+        this.#keepUp()
         return
       case 'founded':
         this.#become(event.state, event.epoch, event.leafSeed)
@@ -488,7 +498,9 @@ export class DoorNode implements SponsorPort, Lineage {
     const { crypto } = this.world
     const head = mlsId(crypto.hash, secret)
     for (const node of this.world.nodes) {
-      if (node === this || !node.online || node.silent || !sameBytes(node.head() ?? this.salt, head)) continue
+      // Epochs that followed it say the same of the salt: here nothing rotates it.
+      const isThere = node.lineageOf.some((id) => sameBytes(id, head))
+      if (node === this || !node.online || node.silent || !isThere) continue
       this.world.after(CARD_AFTER, () => {
         this.joiner?.card(this.world.now, node.person.key, saltId(crypto.hash, node.salt))
         this.#drain()

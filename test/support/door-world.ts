@@ -47,6 +47,9 @@ export const FOUL: Weather = {
 /** What members tell each other by other ways than the door arrives after so long. */
 const GOSSIP: Micros = 30 * MILLISECOND
 
+/** More steps than this without time passing are a deadline that nothing moves. */
+const STEPS_AT_ONCE_MAX = 20_000
+
 export class DoorWorld implements Surroundings {
   now: Micros = 0
   readonly crypto: Crypto
@@ -63,6 +66,7 @@ export class DoorWorld implements Surroundings {
   readonly #events: { readonly at: Micros; readonly act: () => void }[] = []
   readonly #authority: Ledger
   #revocations = 0
+  #stepsAtOnce = 0
 
   constructor(seed: number, weather: Weather = FAIR, crypto: Crypto = standInCrypto) {
     this.#streams = new Streams(seed)
@@ -204,6 +208,10 @@ export class DoorWorld implements Surroundings {
       this.now = end
       return false
     }
+    const at = Math.max(this.now, Math.min(next, wakeAt))
+    this.#stepsAtOnce = at === this.now ? this.#stepsAtOnce + 1 : 0
+    if (this.#stepsAtOnce > STEPS_AT_ONCE_MAX)
+      throw new Error(`${sleeper?.name} is woken at ${at} for ever`)
     if (wakeAt < next) {
       this.now = Math.max(this.now, wakeAt)
       sleeper?.wake()
