@@ -45,7 +45,7 @@ export const NO_HEAD: Uint8Array = new Uint8Array(16)
 
 const callSchema = struct({ ephemeral: key, route: key, purpose: named(PURPOSES), head: epochId })
 export type Call = Decoded<typeof callSchema>
-export const CALL_BYTES = 81
+const CALL_BYTES = 81
 
 const signature = fixed(64)
 const chainBytes = bytes(Math.min(FACT_BYTES_MAX, BODY_BYTES_MAX))

@@ -82,8 +82,6 @@ export const DOOR_REFUSAL = {
   groupRefused: 'groupRefused',
   /** The Welcome carries no salts. */
   noSalts: 'noSalts',
-  /** The exchange of ledgers did not come to an end. */
-  ledgerUnsettled: 'ledgerUnsettled',
   /** Another member's card names another salt than the Welcome (sec:C6). */
   wrongSalt: 'wrongSalt',
   /** No live card of another member: a dead branch, or a group of the sponsor's own (sec:B8, S16). */

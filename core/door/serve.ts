@@ -44,7 +44,7 @@ export class Serving {
     this.merge = session.purpose === 'merge' ? new MergeTalk(session, port) : undefined
   }
 
-  /** Says what needs no request: the log from `head`, which the caller named. A refusal ends the session. */
+  /** Says what needs no request: the log from `head`, as the call named it. A refusal ends the session. */
   start(now: Micros, head: Uint8Array): DoorRefusal | undefined {
     if (this.session.purpose !== 'catch up') return undefined
     const entries = this.#port.log(now, head)

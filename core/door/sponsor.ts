@@ -354,7 +354,7 @@ export class Sponsor {
     const why = serving.start(now, parts.call.head)
     if (why !== undefined) this.#end(now, serving, why)
     else session.flush(now, true)
-    return why
+    return undefined
   }
 
   /** Says why to whoever could open the box, and keeps nothing. */
@@ -391,8 +391,9 @@ export class Sponsor {
     const received = serving.session.receive(now, body)
     this.#usedAt = now
     if (received.kind === 'refused') {
-      if (received.why === DOOR_REFUSAL.badPieces) this.#end(now, serving, received.why)
-      return received.why
+      if (received.why !== DOOR_REFUSAL.badPieces) return received.why
+      this.#end(now, serving, received.why)
+      return undefined
     }
     if (received.kind === 'closed') {
       this.#forget(serving)

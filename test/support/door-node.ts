@@ -1,5 +1,6 @@
 /** One machine of the door's world: a member with a stand-in for its group, or somebody who wants in. */
 import type { Crypto } from '../../core/crypto/ports.ts'
+import type { Ambassador } from '../../core/door/ambassador.ts'
 import { CatchUp } from '../../core/door/catch-up.ts'
 import type { DoorContext, DoorWires } from '../../core/door/context.ts'
 import { Joiner, type JoinerEvent } from '../../core/door/joiner.ts'
@@ -59,6 +60,7 @@ export class DoorNode implements SponsorPort, Lineage {
   sponsor: Sponsor | undefined
   joiner: Joiner | undefined
   catchUp: CatchUp | undefined
+  ambassador: Ambassador | undefined
   online = true
   /** Answers calls for which it is not among the lowest. */
   eager = false
@@ -206,6 +208,7 @@ export class DoorNode implements SponsorPort, Lineage {
     if (this.sponsor?.listens(packet)) this.sponsor.packet(this.world.now, packet)
     if (this.joiner?.listens(packet)) this.joiner.packet(this.#moment(), packet)
     if (this.catchUp?.listens(packet)) this.catchUp.packet(this.#moment(), packet)
+    if (this.ambassador?.listens(packet)) this.ambassador.packet(this.#moment(), packet)
     this.#drain()
   }
 
@@ -213,6 +216,7 @@ export class DoorNode implements SponsorPort, Lineage {
     this.sponsor?.wake(this.world.now)
     this.joiner?.wake(this.#moment())
     this.catchUp?.wake(this.#moment())
+    this.ambassador?.wake(this.#moment())
     this.#drain()
   }
 
@@ -228,6 +232,7 @@ export class DoorNode implements SponsorPort, Lineage {
       this.sponsor?.nextDeadline() ?? NEVER,
       this.joiner?.nextDeadline() ?? NEVER,
       this.catchUp?.nextDeadline() ?? NEVER,
+      this.ambassador?.nextDeadline() ?? NEVER,
     )
   }
 
@@ -443,6 +448,7 @@ export class DoorNode implements SponsorPort, Lineage {
   }
 
   #drain(): void {
+    this.#onAmbassador()
     for (let event = this.joiner?.take(); event !== undefined; event = this.joiner?.take())
       this.#onJoiner(event)
     for (let event = this.catchUp?.take(); event !== undefined; event = this.catchUp?.take()) {
@@ -452,6 +458,11 @@ export class DoorNode implements SponsorPort, Lineage {
       if (event.kind === 'mustRejoin') this.rejoin()
       if (event.kind === 'failed') this.failures.push(event.why)
     }
+  }
+
+  #onAmbassador(): void {
+    for (let event = this.ambassador?.take(); event !== undefined; event = this.ambassador?.take())
+      this.failures.push(event.why)
   }
 
   #onJoiner(event: JoinerEvent): void {

@@ -144,6 +144,15 @@ export class DoorWorld implements Surroundings {
     return members as { [Place in keyof Names]: DoorNode }
   }
 
+  /** Adds somebody with a Grant of its own, by hand. */
+  admitInto(committer: DoorNode, node: DoorNode): void {
+    const grant = this.grant(node.person)
+    for (const fact of [...committer.ledger.facts(), grant]) node.ledger.add(fact.bytes)
+    for (const member of this.group(committer.branch)) member.ledger.add(grant.bytes)
+    committer.admitByHand(node)
+    node.openDoor()
+  }
+
   /** Online nodes of a branch that are in its group, in the order they came. */
   group(branch: string): DoorNode[] {
     return this.nodes.filter((node) => node.online && node.branch === branch && node.head() !== undefined)
@@ -210,8 +219,7 @@ export class DoorWorld implements Surroundings {
     }
     const at = Math.max(this.now, Math.min(next, wakeAt))
     this.#stepsAtOnce = at === this.now ? this.#stepsAtOnce + 1 : 0
-    if (this.#stepsAtOnce > STEPS_AT_ONCE_MAX)
-      throw new Error(`${sleeper?.name} is woken at ${at} for ever`)
+    if (this.#stepsAtOnce > STEPS_AT_ONCE_MAX) throw new Error(`${sleeper?.name} is woken at ${at} for ever`)
     if (wakeAt < next) {
       this.now = Math.max(this.now, wakeAt)
       sleeper?.wake()
