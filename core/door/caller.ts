@@ -57,6 +57,8 @@ export interface CallerOptions {
   /** Certifies this member, and is judged by. */
   readonly ledger: Ledger
   readonly learner: Learner
+  /** Where to call: the VLAN's door, or the route of a joiner that awaits a Welcome, 16 bytes. */
+  readonly token?: Uint8Array
 }
 
 /** What this end may know of the world when it acts. */
@@ -90,6 +92,7 @@ export class Caller {
   readonly #context: DoorContext
   readonly #options: CallerOptions
   readonly #memberKey: Uint8Array
+  readonly #token: Uint8Array
   readonly #route: Route
   readonly #listener: Listener
   readonly #opens: Bucket
@@ -111,6 +114,7 @@ export class Caller {
     const { crypto, keys, vlan } = context
     this.#context = context
     this.#options = options
+    this.#token = options.token ?? context.door.token
     this.#memberKey = crypto.signatures.publicKey(options.memberSeed)
     this.#route = routeOf(crypto, vlan, keys.bytes(32))
     this.#listener = new Listener(context, this.#route)
@@ -219,7 +223,7 @@ export class Caller {
 
   #call(now: Micros): void {
     this.#forgetCall()
-    const { crypto, keys, dice, envelope, wires, door } = this.#context
+    const { crypto, keys, dice, envelope, wires } = this.#context
     const secret = keys.bytes(32)
     const ephemeral = crypto.agreement.publicKey(secret)
     const call = { ephemeral, route: this.#route.key, purpose: this.#purpose, head: this.#head }
@@ -227,7 +231,7 @@ export class Caller {
     const d1 = encodeCall(call)
     this.#calling = { d1, secret, againAt: now + jittered(dice, wait) }
     this.#callAt = NEVER
-    wires.send(now, envelope.seal(door.token, DOOR_KIND.call, d1))
+    wires.send(now, envelope.seal(this.#token, DOOR_KIND.call, d1))
   }
 
   #forgetCall(): void {
@@ -322,8 +326,8 @@ export class Caller {
       this.hangUp(now, DOOR_REFUSAL.silent)
       return
     }
-    const { envelope, wires, door } = this.#context
-    wires.send(now, envelope.seal(door.token, DOOR_KIND.proof, proving.d3))
+    const { envelope, wires } = this.#context
+    wires.send(now, envelope.seal(this.#token, DOOR_KIND.proof, proving.d3))
     proving.againAt = now + RESEND_FIRST * (1 << proving.sends)
     proving.sends += 1
   }

@@ -4,10 +4,10 @@
  * nobody answers. It knows the ledger, the engine's jobs and what a group must look like; doors and packets
  * are the caller's (caller.ts), sealing and trees are its owner's.
  *
- * To drive it: `start`, then `packet`, `jobDone` and `wake` as they come, and after each of these `take` until
- * it is empty. The owner runs each `job`, one at a time. At `candidate` it listens to cards of that epoch, or
- * of those that follow it under the same salt, hands them in by `card`, and keeps the commits that follow:
- * the group goes on while the joiner compares. It ends with `joined` or `founded`, or when it is stopped.
+ * To drive it: `start`, then `packet`, `jobDone` and `wake` as they come, and after each of these `take`
+ * until it is empty. The owner runs each `job`, one at a time. At `candidate` it listens to cards of that
+ * epoch, or of those that follow it under the same salt, hands them in by `card`, and keeps the commits
+ * that follow: the group goes on while the joiner compares. It ends with `joined` or `founded`.
  *
  *     calling -> talking -> entering -> comparing -> done        calling -> founding -> done
  *        ^----------'----------'-----------'

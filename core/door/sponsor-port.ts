@@ -26,7 +26,8 @@ export interface AddRequest {
   readonly keyPackage: Uint8Array
 }
 
-export interface SponsorPort extends Learner {
+/** The member behind a door. */
+export interface DoorMember extends Learner {
   /** The VLAN's; the door reads it and adds by `learn`, which also gossips what was new. */
   readonly ledger: Ledger
   /** MLS-ID of the adopted epoch; undefined while there is none, then the door is shut. */
@@ -39,7 +40,12 @@ export interface SponsorPort extends Learner {
   live(now: Micros): readonly Uint8Array[]
   /** Wall time; undefined while the clock is not set. */
   wall(now: Micros): WallMillis | undefined
+  /** MLS-IDs of the adopted lineage, the newest first, at most LINEAGE_MAX. */
+  lineageIds(): readonly Uint8Array[]
+}
 
+/** The group behind a door whose sessions are served here (serve.ts). */
+export interface SponsorPort extends DoorMember {
   /** Asks for an Add, replacing the member's older leaf if it has one. A refusal ends the request. */
   requestAdd(now: Micros, request: AddRequest): DoorRefusal | undefined
   /** Whoever asked has gone. */
@@ -49,8 +55,6 @@ export interface SponsorPort extends Learner {
   log(now: Micros, from: Uint8Array): readonly LogEntry[] | undefined
 
   // Merging of branches (sec:B11).
-  /** MLS-IDs of the adopted lineage, the newest first, at most LINEAGE_MAX. */
-  lineageIds(): readonly Uint8Array[]
   /**
    * What this branch shows for itself at the fork from `parent` (undefined: no epoch in common), as soon as
    * its roster has no refused member that a commit could remove; undefined until then.

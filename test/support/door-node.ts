@@ -7,6 +7,7 @@ import { Joiner, type JoinerEvent } from '../../core/door/joiner.ts'
 import type { Evidence, LogEntry } from '../../core/door/messages.ts'
 import { DOOR_REFUSAL, type DoorRefusal } from '../../core/door/refusals.ts'
 import { encodeSalts } from '../../core/door/salts.ts'
+import { Servings } from '../../core/door/serve.ts'
 import { Sponsor } from '../../core/door/sponsor.ts'
 import type { AddRequest, Meeting, SponsorPort } from '../../core/door/sponsor-port.ts'
 import { hex, mlsId, saltId, sameBytes } from '../../core/ids.ts'
@@ -58,6 +59,7 @@ export class DoorNode implements SponsorPort, Lineage {
   ledger: Ledger
   readonly engine: StandInEngine
   sponsor: Sponsor | undefined
+  servings: Servings | undefined
   joiner: Joiner | undefined
   catchUp: CatchUp | undefined
   ambassador: Ambassador | undefined
@@ -163,7 +165,8 @@ export class DoorNode implements SponsorPort, Lineage {
 
   openDoor(): void {
     this.#chain = this.certificate()
-    this.sponsor = new Sponsor(this.world.now, this.context, this, this.person.seed)
+    this.servings = new Servings(this.context, this)
+    this.sponsor = new Sponsor(this.world.now, this.context, this, this.servings, this.person.seed)
     this.sponsor.open(this.world.now)
   }
 
@@ -282,8 +285,8 @@ export class DoorNode implements SponsorPort, Lineage {
       const isWanted = this.#asked.delete(request.id)
       if (!isWanted || !committer.online) return
       const welcome = committer.#admit(keyPackage, request.member)
-      if (welcome === undefined) this.sponsor?.notAdded(this.world.now, request.id)
-      else this.sponsor?.welcome(this.world.now, [request.id], welcome)
+      if (welcome === undefined) this.servings?.notAdded(this.world.now, request.id)
+      else this.servings?.welcome(this.world.now, [request.id], welcome)
       this.#drain()
     })
     return undefined

@@ -91,7 +91,7 @@ test('two branches meet by their ambassadors, share what they know and show the 
   const ambassador = new Ambassador(world.now, alice.context, alice, alice.person.seed, 1_000)
   alice.ambassador = ambassador
   const moment = { now: world.now, wall: world.wall() }
-  ambassador.seek(moment, alice.head() as Uint8Array)
+  ambassador.seek(moment, bob.head() as Uint8Array)
   const met = (): boolean =>
     alice.meeting !== undefined && [bob, carol, second].some((node) => node.meeting !== undefined)
   expect(world.runUntil(met, 20 * SECOND)).toBe(true)
@@ -116,7 +116,7 @@ test('an ambassador that is refused on the other side does not get through', () 
   world.admitInto(eve, world.node('ghost guest', world.person(), 'ghost'))
   const ambassador = new Ambassador(world.now, eve.context, eve, eve.person.seed, 1_000)
   eve.ambassador = ambassador
-  ambassador.seek({ now: world.now, wall: world.wall() }, eve.head() as Uint8Array)
+  ambassador.seek({ now: world.now, wall: world.wall() }, creator.head() as Uint8Array)
   world.run(10 * SECOND)
   expect(eve.failures).toContain('revoked')
   expect(creator.meeting ?? eve.meeting).toBeUndefined()
