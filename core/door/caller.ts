@@ -11,7 +11,7 @@
  * in the session.
  */
 import { jittered } from '../dice.ts'
-import { hex, sameBytes } from '../ids.ts'
+import { sameBytes } from '../ids.ts'
 import { type Micros, NEVER } from '../io.ts'
 import { encodeChain } from '../ledger/certificate.ts'
 import type { WallMillis } from '../ledger/fields.ts'
@@ -44,12 +44,12 @@ import {
   RESEND_FIRST,
   SHUN_FAILED,
   SHUN_LIED,
-  SHUNNED_MAX,
 } from './limits.ts'
 import { Listener } from './listener.ts'
 import type { Learner } from './reconcile.ts'
 import { DOOR_REFUSAL, type DoorRefusal } from './refusals.ts'
 import { Session, sessionNameOf } from './session.ts'
+import { Shunned } from './shunned.ts'
 import { type Route, routeOf } from './token.ts'
 
 export interface CallerOptions {
@@ -59,6 +59,8 @@ export interface CallerOptions {
   readonly learner: Learner
   /** Where to call: the VLAN's door, or the route of a joiner that awaits a Welcome, 16 bytes. */
   readonly token?: Uint8Array
+  /** Whom not to ask, where several callers share what they found; by default each finds out alone. */
+  readonly shunned?: Shunned
 }
 
 /** What this end may know of the world when it acts. */
@@ -104,8 +106,7 @@ export class Caller {
   #session: Session | undefined
   #callAt: Micros = NEVER
   #unanswered = 0
-  /** Until when a member, by its key in hex, is not asked. */
-  readonly #shunned = new Map<string, Micros>()
+  readonly #shunned: Shunned
   readonly #events: CallerEvent[] = []
   /** When somebody last answered who could be a member and was not found to lie. */
   answeredAt: Micros | undefined
@@ -114,6 +115,7 @@ export class Caller {
     const { crypto, keys, vlan } = context
     this.#context = context
     this.#options = options
+    this.#shunned = options.shunned ?? new Shunned()
     this.#token = options.token ?? context.door.token
     this.#memberKey = crypto.signatures.publicKey(options.memberSeed)
     this.#route = routeOf(crypto, vlan, keys.bytes(32))
@@ -175,7 +177,7 @@ export class Caller {
 
   /** Does not ask the member for a long time: it lied. */
   distrust(now: Micros, member: Uint8Array): void {
-    this.#shun(now, member, SHUN_LIED)
+    this.#shunned.add(now, member, SHUN_LIED)
   }
 
   /** Calls again in a while, or at once. */
@@ -284,7 +286,7 @@ export class Caller {
     if (!verifyAnswer(crypto, vlan, d1, d2, member, said)) return DOOR_REFUSAL.badSignature
     for (const fact of shown.facts) learner.learn(moment.now, fact.bytes)
     if (ledger.certificate(member) === undefined) return DOOR_REFUSAL.uncertified
-    if (moment.now < (this.#shunned.get(hex(member)) ?? 0)) return DOOR_REFUSAL.shunned
+    if (this.#shunned.has(moment.now, member)) return DOOR_REFUSAL.shunned
     this.answeredAt = moment.now
     return this.#prove(moment.now, d1, d2, keys, { member, route: said.route })
   }
@@ -357,18 +359,7 @@ export class Caller {
     session.erase()
     this.#session = undefined
     this.#proving = undefined
-    this.#shun(now, session.member, SHUN_FAILED)
+    this.#shunned.add(now, session.member, SHUN_FAILED)
     this.#events.push({ kind: 'ended', sponsor: session.member, why })
-  }
-
-  #shun(now: Micros, member: Uint8Array, time: Micros): void {
-    const name = hex(member)
-    const until = Math.max(now + time, this.#shunned.get(name) ?? 0)
-    this.#shunned.delete(name)
-    this.#shunned.set(name, until)
-    for (const [each] of this.#shunned) {
-      if (this.#shunned.size <= SHUNNED_MAX) break
-      this.#shunned.delete(each)
-    }
   }
 }

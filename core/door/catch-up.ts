@@ -50,7 +50,7 @@ export class CatchUp {
   // Inputs.
 
   start(moment: Moment): void {
-    this.#caller.call(moment, 'catch up', this.#head)
+    this.#caller.call(moment, 'catchUp', this.#head)
   }
 
   packet(moment: Moment, packet: Uint8Array): void {

@@ -34,7 +34,7 @@ import { bytes, type Decoded, decode, encode, fixed, struct } from '../wire/sche
 import { BODY_BYTES_MAX } from './envelope.ts'
 
 /** `deliver`: a Welcome, to the route that its joiner named. */
-const PURPOSES = ['join', 'rejoin', 'catch up', 'merge', 'deliver'] as const
+const PURPOSES = ['join', 'rejoin', 'catchUp', 'merge', 'deliver'] as const
 export type Purpose = (typeof PURPOSES)[number]
 
 const KEY_BYTES = 32

@@ -91,6 +91,8 @@ export const CARDS_COMPARED = 2
 export const FOUND_AFTER: Micros = MINUTE
 /** Knocks that are pursued at a time, one for each purpose, and how long; the group asks again. Guess. */
 export const KNOCK_WITHIN: Micros = 20 * SECOND
+/** A session that the group closed is kept for so long to deliver what was said before. Guess. */
+export const CLOSE_WITHIN: Micros = 5 * SECOND
 /** Welcomes under way at a time: those of one commit (sec:B4). */
 export const DELIVERIES_MAX = 64
 /** A Welcome that is not delivered after so long is given up: the joiner asks again. Guess. */

@@ -55,6 +55,8 @@ export const DOOR_REFUSAL = {
   sessionsFull: 'sessionsFull',
 
   // Requests, at a member.
+  /** As many Welcomes as may be are on their way. */
+  deliveriesFull: 'deliveriesFull',
   /** The group cannot take the request now. */
   busy: 'busy',
   /** The log does not reach back to there: rejoin. */

@@ -77,7 +77,7 @@ class Serving implements Service {
 
   /** Says what needs no request: the log from `head`, as the call named it. A refusal ends the session. */
   start(now: Micros, head: Uint8Array): DoorRefusal | undefined {
-    if (this.session.purpose !== 'catch up') return undefined
+    if (this.session.purpose !== 'catchUp') return undefined
     const entries = this.#port.log(now, head)
     const end = this.#port.head()
     if (entries === undefined || end === undefined) return DOOR_REFUSAL.notInLog
@@ -163,7 +163,7 @@ class Serving implements Service {
   #requestAdd(now: Micros, number: number, keyPackage: Uint8Array, id: number): DoorRefusal | undefined {
     const { purpose, member } = this.session
     const isFold = this.merge !== undefined
-    if (purpose === 'catch up' || (isFold && !this.merge.hasMet)) return DOOR_REFUSAL.badMessage
+    if (purpose === 'catchUp' || (isFold && !this.merge.hasMet)) return DOOR_REFUSAL.badMessage
     this.#keyPackages += 1
     if (this.#keyPackages > (isFold ? KEY_PACKAGES_MAX : 1)) return DOOR_REFUSAL.badMessage
     this.#requests.set(id, number)

@@ -153,9 +153,12 @@ export class Sponsor {
     }
   }
 
-  /** Sends what was put into sessions from outside. */
-  flush(now: Micros): void {
-    for (const serving of this.#sessions.values()) serving.session.flush(now)
+  /** Ends a session well. */
+  close(now: Micros, name: string): void {
+    const service = this.#sessions.get(name)
+    if (service === undefined) return
+    service.session.close(now)
+    this.#forget(now, service)
   }
 
   // Questions.
@@ -234,7 +237,7 @@ export class Sponsor {
     ranked.sort((a, b) => compareBytes(a.rank, b.rank) || compareBytes(a.member, b.member))
     const place = this.#placeIn(ranked.map(({ member }) => member))
     // Whoever folds is led to the winner; members of other branches let that one go first.
-    const isElsewhere = purpose !== 'catch up' && !isNoHead(call.head) && !isOfBranch()
+    const isElsewhere = purpose !== 'catchUp' && !isNoHead(call.head) && !isOfBranch()
     return place !== undefined && isElsewhere ? place + RESPONDERS : place
   }
 

@@ -3,6 +3,7 @@ import type { Crypto } from '../../core/crypto/ports.ts'
 import type { Ambassador } from '../../core/door/ambassador.ts'
 import { CatchUp } from '../../core/door/catch-up.ts'
 import type { DoorContext, DoorWires } from '../../core/door/context.ts'
+import type { Doorway } from '../../core/door/doorway.ts'
 import { Joiner, type JoinerEvent } from '../../core/door/joiner.ts'
 import type { Evidence, LogEntry } from '../../core/door/messages.ts'
 import { DOOR_REFUSAL, type DoorRefusal } from '../../core/door/refusals.ts'
@@ -63,6 +64,7 @@ export class DoorNode implements SponsorPort, Lineage {
   joiner: Joiner | undefined
   catchUp: CatchUp | undefined
   ambassador: Ambassador | undefined
+  doorway: Doorway | undefined
   online = true
   /** Answers calls for which it is not among the lowest. */
   eager = false
@@ -176,10 +178,19 @@ export class DoorNode implements SponsorPort, Lineage {
     this.joinWith(parseInvitation(this.world.crypto, url))
   }
 
-  joinWith(invitation: Invitation): void {
+  /** Has the papers of a URL, and does nothing with them yet. */
+  redeem(url: string): void {
+    this.#redeem(parseInvitation(this.world.crypto, url))
+  }
+
+  #redeem(invitation: Invitation): void {
     const redeemed = redeem(this.world.crypto, this.context.keys, invitation)
     this.person = { seed: redeemed.memberSeed, key: redeemed.memberKey }
     for (const fact of redeemed.facts) this.ledger.add(fact.bytes)
+  }
+
+  joinWith(invitation: Invitation): void {
+    this.#redeem(invitation)
     const expected = { floor: invitation.floor, issuer: invitation.issuer?.id }
     this.#startJoiner('join', expected, invitation.seed, {})
   }
@@ -211,6 +222,7 @@ export class DoorNode implements SponsorPort, Lineage {
     if (this.sponsor?.listens(packet)) this.sponsor.packet(this.world.now, packet)
     if (this.joiner?.listens(packet)) this.joiner.packet(this.#moment(), packet)
     if (this.catchUp?.listens(packet)) this.catchUp.packet(this.#moment(), packet)
+    if (this.doorway?.listens(packet)) this.doorway.packet(this.#moment(), packet)
     if (this.ambassador?.listens(packet)) this.ambassador.packet(this.#moment(), packet)
     this.#drain()
   }
@@ -220,6 +232,7 @@ export class DoorNode implements SponsorPort, Lineage {
     this.joiner?.wake(this.#moment())
     this.catchUp?.wake(this.#moment())
     this.ambassador?.wake(this.#moment())
+    this.doorway?.wake(this.#moment())
     this.#drain()
   }
 
@@ -236,6 +249,7 @@ export class DoorNode implements SponsorPort, Lineage {
       this.joiner?.nextDeadline() ?? NEVER,
       this.catchUp?.nextDeadline() ?? NEVER,
       this.ambassador?.nextDeadline() ?? NEVER,
+      this.doorway?.nextDeadline() ?? NEVER,
     )
   }
 
