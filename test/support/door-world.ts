@@ -111,11 +111,11 @@ export class DoorWorld implements Surroundings {
     return makeGrant(this.crypto, this.keys, this.founding.issuer, this.founding.vlan, order)
   }
 
-  /** The authority revokes a member key; whoever of `hearers` is online hears it. */
+  /** The authority revokes a member key or a serial; whoever of `hearers` is online hears it. */
   revoke(key: Uint8Array, hearers: readonly DoorNode[]): void {
     this.#revocations += 1
     const { issuer, vlan } = this.founding
-    const target = { kind: 'key', bytes: key } as const
+    const target = { kind: key.length === 32 ? 'key' : 'serial', bytes: key } as const
     const fact = makeRevocation(this.crypto, issuer, vlan, { target, number: this.#revocations })
     this.#authority.add(fact.bytes)
     for (const node of hearers) node.hear(this.now, fact.bytes)

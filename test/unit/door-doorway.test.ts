@@ -92,6 +92,16 @@ describe('a knock', () => {
     expect(members.flatMap(told).filter(({ kind }) => kind === 'opened')).toEqual([])
   })
 
+  test('at the door of a member known to be evicted ends at its answer', () => {
+    const { world, members } = scene(5, FAIR, 'eve')
+    const caller = guest(world)
+    world.revoke(members[0].person.key, [caller])
+    door(caller).knock(moment(world), 'join')
+    world.run(5 * SECOND)
+    expect(told(caller)).toEqual([])
+    expect(Object.keys(caller.tally)).toEqual(['revoked'])
+  })
+
   test('again leaves whoever came of the first one alone', () => {
     const { world, members } = scene(4, FAIR, 'a', 'b', 'c')
     const caller = guest(world)

@@ -3,11 +3,12 @@ import { describe, expect, test } from 'vitest'
 import { noble } from '../../core/crypto/noble.ts'
 import { DOOR_KIND } from '../../core/door/envelope.ts'
 import { encodeMessage } from '../../core/door/messages.ts'
+import { utf8 } from '../../core/ids.ts'
 import { MINUTE, SECOND } from '../../core/io.ts'
 import { parseInvitation } from '../../core/ledger/invitation.ts'
 import { makeRedemption } from '../../core/ledger/issue.ts'
 import type { Certificate } from '../../core/ledger/standing.ts'
-import { PACKET_OVERHEAD } from '../../core/wire/packet.ts'
+import { CIPHER_OFFSET, NONCE_OFFSET, PACKET_OVERHEAD } from '../../core/wire/packet.ts'
 import { Hand } from '../support/door-knock.ts'
 import type { DoorNode, Person } from '../support/door-node.ts'
 import { DoorWorld, FAIR } from '../support/door-world.ts'
@@ -247,6 +248,16 @@ describe('a proof', () => {
     expect(why(thief, { grant, redemption, issuer: undefined })).toEqual(['uncertified'])
   })
 
+  test('by an invitation that was revoked leaves nothing in the ledger to be passed on', () => {
+    const { hand, node, world } = scene()
+    const { person, certificate } = invited(world)
+    world.revoke(certificate.grant.id, [node])
+    const { size } = node.ledger
+    hand.send(DOOR_KIND.proof, hand.proof(hand.knock(), person, certificate))
+    expect(refusals(node)).toEqual({ revoked: 1 })
+    expect(node.ledger.size).toBe(size)
+  })
+
   test('beyond sixteen sessions is turned away', () => {
     const { hand, node, world } = scene()
     for (let each = 0; each < 17; each++) {
@@ -299,6 +310,17 @@ describe('a session', () => {
     expect(refusals(node)['silent']).toBe(1)
   })
 
+  test('is closed after thirty seconds though new packets come, if they say nothing new', () => {
+    const { hand, node, world, session } = open()
+    for (let second = 0; second < 30; second++) {
+      expect(node.sponsor?.sessions).toBe(1)
+      session.flush(world.now, true)
+      for (const packet of hand.sent()) hand.put(packet)
+      world.run(SECOND)
+    }
+    expect(node.sponsor?.sessions).toBe(0)
+  })
+
   test('refuses packets of other sessions and with other keys', () => {
     const { hand, node, world, knock } = open()
     const other = hand.session({ ...knock, keys: { ...knock.keys, id: new Uint8Array(16) } })
@@ -341,6 +363,34 @@ describe('a session', () => {
     expect(refusals(node)['badPieces']).toBe(1)
     expect(node.sponsor?.sessions).toBe(0)
   })
+})
+
+test('a packet with anything behind its body, in another class, or of an unknown kind is malformed', () => {
+  const { hand, node, world } = scene()
+  const { founding, crypto } = world
+  const key = crypto.kdf.expand(crypto.kdf.extract(new Uint8Array(0), founding.doorKey), utf8('door'), 32)
+  const sealed = (plain: Uint8Array): Uint8Array => {
+    const packet = new Uint8Array(plain.length + PACKET_OVERHEAD)
+    packet.set(hand.envelope.seal(hand.door, DOOR_KIND.call, new Uint8Array(0)).subarray(0, CIPHER_OFFSET))
+    const [header, nonce] = [packet.subarray(0, NONCE_OFFSET), packet.subarray(NONCE_OFFSET, CIPHER_OFFSET)]
+    crypto.aead.seal(key, nonce, header, plain, packet.subarray(CIPHER_OFFSET))
+    return packet
+  }
+  const plain = (length: number, kind: number, at = 1, byte = 0): Uint8Array => {
+    const bytes = new Uint8Array(length)
+    bytes[0] = kind
+    bytes[at] = byte
+    return bytes
+  }
+  for (const bytes of [
+    plain(128, 1, 127, 1),
+    plain(256, 1),
+    plain(128, 0),
+    plain(128, 5),
+    plain(128, 1, 1, 9),
+  ])
+    hand.put(sealed(bytes))
+  expect(refusals(node)).toEqual({ malformed: 5 })
 })
 
 test('every door packet has one of the lengths that other packets have', () => {
