@@ -51,7 +51,7 @@ export class Ambassador {
 
   // Inputs.
 
-  /** Calls for another branch. `head`: MLS-ID of this one's. */
+  /** Calls for another branch. `head`: an MLS-ID of it, as it stands in the header of its packets. */
   seek(moment: Moment, head: Uint8Array): void {
     this.#caller.call(moment, 'merge', head)
   }

@@ -11,7 +11,7 @@
  * in the session.
  */
 import { jittered } from '../dice.ts'
-import { hex, sameBytes } from '../ids.ts'
+import { sameBytes } from '../ids.ts'
 import { type Micros, NEVER } from '../io.ts'
 import { encodeChain } from '../ledger/certificate.ts'
 import type { WallMillis } from '../ledger/fields.ts'
@@ -44,12 +44,12 @@ import {
   RESEND_FIRST,
   SHUN_FAILED,
   SHUN_LIED,
-  SHUNNED_MAX,
 } from './limits.ts'
 import { Listener } from './listener.ts'
 import type { Learner } from './reconcile.ts'
 import { DOOR_REFUSAL, type DoorRefusal } from './refusals.ts'
 import { Session, sessionNameOf } from './session.ts'
+import { Shunned } from './shunned.ts'
 import { type Route, routeOf } from './token.ts'
 
 export interface CallerOptions {
@@ -57,6 +57,10 @@ export interface CallerOptions {
   /** Certifies this member, and is judged by. */
   readonly ledger: Ledger
   readonly learner: Learner
+  /** Where to call: the VLAN's door, or the route of a joiner that awaits a Welcome, 16 bytes. */
+  readonly token?: Uint8Array
+  /** Whom not to ask, where several callers share what they found; by default each finds out alone. */
+  readonly shunned?: Shunned
 }
 
 /** What this end may know of the world when it acts. */
@@ -90,6 +94,7 @@ export class Caller {
   readonly #context: DoorContext
   readonly #options: CallerOptions
   readonly #memberKey: Uint8Array
+  readonly #token: Uint8Array
   readonly #route: Route
   readonly #listener: Listener
   readonly #opens: Bucket
@@ -101,8 +106,7 @@ export class Caller {
   #session: Session | undefined
   #callAt: Micros = NEVER
   #unanswered = 0
-  /** Until when a member, by its key in hex, is not asked. */
-  readonly #shunned = new Map<string, Micros>()
+  readonly #shunned: Shunned
   readonly #events: CallerEvent[] = []
   /** When somebody last answered who could be a member and was not found to lie. */
   answeredAt: Micros | undefined
@@ -111,6 +115,8 @@ export class Caller {
     const { crypto, keys, vlan } = context
     this.#context = context
     this.#options = options
+    this.#shunned = options.shunned ?? new Shunned()
+    this.#token = options.token ?? context.door.token
     this.#memberKey = crypto.signatures.publicKey(options.memberSeed)
     this.#route = routeOf(crypto, vlan, keys.bytes(32))
     this.#listener = new Listener(context, this.#route)
@@ -157,21 +163,26 @@ export class Caller {
     return isSaid
   }
 
-  /** Ends the session and tells the sponsor why. The sponsor is not asked again for a time. */
-  hangUp(now: Micros, why: DoorRefusal): void {
+  /**
+   * Ends the session and tells the sponsor why, who is not asked again for a time; an event follows. False
+   * if there is none.
+   */
+  hangUp(now: Micros, why: DoorRefusal): boolean {
     const session = this.#session
-    if (session === undefined) return
+    if (session === undefined) return false
     session.close(now, why)
     this.#ended(now, session, why)
+    return true
   }
 
   /** Does not ask the member for a long time: it lied. */
   distrust(now: Micros, member: Uint8Array): void {
-    this.#shun(now, member, SHUN_LIED)
+    this.#shunned.add(now, member, SHUN_LIED)
   }
 
   /** Calls again in a while, or at once. */
   again(now: Micros, wait: Micros = CALL_AGAIN): void {
+    if (this.#session !== undefined) return
     this.#callAt = wait === 0 ? now : now + jittered(this.#context.dice, wait)
   }
 
@@ -214,7 +225,7 @@ export class Caller {
 
   #call(now: Micros): void {
     this.#forgetCall()
-    const { crypto, keys, dice, envelope, wires, door } = this.#context
+    const { crypto, keys, dice, envelope, wires } = this.#context
     const secret = keys.bytes(32)
     const ephemeral = crypto.agreement.publicKey(secret)
     const call = { ephemeral, route: this.#route.key, purpose: this.#purpose, head: this.#head }
@@ -222,7 +233,7 @@ export class Caller {
     const d1 = encodeCall(call)
     this.#calling = { d1, secret, againAt: now + jittered(dice, wait) }
     this.#callAt = NEVER
-    wires.send(now, envelope.seal(door.token, DOOR_KIND.call, d1))
+    wires.send(now, envelope.seal(this.#token, DOOR_KIND.call, d1))
   }
 
   #forgetCall(): void {
@@ -275,7 +286,7 @@ export class Caller {
     if (!verifyAnswer(crypto, vlan, d1, d2, member, said)) return DOOR_REFUSAL.badSignature
     for (const fact of shown.facts) learner.learn(moment.now, fact.bytes)
     if (ledger.certificate(member) === undefined) return DOOR_REFUSAL.uncertified
-    if (moment.now < (this.#shunned.get(hex(member)) ?? 0)) return DOOR_REFUSAL.shunned
+    if (this.#shunned.has(moment.now, member)) return DOOR_REFUSAL.shunned
     this.answeredAt = moment.now
     return this.#prove(moment.now, d1, d2, keys, { member, route: said.route })
   }
@@ -302,6 +313,8 @@ export class Caller {
     })
     this.#proving = { d3, sends: 0, againAt: now }
     this.#forgetCall()
+    // One session at a time, whatever was to be done had nobody answered.
+    this.#callAt = NEVER
     this.#unanswered = 0
     this.#proveAgain(now)
     return undefined
@@ -315,8 +328,8 @@ export class Caller {
       this.hangUp(now, DOOR_REFUSAL.silent)
       return
     }
-    const { envelope, wires, door } = this.#context
-    wires.send(now, envelope.seal(door.token, DOOR_KIND.proof, proving.d3))
+    const { envelope, wires } = this.#context
+    wires.send(now, envelope.seal(this.#token, DOOR_KIND.proof, proving.d3))
     proving.againAt = now + RESEND_FIRST * (1 << proving.sends)
     proving.sends += 1
   }
@@ -346,18 +359,7 @@ export class Caller {
     session.erase()
     this.#session = undefined
     this.#proving = undefined
-    this.#shun(now, session.member, SHUN_FAILED)
+    this.#shunned.add(now, session.member, SHUN_FAILED)
     this.#events.push({ kind: 'ended', sponsor: session.member, why })
-  }
-
-  #shun(now: Micros, member: Uint8Array, time: Micros): void {
-    const name = hex(member)
-    const until = Math.max(now + time, this.#shunned.get(name) ?? 0)
-    this.#shunned.delete(name)
-    this.#shunned.set(name, until)
-    for (const [each] of this.#shunned) {
-      if (this.#shunned.size <= SHUNNED_MAX) break
-      this.#shunned.delete(each)
-    }
   }
 }

@@ -2,14 +2,15 @@
  * A member that was away for some epochs gets the commits it missed from another's log (sec:B12). It knows
  * doors and the log's messages; processing commits is its owner's, which drives it like a joiner.
  *
- * It ends with `caughtUp`, or with `mustRejoin` when a member of the group says that its log does not reach
- * back so far: then the owner drops its state and starts a Joiner to rejoin.
+ * It ends with `caughtUp`, or with `mustRejoin` when several members say that their logs do not reach back so
+ * far (those who came later have short ones), or one does and nobody knows better: then the owner drops its
+ * state and starts a Joiner to rejoin.
  */
 import { sameBytes } from '../ids.ts'
-import type { Micros } from '../io.ts'
+import { type Micros, NEVER } from '../io.ts'
 import { Caller, type CallerEvent, type CallerOptions, type Moment } from './caller.ts'
 import type { DoorContext } from './context.ts'
-import { LOG_MAX } from './limits.ts'
+import { LOG_MAX, LOG_WITHIN, LOGS_ASKED } from './limits.ts'
 import { decodeMessage, type LogEntry, type Message } from './messages.ts'
 import { Reconciler } from './reconcile.ts'
 import { DOOR_REFUSAL, type DoorRefusal } from './refusals.ts'
@@ -32,6 +33,9 @@ export class CatchUp {
   /** Of this session, until the ledgers agree. */
   #entries: LogEntry[] = []
   #end: Uint8Array | undefined
+  /** Sponsors whose log does not have the head; since the first of them others are given some time. */
+  #withoutLog = 0
+  #rejoinAt: Micros = NEVER
   #isDone = false
   readonly #events: CatchUpEvent[] = []
 
@@ -46,7 +50,7 @@ export class CatchUp {
   // Inputs.
 
   start(moment: Moment): void {
-    this.#caller.call(moment, 'catch up', this.#head)
+    this.#caller.call(moment, 'catchUp', this.#head)
   }
 
   packet(moment: Moment, packet: Uint8Array): void {
@@ -57,6 +61,8 @@ export class CatchUp {
   wake(moment: Moment): void {
     this.#caller.wake(moment)
     this.#attend(moment)
+    if (!this.#isDone && moment.now >= this.#rejoinAt && this.#caller.session === undefined)
+      this.#giveUp(moment.now)
   }
 
   stop(now: Micros): void {
@@ -75,7 +81,8 @@ export class CatchUp {
   }
 
   nextDeadline(): Micros {
-    return this.#caller.nextDeadline()
+    const at = this.#isDone || this.#caller.session !== undefined ? NEVER : this.#rejoinAt
+    return Math.min(at, this.#caller.nextDeadline())
   }
 
   // Within.
@@ -159,12 +166,19 @@ export class CatchUp {
   #ended({ now }: Moment, { sponsor, why }: Extract<CallerEvent, { kind: 'ended' }>): void {
     if (this.#isDone) return
     this.#entries = []
-    if (why === DOOR_REFUSAL.notInLog) {
-      this.#events.push({ kind: 'mustRejoin' })
-      this.stop(now)
+    if (why !== DOOR_REFUSAL.notInLog) {
+      this.#events.push({ kind: 'failed', why: why ?? DOOR_REFUSAL.closed, sponsor })
+      this.#caller.again(now)
       return
     }
-    this.#events.push({ kind: 'failed', why: why ?? DOOR_REFUSAL.closed, sponsor })
-    this.#caller.again(now)
+    this.#withoutLog += 1
+    if (this.#rejoinAt === NEVER) this.#rejoinAt = now + LOG_WITHIN
+    if (this.#withoutLog >= LOGS_ASKED) this.#giveUp(now)
+    else this.#caller.again(now, 0)
+  }
+
+  #giveUp(now: Micros): void {
+    this.#events.push({ kind: 'mustRejoin' })
+    this.stop(now)
   }
 }

@@ -30,9 +30,9 @@ import {
 } from '../wire/packet.ts'
 import { packetSlab } from '../wire/slab.ts'
 
-export const DOOR_KIND = { call: 1, answer: 2, proof: 3, traffic: 4, parcel: 5 } as const
+export const DOOR_KIND = { call: 1, answer: 2, proof: 3, traffic: 4 } as const
 export type DoorKind = (typeof DOOR_KIND)[keyof typeof DOOR_KIND]
-const KIND_MAX = DOOR_KIND.parcel
+const KIND_MAX = DOOR_KIND.traffic
 
 const HEADER_BYTES = 3
 /** Longest body of a packet that every trunk carries in one piece (mesh:M10). */

@@ -17,9 +17,9 @@
  *   has proved itself. The offer (chain and route) goes into e_R: the same key never seals two answers.
  * - D2 names a route of the sponsor's, so that what follows travels to one member and not to all of them;
  *   the signature covers it. D3 still goes to the door: others learn from it that the caller is served.
- * - D1 names the head of who catches up or merges: whose log does not have it, or who is in that very
- *   epoch, need not answer. What is asked for is in D1 and signed with it, so D3 has no request of its own;
- *   what a request needs beyond it follows under the traffic keys.
+ * - D1 names an epoch: where the caller is that catches up, or the branch that is sought by who merges or
+ *   rejoins, so that only that one answers. What is asked for is in D1 and signed with it, so D3 has no
+ *   request of its own; what a request needs beyond it follows under the traffic keys.
  *
  * k2 and k3 seal once each, with a nonce of zeros. Identities are only in boxes: whoever has the door key
  * and no share in the handshake sees ephemeral keys, routes, purposes and heads.
@@ -33,7 +33,8 @@ import { epochId, key, named } from '../ledger/fields.ts'
 import { bytes, type Decoded, decode, encode, fixed, struct } from '../wire/schema.ts'
 import { BODY_BYTES_MAX } from './envelope.ts'
 
-export const PURPOSES = ['join', 'rejoin', 'catch up', 'merge'] as const
+/** `deliver`: a Welcome, to the route that its joiner named. */
+const PURPOSES = ['join', 'rejoin', 'catchUp', 'merge', 'deliver'] as const
 export type Purpose = (typeof PURPOSES)[number]
 
 const KEY_BYTES = 32
@@ -45,7 +46,7 @@ export const NO_HEAD: Uint8Array = new Uint8Array(16)
 
 const callSchema = struct({ ephemeral: key, route: key, purpose: named(PURPOSES), head: epochId })
 export type Call = Decoded<typeof callSchema>
-export const CALL_BYTES = 81
+const CALL_BYTES = 81
 
 const signature = fixed(64)
 const chainBytes = bytes(Math.min(FACT_BYTES_MAX, BODY_BYTES_MAX))

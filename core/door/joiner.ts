@@ -5,8 +5,9 @@
  * are the caller's (caller.ts), sealing and trees are its owner's.
  *
  * To drive it: `start`, then `packet`, `jobDone` and `wake` as they come, and after each of these `take`
- * until it is empty. The owner runs each `job`, one at a time; at `candidate` it listens to cards of that
- * epoch and hands them in by `card`. It ends with `joined` or `founded`, or when the owner stops it.
+ * until it is empty. The owner runs each `job`, one at a time. At `candidate` it listens to cards of that
+ * epoch, or of those that follow it under the same salt, hands them in by `card`, and keeps the commits
+ * that follow: the group goes on while the joiner compares. It ends with `joined` or `founded`.
  *
  *     calling -> talking -> entering -> comparing -> done        calling -> founding -> done
  *        ^----------'----------'-----------'
@@ -16,9 +17,15 @@
  */
 
 import { type Micros, NEVER } from '../io.ts'
-import { makeCredential } from '../ledger/certificate.ts'
+import { LEAF_REFUSAL, makeCredential } from '../ledger/certificate.ts'
 import { fixedHash } from '../ledger/facts.ts'
-import { type Expectation, judgeWelcome, type OfferedGroup, type WelcomeVerdict } from '../ledger/joining.ts'
+import {
+  type Expectation,
+  judgeWelcome,
+  type OfferedGroup,
+  WELCOME_REFUSAL,
+  type WelcomeVerdict,
+} from '../ledger/joining.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { isInForce } from '../ledger/standing.ts'
 import {
@@ -91,6 +98,13 @@ export type JoinerEvent =
 
 type Stage = 'idle' | 'calling' | 'talking' | 'entering' | 'comparing' | 'founding' | 'done'
 
+/** What may be wrong with a group because its sponsor has not heard all facts, and is no lie. */
+const IGNORANCE: ReadonlySet<string> = new Set([
+  WELCOME_REFUSAL.belowFloor,
+  WELCOME_REFUSAL.noCharter,
+  LEAF_REFUSAL.unknown,
+])
+
 /** With one sponsor. */
 interface Attempt {
   readonly sponsor: Uint8Array
@@ -124,6 +138,8 @@ export class Joiner {
   /** When founding is to be tried, if nobody answers until then. */
   #foundAt: Micros = NEVER
   #joinNumber: number
+  /** This end has ended a session, and the caller will say so. */
+  #hungUp = false
   readonly #jobs: Order[] = []
   #running: Order | undefined
   readonly #events: JoinerEvent[] = []
@@ -221,8 +237,9 @@ export class Joiner {
         return
       }
       case 'ended':
-        // Once the Welcome is here the sponsor is not needed any more.
-        if (this.#stage === 'calling' || this.#stage === 'talking') this.#lost(moment.now, event)
+        // The end of a failure that was told already; and once the Welcome is here no sponsor is needed.
+        if (this.#hungUp) this.#hungUp = false
+        else if (this.#stage === 'calling' || this.#stage === 'talking') this.#lost(moment.now, event)
         return
     }
   }
@@ -355,7 +372,8 @@ export class Joiner {
     const { leafSeed } = attempt
     if (verdict.kind === 'refused' || salts === undefined || leafSeed === undefined) {
       this.#drop([state])
-      if (verdict.kind === 'refused') this.#fail(now, DOOR_REFUSAL.groupRefused, true, verdict)
+      if (verdict.kind === 'refused')
+        this.#fail(now, DOOR_REFUSAL.groupRefused, !IGNORANCE.has(verdict.reason), verdict)
       else this.#fail(now, DOOR_REFUSAL.noSalts, true)
       return
     }
@@ -431,7 +449,7 @@ export class Joiner {
     })
     this.#abandon()
     this.#stage = 'calling'
-    this.#caller.hangUp(now, why)
+    this.#hungUp = this.#caller.hangUp(now, why)
     if (lied) this.#caller.distrust(now, sponsor)
     this.#caller.again(now)
   }

@@ -44,8 +44,11 @@ export const ACK_EVERY = 8
 
 /** A commit of the log or facts of a ledger, as they travel elsewhere, and their framing (sec:A12, S18). */
 const SMALL_MESSAGE_BYTES_MAX = 66_560
-/** Longest message: a Welcome with the ratchet tree, and its framing (sec:S18). */
-export const MESSAGE_BYTES_MAX = TREE_BYTES_MAX + 1_024
+/**
+ * Longest message: a Welcome with the ratchet tree (sec:S18), and with the facts of those it adds: 64 Grants
+ * by an authority of sixteen with what goes with them have 140 kB.
+ */
+export const MESSAGE_BYTES_MAX = TREE_BYTES_MAX + 262_144
 /** What a caller that wants in may send in one message: facts of the exchange, or its KeyPackage. */
 export const CALLER_MESSAGE_BYTES_MAX = Math.max(SMALL_MESSAGE_BYTES_MAX, KEY_PACKAGE_BYTES_MAX)
 /** Bytes that wait to be sent in one session: a Welcome and what goes before it, or a log in portions. */
@@ -58,6 +61,9 @@ export const LINEAGE_MAX = 1_024
 export const ACKS_MAX = 16
 /** Commits of the log in one answer (sec:B12). */
 export const LOG_MAX = 64
+/** Members asked for a log, and how long others are waited for after the first that has none. Guesses. */
+export const LOGS_ASKED = 3
+export const LOG_WITHIN: Micros = 10 * SECOND
 /** KeyPackages that one session brings: a fold of the largest VLAN in batches of 64 (sec:B11). Guess. */
 export const KEY_PACKAGES_MAX = 512
 
@@ -83,6 +89,14 @@ export const CARD_WITHIN: Micros = 3 * SECOND
 export const CARDS_COMPARED = 2
 /** When no door answers for so long a certified member may found a lineage (sec:C7). */
 export const FOUND_AFTER: Micros = MINUTE
+/** Knocks that are pursued at a time, one for each purpose, and how long; the group asks again. Guess. */
+export const KNOCK_WITHIN: Micros = 20 * SECOND
+/** A session that the group closed is kept for so long to deliver what was said before. Guess. */
+export const CLOSE_WITHIN: Micros = 5 * SECOND
+/** Welcomes under way at a time: those of one commit (sec:B4). */
+export const DELIVERIES_MAX = 64
+/** A Welcome that is not delivered after so long is given up: the joiner asks again. Guess. */
+export const DELIVER_WITHIN: Micros = 30 * SECOND
 /** Route proofs: how long one lasts and when it is renewed, at half of that. */
 export const ROUTE_LIFETIME_SECONDS = 600
 export const ROUTE_RENEW: Micros = (ROUTE_LIFETIME_SECONDS / 2) * SECOND

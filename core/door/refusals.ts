@@ -55,6 +55,8 @@ export const DOOR_REFUSAL = {
   sessionsFull: 'sessionsFull',
 
   // Requests, at a member.
+  /** As many Welcomes as may be are on their way. */
+  deliveriesFull: 'deliveriesFull',
   /** The group cannot take the request now. */
   busy: 'busy',
   /** The log does not reach back to there: rejoin. */
@@ -82,8 +84,6 @@ export const DOOR_REFUSAL = {
   groupRefused: 'groupRefused',
   /** The Welcome carries no salts. */
   noSalts: 'noSalts',
-  /** The exchange of ledgers did not come to an end. */
-  ledgerUnsettled: 'ledgerUnsettled',
   /** Another member's card names another salt than the Welcome (sec:C6). */
   wrongSalt: 'wrongSalt',
   /** No live card of another member: a dead branch, or a group of the sponsor's own (sec:B8, S16). */

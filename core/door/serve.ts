@@ -2,7 +2,9 @@
  * What a sponsor does in one session after the handshake (sec:C4, C5, B11, B12): it takes messages of the
  * caller, asks the group, and answers. Knows the purposes; packets and keys are the session's.
  */
-import type { Micros } from '../io.ts'
+
+import { sameBytes } from '../ids.ts'
+import { type Micros, NEVER } from '../io.ts'
 import type { DoorContext } from './context.ts'
 import { KEY_PACKAGES_MAX } from './limits.ts'
 import { MergeTalk } from './merge.ts'
@@ -13,7 +15,7 @@ import type { Session } from './session.ts'
 import type { SponsorPort } from './sponsor-port.ts'
 
 /** Names of requests, unique within the life of a door. */
-export class Numbering {
+class Numbering {
   #last = 0
 
   next(): number {
@@ -22,25 +24,26 @@ export class Numbering {
   }
 }
 
-/** What serves one session of a door, whatever is said in it. A refusal ends the session. */
+/** What a sponsor's end of a session does: that of this file, or the group's own (doorway.ts). */
 export interface Service {
   readonly session: Session
   /** Ephemeral key of the call, 32 bytes. */
   readonly caller: Uint8Array
-  /** In a merge. */
-  readonly merge: MergeTalk | undefined
-  /** `head`: what the caller named. */
+  /** A refusal ends the session. */
   start(now: Micros, head: Uint8Array): DoorRefusal | undefined
-  /** Takes all messages that came. */
+  /** Takes all messages that came. A refusal ends the session. */
   take(now: Micros): DoorRefusal | undefined
-  /** The Welcome for requests of this session; true if it was for it. */
-  welcome(ids: readonly number[], welcome: Uint8Array): boolean
-  notAdded(id: number): boolean
-  /** The session has ended. */
+  wake(now: Micros): void
   end(now: Micros): void
+  nextDeadline(): Micros
 }
 
-export class Serving implements Service {
+/** Who makes a service for each session. */
+export interface Services {
+  serve(now: Micros, session: Session, caller: Uint8Array): Service
+}
+
+class Serving implements Service {
   readonly session: Session
   /** Ephemeral key of the call, 32 bytes. */
   readonly caller: Uint8Array
@@ -52,10 +55,10 @@ export class Serving implements Service {
   /** Numbers of the caller's KeyPackages by request. */
   readonly #requests = new Map<number, number>()
   #keyPackages = 0
+  isEnded = false
 
   readonly #numbers: Numbering
 
-  /** `numbers`: names what is asked of the group. */
   constructor(
     context: DoorContext,
     port: SponsorPort,
@@ -72,9 +75,9 @@ export class Serving implements Service {
     this.merge = session.purpose === 'merge' ? new MergeTalk(session, port) : undefined
   }
 
-  /** Says what needs no request: the log from `head`, which the caller named. A refusal ends the session. */
+  /** Says what needs no request: the log from `head`, as the call named it. A refusal ends the session. */
   start(now: Micros, head: Uint8Array): DoorRefusal | undefined {
-    if (this.session.purpose !== 'catch up') return undefined
+    if (this.session.purpose !== 'catchUp') return undefined
     const entries = this.#port.log(now, head)
     const end = this.#port.head()
     if (entries === undefined || end === undefined) return DOOR_REFUSAL.notInLog
@@ -111,8 +114,16 @@ export class Serving implements Service {
     return this.session.say(encodeMessage({ kind: 'notAdded', number, why }))
   }
 
-  /** The session has ended. */
+  wake(now: Micros): void {
+    this.merge?.wake(now)
+  }
+
+  nextDeadline(): Micros {
+    return this.merge?.nextDeadline() ?? NEVER
+  }
+
   end(): void {
+    this.isEnded = true
     for (const id of this.#requests.keys()) this.#port.withdrawAdd(id)
     this.#requests.clear()
   }
@@ -152,7 +163,7 @@ export class Serving implements Service {
   #requestAdd(now: Micros, number: number, keyPackage: Uint8Array, id: number): DoorRefusal | undefined {
     const { purpose, member } = this.session
     const isFold = this.merge !== undefined
-    if (purpose === 'catch up' || (isFold && !this.merge.hasMet)) return DOOR_REFUSAL.badMessage
+    if (purpose === 'catchUp' || (isFold && !this.merge.hasMet)) return DOOR_REFUSAL.badMessage
     this.#keyPackages += 1
     if (this.#keyPackages > (isFold ? KEY_PACKAGES_MAX : 1)) return DOOR_REFUSAL.badMessage
     this.#requests.set(id, number)
@@ -162,5 +173,51 @@ export class Serving implements Service {
     this.#requests.delete(id)
     this.#context.tally.add(why)
     return isFold ? undefined : why
+  }
+}
+
+/** Serves all sessions of a door for one group, which answers here what it was asked. */
+export class Servings implements Services {
+  readonly #context: DoorContext
+  readonly #port: SponsorPort
+  readonly #numbers = new Numbering()
+  readonly #open = new Set<Serving>()
+
+  constructor(context: DoorContext, port: SponsorPort) {
+    this.#context = context
+    this.#port = port
+  }
+
+  serve(_now: Micros, session: Session, caller: Uint8Array): Service {
+    // Sessions that ended are dropped here and not told of: their number is that of the door's.
+    for (const each of this.#open) if (each.isEnded) this.#open.delete(each)
+    const serving = new Serving(this.#context, this.#port, this.#numbers, session, caller)
+    this.#open.add(serving)
+    return serving
+  }
+
+  /** The Welcome for these requests is ready to leave (sec:B8). */
+  welcome(now: Micros, ids: readonly number[], welcome: Uint8Array): void {
+    for (const serving of this.#live()) if (serving.welcome(ids, welcome)) serving.session.flush(now)
+  }
+
+  /** The request cannot be granted. */
+  notAdded(now: Micros, id: number): void {
+    for (const serving of this.#live()) if (serving.notAdded(id)) serving.session.flush(now)
+  }
+
+  /** Offers a KeyPackage to the ambassador of that member key; false if there is no such talk. */
+  offer(now: Micros, member: Uint8Array, number: number, keyPackage: Uint8Array): boolean {
+    for (const { session, merge } of this.#live()) {
+      if (merge === undefined || !sameBytes(session.member, member)) continue
+      const isOffered = merge.offer(number, keyPackage)
+      session.flush(now)
+      return isOffered
+    }
+    return false
+  }
+
+  #live(): Serving[] {
+    return [...this.#open].filter((serving) => !serving.isEnded)
   }
 }

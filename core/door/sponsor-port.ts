@@ -26,8 +26,8 @@ export interface AddRequest {
   readonly keyPackage: Uint8Array
 }
 
-/** What a door must know before anybody has a session. */
-export interface GatePort extends Learner {
+/** The member behind a door. */
+export interface DoorMember extends Learner {
   /** The VLAN's; the door reads it and adds by `learn`, which also gossips what was new. */
   readonly ledger: Ledger
   /** MLS-ID of the adopted epoch; undefined while there is none, then the door is shut. */
@@ -40,11 +40,12 @@ export interface GatePort extends Learner {
   live(now: Micros): readonly Uint8Array[]
   /** Wall time; undefined while the clock is not set. */
   wall(now: Micros): WallMillis | undefined
-  /** Whether this branch answers a call to merge that names this head (sec:B11). */
-  answersMerge(head: Uint8Array): boolean
+  /** MLS-IDs of the adopted lineage, the newest first, at most LINEAGE_MAX. */
+  lineageIds(): readonly Uint8Array[]
 }
 
-export interface SponsorPort extends GatePort {
+/** The group behind a door whose sessions are served here (serve.ts). */
+export interface SponsorPort extends DoorMember {
   /** Asks for an Add, replacing the member's older leaf if it has one. A refusal ends the request. */
   requestAdd(now: Micros, request: AddRequest): DoorRefusal | undefined
   /** Whoever asked has gone. */
@@ -54,8 +55,6 @@ export interface SponsorPort extends GatePort {
   log(now: Micros, from: Uint8Array): readonly LogEntry[] | undefined
 
   // Merging of branches (sec:B11).
-  /** MLS-IDs of the adopted lineage, the newest first, at most LINEAGE_MAX. */
-  lineageIds(): readonly Uint8Array[]
   /**
    * What this branch shows for itself at the fork from `parent` (undefined: no epoch in common), as soon as
    * its roster has no refused member that a commit could remove; undefined until then.

@@ -48,11 +48,10 @@ import {
   SESSIONS_MAX,
 } from './limits.ts'
 import { Listener } from './listener.ts'
-import type { MergeTalk } from './merge.ts'
 import { DOOR_REFUSAL, type DoorRefusal } from './refusals.ts'
-import type { Service } from './serve.ts'
+import type { Service, Services } from './serve.ts'
 import { Session, sessionNameOf } from './session.ts'
-import type { GatePort } from './sponsor-port.ts'
+import type { DoorMember } from './sponsor-port.ts'
 import { type Route, routeOf } from './token.ts'
 
 /** This member's side of a handshake: what D1 and its generation's secret lead to. */
@@ -63,13 +62,9 @@ interface Half {
   readonly offer: Offer
 }
 
-/** Makes what serves a session; `caller`: ephemeral key of the call. */
-export type Serve = (session: Session, caller: Uint8Array) => Service
-
 export class Sponsor {
   readonly #context: DoorContext
-  readonly #port: GatePort
-  readonly #serve: Serve
+  readonly #port: DoorMember
   readonly #memberSeed: Uint8Array
   readonly #memberKey: Uint8Array
   readonly #door: Listener
@@ -81,10 +76,18 @@ export class Sponsor {
   readonly #calls: Bucket
   readonly #proofs: Bucket
   readonly #sessions = new Map<string, Service>()
+  readonly #services: Services
   #usedAt: Micros = 0
+  #isAwaited = false
 
-  constructor(now: Micros, context: DoorContext, port: GatePort, memberSeed: Uint8Array, serve: Serve) {
-    this.#serve = serve
+  constructor(
+    now: Micros,
+    context: DoorContext,
+    port: DoorMember,
+    services: Services,
+    memberSeed: Uint8Array,
+  ) {
+    this.#services = services
     const { crypto, keys, vlan } = context
     this.#context = context
     this.#port = port
@@ -105,6 +108,12 @@ export class Sponsor {
   open(now: Micros): void {
     if (this.#port.head() === undefined) throw new UsageError('a door without a group; open it after joining')
     this.#door.hold(now)
+  }
+
+  /** Registers the route for as long as a Welcome may come to it, or no longer. */
+  await(now: Micros, isAwaited: boolean): void {
+    this.#isAwaited = isAwaited
+    if (isAwaited && !this.#back.isHeld) this.#back.hold(now)
   }
 
   /** Ends all sessions and registrations. */
@@ -144,28 +153,12 @@ export class Sponsor {
     }
   }
 
-  /** The Welcome for these requests is ready to leave (sec:B8). */
-  welcome(now: Micros, ids: readonly number[], welcome: Uint8Array): void {
-    for (const serving of this.#sessions.values())
-      if (serving.welcome(ids, welcome)) serving.session.flush(now)
-  }
-
-  /** The request cannot be granted. */
-  notAdded(now: Micros, id: number): void {
-    for (const serving of this.#sessions.values()) if (serving.notAdded(id)) serving.session.flush(now)
-  }
-
   /** Ends a session well. */
-  dismiss(now: Micros, session: Session): void {
-    const serving = this.#sessions.get(session.name)
-    if (serving === undefined) return
-    session.close(now)
-    this.#forget(now, serving)
-  }
-
-  /** Sends what was put into a merge's session from outside. */
-  flush(now: Micros): void {
-    for (const serving of this.#sessions.values()) serving.session.flush(now)
+  close(now: Micros, name: string): void {
+    const service = this.#sessions.get(name)
+    if (service === undefined) return
+    service.session.close(now)
+    this.#forget(now, service)
   }
 
   // Questions.
@@ -178,11 +171,9 @@ export class Sponsor {
     )
   }
 
-  /** The talk with the ambassador of that member key, if there is one. */
-  mergeWith(member: Uint8Array): MergeTalk | undefined {
-    for (const { session, merge } of this.#sessions.values())
-      if (merge !== undefined && sameBytes(session.member, member)) return merge
-    return undefined
+  /** The key of the route by which this member is reached without its door: 32 bytes. */
+  get routeKey(): Uint8Array {
+    return this.#route.key
   }
 
   get sessions(): number {
@@ -190,11 +181,12 @@ export class Sponsor {
   }
 
   nextDeadline(): Micros {
-    const back = this.#sessions.size > 0 || !this.#back.isHeld ? NEVER : this.#usedAt + ROUTE_LINGER
+    const isNeeded = this.#isAwaited || this.#sessions.size > 0
+    const back = isNeeded || !this.#back.isHeld ? NEVER : this.#usedAt + ROUTE_LINGER
     let at = Math.min(back, this.#callers.nextDeadline())
     at = Math.min(at, this.#door.nextDeadline(), this.#back.nextDeadline())
-    for (const { session, merge } of this.#sessions.values())
-      at = Math.min(at, session.nextDeadline(), merge?.nextDeadline() ?? NEVER)
+    for (const service of this.#sessions.values())
+      at = Math.min(at, service.session.nextDeadline(), service.nextDeadline())
     return at
   }
 
@@ -206,15 +198,16 @@ export class Sponsor {
     if (typeof opened === 'string') return opened
     const isToDoor = idIs(packet, TOKEN_OFFSET, this.#context.door.token)
     const { kind, body } = opened
-    if (isToDoor && kind === DOOR_KIND.call) return this.#onCall(now, body)
-    if (isToDoor && kind === DOOR_KIND.proof) return this.#onProof(now, body)
+    if (kind === DOOR_KIND.call) return this.#onCall(now, body, isToDoor)
+    if (kind === DOOR_KIND.proof) return this.#onProof(now, body)
     if (!isToDoor && kind === DOOR_KIND.traffic) return this.#onTraffic(now, body)
     return DOOR_REFUSAL.malformed
   }
 
-  #onCall(now: Micros, d1: Uint8Array): DoorRefusal | undefined {
+  #onCall(now: Micros, d1: Uint8Array, isToDoor: boolean): DoorRefusal | undefined {
     const call = decodeCall(d1)
-    if (call === undefined) return DOOR_REFUSAL.malformed
+    // A Welcome is brought to its joiner's route; all else is asked of whoever is at the door.
+    if (call === undefined || (call.purpose === 'deliver') === isToDoor) return DOOR_REFUSAL.malformed
     // Before the bucket: a repeat costs nothing and must take nothing from those who call for the first time.
     if (this.#callers.stateOf(call.ephemeral) !== undefined) return DOOR_REFUSAL.repeatedCall
     if (!this.#calls.take(now, 1)) return DOOR_REFUSAL.callRate
@@ -229,20 +222,23 @@ export class Sponsor {
   /** This member's place among those who answer (sec:C4, B11), from 0; undefined if it does not at all. */
   #placeFor(now: Micros, call: Call): number | undefined {
     const { crypto } = this.#context
+    const { purpose } = call
+    if (purpose === 'deliver') return 0
     const head = this.#port.head()
     if (head === undefined) return undefined
     const live = this.#port.live(now)
-    if (call.purpose === 'merge') {
-      // Its own branch has nothing to tell the caller; another one answers through its ambassador.
-      if (isNoHead(call.head) || !this.#port.answersMerge(call.head)) return undefined
-      return this.#placeIn(byRank(crypto.hash, head, live))
-    }
+    const isOfBranch = (): boolean => this.#port.lineageIds().some((id) => sameBytes(id, call.head))
+    // The branch that is sought answers, through its ambassador.
+    if (purpose === 'merge') return isOfBranch() ? this.#placeIn(byRank(crypto.hash, head, live)) : undefined
     const ranked = live.map((member) => ({
       member,
       rank: crypto.hash.hash16(concat(call.ephemeral, member)),
     }))
     ranked.sort((a, b) => compareBytes(a.rank, b.rank) || compareBytes(a.member, b.member))
-    return this.#placeIn(ranked.map(({ member }) => member))
+    const place = this.#placeIn(ranked.map(({ member }) => member))
+    // Whoever folds is led to the winner; members of other branches let that one go first.
+    const isElsewhere = purpose !== 'catchUp' && !isNoHead(call.head) && !isOfBranch()
+    return place !== undefined && isElsewhere ? place + RESPONDERS : place
   }
 
   #placeIn(members: readonly Uint8Array[]): number | undefined {
@@ -360,12 +356,12 @@ export class Sponsor {
     if (this.#sessions.size >= SESSIONS_MAX)
       return this.#turnAway(now, parts, half, DOOR_REFUSAL.sessionsFull, member)
     const session = this.#session(now, parts, half, member)
-    const serving = this.#serve(session, parts.call.ephemeral)
+    const serving = this.#services.serve(now, session, parts.call.ephemeral)
     this.#sessions.set(session.name, serving)
     const why = serving.start(now, parts.call.head)
     if (why !== undefined) this.#end(now, serving, why)
     else session.flush(now, true)
-    return why
+    return undefined
   }
 
   /** Says why to whoever could open the box, and keeps nothing. */
@@ -383,7 +379,8 @@ export class Sponsor {
   #session(now: Micros, parts: ProofParts, half: Half, member: Uint8Array): Session {
     const { crypto, vlan } = this.#context
     const { route, purpose } = parts.call
-    const messageMax = purpose === 'merge' ? MESSAGE_BYTES_MAX : CALLER_MESSAGE_BYTES_MAX
+    const isLong = purpose === 'merge' || purpose === 'deliver'
+    const messageMax = isLong ? MESSAGE_BYTES_MAX : CALLER_MESSAGE_BYTES_MAX
     const token = routeToken(crypto, vlan, route)
     return new Session(now, this.#context, {
       keys: half.keys,
@@ -402,8 +399,9 @@ export class Sponsor {
     const received = serving.session.receive(now, body)
     this.#usedAt = now
     if (received.kind === 'refused') {
-      if (received.why === DOOR_REFUSAL.badPieces) this.#end(now, serving, received.why)
-      return received.why
+      if (received.why !== DOOR_REFUSAL.badPieces) return received.why
+      this.#end(now, serving, received.why)
+      return undefined
     }
     if (received.kind === 'closed') {
       this.#forget(now, serving)
@@ -414,7 +412,7 @@ export class Sponsor {
   }
 
   #tend(now: Micros, serving: Service): void {
-    serving.merge?.wake(now)
+    serving.wake(now)
     const why = serving.take(now)
     if (why === undefined) serving.session.flush(now)
     else this.#end(now, serving, why)
@@ -433,6 +431,6 @@ export class Sponsor {
   }
 
   #isBackIdle(now: Micros): boolean {
-    return this.#sessions.size === 0 && now >= this.#usedAt + ROUTE_LINGER
+    return !this.#isAwaited && this.#sessions.size === 0 && now >= this.#usedAt + ROUTE_LINGER
   }
 }

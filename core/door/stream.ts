@@ -73,7 +73,8 @@ export class Stream {
     if (this.#queued + message.length > QUEUE_BYTES_MAX) return false
     const length = new Writer(LENGTH_BYTES)
     length.u32(message.length)
-    this.#queue.push(length.bytes, message)
+    this.#queue.push(length.bytes)
+    if (message.length > 0) this.#queue.push(message)
     this.#queued += message.length + LENGTH_BYTES
     return true
   }

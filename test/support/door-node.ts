@@ -1,12 +1,14 @@
 /** One machine of the door's world: a member with a stand-in for its group, or somebody who wants in. */
 import type { Crypto } from '../../core/crypto/ports.ts'
+import type { Ambassador } from '../../core/door/ambassador.ts'
 import { CatchUp } from '../../core/door/catch-up.ts'
 import type { DoorContext, DoorWires } from '../../core/door/context.ts'
+import type { Doorway } from '../../core/door/doorway.ts'
 import { Joiner, type JoinerEvent } from '../../core/door/joiner.ts'
 import type { Evidence, LogEntry } from '../../core/door/messages.ts'
 import { DOOR_REFUSAL, type DoorRefusal } from '../../core/door/refusals.ts'
 import { encodeSalts } from '../../core/door/salts.ts'
-import { Numbering, Serving } from '../../core/door/serve.ts'
+import { Servings } from '../../core/door/serve.ts'
 import { Sponsor } from '../../core/door/sponsor.ts'
 import type { AddRequest, Meeting, SponsorPort } from '../../core/door/sponsor-port.ts'
 import { hex, mlsId, saltId, sameBytes } from '../../core/ids.ts'
@@ -58,8 +60,11 @@ export class DoorNode implements SponsorPort, Lineage {
   ledger: Ledger
   readonly engine: StandInEngine
   sponsor: Sponsor | undefined
+  servings: Servings | undefined
   joiner: Joiner | undefined
   catchUp: CatchUp | undefined
+  ambassador: Ambassador | undefined
+  doorway: Doorway | undefined
   online = true
   /** Answers calls for which it is not among the lowest. */
   eager = false
@@ -162,14 +167,8 @@ export class DoorNode implements SponsorPort, Lineage {
 
   openDoor(): void {
     this.#chain = this.certificate()
-    const requests = new Numbering()
-    this.sponsor = new Sponsor(
-      this.world.now,
-      this.context,
-      this,
-      this.person.seed,
-      (session, caller) => new Serving(this.context, this, requests, session, caller),
-    )
+    this.servings = new Servings(this.context, this)
+    this.sponsor = new Sponsor(this.world.now, this.context, this, this.servings, this.person.seed)
     this.sponsor.open(this.world.now)
   }
 
@@ -179,10 +178,19 @@ export class DoorNode implements SponsorPort, Lineage {
     this.joinWith(parseInvitation(this.world.crypto, url))
   }
 
-  joinWith(invitation: Invitation): void {
+  /** Has the papers of a URL, and does nothing with them yet. */
+  redeem(url: string): void {
+    this.#redeem(parseInvitation(this.world.crypto, url))
+  }
+
+  #redeem(invitation: Invitation): void {
     const redeemed = redeem(this.world.crypto, this.context.keys, invitation)
     this.person = { seed: redeemed.memberSeed, key: redeemed.memberKey }
     for (const fact of redeemed.facts) this.ledger.add(fact.bytes)
+  }
+
+  joinWith(invitation: Invitation): void {
+    this.#redeem(invitation)
     const expected = { floor: invitation.floor, issuer: invitation.issuer?.id }
     this.#startJoiner('join', expected, invitation.seed, {})
   }
@@ -214,6 +222,8 @@ export class DoorNode implements SponsorPort, Lineage {
     if (this.sponsor?.listens(packet)) this.sponsor.packet(this.world.now, packet)
     if (this.joiner?.listens(packet)) this.joiner.packet(this.#moment(), packet)
     if (this.catchUp?.listens(packet)) this.catchUp.packet(this.#moment(), packet)
+    if (this.doorway?.listens(packet)) this.doorway.packet(this.#moment(), packet)
+    if (this.ambassador?.listens(packet)) this.ambassador.packet(this.#moment(), packet)
     this.#drain()
   }
 
@@ -221,6 +231,8 @@ export class DoorNode implements SponsorPort, Lineage {
     this.sponsor?.wake(this.world.now)
     this.joiner?.wake(this.#moment())
     this.catchUp?.wake(this.#moment())
+    this.ambassador?.wake(this.#moment())
+    this.doorway?.wake(this.#moment())
     this.#drain()
   }
 
@@ -236,6 +248,8 @@ export class DoorNode implements SponsorPort, Lineage {
       this.sponsor?.nextDeadline() ?? NEVER,
       this.joiner?.nextDeadline() ?? NEVER,
       this.catchUp?.nextDeadline() ?? NEVER,
+      this.ambassador?.nextDeadline() ?? NEVER,
+      this.doorway?.nextDeadline() ?? NEVER,
     )
   }
 
@@ -285,8 +299,8 @@ export class DoorNode implements SponsorPort, Lineage {
       const isWanted = this.#asked.delete(request.id)
       if (!isWanted || !committer.online) return
       const welcome = committer.#admit(keyPackage, request.member)
-      if (welcome === undefined) this.sponsor?.notAdded(this.world.now, request.id)
-      else this.sponsor?.welcome(this.world.now, [request.id], welcome)
+      if (welcome === undefined) this.servings?.notAdded(this.world.now, request.id)
+      else this.servings?.welcome(this.world.now, [request.id], welcome)
       this.#drain()
     })
     return undefined
@@ -300,10 +314,6 @@ export class DoorNode implements SponsorPort, Lineage {
     if (sameBytes(from, this.head() ?? from)) return []
     const start = this.entries.findIndex((entry) => sameBytes(entry.parent, from))
     return start < 0 ? undefined : this.entries.slice(start)
-  }
-
-  answersMerge(head: Uint8Array): boolean {
-    return !this.lineageOf.some((id) => sameBytes(id, head))
   }
 
   lineageIds(): readonly Uint8Array[] {
@@ -383,7 +393,7 @@ export class DoorNode implements SponsorPort, Lineage {
     this.#adopt(into, made.candidate.exports[0], roster)
     const entry = { parent, child: this.head() as Uint8Array, commit: made.commit }
     this.entries.push(entry)
-    for (const node of this.world.group(this.branch)) if (node !== this) node.follow(entry)
+    for (const node of this.world.group(this.branch)) if (node !== this && !node.follow(entry)) node.#keepUp()
     return made.welcome ?? new Uint8Array(0)
   }
 
@@ -422,6 +432,13 @@ export class DoorNode implements SponsorPort, Lineage {
     if (old !== 0) this.run({ kind: 'drop', group: GROUP, states: [old] })
   }
 
+  /** A member that finds itself behind the others of its branch fetches what it missed. */
+  #keepUp(): void {
+    const [ahead] = this.world.group(this.branch)
+    const isBehind = ahead !== undefined && !sameBytes(ahead.head() ?? this.salt, this.head() ?? this.salt)
+    if (isBehind && (this.catchUp === undefined || this.catchUp.nextDeadline() === NEVER)) this.startCatchUp()
+  }
+
   // The machines of the door.
 
   #startJoiner(
@@ -448,13 +465,21 @@ export class DoorNode implements SponsorPort, Lineage {
   }
 
   #drain(): void {
+    this.#onAmbassador()
     for (let event = this.joiner?.take(); event !== undefined; event = this.joiner?.take())
       this.#onJoiner(event)
     for (let event = this.catchUp?.take(); event !== undefined; event = this.catchUp?.take()) {
       if (event.kind === 'entry') this.events.push(this.follow(event.entry) ? 'followed' : 'not followed')
       else this.events.push(event.kind)
+      if (event.kind === 'caughtUp') this.#keepUp()
+      if (event.kind === 'mustRejoin') this.rejoin()
       if (event.kind === 'failed') this.failures.push(event.why)
     }
+  }
+
+  #onAmbassador(): void {
+    for (let event = this.ambassador?.take(); event !== undefined; event = this.ambassador?.take())
+      this.failures.push(event.why)
   }
 
   #onJoiner(event: JoinerEvent): void {
@@ -476,6 +501,7 @@ export class DoorNode implements SponsorPort, Lineage {
       case 'joined':
         this.#become(event.entered.state, event.entered.epoch, event.leafSeed)
         this.salt = event.entered.salts.current
+        this.#keepUp()
         return
       case 'founded':
         this.#become(event.state, event.epoch, event.leafSeed)
@@ -500,7 +526,9 @@ export class DoorNode implements SponsorPort, Lineage {
     const { crypto } = this.world
     const head = mlsId(crypto.hash, secret)
     for (const node of this.world.nodes) {
-      if (node === this || !node.online || node.silent || !sameBytes(node.head() ?? this.salt, head)) continue
+      // Epochs that followed it say the same of the salt: here nothing rotates it.
+      const isThere = node.lineageOf.some((id) => sameBytes(id, head))
+      if (node === this || !node.online || node.silent || !isThere) continue
       this.world.after(CARD_AFTER, () => {
         this.joiner?.card(this.world.now, node.person.key, saltId(crypto.hash, node.salt))
         this.#drain()

@@ -47,6 +47,9 @@ export const FOUL: Weather = {
 /** What members tell each other by other ways than the door arrives after so long. */
 const GOSSIP: Micros = 30 * MILLISECOND
 
+/** More steps than this without time passing are a deadline that nothing moves. */
+const STEPS_AT_ONCE_MAX = 20_000
+
 export class DoorWorld implements Surroundings {
   now: Micros = 0
   readonly crypto: Crypto
@@ -63,6 +66,7 @@ export class DoorWorld implements Surroundings {
   readonly #events: { readonly at: Micros; readonly act: () => void }[] = []
   readonly #authority: Ledger
   #revocations = 0
+  #stepsAtOnce = 0
 
   constructor(seed: number, weather: Weather = FAIR, crypto: Crypto = standInCrypto) {
     this.#streams = new Streams(seed)
@@ -107,11 +111,11 @@ export class DoorWorld implements Surroundings {
     return makeGrant(this.crypto, this.keys, this.founding.issuer, this.founding.vlan, order)
   }
 
-  /** The authority revokes a member key; whoever of `hearers` is online hears it. */
+  /** The authority revokes a member key or a serial; whoever of `hearers` is online hears it. */
   revoke(key: Uint8Array, hearers: readonly DoorNode[]): void {
     this.#revocations += 1
     const { issuer, vlan } = this.founding
-    const target = { kind: 'key', bytes: key } as const
+    const target = { kind: key.length === 32 ? 'key' : 'serial', bytes: key } as const
     const fact = makeRevocation(this.crypto, issuer, vlan, { target, number: this.#revocations })
     this.#authority.add(fact.bytes)
     for (const node of hearers) node.hear(this.now, fact.bytes)
@@ -138,6 +142,15 @@ export class DoorWorld implements Surroundings {
     for (const other of others) first?.admitByHand(other)
     for (const member of members) member.openDoor()
     return members as { [Place in keyof Names]: DoorNode }
+  }
+
+  /** Adds somebody with a Grant of its own, by hand. */
+  admitInto(committer: DoorNode, node: DoorNode): void {
+    const grant = this.grant(node.person)
+    for (const fact of [...committer.ledger.facts(), grant]) node.ledger.add(fact.bytes)
+    for (const member of this.group(committer.branch)) member.ledger.add(grant.bytes)
+    committer.admitByHand(node)
+    node.openDoor()
   }
 
   /** Online nodes of a branch that are in its group, in the order they came. */
@@ -204,6 +217,9 @@ export class DoorWorld implements Surroundings {
       this.now = end
       return false
     }
+    const at = Math.max(this.now, Math.min(next, wakeAt))
+    this.#stepsAtOnce = at === this.now ? this.#stepsAtOnce + 1 : 0
+    if (this.#stepsAtOnce > STEPS_AT_ONCE_MAX) throw new Error(`${sleeper?.name} is woken at ${at} for ever`)
     if (wakeAt < next) {
       this.now = Math.max(this.now, wakeAt)
       sleeper?.wake()
