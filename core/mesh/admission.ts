@@ -3,7 +3,8 @@
  * room, parts with a neighbour; answers no message itself.
  *
  * Beyond 1.5 targets only relays that have other choices are refused or sent away. Private peers and
- * leaves can reach few, so they are taken as long as there are links.
+ * leaves can reach few, so they are taken as long as there are links; but leaves leave room for the relays
+ * that this node wants itself, for one that is full of them could look for no more.
  */
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
@@ -15,7 +16,7 @@ import { encodeControl } from '../wire/schema.ts'
 import { Arrivals } from './arrivals.ts'
 import { CROWD_FACTOR, SWAP_GAIN, TRIM_AGE } from './limits.ts'
 import { disconnect, PARTING, type Parting, PRIORITY, type Priority } from './messages.ts'
-import { isCrowd, type Peering, type Roster } from './roster.ts'
+import { isCrowd, type Peering, type Roster, relaysWanted } from './roster.ts'
 import type { Self } from './self.ts'
 
 export class Admission {
@@ -52,8 +53,12 @@ export class Admission {
     if (!relay && !isRelay(link)) return false
     const census = this.#roster.census()
     const crowdLimit = this.#crowdLimit()
-    // High priority is always accepted, even if another has to go.
-    if (priority === PRIORITY.high) return census.neighbours < linkLimit || this.#evict(now)
+    // High priority is always accepted, even if another has to go; for a leaf no relay that is wanted.
+    if (priority === PRIORITY.high) {
+      const wanted = isRelay(link) ? 0 : relaysWanted(this.#context.config)
+      if (census.neighbours + Math.max(0, wanted - census.relays) < linkLimit) return true
+      return this.#evict(now, census.relays > wanted ? () => true : (peering) => !isRelay(peering.link))
+    }
     // Others only if there is a free place.
     if (census.neighbours >= linkLimit) return false
     // Who has little choice is always let in, but for the places that a crowd of relays needs.
@@ -90,9 +95,9 @@ export class Admission {
   }
 
   /** Of a full active view a random neighbour goes: here one that no tree uses, if there is one. */
-  #evict(now: Micros): boolean {
-    const preferred = this.#roster.expendable(this.#self.reach)
-    const others = this.#roster.neighbours().filter((peering) => !peering.link.treeUse)
+  #evict(now: Micros, may: (peering: Peering) => boolean): boolean {
+    const preferred = this.#roster.expendable(this.#self.reach).filter(may)
+    const others = this.#roster.neighbours().filter((peering) => !peering.link.treeUse && may(peering))
     const choice = preferred.length > 0 ? preferred : others
     const victim = choice[below(this.#dice, choice.length)]
     if (victim === undefined) return false
