@@ -63,13 +63,17 @@ export class Admission {
     if (census.neighbours >= linkLimit) return false
     // Who has little choice is always let in, but for the places that a crowd of relays needs.
     if (!isCrowd(link)) return census.neighbours + crowdLimit < linkLimit || census.neighbours < crowdLimit
-    if (census.crowd < crowdLimit) return true
-    if (priority === PRIORITY.low || link.rtt === 0) return false
-    // X-BOT, the candidate's side: a full one accepts if it gains by it too, and parts with its farthest.
+    return census.crowd < crowdLimit
+  }
+
+  /**
+   * X-BOT, the candidate's side: a full one accepts if it gains by it too. Answers the neighbour that would
+   * go for the asking peer, if HELLOs promise that it is nearer.
+   */
+  rivalOf({ link }: Peering): Peering | undefined {
     const worst = this.#roster.farthest(this.#self.reach, this.#context.selfKey)
-    if (worst === undefined || link.rtt > SWAP_GAIN * worst.link.rtt) return false
-    this.part(now, worst, PARTING.replaced)
-    return true
+    const isNearer = worst !== undefined && link.rtt > 0 && link.rtt <= SWAP_GAIN * worst.link.rtt
+    return isNearer && isCrowd(link) ? worst : undefined
   }
 
   /** More relays than the crowd limit. */

@@ -166,6 +166,7 @@ export class Membership implements HandshakeListener {
       if (link.dialled && this.#dialler.arrived(link.peer) !== undefined) this.dialFailed(now, link.peer)
       return
     }
+    this.#swap.ended(peering)
     if (link.neighbour) {
       this.#listener.neighbourDown(now, link, reason)
       link.neighbour = false
@@ -215,8 +216,11 @@ export class Membership implements HandshakeListener {
     else if (kind === KIND.forwardJoin) {
       if (this.#admission.hasTimeForJoiner(now, from)) this.#exchange.onForwardJoin(now, from, packet)
     } else if (kind === KIND.shuffle) this.#exchange.onShuffle(now, from, packet)
-    else if (kind === KIND.shuffleReply) this.#exchange.onShuffleReply(now, from, packet)
-    else this.#context.counters.add(COUNT.dropUnknownKind)
+    else if (kind === KIND.shuffleReply) {
+      const walk = this.#exchange.onShuffleReply(now, from, packet)
+      if (walk !== undefined) this.#swap.echoed(now, from, walk)
+    } else this.#context.counters.add(COUNT.dropUnknownKind)
+    this.#arm(this.#swap.due())
     this.#seek(now)
   }
 
@@ -253,10 +257,12 @@ export class Membership implements HandshakeListener {
       // Nobody became a neighbour on it, or the other end said nothing.
       if (peering.due <= now) this.#links.hangUp(now, peering.link, CLOSE.refused)
     }
+    this.#swap.expire(now)
     this.#runTimers(now)
     this.#seek(now)
     const { shuffle, optimise, trim, anchor, announce } = this.#timers
-    this.#arm(Math.min(this.#dialler.due(now), this.#roster.due(), shuffle, optimise, trim, anchor, announce))
+    this.#arm(Math.min(this.#dialler.due(now), this.#roster.due(), this.#swap.due()))
+    this.#arm(Math.min(shuffle, optimise, trim, anchor, announce))
     return this.#due
   }
 
@@ -382,7 +388,8 @@ export class Membership implements HandshakeListener {
       if (relay) this.#dialler.dialAnchor(now)
     }
     if (timers.trim <= now) {
-      this.#admission.trim(now)
+      // One who is tried makes a crowd only until it is known who goes.
+      if (!this.#swap.trying) this.#admission.trim(now)
       timers.trim = this.#admission.crowded ? now + jittered(this.#dice, TRIM_PERIOD) : NEVER
     }
   }

@@ -107,23 +107,86 @@ test('a relay with other choices is refused by a crowd, and told of others', () 
   expect(lastAnswer(world).accepted).toBe(true)
 })
 
-test('a full crowd takes a nearer relay for its farthest, but none that a tree uses', () => {
+/** Node 0 with a full crowd: four that a tree uses, one far off, four at 60 ms. */
+function fullCrowd(): { readonly world: MeshWorld; readonly kept: readonly Link[]; readonly farthest: Link } {
   const world = besieged(9)
+  const [one, two, three, four, farthest, ...near] = world.node(0).neighbours() as [
+    ...(readonly [Link, Link, Link, Link, Link]),
+    ...Link[],
+  ]
+  const kept = [one, two, three, four]
+  for (const link of [...kept, farthest]) link.rtt = 100 * MILLISECOND
+  for (const link of near) link.rtt = 60 * MILLISECOND
+  for (const link of kept) link.treeUse = true
+  return { world, kept, farthest }
+}
+
+/** A relay whose HELLOs say that it is so far off asks to be taken for a farther one. */
+function optimise(world: MeshWorld, millis: number): { readonly link: Link; readonly trials: number[] } {
+  const link = world.intrude(0)
+  link.rtt = millis * MILLISECOND
+  const before = world.told.length
+  say(world, link, KIND.neighbour, neighbour, { priority: PRIORITY.optimise, address })
+  const sent = world.told.slice(before).filter((packet) => packet[1] === KIND.shuffle)
+  return { link, trials: sent.map((packet) => decodeControl(shuffle, packet)?.walk ?? -1) }
+}
+
+test('a full crowd takes a nearer relay for its farthest once that has proved it, but none of a tree', () => {
+  const { world, kept, farthest } = fullCrowd()
   const node = world.node(0)
-  for (const link of node.neighbours()) link.rtt = 60 * MILLISECOND
-  for (const link of node.neighbours().slice(0, 5)) link.rtt = 100 * MILLISECOND
-  for (const link of node.neighbours().slice(0, 4)) link.treeUse = true
-  const kept = node.neighbours().slice(0, 4)
-  const near = world.intrude(0)
-  near.rtt = 40 * MILLISECOND
-  say(world, near, KIND.neighbour, neighbour, { priority: PRIORITY.optimise, address })
+  const { link, trials } = optimise(world, 40)
   expect(lastAnswer(world).accepted).toBe(true)
+  expect(trials.length).toBe(1)
+  expect(node.neighbours()).toContain(farthest)
+  world.run(40 * MILLISECOND)
+  say(world, link, KIND.shuffleReply, shuffleReply, { walk: trials[0] as number, peers: [] })
   expect(node.neighbours().length).toBe(9)
-  expect(node.neighbours()).toEqual(expect.arrayContaining(kept))
-  const far = world.intrude(0)
-  far.rtt = 90 * MILLISECOND
-  say(world, far, KIND.neighbour, neighbour, { priority: PRIORITY.optimise, address })
+  expect(node.neighbours()).toEqual(expect.arrayContaining([...kept, link]))
+  expect(node.neighbours()).not.toContain(farthest)
+  expect(node.counters.get('neighboursSwapped')).toBe(1)
+  const far = optimise(world, 90)
   expect(lastAnswer(world).accepted).toBe(false)
+  expect(far.trials).toEqual([])
+})
+
+test.each([
+  ['says nothing', undefined],
+  ['answers too late', 101],
+  ['guesses what it was to send back', 'guess'],
+] as const)('a relay that only claims to be nearer goes, and nobody for it: one that %s', (_, answer) => {
+  const { world, farthest } = fullCrowd()
+  const node = world.node(0)
+  const before = node.neighbours()
+  const { link, trials } = optimise(world, 1)
+  expect(node.neighbours()).toEqual([...before, link])
+  if (answer === 'guess') {
+    for (let walk = 0; walk < 10; walk++)
+      say(world, link, KIND.shuffleReply, shuffleReply, { walk, peers: [] })
+  }
+  world.run((answer === undefined ? 200 : 99) * MILLISECOND)
+  if (answer === 101) {
+    expect(node.neighbours()).toEqual([...before, link])
+    world.run(2 * MILLISECOND)
+    say(world, link, KIND.shuffleReply, shuffleReply, { walk: trials[0] as number, peers: [] })
+  }
+  world.run(200 * MILLISECOND)
+  expect(node.neighbours()).toEqual(before)
+  expect(node.neighbours()).toContain(farthest)
+  expect(node.counters.get('swapsFailed')).toBe(1)
+})
+
+test('two at most are tried at once, and nobody else is sent away meanwhile', () => {
+  const { world } = fullCrowd()
+  const node = world.node(0)
+  for (const link of node.neighbours()) if (link.rtt === 100 * MILLISECOND) link.rtt = 3 * SECOND
+  world.run(20 * SECOND)
+  const before = node.neighbours()
+  for (let count = 0; count < 5; count++) optimise(world, 1)
+  expect(node.neighbours().length).toBe(11)
+  world.run(2.9 * SECOND)
+  expect(node.neighbours().slice(0, 9)).toEqual(before)
+  world.run(SECOND)
+  expect(node.neighbours()).toEqual(before)
 })
 
 test('a flood of joins keeps within the links there may be and spares the links of trees', () => {
