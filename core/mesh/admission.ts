@@ -91,6 +91,14 @@ export class Admission {
     if (victim !== undefined) this.part(now, victim, PARTING.replaced)
   }
 
+  /** Hangs up a peer whose HELLOs made a leaf of a relay, or the other way round; true if it was one. */
+  endsTurncoat(now: Micros, { link, relay }: Peering): boolean {
+    if (isRelay(link) === relay) return false
+    this.#context.counters.add(COUNT.dropUnexpected)
+    this.#links.hangUp(now, link, CLOSE.misbehaved)
+    return true
+  }
+
   /** Says why and hangs up: the node hears of it as of any other end of a link, within this call. */
   part(now: Micros, peering: Peering, reason: Parting): void {
     const { link } = peering

@@ -193,7 +193,7 @@ export class Membership implements HandshakeListener {
   /** A HELLO came with a fresh round trip, now in `link.rtt`, and the peer's coordinates, 8 bytes at `at`. */
   onHello(now: Micros, link: Link, packet: Uint8Array, at: number): void {
     const peering = this.#roster.of(link)
-    if (peering === undefined) return
+    if (peering === undefined || this.#admission.endsTurncoat(now, peering)) return
     const { coordinates } = peering
     for (let byte = 0; byte < COORDINATES_BYTES; byte++) coordinates[byte] = packet[at + byte] as number
     this.#self.coordinates.update(link.rtt / MILLISECOND, coordinates, this.#dice)
@@ -208,6 +208,7 @@ export class Membership implements HandshakeListener {
       this.#context.counters.add(COUNT.dropUnexpected)
       return
     }
+    if (this.#admission.endsTurncoat(now, from)) return
     if (kind === KIND.join) this.#handshake.onJoin(now, from, packet)
     else if (kind === KIND.neighbour) this.#handshake.onNeighbour(now, from, packet)
     else if (kind === KIND.neighbourReply) this.#handshake.onNeighbourReply(now, from, packet)
@@ -256,6 +257,7 @@ export class Membership implements HandshakeListener {
     for (const peering of this.#roster.all()) {
       // Nobody became a neighbour on it, or the other end said nothing.
       if (peering.due <= now) this.#links.hangUp(now, peering.link, CLOSE.refused)
+      else this.#admission.endsTurncoat(now, peering)
     }
     this.#swap.expire(now)
     this.#runTimers(now)

@@ -1,7 +1,7 @@
 /** How one link becomes a neighbour or not, and what strangers can and cannot do. */
 import { expect, test } from 'vitest'
 import { CLOSE, MILLISECOND, type PeerId, REACHABILITY, SECOND } from '../../core/io.ts'
-import type { Link } from '../../core/links/link.ts'
+import { CAPABILITY, type Link } from '../../core/links/link.ts'
 import { Membership } from '../../core/mesh/membership.ts'
 import {
   type Descriptor,
@@ -212,7 +212,7 @@ test('one peer that comes again and again keeps nobody else out', () => {
   const { counters } = world.node(0)
   const first = world.intrude(0)
   for (let turn = 0; turn < 500; turn++) {
-    const link = world.intrude(0, REACHABILITY.public, first.peer)
+    const link = world.intrude(0, REACHABILITY.public, CAPABILITY.relay, first.peer)
     const kind = turn % 2
     if (kind === 0) say(world, link, KIND.join, join, { address })
     else say(world, link, KIND.neighbour, neighbour, { priority: PRIORITY.high, address })
@@ -224,7 +224,7 @@ test('one peer that comes again and again keeps nobody else out', () => {
   }
   // Whoever was held back is heard again when it has waited.
   world.run(20 * SECOND)
-  const later = world.intrude(0, REACHABILITY.public, first.peer)
+  const later = world.intrude(0, REACHABILITY.public, CAPABILITY.relay, first.peer)
   say(world, later, KIND.join, join, { address })
   expect(lastAnswer(world).accepted).toBe(true)
 })
@@ -336,6 +336,52 @@ test('nobody is sent away from a crowd that went by itself', () => {
   }
   world.run(5 * SECOND)
   expect(node.neighbours().length).toBe(9)
+})
+
+/** What may come after a HELLO that changed the sender's mind. */
+const AFTERWARDS: readonly (readonly [string, (world: MeshWorld, link: Link) => void])[] = [
+  [
+    'by the next message',
+    (world, link) => say(world, link, KIND.shuffle, shuffle, { walk: 1, hops: 1, peers: [] }),
+  ],
+  [
+    'by the next HELLO',
+    (world, link) => {
+      const node = world.node(0)
+      world.step(node, () => node.mesh.onHello(world.now, link, new Uint8Array(8), 0))
+    },
+  ],
+  ['before long if it says nothing', (world) => world.run(130 * SECOND)],
+]
+
+test.each(AFTERWARDS)('a relay that becomes a leaf, or a leaf a relay, is hung up %s', (_, afterwards) => {
+  for (const [first, then] of [
+    [CAPABILITY.relay, 0],
+    [0, CAPABILITY.relay],
+  ] as const) {
+    const world = besieged(6)
+    const node = world.node(0)
+    const link = world.intrude(0, REACHABILITY.public, first)
+    say(world, link, KIND.join, join, { address })
+    expect(link.neighbour).toBe(true)
+    link.capabilities = then
+    afterwards(world, link)
+    expect(node.get(link.id)).toBeUndefined()
+    expect(node.closed).toEqual([CLOSE.misbehaved])
+    expect(node.neighbours().length).toBe(6)
+  }
+})
+
+test('a relay that carries any VLAN may cease to, and be reached in another way than before', () => {
+  const world = besieged(7)
+  const node = world.node(0)
+  const [link] = node.neighbours() as [Link]
+  link.capabilities = CAPABILITY.relay | CAPABILITY.openRelay
+  link.reach = REACHABILITY.punchable
+  world.step(node, () => node.mesh.onHello(world.now, link, new Uint8Array(8), 0))
+  world.run(130 * SECOND)
+  expect(link.neighbour).toBe(true)
+  expect(node.closed).toEqual([])
 })
 
 test('DISCONNECT ends the link with the reason given', () => {
