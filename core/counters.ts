@@ -87,6 +87,7 @@ export const COUNTERS = [
   'dialsFailed',
   'neighboursRefused',
   'neighboursSwapped',
+  'swapsFailed',
   'treeAttach',
   'treeRegress',
   'treeAlternate',

@@ -1,10 +1,12 @@
 /** Where a node hangs: R1 to R4, R6 to R9 and further uppers, with neighbours played by the test. */
 import { describe, expect, it } from 'vitest'
 import { MILLISECOND, SECOND, TREE_ROLE } from '../../core/io.ts'
+import { CAPABILITY } from '../../core/links/link.ts'
 import { attach, pathRequest, voidMessage, WANTED } from '../../core/tree/messages.ts'
 import { KIND } from '../../core/wire/kinds.ts'
 import {
   attachMessage,
+  beatMessage,
   beatOf,
   type Claimed,
   certificate,
@@ -247,6 +249,25 @@ describe('further uppers', () => {
     const bench = withAlternates(true)
     expect(bench.crst.uppers().map(({ id }) => id)).toEqual([ANN, BOB, EVE].map((who) => bench.link(who).id))
     expect(bench.crst.view().furtherUppers).toHaveLength(2)
+  })
+
+  it('come and go with what the upper says of itself, for its policy may change at any time', () => {
+    const bench = withAlternates(false)
+    let beats = 0
+    const waitForBeat = (): void => {
+      bench.wait(10 * SECOND)
+      beats += 1
+      bench.from(ANN, beatMessage(beatOf(ROOT, { count: beats })))
+    }
+    bench.link(BOB).capabilities = CAPABILITY.relay
+    bench.link(EVE).capabilities = CAPABILITY.relay
+    expect(bench.crst.uppers()).toHaveLength(1)
+    bench.link(ANN).capabilities = CAPABILITY.relay
+    waitForBeat()
+    expect(bench.crst.uppers().map(({ id }) => id)).toEqual([ANN, BOB, EVE].map((who) => bench.link(who).id))
+    bench.link(ANN).capabilities = CAPABILITY.relay | CAPABILITY.openRelay
+    waitForBeat()
+    expect(bench.crst.uppers().map(({ id }) => id)).toEqual([bench.link(ANN).id])
   })
 
   it('are attached on demand', () => {
