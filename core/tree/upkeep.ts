@@ -24,6 +24,9 @@ const NEIGHBOURS_MAX = 64
 /** An UPDATE that was sent less than this ago may simply not have arrived when the peer said HELLO. */
 const REFRESH_AFTER: Micros = SECOND
 
+/** Three HELLOs missed and three probes (text (c)): by then whoever was below a lost upper knows it. */
+const DOUBT: Micros = 17 * SECOND
+
 /** The first lines of every input: the first of all starts the clock of the tree. */
 export function begin(state: TreeState, now: Micros): void {
   state.busy = true
@@ -68,6 +71,8 @@ export function removeNeighbour(state: TreeState, now: Micros, neighbour: Neighb
     // A leaf's link is in nobody's path.
     if (state.context.config.relay) voidUpper(state, now, neighbour)
     state.upper = undefined
+    state.lostUpper = neighbour.link.key
+    state.doubtUntil = now + DOUBT
   }
   state.further = state.further.filter((other) => other !== neighbour)
   if (state.coming === neighbour) state.coming = undefined
