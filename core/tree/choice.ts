@@ -26,7 +26,7 @@ const NOT_OPEN = 300
 /**
  * A way that leads through the upper that was just lost is taken only if there is no other: if that died in
  * silence, whoever hangs below it without traffic notices 15 s later, and an upper there costs another 2.3 s
- * until it does. Measured with ten frames a second both ways: without this 2 % of all pairs lost 4.6 s.
+ * until it does. In relay-crash-silent p99 was 4.6 and 5.0 s without this, 2.9 with it (two seeds).
  * Milliseconds, more than any path costs.
  */
 const DOUBTED = 60_000
