@@ -128,6 +128,37 @@ describe('adopting (R1 to R4)', () => {
     expect(bench.crst.view().upper).toBe(bench.link(BOB).id)
   })
 
+  describe('after the loss of its upper', () => {
+    /** Ann is lost; Bob hangs below her. Eve, if she is there, does not, and is dearer. */
+    function withoutAnn(eve: boolean): TreeBench {
+      const bench = belowAnn()
+      bench.meet(BOB)
+      says(bench, BOB, { claimed: { beat: beatOf(ROOT), path: [ROOT, ANN, BOB], costs: [10, 10] } })
+      if (eve) {
+        bench.meet(EVE)
+        says(bench, EVE, { claimed: { beat: beatOf(ROOT), path: [ROOT, FAR, EVE], costs: [20, 15] } })
+      }
+      bench.part(ANN)
+      return bench
+    }
+
+    it('takes a dearer way before one that leads through the lost one', () => {
+      expect(withoutAnn(true).crst.view()).toMatchObject({ detached: false, metric: 55 })
+    })
+
+    it('takes one that leads through the lost one if there is no other', () => {
+      expect(withoutAnn(false).crst.view()).toMatchObject({ detached: false, metric: 40 })
+    })
+
+    it('doubts such a way no longer than its last hop may fail to notice', () => {
+      const bench = withoutAnn(true)
+      bench.wait(17 * SECOND)
+      says(bench, BOB, { claimed: { beat: beatOf(ROOT), path: [ROOT, ANN, BOB], costs: [6, 6], serial: 2 } })
+      bench.wait(2_100 * MILLISECOND)
+      expect(bench.crst.view().upper).toBe(bench.link(BOB).id)
+    })
+  })
+
   it('adopts only what is below its height', () => {
     const bench = belowAnn()
     bench.meet(BOB)
