@@ -180,7 +180,9 @@ export class Sealer {
     const needsLife =
       isOtherLeaf || epochs.isSpent(source.mlsId) || epochs.isFull || (live?.gone.size ?? 0) > 0
     epochs.adopt(now, epoch, grace && !needsLife)
-    for (const peer of peers.adopt(epoch.roster, epoch.self)) this.#forget(peer)
+    const { absent, forgotten } = peers.adopt(epoch.roster, epoch.self)
+    for (const peer of absent) this.#suspend(peer)
+    for (const peer of forgotten) this.#forget(peer)
     if (needsLife || before === undefined) this.#startLife(now, needsLife)
     else if (live === undefined) {
       this.#groupKeys.adopt(now, epoch)
@@ -293,6 +295,15 @@ export class Sealer {
     packets.length = 0
     for (let index = 0; index < events.length; index++) effects.event(events[index] as SealEvent)
     events.length = 0
+  }
+
+  /** Nothing is received from a peer until an epoch has it again. */
+  #suspend(peer: Peer): void {
+    this.#sessions.suspend(peer)
+    this.#groupKeys.suspend(peer)
+    this.#announcer.stopAsking(peer)
+    this.directory.forget(peer.leaf)
+    this.#intake.forget(peer)
   }
 
   /** Nothing more is sealed to or received from a peer. */

@@ -95,6 +95,7 @@ export class Sessions {
     const { sending, upcoming } = peer
     if (upcoming !== undefined && sameBytes(upcoming.ephemeralHash, ack)) {
       if (sending !== undefined) this.#end(sending)
+      peer.formerHash = sending?.ephemeralHash
       peer.sending = upcoming
       peer.upcoming = undefined
       this.#settle(upcoming)
@@ -138,6 +139,15 @@ export class Sessions {
       for (const session of peer.receiving) this.#install(epoch, session)
   }
 
+  /** The peer is in no epoch for now: nothing is sent to it of our own accord. */
+  suspend(peer: Peer): void {
+    for (const session of [peer.sending, peer.upcoming])
+      if (session !== undefined && !session.acknowledged) this.#end(session)
+    if (peer.sending?.acknowledged === false) peer.sending = undefined
+    peer.upcoming = undefined
+    peer.owesAnswer = false
+  }
+
   /** Ends all sessions with a peer. */
   dropPeer(peer: Peer): void {
     if (peer.sending !== undefined) this.#end(peer.sending)
@@ -156,7 +166,7 @@ export class Sessions {
       if (session.repeatAt <= now) this.#repeat(now, session)
       dueAt = Math.min(dueAt, session.repeatAt)
     }
-    for (const peer of this.#context.peers.values()) dueAt = Math.min(dueAt, this.#expire(now, peer))
+    for (const peer of this.#context.peers.everyone()) dueAt = Math.min(dueAt, this.#expire(now, peer))
     return dueAt
   }
 
@@ -336,8 +346,21 @@ export class Sessions {
     peer.seenSerial = Math.max(peer.seenSerial, epoch.serial)
     counters.add(COUNT.initsTaken)
     if (!sameBytes(init.ack, NO_ACK)) this.acknowledge(peer, init.ack)
+    this.#endUnknown(peer, init.ack)
     this.#answer(now, peer, session, epoch)
     return 'taken'
+  }
+
+  /**
+   * A session that the peer had acknowledged, and does not name in a new INIT of its own: it has lost it,
+   * as with a branch that did not have us. What was sealed under it would go nowhere for half an hour.
+   */
+  #endUnknown(peer: Peer, ack: Uint8Array): void {
+    const { sending, formerHash } = peer
+    if (sending === undefined || !sending.acknowledged || sameBytes(sending.ephemeralHash, ack)) return
+    if (formerHash !== undefined && sameBytes(formerHash, ack)) return
+    this.#end(sending)
+    peer.sending = undefined
   }
 
   #keep(peer: Peer, session: ReceiveSession): boolean {

@@ -3,9 +3,16 @@ import { describe, expect, test } from 'vitest'
 import { noble } from '../../core/crypto/noble.ts'
 import { hex, macText } from '../../core/ids.ts'
 import { MILLISECOND, MINUTE, SECOND } from '../../core/io.ts'
+import { NO_ACK } from '../../core/seal/init.ts'
 import { PAYLOAD_KIND } from '../../core/vlan/plaintext.ts'
-import { cardOf } from '../support/seal-forge.ts'
-import { framePayload, SealWorld, type TestMember, type WorldOptions } from '../support/seal-world.ts'
+import { cardOf, Forger } from '../support/seal-forge.ts'
+import {
+  framePayload,
+  SealWorld,
+  type TestEpoch,
+  type TestMember,
+  type WorldOptions,
+} from '../support/seal-world.ts'
 
 function pair(options: WorldOptions = {}): [SealWorld, TestMember, TestMember] {
   const world = new SealWorld(2, options)
@@ -233,26 +240,55 @@ describe('ending', () => {
     expect(alice.count('initsSent')).toBe(2)
   })
 
-  test('a member that is removed has no session left, and none when it comes back', () => {
+  test('with a member that a branch does not have: not sent to, and where it was on the next that has it', () => {
     const world = new SealWorld(3)
     const [alice, bob, carol] = world.members as [TestMember, TestMember, TestMember]
     world.adoptAll()
     world.runFor(3 * SECOND)
     alice.send(carol)
+    carol.send(alice)
     world.runFor(SECOND)
+    const recorded = world.recorded.length
     const without = world.epoch([alice, bob])
     for (const member of [alice, bob]) member.adopt(without)
     expect(alice.send(carol).outcome).toBe('dropNotMember')
+    const lost = carol.send(alice).frame
+    world.runFor(SECOND)
     const again = world.epoch()
     for (const member of world.members) member.adopt(again)
-    expect(alice.send(carol).outcome).toBe('dropNoCard')
-    world.runFor(3 * SECOND)
-    expect(alice.send(carol).outcome).toBe('dropNoCard')
-    // It is the same life as before and says nothing new until it is asked or its minute has come.
-    world.runFor(2 * MINUTE)
-    const { frame } = alice.send(carol)
+    // Carol seals under the epoch before for a moment, of which alice has nothing of hers any more.
+    world.runFor(400 * MILLISECOND)
+    const signed = world.watch.signed
+    const frames = [alice.send(carol).frame, carol.send(alice).frame, carol.send('all').frame]
+    world.runFor(100 * MILLISECOND)
+    // One signature, of the group frame: sessions went on.
+    expect(world.watch.signed - signed).toBe(1)
+    expect(world.got(carol)).toContain(frames[0])
+    expect(world.got(alice).slice(-2)).toEqual(frames.slice(1))
+    expect(world.got(alice)).not.toContain(lost)
+    for (const { packet } of world.recorded.slice(0, recorded)) alice.open(packet)
+    expect(new Set(world.got(alice)).size).toBe(world.got(alice).length)
+  })
+
+  test('that the peer has lost: its next INIT does not name it, and another is opened', () => {
+    const [world, alice, bob] = pair()
+    alice.send(bob)
+    bob.send(alice)
     world.runFor(SECOND)
-    expect(world.got(carol)).toContain(frame)
+    const forger = new Forger(world, bob.epoch as TestEpoch, bob)
+    const { boot } = cardOf(bob, alice)
+    const init = (number: number, ack: Uint8Array): string => {
+      const fields = { leaf: bob.number, boot, number, sentMillis: 9_000, ack }
+      return alice.open(forger.init(alice, cardOf(alice, bob), fields))
+    }
+    expect(init(10, NO_ACK)).toBe('consumed')
+    expect(alice.count('initsSent')).toBe(2)
+    const { frame } = alice.send(bob)
+    world.runFor(SECOND)
+    expect(world.got(bob)).toContain(frame)
+    // Numbers rise, or it is a replay.
+    expect(init(10, NO_ACK)).toBe('dropStale')
+    expect(init(9, NO_ACK)).toBe('dropStale')
   })
 
   test('a frame key of low order opens nothing, and nothing breaks', () => {
