@@ -144,6 +144,45 @@ describe('opening', () => {
   })
 })
 
+describe('answering', () => {
+  test('an answer that was lost is given again to the repeat, and that ends the repeats', () => {
+    const [world, alice, bob] = pair()
+    // Both begin, so that each answers by a packet of its own session and not by an INIT.
+    world.onPacket = (from) => from !== bob
+    alice.send(bob)
+    bob.send(alice)
+    world.runFor(70 * MILLISECOND)
+    world.onPacket = () => true
+    for (let count = 0; count < 200; count++) {
+      world.runFor(100 * MILLISECOND)
+      alice.send(bob)
+    }
+    // The first repeat's answer was lost too; the second's was not.
+    expect(alice.count('initsRepeated')).toBe(2)
+    expect(bob.count('initsTaken')).toBe(1)
+  })
+
+  test('what is owed to a member without a card is given when the card comes, without a repeat', () => {
+    const [world, alice, bob] = pair()
+    world.runFor(3 * MINUTE)
+    // Of what she says at first, card and request, only the request gets through.
+    let open = false
+    let said = 0
+    world.onPacket = (from) => open || from !== alice || ++said === 2
+    alice.restart()
+    world.runFor(900 * MILLISECOND)
+    open = true
+    alice.send(bob)
+    open = false
+    world.runFor(10 * SECOND)
+    expect([bob.count('initsTaken'), bob.count('initsSent')]).toEqual([1, 0])
+    open = true
+    world.runFor(100 * SECOND)
+    expect([bob.count('initsTaken'), bob.count('initsSent')]).toEqual([1, 1])
+    expect(alice.count('initsTaken')).toBe(1)
+  })
+})
+
 describe('replacing', () => {
   test('at half of the packets: set up beside the old one, which goes on until it is acknowledged', () => {
     const [world, alice, bob] = pair({ keyLimits: { packets: 200 } })
@@ -240,7 +279,7 @@ describe('ending', () => {
     expect(alice.count('initsSent')).toBe(2)
   })
 
-  test('with a member that a branch does not have: not sent to, and where it was on the next that has it', () => {
+  test('with a member that a branch does not have go on with the next that has it', () => {
     const world = new SealWorld(3)
     const [alice, bob, carol] = world.members as [TestMember, TestMember, TestMember]
     world.adoptAll()
