@@ -25,7 +25,8 @@ import {
   INDEX_HOLD_PACKETS,
 } from './limits.ts'
 import type { Peer } from './peers.ts'
-import type { InitOutcome, Sessions } from './session.ts'
+import type { InitOutcome } from './receiving.ts'
+import type { Sessions } from './session.ts'
 
 /** What became of a packet: the name of its counter, or one of the first four. Counted here already. */
 export type OpenOutcome =

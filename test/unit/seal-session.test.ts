@@ -93,6 +93,24 @@ describe('opening', () => {
     expect(alice.count('initsSent')).toBe(1)
   })
 
+  test('what was opened says who sealed it, how, when, and how far it had to go', () => {
+    const [world, alice, bob] = pair()
+    world.runFor(7 * SECOND)
+    const sentMillis = 12_000
+    alice.send(bob)
+    alice.send('all')
+    alice.send(bob, 9_000)
+    world.runFor(SECOND)
+    const common = { kind: 0, leaf: alice.number, firstHopLimit: 64, sentMillis, mlsId: alice.epoch?.mlsId }
+    expect(world.deliveries.map(({ opened }) => opened)).toMatchObject([
+      { ...common, way: 'session', sequence: 0 },
+      { ...common, way: 'group', sequence: 0 },
+      // Of seven pieces, the last.
+      { ...common, way: 'session', sequence: 7 },
+    ])
+    expect(bob.sealer.opened.way).toBe('session')
+  })
+
   test('both at once: each has its own, and nobody signs twice', () => {
     const [world, alice, bob] = pair()
     const frames = [alice.send(bob).frame, bob.send(alice).frame]
