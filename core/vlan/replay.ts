@@ -12,6 +12,9 @@ const WINDOW_MIN = 64
 
 const NO_BITS = new Uint32Array(0)
 
+/** For a window that opens before anything was heard. */
+export const REPLAY_NOTHING_HEARD = false
+
 export class ReplayWindow {
   /** The highest counter marked. */
   #top: number
@@ -22,9 +25,17 @@ export class ReplayWindow {
   /** A ring with one bit for each counter from #missing to #top; empty while there is no gap. */
   #bits = NO_BITS
 
-  /** Opens with the first counter heard of the sender, already marked. */
-  constructor(first: number) {
+  /**
+   * Opens with the first counter heard of the sender, already marked; or, with `heard` false, with nothing
+   * marked and a floor: counters below `first` are refused, all from it on are waited for.
+   */
+  constructor(first: number, heard = true) {
     this.#first = first
+    if (!heard) {
+      this.#top = first - 1
+      this.#missing = first
+      return
+    }
     this.#top = first
     // Nothing can come before the first counter of all, so there is no gap to keep bits for.
     this.#missing = first === 0 ? 1 : Math.max(0, first - WINDOW_MIN + 1)
