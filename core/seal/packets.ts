@@ -9,14 +9,8 @@ import { type Crypto, NONCE_BYTES, TAG_BYTES } from '../crypto/ports.ts'
 import { signedBytes } from '../crypto/signed.ts'
 import { payloadEndOf, signatureOf } from '../vlan/plaintext.ts'
 import { readU32, writeU32 } from '../wire/cursor.ts'
-import {
-  AAD_BYTES,
-  CIPHER_OFFSET,
-  NONCE_OFFSET,
-  PACKET_OVERHEAD,
-  packetSlab,
-  TOKEN_OFFSET,
-} from '../wire/packet.ts'
+import { AAD_BYTES, CIPHER_OFFSET, NONCE_OFFSET, PACKET_OVERHEAD, TOKEN_OFFSET } from '../wire/packet.ts'
+import { packetSlab } from '../wire/slab.ts'
 import { COMMITMENT_BYTES } from './derive.ts'
 import type { Epoch } from './epoch.ts'
 
