@@ -24,12 +24,13 @@ import { type Charter, compareFacts, decodeFact, FACT, type Fact, type Redemptio
 import type { WallMillis } from './fields.ts'
 import { GRANTS_MAX, REDEMPTIONS_MAX, REVOCATIONS_MAX } from './limits.ts'
 import { authorityKeyOf, type Policy } from './policy.ts'
-import { REFUSAL, type Refusal } from './refusals.ts'
+import { REFUSAL, type Refusal, type Refused } from './refusals.ts'
 import { isOver, ROUNDS } from './retention.ts'
 import {
   type Certificate,
   certificateOf,
   chainOf,
+  fallenSerial,
   type Lineage,
   NO_LINEAGE,
   type RefusedKey,
@@ -234,6 +235,11 @@ export class Ledger {
     const grant = this.#book.grant(hex(serial))
     if (grant?.holderKind === 'member') return grant.holder
     return winnerOf(this.#book, hex(serial), lineage)?.member
+  }
+
+  /** Why no key can join by the serial; undefined if that may still be. Needs no Redemption (sec:C5). */
+  fallen(serial: Uint8Array): Refused | undefined {
+    return fallenSerial(this.#book, hex(serial))
   }
 
   /** Keys that said they leave the membership of that serial. */

@@ -102,6 +102,15 @@ function fallOf(
   return { why: REFUSED.lost, fact: winner }
 }
 
+/**
+ * Whether nobody can have the serial any more, who never held it included: what is asked of a Grant before
+ * the Redemption that comes with it is looked at (sec:C5).
+ */
+export function fallenSerial(book: Book, serial: string): Refused | undefined {
+  if (burntBy(book, serial, false, ANY) !== undefined) return REFUSED.revoked
+  return voidedBy(book, serial, ANY) === undefined ? undefined : REFUSED.void
+}
+
 /** A revocation that hits the key; the one of lowest id. */
 function hitOf(book: Book, key: string, isEvidence: IsEvidence): Revocation | undefined {
   const shielded = isProtected(book, key)

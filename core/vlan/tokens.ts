@@ -50,6 +50,8 @@ export const PROOF_LIFETIME_MAX = 600
 /** No flag has a meaning yet, so any set bit is refused. */
 const PROOF_FLAGS = 0
 const SIGNATURE_NAME = 'route'
+/** Twelve hex digits: what stands in a route's seed before the VLAN-ID has one length (sec:N1). */
+const MAC_TEXT_LENGTH = 12
 
 /** Tokens that a member keeps: a port serves at most 1,024 MACs (mesh:S4) and talks to as many again. */
 const TOKEN_BOOK_MAX = 4_096
@@ -59,8 +61,18 @@ const TOKEN_LABEL = utf8('peertap vft v1\0')
 
 /** The seed of a MAC's route key in a private VLAN, 32 bytes: who has it may register the token. */
 export function routeSeed(crypto: Crypto, source: TokenSource, mac: Mac): Uint8Array {
+  return routeSeedOf(crypto, source, macText(mac))
+}
+
+/** The same for a token that stands for no MAC: a text of the length of one, which is none (sec:C4). */
+export function routeSeedOf(
+  crypto: Crypto,
+  source: Pick<TokenSource, 'vlan' | 'salt'>,
+  text: string,
+): Uint8Array {
   assert(source.salt.length === SALT_BYTES, `a salt of ${source.salt.length} bytes`)
-  return crypto.hash.keyed32(source.salt, concat(ROUTE_LABEL, utf8(macText(mac)), source.vlan))
+  assert(text.length === MAC_TEXT_LENGTH, `'${text}' in the place of a MAC of ${MAC_TEXT_LENGTH} characters`)
+  return crypto.hash.keyed32(source.salt, concat(ROUTE_LABEL, utf8(text), source.vlan))
 }
 
 /** The token that a route key stands for in a VLAN, 16 bytes. */
@@ -93,14 +105,24 @@ export function makeProof(
   lifetime: number,
 ): Uint8Array {
   assert(source.privacy === 'private', 'tokens of a spec VLAN have no proof')
+  return proveRoute(crypto, source.vlan, routeSeed(crypto, source, mac), sequence, lifetime)
+}
+
+/** The same by the seed of the route, which need not come from a MAC. */
+export function proveRoute(
+  crypto: Crypto,
+  vlan: Uint8Array,
+  seed: Uint8Array,
+  sequence: number,
+  lifetime: number,
+): Uint8Array {
   assert(lifetime >= 1 && lifetime <= PROOF_LIFETIME_MAX, `a registration for ${lifetime} s`)
-  const seed = routeSeed(crypto, source, mac)
   const to = new Writer(PROOF_BYTES)
   to.put(crypto.signatures.publicKey(seed))
   to.u48(sequence)
   to.u16(lifetime)
   to.u8(PROOF_FLAGS)
-  const body = concat(source.vlan, to.bytes.subarray(0, PROOF_BODY_BYTES))
+  const body = concat(vlan, to.bytes.subarray(0, PROOF_BODY_BYTES))
   to.put(signNamed(crypto.signatures, seed, SIGNATURE_NAME, body))
   return to.bytes
 }
