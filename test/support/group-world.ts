@@ -96,6 +96,16 @@ export class GroupWorld implements Surroundings {
     return this.#add({ seed, serial: invited.grant.id, facts })
   }
 
+  /** Somebody with a Grant in the own name: one fact less. */
+  holder(end = NOW + 90 * DAY): GroupNode {
+    const keys = this.#keys(`holder/${this.nodes.length}`)
+    const seed = keys.bytes(32)
+    const holder = this.crypto.signatures.publicKey(seed)
+    const order: GrantOrder = { holderKind: 'member', holder, role: 'member', end }
+    const grant = makeGrant(this.crypto, keys, this.founding.issuer, this.vlan, order)
+    return this.#add({ seed, serial: grant.id, facts: [grant] })
+  }
+
   invitation(end = NOW + 90 * DAY): {
     readonly seed: Uint8Array
     readonly grant: ReturnType<typeof makeGrant>
@@ -166,7 +176,7 @@ export class GroupWorld implements Surroundings {
     const { founding } = this
     const first = this.#add({ seed: founding.memberSeed, serial: founding.grant.id, facts: founding.facts })
     const nodes = [first]
-    while (nodes.length < count) nodes.push(this.person())
+    while (nodes.length < count) nodes.push(this.holder())
     const facts = [founding.charter, ...nodes.flatMap(({ person }) => person.facts)]
     const built = this.#build(nodes)
     const wasOpen = this.doors
@@ -498,7 +508,7 @@ export class GroupWorld implements Surroundings {
 
   // Seen from above.
 
-  adopted(node: GroupNode, epoch: AdoptedEpoch, seal: string): void {
+  adopted(node: GroupNode, epoch: AdoptedEpoch, seal: string, follows: boolean): void {
     const name = hex(epoch.mlsId)
     const known = this.seals.get(name)
     if (known !== undefined && known !== seal) throw new Error(`two keys in epoch ${name}`)
@@ -515,7 +525,8 @@ export class GroupWorld implements Surroundings {
     if (own === undefined || !sameBytes(own, node.key))
       throw new Error(`node ${node.index} has another's leaf`)
     if (node.holds) this.#later(0, node, () => this.#retry(node))
-    this.#later(0, node, () => this.#card(node))
+    // As after a start (sec:A7): who follows its group from epoch to epoch is known there already.
+    if (!follows) this.#later(0, node, () => this.#card(node))
   }
 
   #card(node: GroupNode): void {
