@@ -28,6 +28,8 @@ export interface GroupWorldOptions {
   /** Share of deliveries that are lost. */
   readonly loss?: number
   readonly delay?: readonly [Micros, Micros]
+  /** By default the stand-in as it is. */
+  readonly engine?: (node: GroupNode) => StandInEngine
 }
 
 interface DoorSession {
@@ -72,8 +74,9 @@ export class GroupWorld implements Surroundings {
   #sessionIds = 0
   #revocations = 0
   readonly #policy: Policy
+  readonly #engine: (node: GroupNode) => StandInEngine
 
-  constructor({ seed, loss = 0, delay = [10 * MILLISECOND, 80 * MILLISECOND] }: GroupWorldOptions) {
+  constructor({ seed, loss = 0, delay = [10 * MILLISECOND, 80 * MILLISECOND], engine }: GroupWorldOptions) {
     this.#streams = new Streams(seed)
     this.dice = this.#streams.stream('world')
     this.loss = loss
@@ -82,6 +85,7 @@ export class GroupWorld implements Surroundings {
     this.founding = found(this.crypto, keys, { terms: { ...TERMS, suite: 1 }, now: NOW })
     this.vlan = this.founding.vlan
     const { issuer } = this.founding
+    this.#engine = engine ?? (() => new StandInEngine(this.crypto, this.verdicts))
     if (issuer.kind !== 'authority') throw new Error('an admin founded a test')
     this.#policy = issuer.policy
   }
@@ -137,7 +141,7 @@ export class GroupWorld implements Surroundings {
     const wall = { millis: () => NOW + Math.floor(this.now / MILLISECOND) + node.skewMillis }
     const ledger = new Ledger(this.crypto, { policy: this.#policy, label: LABEL })
     const ports = { dice: stream, keys: keysFrom(stream.fork('keys')), wall }
-    node.boot(ports, new StandInEngine(this.crypto, this.verdicts), ledger)
+    node.boot(ports, this.#engine(node), ledger)
     this.act(node, (group) => group.route(this.now, Uint8Array.of(node.index >> 8, node.index & 0xff)))
     for (const after of FIRST_CARDS) this.#later(after, node, () => this.#card(node))
     this.#later(this.#cardPeriod(), node, () => this.#cards(node))
