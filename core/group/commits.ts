@@ -1,0 +1,153 @@
+/**
+ * Own commits: when one is due, whose turn it is, and what is in it (sec:B2 to B5). How it is stored and
+ * sent is told by publishing.ts.
+ */
+import { type Micros, NEVER } from '../io.ts'
+import { ADDS_MAX, encodeCommitData } from '../ledger/commit-data.ts'
+import type { WallMillis } from '../ledger/fields.ts'
+import { dueRemovals, type Removal } from '../ledger/proposals.ts'
+import { stepInDelay } from '../ledger/rank.ts'
+import type { MlsJob } from '../mls/engine.ts'
+import { REMOVES_MAX } from '../mls/limits.ts'
+import { type Epoch, encodeSalts, rotates, WISHES } from './epoch.ts'
+import { ADD_BATCH, COMMIT_COST_PER_MEMBER, EXPIRY_CHECK, SALT_LIFE_MILLIS, SLOWNESS_MAX } from './limits.ts'
+import { additions, forgetOffers, oldestOffer } from './offers.ts'
+import { isMajorityThere, placeAmong } from './presence.ts'
+import { preferredRival } from './rivals.ts'
+import type { GroupState } from './state.ts'
+import type { Task } from './tasks.ts'
+
+type CommitTask = Extract<Task, { kind: 'commit' }>
+
+/** Whether anything is due on the head, and since when; NEVER for nothing. */
+function dueSince(
+  group: GroupState,
+  now: Micros,
+  head: Epoch,
+): { readonly since: Micros; readonly isRemoval: boolean } {
+  if (group.isDirty(head)) return { since: now, isRemoval: true }
+  forgetOffers(group, now, head)
+  const oldest = oldestOffer(group)
+  // A new epoch begins a batch of its own, or a crowd would cost an epoch for each that arrives.
+  const begun = Math.max(oldest, head.adoptedAt)
+  const adds = oldest === NEVER ? NEVER : group.offers.size >= ADDS_MAX ? begun : begun + ADD_BATCH
+  const update = group.updateAt > now || isMajorityThere(group, now) ? group.updateAt : NEVER
+  // A key update of one's own is nobody else's to step in for.
+  return {
+    since: Math.min(adds, group.refreshAt, saltDue(group, head), update, expiredSince(group, now, head)),
+    isRemoval: false,
+  }
+}
+
+function saltDue(group: GroupState, head: Epoch): Micros {
+  const wall = group.wall()
+  return wall !== undefined && wall >= head.salts.since + SALT_LIFE_MILLIS ? head.adoptedAt : NEVER
+}
+
+/** Members whose Grants ended are looked for now and then; once found, they are found at each look. */
+function expiredSince(group: GroupState, now: Micros, head: Epoch): Micros {
+  const wall = group.wall()
+  if (wall === undefined || now < group.expiryAt) return NEVER
+  if (removalsOf(group, head, wall).length > 0) return group.expiryAt
+  group.expiryAt = now + EXPIRY_CHECK
+  return NEVER
+}
+
+/**
+ * The commit to make now; undefined if none is due, or it is not this member's turn yet. Whoever steps in
+ * waits longer by how long it took itself to process the last commit, twice: what others make is on its way
+ * for as long (sec:B5 gives the wait alone, in which a large group's commit cannot even be made).
+ */
+export function planCommit(
+  group: GroupState,
+  now: Micros,
+): { readonly job: MlsJob; readonly task: CommitTask } | undefined {
+  const { head } = group
+  if (head === undefined || !mayCommit(group, now, head)) return undefined
+  const { since, isRemoval } = dueSince(group, now, head)
+  if (since === NEVER) {
+    group.duty = undefined
+    return undefined
+  }
+  const { duty } = group
+  const isKnown = duty?.head === head.name && duty.isRemoval === isRemoval
+  if (duty === undefined || !isKnown || (!isRemoval && duty.since !== since)) {
+    const isOwnUpdate = !isRemoval && since === group.updateAt
+    const place = isOwnUpdate ? 0 : placeAmong(group, now)
+    const expected = Math.max(group.slowness, COMMIT_COST_PER_MEMBER * head.roster.size)
+    const slowness = place === 0 ? 0 : Math.min(SLOWNESS_MAX, 2 * expected)
+    // What became due while this member was away is not its turn to do at once.
+    const at = Math.max(since, now) + stepInDelay(place, isRemoval, group.ports.dice) + slowness
+    group.duty = { head: head.name, isRemoval, since, at }
+  }
+  if (group.duty === undefined) return undefined
+  if (group.duty.at > now) {
+    group.wakeBy(group.duty.at)
+    return undefined
+  }
+  return makeJob(group, now, head, isRemoval)
+}
+
+function mayCommit(group: GroupState, now: Micros, head: Epoch): boolean {
+  if (group.phase !== 'member' || group.endAt !== NEVER || group.storing !== undefined) return false
+  if (group.committedFor.has(head.name) || group.isRefused(group.keyName)) return false
+  if (group.pendingLog.length > 0) return false
+  if (now < group.cautiousUntil) {
+    group.wakeBy(group.cautiousUntil)
+    return false
+  }
+  // Never two commits for one parent, even after a crash: the parent is stored first (record.ts).
+  return group.storedHead === head.name && preferredRival(group, now) === undefined
+}
+
+/** Leaves to remove, never the own one: that is for others to do. */
+function removalsOf(group: GroupState, head: Epoch, wall: WallMillis): Removal[] {
+  const due = dueRemovals(group.ledger, head.roster, group.spent, wall, REMOVES_MAX + 1)
+  return due.filter(({ leaf }) => leaf !== head.ownLeaf).slice(0, REMOVES_MAX)
+}
+
+function makeJob(
+  group: GroupState,
+  now: Micros,
+  head: Epoch,
+  isRemoval: boolean,
+): { readonly job: MlsJob; readonly task: CommitTask } | undefined {
+  const wall = group.wall() ?? 0
+  const removals = removalsOf(group, head, wall)
+  const room = isRemoval ? 0 : Math.min(ADDS_MAX, REMOVES_MAX - removals.length)
+  const removed = new Set(removals.map(({ leaf }) => leaf))
+  const adds =
+    room === 0
+      ? []
+      : additions(group, head, wall, room).filter(
+          ({ replaces }) => replaces === undefined || !removed.has(replaces),
+        )
+  const removes = [...removals.map(({ leaf }) => leaf), ...adds.flatMap(({ replaces }) => replaces ?? [])]
+  const facts = [
+    ...removals.map((removal) => removal.facts),
+    ...adds.filter(({ replaces }) => replaces !== undefined).map(() => []),
+    ...adds.map((add) => add.facts),
+  ]
+  const data = { parent: head.mlsId, digest: group.ledger.digest(), wallTime: wall, facts }
+  const isUpdate = Math.min(group.refreshAt, group.updateAt, saltDue(group, head)) <= now
+  if (facts.length === 0 && !isUpdate) return undefined
+  const into = group.freshState()
+  const isRotating = rotates(head.salts, removals.length, removes.length, wall)
+  const job = {
+    kind: 'commit',
+    group: group.mlsGroup,
+    from: head.state,
+    into,
+    removes,
+    adds: adds.map(({ pooled }) => pooled.offer.keyPackage),
+    authenticatedData: encodeCommitData(data),
+    welcomeData: encodeSalts(head.salts, isRotating ? wall : undefined),
+    entropy: group.ports.keys.bytes(32),
+    wishes: WISHES,
+  } as const
+  group.committedFor.add(head.name)
+  return {
+    job,
+    task: { kind: 'commit', into, parent: head.name, members: adds.map(({ name }) => name), removes },
+  }
+}

@@ -1,0 +1,315 @@
+/**
+ * What is said through door sessions (sec:C4): with joiners, with members that are behind, with members of
+ * another branch. It relies on the door for who the other side is, that what is said arrives in order or
+ * the session ends, and that nobody else reads it.
+ */
+import { below } from '../dice.ts'
+import { hex, unhex } from '../ids.ts'
+import { MILLISECOND, type Micros, NEVER } from '../io.ts'
+import { decodeLedgerPayload } from '../ledger/exchange.ts'
+import type { Purpose } from './effects.ts'
+import { introduce, offer, stuck } from './entry.ts'
+import { answerTo, openingOf, spread, takeFacts } from './facts.ts'
+import { evidenceOf, forkParent, prefers, sayFold } from './forks.ts'
+import {
+  CLEAN_WITHIN,
+  LOG_MAX,
+  MEET_AGAIN,
+  MEET_STEP,
+  OFFERS_MAX,
+  SESSION_LIFE,
+  SESSIONS_MAX,
+} from './limits.ts'
+import {
+  type Branch,
+  type DoorMessage,
+  decodeDoor,
+  type Evidence,
+  encodeDoor,
+  type Offer,
+} from './messages.ts'
+import { inBatches, takeOffer } from './offers.ts'
+import { placeAmong } from './presence.ts'
+import { say } from './say.ts'
+import type { GroupState, Session } from './state.ts'
+
+/** How often offers of folding members are passed on. */
+const FORWARD_EVERY: Micros = 200 * MILLISECOND
+
+function send(group: GroupState, session: Session, message: DoorMessage): void {
+  group.out.doorSend(session.id, encodeDoor(message))
+}
+
+export function doorOpened(
+  group: GroupState,
+  now: Micros,
+  id: number,
+  peer: Uint8Array,
+  purpose: Purpose,
+  isInitiator: boolean,
+): void {
+  const isAnswering = group.phase === 'member' && group.endAt === NEVER
+  const isRefused = group.ledger.refused(peer, group.spent) !== undefined
+  if (group.sessions.size >= SESSIONS_MAX || isRefused || (!isInitiator && !isAnswering)) {
+    if (group.sessions.size >= SESSIONS_MAX) group.ports.counts.add('boundSessions')
+    group.out.doorClose(id)
+    return
+  }
+  const session: Session = {
+    id,
+    peer: peer.slice(),
+    purpose,
+    isInitiator,
+    openedAt: now,
+    lastAt: now,
+    isCompared: false,
+    sentBranch: false,
+    sentEvidence: undefined,
+    sentOffer: '',
+    theirs: undefined,
+    theirEvidence: undefined,
+    forward: [],
+  }
+  group.sessions.set(id, session)
+  group.wakeBy(now + FORWARD_EVERY)
+  if (!isInitiator) return
+  group.foundAt = NEVER
+  if (purpose === 'join' || purpose === 'rejoin') {
+    introduce(group, id)
+    offer(group)
+  } else send(group, session, { kind: 'ledger', payload: openingOf(group) })
+}
+
+export function doorMessage(group: GroupState, now: Micros, id: number, bytes: Uint8Array): void {
+  const session = group.sessions.get(id)
+  if (session === undefined) return
+  const said = decodeDoor(bytes)
+  if (said === undefined) {
+    group.ports.counts.add('malformed')
+    return
+  }
+  session.lastAt = now
+  switch (said.kind) {
+    case 'ledger':
+      onLedgerPart(group, now, session, said.payload)
+      return
+    case 'offers':
+      sponsor(group, now, session, said.offers)
+      return
+    case 'branch':
+      onBranch(group, now, session, said)
+      return
+    case 'log':
+      if (group.pendingLog.length < LOG_MAX) {
+        const { parent, child, message } = said
+        group.pendingLog.push({
+          parent: parent.slice(),
+          child: child.slice(),
+          message: message.slice(),
+          at: now,
+        })
+      }
+      return
+    case 'tooOld':
+      stuck(group, now, 'catchUpFailed')
+      return
+    case 'evidence':
+      session.theirEvidence = copyOf(said)
+      decide(group, now, session)
+      return
+    case 'refused':
+      close(group, session)
+      return
+  }
+}
+
+/** Evidence outlives the message that it came in. */
+function copyOf({ head, dirty, heard, child, acks }: Evidence): Evidence {
+  return {
+    head: head.slice(),
+    dirty,
+    heard,
+    child: child && {
+      ...child,
+      parent: child.parent.slice(),
+      mlsId: child.mlsId.slice(),
+      committer: child.committer.slice(),
+      commitHash: child.commitHash.slice(),
+    },
+    acks: acks.map(({ witness, ack }) => ({ witness: witness.slice(), ack: ack.slice() })),
+  }
+}
+
+function onLedgerPart(group: GroupState, now: Micros, session: Session, payload: Uint8Array): void {
+  const said = decodeLedgerPayload(payload)
+  if (said === undefined) {
+    group.ports.counts.add('malformed')
+    return
+  }
+  if (said.kind === 'facts') {
+    // What came through a door nobody else here has heard.
+    spread(group, now, takeFacts(group, now, said.facts))
+    return
+  }
+  const answers = answerTo(group, now, said)
+  for (const answer of answers) send(group, session, { kind: 'ledger', payload: answer })
+  const last = answers.at(-1)
+  if (last === undefined || decodeLedgerPayload(last)?.kind === 'facts') session.isCompared = true
+  sayBranch(group, now, session)
+}
+
+/** Offers of joiners, or of another branch's members that fold: said to all, for whoever commits next. */
+function sponsor(group: GroupState, now: Micros, session: Session, offers: readonly Offer[]): void {
+  if (group.phase !== 'member') return
+  const fresh = offers.filter((each) => takeOffer(group, now, each))
+  for (const each of fresh) {
+    const member = group.offers.get(hex(each.credential.subarray(0, 32)))
+    if (member !== undefined && group.unsaid.length < OFFERS_MAX) group.unsaid.push(member.offer)
+  }
+  if (fresh.length < offers.length && !session.isInitiator && fresh.length === 0)
+    send(group, session, { kind: 'refused', why: 'known or not certified' })
+  sayOffers(group)
+}
+
+/** Says what could not be said while the epoch was frozen. */
+export function sayOffers(group: GroupState): void {
+  const { head } = group
+  if (head === undefined || group.unsaid.length === 0 || group.isDirty(head)) return
+  for (const offers of inBatches(group.unsaid)) say(group, head, { kind: 'offers', offers })
+  group.unsaid = []
+}
+
+/** Tells where the own branch stands, once ledgers were compared and nobody refused is in it any more. */
+function sayBranch(group: GroupState, now: Micros, session: Session): void {
+  const { head } = group
+  if (session.purpose !== 'catchUp' && session.purpose !== 'merge') return
+  if (head === undefined || session.sentBranch || !session.isCompared) return
+  if (group.isDirty(head) && now < session.openedAt + CLEAN_WITHIN) return
+  session.sentBranch = true
+  const lineage = group.lineage.toReversed().map(unhex)
+  send(group, session, { kind: 'branch', head: head.mlsId, digest: group.ledger.digest(), lineage })
+  if (session.theirs !== undefined) relate(group, now, session)
+}
+
+function onBranch(group: GroupState, now: Micros, session: Session, { head, lineage }: Branch): void {
+  session.theirs = { head: head.slice(), lineage: lineage.map((each) => each.slice()) }
+  session.isCompared = true
+  if (session.sentBranch) relate(group, now, session)
+  else sayBranch(group, now, session)
+}
+
+/** Both have told where they stand. */
+function relate(group: GroupState, now: Micros, session: Session): void {
+  const { head } = group
+  const { theirs } = session
+  if (head === undefined || theirs === undefined) return
+  const theirName = hex(theirs.head)
+  group.cautiousUntil = 0
+  if (theirName === head.name) {
+    finish(group, session)
+    return
+  }
+  if (group.lineage.includes(theirName)) {
+    serveLog(group, session, theirName)
+    return
+  }
+  if (theirs.lineage.some((name) => hex(name) === head.name)) return
+  session.sentEvidence = evidenceOf(group, now, head, forkParent(group, theirs.lineage))
+  send(group, session, { kind: 'evidence', ...session.sentEvidence })
+  decide(group, now, session)
+}
+
+function finish(group: GroupState, session: Session): void {
+  if (session.isInitiator) close(group, session)
+}
+
+/** The commits that lead from the other's head to the own one (sec:B12): to unrefused members only. */
+function serveLog(group: GroupState, session: Session, from: string): void {
+  const first = group.log.findIndex(({ parent }) => hex(parent) === from)
+  if (first < 0) {
+    send(group, session, { kind: 'tooOld' })
+    return
+  }
+  for (const { parent, child, message } of group.log.slice(first))
+    send(group, session, { kind: 'log', parent, child, message })
+}
+
+/** Both sides of a fork are told: the less preferred folds. */
+function decide(group: GroupState, now: Micros, session: Session): void {
+  const { sentEvidence: ours, theirEvidence: theirs } = session
+  if (ours === undefined || theirs === undefined) return
+  if (group.lineage.includes(hex(theirs.head)) || !group.lineage.includes(hex(ours.head))) return
+  if (prefers(group, theirs, ours)) sayFold(group, now, theirs, ours)
+}
+
+/** KeyPackages of members that fold, for the session that leads to the winner. */
+export function onFoldOffers(group: GroupState, now: Micros, offers: readonly Offer[]): void {
+  for (const session of group.sessions.values()) {
+    if (session.sentEvidence === undefined || session.theirEvidence === undefined) continue
+    for (const each of offers) {
+      if (session.forward.length >= OFFERS_MAX) {
+        group.ports.counts.add('boundOffers')
+        return
+      }
+      session.forward.push({
+        route: each.route.slice(),
+        credential: each.credential.slice(),
+        leafKey: each.leafKey.slice(),
+        keyPackage: each.keyPackage.slice(),
+      })
+    }
+    group.wakeBy(now + FORWARD_EVERY)
+    return
+  }
+}
+
+export function doorClosed(group: GroupState, id: number): void {
+  group.sessions.delete(id)
+}
+
+function close(group: GroupState, session: Session): void {
+  group.sessions.delete(session.id)
+  group.out.doorClose(session.id)
+}
+
+/**
+ * Packets of this VLAN under an MLS-ID that nobody here could open for a while: another branch, or this
+ * member is behind. The lowest in rank goes and asks; the others wait for it.
+ */
+export function foreign(group: GroupState, now: Micros, mlsId: Uint8Array): void {
+  if (group.phase !== 'member' || group.lineage.includes(hex(mlsId))) return
+  if (group.meetAt !== NEVER || now < group.meetNotBefore || group.entry !== undefined) return
+  const jitter = below(group.ports.dice, MEET_STEP)
+  group.meetTarget = mlsId.slice()
+  group.meetAt = now + placeAmong(group, now) * MEET_STEP + jitter
+  group.wakeBy(group.meetAt)
+}
+
+/** Somebody else is at it. */
+export function postponeMeeting(group: GroupState, now: Micros): void {
+  group.meetAt = NEVER
+  group.meetNotBefore = Math.max(group.meetNotBefore, now + MEET_AGAIN)
+}
+
+/** Sessions, offers to pass on, meetings; answers when to look again. */
+export function doorsDue(group: GroupState, now: Micros): Micros {
+  let next = NEVER
+  for (const session of group.sessions.values()) {
+    sayBranch(group, now, session)
+    for (const offers of inBatches(session.forward)) send(group, session, { kind: 'offers', offers })
+    if (session.forward.length > 0) session.lastAt = now
+    session.forward.length = 0
+    if (session.lastAt + SESSION_LIFE <= now) close(group, session)
+    else next = Math.min(next, session.lastAt + SESSION_LIFE)
+  }
+  if (group.sessions.size > 0) next = Math.min(next, now + FORWARD_EVERY)
+  if (group.meetAt <= now) {
+    const target = group.meetTarget
+    group.meetAt = NEVER
+    if (target !== undefined && !group.lineage.includes(hex(target)) && group.entry === undefined) {
+      group.meetNotBefore = now + MEET_AGAIN
+      group.out.knock('merge', target)
+    }
+  }
+  return Math.min(next, group.meetAt)
+}

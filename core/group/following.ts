@@ -1,0 +1,239 @@
+/**
+ * Following the commits of others: as they come, as they are asked for, and from the log of a member that
+ * was there (sec:B3, B4, B12). What cannot be followed although others do is seen here too.
+ */
+import { hex, sameBytes } from '../ids.ts'
+import { type Micros, NEVER } from '../io.ts'
+import { decodeCommitData } from '../ledger/commit-data.ts'
+import type { MlsJob, MlsOutcome } from '../mls/engine.ts'
+import { MLS_REFUSAL } from '../mls/refusal.ts'
+import { PAYLOAD_KIND } from '../vlan/plaintext.ts'
+import { adoptChild } from './branches.ts'
+import { stuck } from './entry.ts'
+import { childOf, type Epoch, WISHES } from './epoch.ts'
+import { fetch, noticeDigest } from './facts.ts'
+import { LOG_MAX, STUCK_AFTER, UNSEEN_MAX, WANT_AFTER, WANT_AGAIN } from './limits.ts'
+import { type CommitMessage, decodeHandshake, encodeHandshake } from './messages.ts'
+import { judgeRival, preferredRival, takeRival } from './rivals.ts'
+import { say, sayCommit } from './say.ts'
+import type { GroupState, LogEntry, Rival } from './state.ts'
+import type { Task } from './tasks.ts'
+
+type ProcessTask = Extract<Task, { kind: 'process' }>
+
+/** A commit for an epoch; `sender` passed it on and may be another than who made it. */
+export function onCommit(
+  group: GroupState,
+  under: Epoch,
+  sender: Uint8Array,
+  said: CommitMessage,
+  message: Uint8Array,
+): void {
+  if (group.placeOf(under.name) < 0) {
+    group.ports.counts.add('commitTooLate')
+    return
+  }
+  const rival = takeRival(group, under, said, message)
+  if (rival === undefined) return
+  group.unseen.delete(rival.childName)
+  if (rival.missing.length > 0) fetch(group, under.mlsId, sender, rival.missing)
+  if (sameBytes(rival.committer, sender)) notePair(group, under, rival)
+}
+
+/** Two commits of one member for one parent, each in a packet that it signed (sec:S17). */
+function notePair(group: GroupState, parent: Epoch, rival: Rival): void {
+  const member = hex(rival.committer)
+  const name = `${parent.name}/${member}`
+  const others = (group.rivals.get(parent.name) ?? []).filter((each) => hex(each.committer) === member)
+  if (others.length < 2 || group.twice.has(name)) return
+  group.twice.add(name)
+  group.note({ kind: 'equivocation', member })
+}
+
+/** The commit to process now, if any: one that is preferred to where this member is. */
+export function planProcess(
+  group: GroupState,
+  now: Micros,
+): { readonly job: MlsJob; readonly task: ProcessTask } | undefined {
+  for (let rival = preferredRival(group, now); rival !== undefined; rival = preferredRival(group, now)) {
+    if (rival.made !== undefined) {
+      adoptChild(group, now, rival, rival.made)
+      continue
+    }
+    const parent = group.line[group.placeOf(rival.parent)] as Epoch
+    const into = group.freshState()
+    const job = {
+      kind: 'process',
+      group: group.mlsGroup,
+      from: parent.state,
+      into,
+      commit: rival.commit,
+      wishes: WISHES,
+    } as const
+    return { job, task: { kind: 'process', into, parent: rival.parent, hash: hex(rival.hash) } }
+  }
+  return undefined
+}
+
+/** The engine has processed it: judges it and goes that way, if that is still wanted. */
+export function processed(group: GroupState, now: Micros, task: ProcessTask, outcome: MlsOutcome): void {
+  const { counts, crypto } = group.ports
+  group.slowness = now - group.taskSince
+  const parent = group.line[group.placeOf(task.parent)]
+  const rival = group.rivals.get(task.parent)?.find(({ hash }) => hex(hash) === task.hash)
+  if (!outcome.ok || outcome.kind !== 'candidate') {
+    counts.add('commitRefused')
+    if (rival !== undefined && !outcome.ok) failed(group, now, rival, outcome.why)
+    return
+  }
+  const { candidate } = outcome
+  const made =
+    parent &&
+    childOf(crypto.hash, parent, candidate, {
+      state: task.into,
+      commitHash: rival?.hash ?? new Uint8Array(32),
+    })
+  const drop = (): void => {
+    candidate.exporterSecret.fill(0)
+    group.drops.push(task.into)
+  }
+  if (parent === undefined || rival === undefined || made === undefined) {
+    counts.add('jobUnwanted')
+    drop()
+    return
+  }
+  const verdict = judgeRival(group, parent, rival, candidate, made.epoch.mlsId)
+  if (verdict === 'missing') {
+    drop()
+    return
+  }
+  if (verdict !== 'valid') {
+    rival.verdict = 'failed'
+    counts.add(verdict)
+    drop()
+    return
+  }
+  if (preferredRival(group, now) !== rival) {
+    counts.add('jobUnwanted')
+    drop()
+    return
+  }
+  adoptChild(group, now, rival, made)
+  candidate.exporterSecret.fill(0)
+  const data = decodeCommitData(candidate.authenticatedData)
+  if (data !== undefined) noticeDigest(group, now, data.digest)
+}
+
+function failed(group: GroupState, now: Micros, rival: Rival, why: string): void {
+  rival.verdict = 'failed'
+  if (why === MLS_REFUSAL.stateLost || why === MLS_REFUSAL.unknownState) {
+    stuck(group, now, 'stateLost')
+    return
+  }
+  // A later life of this member made it: what was restored is old (R11).
+  if (why === MLS_REFUSAL.ownCommit) {
+    stuck(group, now, 'catchUpFailed')
+    return
+  }
+  rival.isRemoval = why === MLS_REFUSAL.removed
+}
+
+/** Somebody follows a child of the head. If its commit is not here, it is asked for. */
+export function noteChild(
+  group: GroupState,
+  now: Micros,
+  parent: Epoch,
+  child: Uint8Array,
+  by: Uint8Array,
+): void {
+  const name = hex(child)
+  if (parent !== group.head || group.lineage.includes(name) || group.entry !== undefined) return
+  const rival = group.rivals.get(parent.name)?.find(({ childName }) => childName === name)
+  if (rival?.verdict === 'open') return
+  const known = group.unseen.get(name)
+  if (known !== undefined) {
+    known.by = by
+    return
+  }
+  if (group.unseen.size >= UNSEEN_MAX) {
+    group.ports.counts.add('boundUnseen')
+    return
+  }
+  const askAt = rival === undefined ? now + WANT_AFTER : NEVER
+  group.unseen.set(name, { child: child.slice(), by, since: now, askAt })
+  group.wakeBy(Math.min(askAt, now + STUCK_AFTER))
+}
+
+/** Asks for commits, and says that this member is stuck where asking is no use; answers when to look again. */
+export function unseenDue(group: GroupState, now: Micros): Micros {
+  const { head } = group
+  let next = NEVER
+  for (const [name, unseen] of group.unseen) {
+    if (head === undefined) break
+    if (unseen.since + STUCK_AFTER <= now) {
+      group.unseen.delete(name)
+      const rival = group.rivals.get(head.name)?.find(({ childName }) => childName === name)
+      if (rival === undefined) group.out.knock('catchUp', unseen.child)
+      else {
+        stuck(group, now, rival.isRemoval ? 'removedWithoutFact' : 'unprocessable')
+        break
+      }
+      continue
+    }
+    if (unseen.askAt <= now) {
+      say(group, head, { kind: 'want', children: [unseen.child] }, unseen.by)
+      unseen.askAt = now + WANT_AGAIN
+    }
+    next = Math.min(next, unseen.askAt, unseen.since + STUCK_AFTER)
+  }
+  return next
+}
+
+/** Somebody asks for commits of an epoch: those that led on are sent again, to it alone. */
+export function onWant(
+  group: GroupState,
+  under: Epoch,
+  sender: Uint8Array,
+  children: readonly Uint8Array[],
+): void {
+  for (const child of children) {
+    const rival = group.rivals
+      .get(under.name)
+      ?.find((each) => sameBytes(each.child, child) && each.verdict === 'open')
+    const message = rival?.message ?? group.log.find((entry) => sameBytes(entry.child, child))?.message
+    const said = message && decodeHandshake(message)
+    if (message === undefined || said?.kind !== 'commit') continue
+    sayCommit(group, under, { removes: said.removes, message }, sender)
+  }
+}
+
+/**
+ * The next commit of a log that a member behind was given. It is said again under its parent: others who
+ * were away with this member are as far behind.
+ */
+export function followLog(group: GroupState): void {
+  const { head } = group
+  if (head === undefined || group.pendingLog.length === 0) return
+  const at = group.pendingLog.findIndex(({ parent }) => sameBytes(parent, head.mlsId))
+  if (at < 0) {
+    // Where they come from was gone another way, or is gone already.
+    const isBehind = group.pendingLog.every(({ child }) => group.lineage.includes(hex(child)))
+    if (isBehind || group.pendingLog.length >= LOG_MAX) group.pendingLog = []
+    return
+  }
+  const [entry] = group.pendingLog.splice(0, at + 1).slice(-1)
+  if (entry !== undefined) follow(group, head, entry)
+}
+
+function follow(group: GroupState, head: Epoch, { message }: LogEntry): void {
+  const said = decodeHandshake(message)
+  const rival = said?.kind === 'commit' ? takeRival(group, head, said, message) : undefined
+  if (rival === undefined || said?.kind !== 'commit') {
+    group.pendingLog = []
+    group.ports.counts.add('logRefused')
+    return
+  }
+  if (!group.isDirty(head))
+    group.out.send(head.mlsId, undefined, PAYLOAD_KIND.handshake, encodeHandshake(said))
+  else sayCommit(group, head, rival)
+}

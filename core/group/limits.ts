@@ -1,0 +1,122 @@
+/** Bounds and times of a group's logic, each with its reason. */
+import { MILLISECOND, type Micros, SECOND } from '../io.ts'
+
+export const DAY: Micros = 86_400 * SECOND
+
+// Branches.
+
+/** States kept to roll back to, beside the adopted one (sec:B7). */
+export const ROLLBACK_MAX = 4
+/** How long one is kept, however unsettled its child is (sec:B7). */
+export const ROLLBACK_LIFE: Micros = 30 * SECOND
+/** Left epochs whose members are remembered, for packets that still come: as many as are received under. */
+export const RECENT_MAX = 6
+/** MLS-IDs of the own line that are remembered, to find where two branches parted (sec:B11). */
+export const LINEAGE_MAX = 1_024
+/** Epochs for which acks are kept as evidence (sec:B11). */
+export const FORKS_MAX = 64
+/** Commits kept for members that come back, and for how long (sec:B12). */
+export const LOG_MAX = 64
+export const LOG_LIFE: Micros = 24 * 3_600 * SECOND
+/** Bytes of that log: 64 ordinary commits of a large group, or a few of the longest. Guess. */
+export const LOG_BYTES_MAX = 1_048_576
+
+// Commits of others.
+
+/** Rivals kept for one parent. Honest ones are two or three (R20: at most eight were tried). */
+export const RIVALS_MAX = 16
+/** Of one committer: one is honest, the second proves that it is not (sec:S17). */
+export const RIVALS_OF_ONE_MAX = 2
+/** How long a missing child is waited for before it is asked for: commits are seldom overtaken by more. Guess. */
+export const WANT_AFTER: Micros = 150 * MILLISECOND
+/** And how long before it is asked for again. */
+export const WANT_AGAIN: Micros = 600 * MILLISECOND
+/** Children of the head that are known by name and not by their commit. Guess. */
+export const UNSEEN_MAX = 8
+/** A child that certified members show for so long and that cannot be followed (sec:B12). */
+export const STUCK_AFTER: Micros = 2 * SECOND
+
+// Own commits.
+
+/** How long joiners are collected, so that a crowd costs few epochs: "within 1 s" of sec:C5. */
+export const ADD_BATCH: Micros = 700 * MILLISECOND
+/** An own commit is sent again until somebody's ack shows that it arrived: after so long each time. */
+export const RESEND_AFTER: readonly Micros[] = [400 * MILLISECOND, 1_200 * MILLISECOND]
+/** The longest that one's own slowness lengthens the wait before stepping in. Guess. */
+export const SLOWNESS_MAX: Micros = 2 * SECOND
+/**
+ * What a commit of a large group takes to make, store and process, before this member has measured one:
+ * about what the engine needs for each member on the reference machine (sim/mls/cost.ts).
+ */
+export const COMMIT_COST_PER_MEMBER: Micros = 250
+/** A Welcome leaves when its child had no rival for so long, if it is not settled before (sec:B8). */
+export const WELCOME_AFTER: Micros = 1 * SECOND
+/** A Welcome is given up with the states that could still make it true. */
+export const WELCOME_LIFE: Micros = 30 * SECOND
+/** A key update follows the last commit of Adds only by so much (sec:B2, S19). */
+export const REFRESH_AFTER_ADDS: Micros = 60 * SECOND
+/** Time between two key updates of one member (sec:B2): a day, or a minute for each member. */
+export const UPDATE_PERIOD: Micros = 24 * 3_600 * SECOND
+export const UPDATE_PERIOD_PER_MEMBER: Micros = 60 * SECOND
+/** How often expired certificates are looked for: they end by the day, not by the second. */
+export const EXPIRY_CHECK: Micros = 60 * SECOND
+/** The salt of a branch changes after so long at the latest (sec:M11). */
+export const SALT_LIFE_MILLIS = 7 * 86_400_000
+
+// Joiners.
+
+/** KeyPackages that wait to be added: four commits full. */
+export const OFFERS_MAX = 256
+/** How long one waits; its owner asks again long before (sec:B8). */
+export const OFFER_LIFE: Micros = 20 * SECOND
+/** Offers in one payload, and bytes of their KeyPackages: below what is cut into fragments (sec:A12). */
+export const OFFERS_IN_ONE_MAX = 64
+export const OFFERS_BYTES_MAX = 60_000
+/** Where a Welcome reaches its joiner, opaque here: an address of the door. Guess. */
+export const ROUTE_BYTES_MAX = 64
+/** How long a joiner waits for its Welcome before it asks with another KeyPackage; doubled up to the most. */
+export const ASK_AGAIN: Micros = 5 * SECOND
+export const ASK_AGAIN_MAX: Micros = 60 * SECOND
+/** A joiner whose epoch shows no living member in so long asks again (sec:B8). */
+export const LIVE_WITHIN: Micros = 3 * SECOND
+/** When no door answers for so long, a certified member may found a lineage (sec:C7). */
+export const FOUND_AFTER: Micros = 60 * SECOND
+/** Facts that go with a Welcome, so that the new members beside oneself can be judged. */
+export const WELCOME_FACTS_MAX = 4 * OFFERS_IN_ONE_MAX
+
+// Facts.
+
+/** New facts are repeated after these times: broadcasts get lost. */
+export const REPEAT_FACTS: readonly Micros[] = [300 * MILLISECOND, 1_500 * MILLISECOND]
+/** Batches of facts that wait to be repeated. */
+export const REPEATS_MAX = 32
+/** Ledgers are compared with some other member about this often, ± 50 % (as cards are sent, sec:A7). */
+export const COMPARE_PERIOD: Micros = 60 * SECOND
+/** And that soon when a commit shows another digest than one's own. */
+export const COMPARE_SOON: Micros = 2 * SECOND
+/** Exchanges that are answered within a second: more is a flood, the rest is found again. Guess. */
+export const ANSWERS_PER_SECOND = 50
+/** The ledger is stored at most this often. */
+export const STORE_LEDGER_AFTER: Micros = 1 * SECOND
+
+// Branches that meet.
+
+/** Door sessions at once. */
+export const SESSIONS_MAX = 16
+/** Idle so long, a session is closed (sec:C4). */
+export const SESSION_LIFE: Micros = 30 * SECOND
+/** Each of those who could go waits so long for the one of lower rank; as for commits (sec:B5). */
+export const MEET_STEP: Micros = 400 * MILLISECOND
+/** Nobody tries again before. */
+export const MEET_AGAIN: Micros = 5 * SECOND
+/** A branch that still has a refused member after so long is compared as it is. */
+export const CLEAN_WITHIN: Micros = 10 * SECOND
+/** No second fold before (sec:B11). */
+export const FOLD_AGAIN: Micros = 10 * SECOND
+/** Members that fold spread their KeyPackages over so long. */
+export const FOLD_SPREAD: Micros = 500 * MILLISECOND
+/** Whoever is refused tells the others and then ends. */
+export const FAREWELL: Micros = 2 * SECOND
+
+/** Effects of one step: a full flush of offers, facts and Welcomes is some hundred. Guess. */
+export const EFFECTS_MAX = 4_096

@@ -1,0 +1,62 @@
+/**
+ * What may be said under which epoch (sec:B3, B9): the one gate through which channel packets leave. While
+ * an epoch's roster has a refused member, only the commit that removes it, acks and facts go out under it,
+ * and the names of children that are asked for, without which a lost removal could not be had again.
+ */
+import { hex } from '../ids.ts'
+import { PAYLOAD_KIND } from '../vlan/plaintext.ts'
+import type { Epoch } from './epoch.ts'
+import { encodeHandshake, type Handshake } from './messages.ts'
+import type { GroupState } from './state.ts'
+
+/** A commit in the handshake in which it travels. */
+interface Announced {
+  readonly removes: readonly number[]
+  readonly message: Uint8Array
+}
+
+/** To all, or to the member of that key. Answers whether it may be said. */
+export function say(group: GroupState, epoch: Epoch, message: Handshake, to?: Uint8Array): boolean {
+  if (group.phase === 'over') return false
+  if (message.kind !== 'ack' && message.kind !== 'want' && group.isDirty(epoch)) {
+    group.ports.counts.add('withheld')
+    return false
+  }
+  group.out.send(epoch.mlsId, to, PAYLOAD_KIND.handshake, encodeHandshake(message))
+  return true
+}
+
+/** A commit under its parent: while that is frozen, only if it removes all who are refused. */
+export function sayCommit(group: GroupState, parent: Epoch, commit: Announced, to?: Uint8Array): boolean {
+  if (group.phase === 'over') return false
+  const removes = new Set(commit.removes)
+  for (const member of group.refused.keys()) {
+    const leaf = parent.leafOf.get(member)
+    if (leaf !== undefined && !removes.has(leaf)) {
+      group.ports.counts.add('withheld')
+      return false
+    }
+  }
+  group.out.send(parent.mlsId, to, PAYLOAD_KIND.handshake, commit.message)
+  return true
+}
+
+/** Facts and exchanges of ledgers; `under` may be any epoch that is still received under. */
+export function sayFacts(group: GroupState, under: Uint8Array, payload: Uint8Array, to?: Uint8Array): void {
+  group.out.send(under, to, PAYLOAD_KIND.ledger, payload)
+}
+
+/** The key of an unrefused member at that leaf of a kept epoch, by which its packets are judged. */
+export function senderAt(group: GroupState, epoch: Epoch, leaf: number): Uint8Array | undefined {
+  const sender = epoch.roster.get(leaf)
+  if (sender === undefined) {
+    group.ports.counts.add('senderUnknown')
+    return undefined
+  }
+  const { memberKey } = sender.identity
+  if (group.isRefused(hex(memberKey))) {
+    group.ports.counts.add('senderRefused')
+    return undefined
+  }
+  return memberKey
+}
