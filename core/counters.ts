@@ -109,6 +109,7 @@ export const COUNTERS = [
   'dialsFailed',
   'neighboursRefused',
   'neighboursSwapped',
+  'swapsFailed',
   'treeAttach',
   'treeRegress',
   'treeAlternate',

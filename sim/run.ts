@@ -211,7 +211,9 @@ export class Run implements Observer, DeliveryWorld, Simulation {
 
   linkModelDropped(frame: number, reason: number, from: SimNode, to: SimNode): void {
     // What a machine was too busy to take is the protocol's affair, not the link model's.
-    if (reason !== LOST.processor) this.stage.delivery.linkModelDropped(frame, from.index, to.index)
+    if (reason === LOST.processor) return
+    const byChance = reason === LOST.loss || reason === LOST.corrupted || reason === LOST.queue
+    this.stage.delivery.linkModelDropped(frame, from.index, to.index, byChance)
   }
 
   connected(a: SimNode, b: SimNode, up: boolean): void {

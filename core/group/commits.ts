@@ -10,7 +10,7 @@ import { stepInDelay } from '../ledger/rank.ts'
 import type { MlsJob } from '../mls/engine.ts'
 import { REMOVES_MAX } from '../mls/limits.ts'
 import { type Epoch, encodeSalts, rotates, WISHES } from './epoch.ts'
-import { ADD_BATCH, EXPIRY_CHECK, SALT_LIFE_MILLIS, SLOWNESS_MAX } from './limits.ts'
+import { ADD_BATCH, COMMIT_COST_PER_MEMBER, EXPIRY_CHECK, SALT_LIFE_MILLIS, SLOWNESS_MAX } from './limits.ts'
 import { additions, forgetOffers, oldestOffer } from './offers.ts'
 import { isMajorityThere, placeAmong } from './presence.ts'
 import { preferredRival } from './rivals.ts'
@@ -31,7 +31,7 @@ function dueSince(
   // A new epoch begins a batch of its own, or a crowd would cost an epoch for each that arrives.
   const begun = Math.max(oldest, head.adoptedAt)
   const adds = oldest === NEVER ? NEVER : group.offers.size >= ADDS_MAX ? begun : begun + ADD_BATCH
-  const update = isMajorityThere(group, now) ? group.updateAt : NEVER
+  const update = group.updateAt > now || isMajorityThere(group, now) ? group.updateAt : NEVER
   // A key update of one's own is nobody else's to step in for.
   return {
     since: Math.min(adds, group.refreshAt, saltDue(group, head), update, expiredSince(group, now, head)),
@@ -74,7 +74,8 @@ export function planCommit(
   if (duty === undefined || !isKnown || (!isRemoval && duty.since !== since)) {
     const isOwnUpdate = !isRemoval && since === group.updateAt
     const place = isOwnUpdate ? 0 : placeAmong(group, now)
-    const slowness = place === 0 ? 0 : Math.min(SLOWNESS_MAX, 2 * group.slowness)
+    const expected = Math.max(group.slowness, COMMIT_COST_PER_MEMBER * head.roster.size)
+    const slowness = place === 0 ? 0 : Math.min(SLOWNESS_MAX, 2 * expected)
     // What became due while this member was away is not its turn to do at once.
     const at = Math.max(since, now) + stepInDelay(place, isRemoval, group.ports.dice) + slowness
     group.duty = { head: head.name, isRemoval, since, at }

@@ -67,7 +67,7 @@ export function planKeyPackage(
   now: Micros,
 ): { readonly job: MlsJob; readonly task: KeyPackageTask } | undefined {
   const { entry, ports } = group
-  const terms = group.terms()
+  const terms = entry && group.terms()
   if (
     entry === undefined ||
     terms === undefined ||
@@ -205,7 +205,7 @@ export function takeWelcome(group: GroupState, now: Micros, message: Uint8Array)
 
 export function planJoin(group: GroupState): { readonly job: MlsJob; readonly task: JoinTask } | undefined {
   const { entry } = group
-  const terms = group.terms()
+  const terms = entry?.welcome && group.terms()
   if (entry?.welcome === undefined || entry.keyPackage === undefined || terms === undefined) return undefined
   const into = group.freshState()
   const { keyPackage } = entry

@@ -166,8 +166,9 @@ export class Group implements DoorPort {
     hear(group, now, memberKey)
     const own = group.head
     if (own === undefined || !sameBytes(under, own.mlsId)) return
-    if (sameBytes(head, own.mlsId)) group.cautiousUntil = 0
-    else noteChild(group, now, own, head, memberKey)
+    if (!sameBytes(head, own.mlsId)) noteChild(group, now, own, head, memberKey)
+    else if (group.cautiousUntil > now) group.cautiousUntil = now
+    else return
     this.#settle(now)
   }
 

@@ -72,9 +72,9 @@ function planEncode(group: GroupState): Planned | undefined {
 }
 
 function planFound(group: GroupState, now: Micros): Planned | undefined {
-  const terms = group.terms()
   const isDue = group.isFounding || group.foundAt <= now
-  if (!isDue || group.phase !== 'outside' || terms === undefined) return undefined
+  const terms = isDue && group.phase === 'outside' ? group.terms() : undefined
+  if (terms === undefined) return undefined
   group.isFounding = false
   const { keys, crypto } = group.ports
   const leafSeed = keys.bytes(32)

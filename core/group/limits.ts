@@ -44,6 +44,11 @@ export const ADD_BATCH: Micros = 700 * MILLISECOND
 export const RESEND_AFTER: readonly Micros[] = [400 * MILLISECOND, 1_200 * MILLISECOND]
 /** The longest that one's own slowness lengthens the wait before stepping in. Guess. */
 export const SLOWNESS_MAX: Micros = 2 * SECOND
+/**
+ * What a commit of a large group takes to make, store and process, before this member has measured one:
+ * about what the engine needs for each member on the reference machine (sim/mls/cost.ts).
+ */
+export const COMMIT_COST_PER_MEMBER: Micros = 250
 /** A Welcome leaves when its child had no rival for so long, if it is not settled before (sec:B8). */
 export const WELCOME_AFTER: Micros = 1 * SECOND
 /** A Welcome is given up with the states that could still make it true. */

@@ -3,7 +3,8 @@
  * room, parts with a neighbour; answers no message itself.
  *
  * Beyond 1.5 targets only relays that have other choices are refused or sent away. Private peers and
- * leaves can reach few, so they are taken as long as there are links.
+ * leaves can reach few, so they are taken as long as there are links; but leaves leave room for the relays
+ * that this node wants itself, for one that is full of them could look for no more.
  */
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
@@ -15,7 +16,7 @@ import { encodeControl } from '../wire/schema.ts'
 import { Arrivals } from './arrivals.ts'
 import { CROWD_FACTOR, SWAP_GAIN, TRIM_AGE } from './limits.ts'
 import { disconnect, PARTING, type Parting, PRIORITY, type Priority } from './messages.ts'
-import { isCrowd, type Peering, type Roster } from './roster.ts'
+import { isCrowd, type Peering, type Roster, relaysWanted } from './roster.ts'
 import type { Self } from './self.ts'
 
 export class Admission {
@@ -52,19 +53,27 @@ export class Admission {
     if (!relay && !isRelay(link)) return false
     const census = this.#roster.census()
     const crowdLimit = this.#crowdLimit()
-    // High priority is always accepted, even if another has to go.
-    if (priority === PRIORITY.high) return census.neighbours < linkLimit || this.#evict(now)
+    // High priority is always accepted, even if another has to go; for a leaf no relay that is wanted.
+    if (priority === PRIORITY.high) {
+      const wanted = isRelay(link) ? 0 : relaysWanted(this.#context.config)
+      if (census.neighbours + Math.max(0, wanted - census.relays) < linkLimit) return true
+      return this.#evict(now, census.relays > wanted ? () => true : (peering) => !isRelay(peering.link))
+    }
     // Others only if there is a free place.
     if (census.neighbours >= linkLimit) return false
     // Who has little choice is always let in, but for the places that a crowd of relays needs.
     if (!isCrowd(link)) return census.neighbours + crowdLimit < linkLimit || census.neighbours < crowdLimit
-    if (census.crowd < crowdLimit) return true
-    if (priority === PRIORITY.low || link.rtt === 0) return false
-    // X-BOT, the candidate's side: a full one accepts if it gains by it too, and parts with its farthest.
+    return census.crowd < crowdLimit
+  }
+
+  /**
+   * X-BOT, the candidate's side: a full one accepts if it gains by it too. Answers the neighbour that would
+   * go for the asking peer, if HELLOs promise that it is nearer.
+   */
+  rivalOf({ link }: Peering): Peering | undefined {
     const worst = this.#roster.farthest(this.#self.reach, this.#context.selfKey)
-    if (worst === undefined || link.rtt > SWAP_GAIN * worst.link.rtt) return false
-    this.part(now, worst, PARTING.replaced)
-    return true
+    const isNearer = worst !== undefined && link.rtt > 0 && link.rtt <= SWAP_GAIN * worst.link.rtt
+    return isNearer && isCrowd(link) ? worst : undefined
   }
 
   /** More relays than the crowd limit. */
@@ -82,6 +91,14 @@ export class Admission {
     if (victim !== undefined) this.part(now, victim, PARTING.replaced)
   }
 
+  /** Hangs up a peer whose HELLOs made a leaf of a relay, or the other way round; true if it was one. */
+  endsTurncoat(now: Micros, { link, relay }: Peering): boolean {
+    if (isRelay(link) === relay) return false
+    this.#context.counters.add(COUNT.dropUnexpected)
+    this.#links.hangUp(now, link, CLOSE.misbehaved)
+    return true
+  }
+
   /** Says why and hangs up: the node hears of it as of any other end of a link, within this call. */
   part(now: Micros, peering: Peering, reason: Parting): void {
     const { link } = peering
@@ -90,9 +107,9 @@ export class Admission {
   }
 
   /** Of a full active view a random neighbour goes: here one that no tree uses, if there is one. */
-  #evict(now: Micros): boolean {
-    const preferred = this.#roster.expendable(this.#self.reach)
-    const others = this.#roster.neighbours().filter((peering) => !peering.link.treeUse)
+  #evict(now: Micros, may: (peering: Peering) => boolean): boolean {
+    const preferred = this.#roster.expendable(this.#self.reach).filter(may)
+    const others = this.#roster.neighbours().filter((peering) => !peering.link.treeUse && may(peering))
     const choice = preferred.length > 0 ? preferred : others
     const victim = choice[below(this.#dice, choice.length)]
     if (victim === undefined) return false

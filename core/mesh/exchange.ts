@@ -116,12 +116,16 @@ export class Exchange {
 
   /** Tells all neighbours the own new address: a shuffle of one hop with nothing else in it. */
   announce(now: Micros): void {
+    for (const { link } of this.#roster.neighbours()) this.echo(now, link)
+  }
+
+  /** A shuffle of one hop, to be answered at once; its number comes back from `onShuffleReply`. */
+  echo(now: Micros, link: Link): number {
+    const walk = this.#dice.u32()
+    this.#remember(now, walk, undefined, link.id)
     const peers = this.#withSelf([])
-    for (const { link } of this.#roster.neighbours()) {
-      const walk = this.#dice.u32()
-      this.#remember(now, walk, undefined, link.id)
-      this.#links.control(now, link, encodeControl(KIND.shuffle, shuffle, { walk, hops: 1, peers }))
-    }
+    this.#links.control(now, link, encodeControl(KIND.shuffle, shuffle, { walk, hops: 1, peers }))
+    return walk
   }
 
   onShuffle(now: Micros, from: Peering, packet: Uint8Array): void {
@@ -145,19 +149,21 @@ export class Exchange {
     this.learn(now, peers, from, true)
   }
 
-  onShuffleReply(now: Micros, from: Peering, packet: Uint8Array): void {
+  /** Answers the number of a walk that began here and is over now. */
+  onShuffleReply(now: Micros, from: Peering, packet: Uint8Array): number | undefined {
     const message = decodeControl(shuffleReply, packet)
     if (message === undefined) {
       this.#context.counters.add(COUNT.dropMalformed)
-      return
+      return undefined
     }
-    if (!this.#mayShuffle(now, from)) return
+    if (!this.#mayShuffle(now, from)) return undefined
     const way = this.#walks.take(now, message.walk, from.link.id)
     if (way.kind === 'link') {
       const back = this.#roster.get(way.link)
       if (back?.link.neighbour === true) this.#links.control(now, back.link, packet.slice())
     } else if (way.kind === 'here') {
       this.learn(now, message.peers, from)
+      return message.walk
     } else if (from.answers > 0) {
       // A contact numbers the walks of who joined through it; these are their answers.
       from.answers -= 1
@@ -165,6 +171,7 @@ export class Exchange {
     } else {
       this.#context.counters.add(COUNT.dropUnexpected)
     }
+    return undefined
   }
 
   /**

@@ -92,10 +92,14 @@ export class Handshake {
     from.address = message.address.slice()
     // 4.3: a request of high priority is accepted even if another neighbour has to go, one of low priority
     // only if there is a free place.
-    const accepted =
-      this.#parts.admission.hasTimeFor(now, from) &&
-      this.#parts.admission.accepts(now, from, message.priority)
+    const { admission, swap } = this.#parts
+    const inTime = admission.hasTimeFor(now, from)
+    const isFree = inTime && admission.accepts(now, from, message.priority)
+    const mayTry = inTime && !isFree && message.priority === PRIORITY.optimise && !swap.busy
+    const rival = mayTry ? admission.rivalOf(from) : undefined
+    const accepted = isFree || rival !== undefined
     this.#answer(now, from, accepted, accepted ? 0 : REFUSAL_SAMPLE)
+    if (rival !== undefined && from.link.neighbour) swap.try(now, from, rival)
   }
 
   onNeighbourReply(now: Micros, from: Peering, packet: Uint8Array): void {
@@ -131,7 +135,7 @@ export class Handshake {
       return
     }
     this.#becomeNeighbour(now, from)
-    if (purpose === PURPOSE.optimise) this.#parts.swap.accepted(now, link.peer)
+    if (purpose === PURPOSE.optimise && link.neighbour) this.#parts.swap.accepted(now, from)
   }
 
   onDisconnect(now: Micros, from: Peering, packet: Uint8Array): void {

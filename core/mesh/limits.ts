@@ -127,5 +127,7 @@ export const REPLACED_BURST = 10
 
 /** A neighbour is replaced by a peer whose round trip is at most this share of its own (mesh:S11). */
 export const SWAP_GAIN = 0.8
+/** Peers that asked for a swap and are on trial at once, beside the one that this node asked. Guess. */
+export const TRIALS_MAX = 2
 /** Neighbours kept whatever their round trip, so that the mesh stays a random graph too. Guess. */
 export const UNBIASED = 2

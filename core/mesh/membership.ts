@@ -166,6 +166,7 @@ export class Membership implements HandshakeListener {
       if (link.dialled && this.#dialler.arrived(link.peer) !== undefined) this.dialFailed(now, link.peer)
       return
     }
+    this.#swap.ended(peering)
     if (link.neighbour) {
       this.#listener.neighbourDown(now, link, reason)
       link.neighbour = false
@@ -192,7 +193,7 @@ export class Membership implements HandshakeListener {
   /** A HELLO came with a fresh round trip, now in `link.rtt`, and the peer's coordinates, 8 bytes at `at`. */
   onHello(now: Micros, link: Link, packet: Uint8Array, at: number): void {
     const peering = this.#roster.of(link)
-    if (peering === undefined) return
+    if (peering === undefined || this.#admission.endsTurncoat(now, peering)) return
     const high = readU32(packet, at)
     const low = readU32(packet, at + 4)
     link.coordinatesHigh = high
@@ -209,6 +210,7 @@ export class Membership implements HandshakeListener {
       this.#context.counters.add(COUNT.dropUnexpected)
       return
     }
+    if (this.#admission.endsTurncoat(now, from)) return
     if (kind === KIND.join) this.#handshake.onJoin(now, from, packet)
     else if (kind === KIND.neighbour) this.#handshake.onNeighbour(now, from, packet)
     else if (kind === KIND.neighbourReply) this.#handshake.onNeighbourReply(now, from, packet)
@@ -217,8 +219,11 @@ export class Membership implements HandshakeListener {
     else if (kind === KIND.forwardJoin) {
       if (this.#admission.hasTimeForJoiner(now, from)) this.#exchange.onForwardJoin(now, from, packet)
     } else if (kind === KIND.shuffle) this.#exchange.onShuffle(now, from, packet)
-    else if (kind === KIND.shuffleReply) this.#exchange.onShuffleReply(now, from, packet)
-    else this.#context.counters.add(COUNT.dropUnknownKind)
+    else if (kind === KIND.shuffleReply) {
+      const walk = this.#exchange.onShuffleReply(now, from, packet)
+      if (walk !== undefined) this.#swap.echoed(now, from, walk)
+    } else this.#context.counters.add(COUNT.dropUnknownKind)
+    this.#arm(this.#swap.due())
     this.#seek(now)
   }
 
@@ -254,11 +259,14 @@ export class Membership implements HandshakeListener {
     for (const peering of this.#roster.all()) {
       // Nobody became a neighbour on it, or the other end said nothing.
       if (peering.due <= now) this.#links.hangUp(now, peering.link, CLOSE.refused)
+      else this.#admission.endsTurncoat(now, peering)
     }
+    this.#swap.expire(now)
     this.#runTimers(now)
     this.#seek(now)
     const { shuffle, optimise, trim, anchor, announce } = this.#timers
-    this.#arm(Math.min(this.#dialler.due(now), this.#roster.due(), shuffle, optimise, trim, anchor, announce))
+    this.#arm(Math.min(this.#dialler.due(now), this.#roster.due(), this.#swap.due()))
+    this.#arm(Math.min(shuffle, optimise, trim, anchor, announce))
     return this.#due
   }
 
@@ -384,7 +392,8 @@ export class Membership implements HandshakeListener {
       if (relay) this.#dialler.dialAnchor(now)
     }
     if (timers.trim <= now) {
-      this.#admission.trim(now)
+      // One who is tried makes a crowd only until it is known who goes.
+      if (!this.#swap.trying) this.#admission.trim(now)
       timers.trim = this.#admission.crowded ? now + jittered(this.#dice, TRIM_PERIOD) : NEVER
     }
   }

@@ -58,6 +58,12 @@ export interface Peering {
   /** Answers to walks that this contact started for us and may still send. */
   answers: number
   readonly shuffles: Bucket
+  /**
+   * Relay or leaf, as its first HELLO said. A node is one or the other for all of its life, and limits here,
+   * in trees and in VLANs depend on it, so who says something else later is hung up. Reachability and whether
+   * it carries any VLAN may change with its address and its policy: these are taken as they come.
+   */
+  readonly relay: boolean
   /** What it may tell of joiners when the others have used up what all may. */
   readonly forwards: Bucket
   /** Entries of the passive view that may yet be replaced on its word. */
@@ -118,6 +124,7 @@ export class Roster {
       address,
       answers: 0,
       shuffles: { tokens: SHUFFLES_BURST, at: 0 },
+      relay: isRelay(link),
       forwards: { tokens: 0, at: link.openedAt },
       replaced: { tokens: purpose === undefined ? 0 : REPLACED_BURST, at: link.openedAt },
     }

@@ -62,7 +62,7 @@ export class Epoch {
   /** Version and type, VLAN-ID and MLS-ID stay; the token is written for each packet. */
   readonly aad = new Uint8Array(AAD_BYTES)
   readonly table = new KeyTable()
-  /** Leaves that are no members of an epoch adopted after this one: nothing of theirs is received. */
+  /** Leaves that an epoch adopted after this one does not have: nothing of theirs is received. */
   readonly gone = new Set<number>()
   /** This member's group key, and which boot of its chain it is made of. */
   ownGroup: SendKey | undefined = undefined

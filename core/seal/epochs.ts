@@ -107,10 +107,10 @@ export class Epochs {
       }
     }
     while (this.#left.length > LEFT_EPOCHS_MAX) this.#erase((this.#left.shift() as LeftEpoch).epoch)
-    const members = membersOf(epoch.roster)
+    const leaves = leavesOf(epoch.roster)
     for (const left of this.#left) {
       for (const [leaf, entry] of left.epoch.roster)
-        if (!members.has(hex(entry.memberKey))) left.epoch.gone.add(leaf)
+        if (!leaves.has(hex(entry.leafKey))) left.epoch.gone.add(leaf)
     }
     this.#judge()
   }
@@ -165,16 +165,15 @@ export class Epochs {
   }
 }
 
-function membersOf(roster: Roster): Set<string> {
-  const members = new Set<string>()
-  for (const { memberKey } of roster.values()) members.add(hex(memberKey))
-  return members
+function leavesOf(roster: Roster): Set<string> {
+  const leaves = new Set<string>()
+  for (const { leafKey } of roster.values()) leaves.add(hex(leafKey))
+  return leaves
 }
 
 /** Whether a leaf of the parent is not in the child, be it that its member has joined again. */
 function removesAny(parent: Roster, child: Roster): boolean {
-  const leaves = new Set<string>()
-  for (const { leafKey } of child.values()) leaves.add(hex(leafKey))
+  const leaves = leavesOf(child)
   for (const { leafKey } of parent.values()) if (!leaves.has(hex(leafKey))) return true
   return false
 }

@@ -113,6 +113,12 @@ export class GroupKeys {
     this.drop(peer.lives)
   }
 
+  /** Takes the keys of a peer out of all tables, those of its sessions too; its lives are still known. */
+  suspend(peer: Peer): void {
+    for (const epoch of this.#context.epochs.all())
+      epoch.table.remove((key) => key.life !== undefined && key.life.peer === peer)
+  }
+
   /** Derives the next successors and drops predecessors; answers when there is more to do. */
   wake(now: Micros): Micros {
     const { epochs } = this.#context

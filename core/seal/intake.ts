@@ -25,7 +25,8 @@ import {
   INDEX_HOLD_PACKETS,
 } from './limits.ts'
 import type { Peer } from './peers.ts'
-import type { InitOutcome, Sessions } from './session.ts'
+import type { InitOutcome } from './receiving.ts'
+import type { Sessions } from './session.ts'
 
 const MLS_ID_BYTES = 16
 

@@ -37,6 +37,8 @@ export const KEYS_MAX = 4 * MEMBERS_MAX
 export const RECEIVING_MAX = 4
 /** Starts of one member that are heard of at once: more is a crash loop or a lie. Guess. */
 export const LIVES_MAX = 4
+/** Members that are in no epoch now, remembered in case a branch that has them is adopted. Guess. */
+export const ABSENT_MAX = 256
 /** Boots of one member remembered as left: a crash loop of a day would have more. Guess. */
 export const LEFT_BOOTS_MAX = 32
 /** Channel keys cached for each epoch: the tokens that a port may hold. */

@@ -8,7 +8,7 @@ import { type Micros, NEVER } from '../io.ts'
 import type { Card } from './cards.ts'
 import { Offset } from './clock.ts'
 import type { Reassembly } from './fragments.ts'
-import { LEFT_BOOTS_MAX } from './limits.ts'
+import { ABSENT_MAX, LEFT_BOOTS_MAX } from './limits.ts'
 import type { SendKey } from './sending.ts'
 
 /** A member's place in a roster. */
@@ -120,6 +120,8 @@ export class Peer {
   sending: SendSession | undefined = undefined
   /** Takes the place of `sending` once it is acknowledged. */
   upcoming: SendSession | undefined = undefined
+  /** What acknowledged the session before `sending`: an INIT that crossed its replacement still says it. */
+  formerHash: Uint8Array | undefined = undefined
   receiving: ReceiveSession[] = []
   /** H16 of the ephemeral key of the last INIT from it, which the next INIT to it acknowledges. */
   ephemeralHash: Uint8Array | undefined = undefined
@@ -144,24 +146,41 @@ export class Peer {
   }
 }
 
-/** The peers of the adopted roster, by leaf index; each is made when it is first heard or spoken to. */
+/**
+ * The peers of the adopted roster, by leaf index; each is made when it is first heard or spoken to. Those
+ * whose leaf is not in the roster are kept aside: on another branch they may be in it again, and they know
+ * of no change and go on with the sessions that they had.
+ */
 export class Peers {
   #roster: Roster = new Map()
   #self = -1
   readonly #peers = new Map<number, Peer>()
+  readonly #absent = new Set<Peer>()
 
-  /** Takes the new roster; answers the peers that are not in it any more, which are forgotten. */
-  adopt(roster: Roster, self: number): Peer[] {
+  /** Takes the new roster; answers who is not in it any more, and who is not remembered any more either. */
+  adopt(roster: Roster, self: number): { readonly absent: Peer[]; readonly forgotten: Peer[] } {
     this.#roster = roster
     this.#self = self
-    const gone: Peer[] = []
+    const absent: Peer[] = []
     for (const [leaf, peer] of this.#peers) {
-      const entry = roster.get(leaf)
-      if (entry !== undefined && leaf !== self && sameBytes(entry.leafKey, peer.entry.leafKey)) continue
+      if (this.#isPresent(peer)) continue
       this.#peers.delete(leaf)
-      gone.push(peer)
+      this.#absent.add(peer)
+      absent.push(peer)
     }
-    return gone
+    const forgotten: Peer[] = []
+    for (const peer of this.#absent) {
+      if (this.#isPresent(peer)) this.#peers.set(peer.leaf, peer)
+      else if (this.#absent.size <= ABSENT_MAX) continue
+      else forgotten.push(peer)
+      this.#absent.delete(peer)
+    }
+    return { absent, forgotten }
+  }
+
+  #isPresent(peer: Peer): boolean {
+    const entry = this.#roster.get(peer.leaf)
+    return entry !== undefined && peer.leaf !== this.#self && sameBytes(entry.leafKey, peer.entry.leafKey)
   }
 
   /** Forgets the peers of a member that is refused; answers them. */
@@ -172,13 +191,19 @@ export class Peers {
       this.#peers.delete(leaf)
       gone.push(peer)
     }
+    for (const peer of this.#absent) {
+      if (!sameBytes(peer.entry.memberKey, memberKey)) continue
+      this.#absent.delete(peer)
+      gone.push(peer)
+    }
     return gone
   }
 
   /** Forgets all of them, as after a start; answers them. */
   clear(): Peer[] {
-    const all = [...this.#peers.values()]
+    const all = [...this.#peers.values(), ...this.#absent]
     this.#peers.clear()
+    this.#absent.clear()
     return all
   }
 
@@ -203,6 +228,11 @@ export class Peers {
   of(leaf: number, entry: RosterEntry): Peer | undefined {
     const peer = this.get(leaf)
     return peer !== undefined && sameBytes(peer.entry.leafKey, entry.leafKey) ? peer : undefined
+  }
+
+  /** Those of the roster and those kept aside. */
+  everyone(): Peer[] {
+    return [...this.#peers.values(), ...this.#absent]
   }
 
   values(): IterableIterator<Peer> {

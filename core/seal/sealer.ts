@@ -2,10 +2,10 @@
  * Sealed packets of one membership in an MLS group (sec:A, B9, B10). This folder knows keys, members and
  * time; it knows nothing of MLS, of the ledger, of trees and of ports. `Sealer` puts its parts together:
  *
- *     epoch, epochs    keys of an epoch from its exporter; which is sealed and which is received under
- *     contacts, peers  which starts of other members are believed
- *     group-keys       one key for each sender of group frames
- *     session, init    unicast, one direction each
+ *     epoch, epochs                  keys from an exporter; which epoch is sealed and received under
+ *     contacts, peers                which starts of other members are believed
+ *     group-keys                     one key for each sender of group frames
+ *     session, receiving, init       unicast, one direction each
  *     cards, announcer, directory    who is there, and which MAC is behind whom
  *     frames, outbound, fragments    payload to packets
  *     intake, inbound, hold          packet to payload
@@ -13,6 +13,11 @@
  * To drive it: `adopt` each epoch that the group's logic adopts; `seal` frames, `announce` handshakes and
  * facts, `open` what comes; after each call `drain`, and `wake` when `deadline` has come. What a peer sends
  * is never thrown: it is counted by name. All limits stand in limits.ts.
+ *
+ * Where this departs from the text of sec:A, the file that does it says why: first contact by wall clock
+ * (clock.ts), challenges for one member and one start (own.ts), INITs as proof of life (contacts.ts), the
+ * boot after a used-up key (derive.ts), drift of clocks (clock.ts), how an INIT is acknowledged (cards.ts),
+ * epochs that come back (epochs.ts, `adopt`), members that come back (peers.ts).
  *
  * Memory of what was received lives as long as this object: a process that starts again makes a new one,
  * whose boot, frame key and challenge are drawn afresh, so that nothing sealed before reaches it as new.
@@ -43,6 +48,7 @@ import { KEY_LIMITS, type KeyLimits, REASSEMBLY_BYTES_ALL, REOPEN_STEP, STEP_PAU
 import { Outbound } from './outbound.ts'
 import { type MemberTokens, OwnMember, type Profile } from './own.ts'
 import { type Peer, Peers } from './peers.ts'
+import { Receiving } from './receiving.ts'
 import { Sessions } from './session.ts'
 
 /** Smallest packets that frames may be cut for: every trunk carries far more (mesh:M10). Guess. */
@@ -84,6 +90,7 @@ export class Sealer {
   readonly #contacts: Contacts
   readonly #groupKeys: GroupKeys
   readonly #outbound: Outbound
+  readonly #receiving: Receiving
   readonly #sessions: Sessions
   readonly #announcer: Announcer
   readonly #frames: Frames
@@ -129,7 +136,8 @@ export class Sealer {
     this.#groupKeys = new GroupKeys(this.#context, installed)
     this.#contacts = new Contacts(this.#context, this.#groupKeys)
     this.#outbound = new Outbound(this.#context)
-    this.#sessions = new Sessions(this.#context, this.#outbound, this.#contacts, budgets, installed)
+    this.#receiving = new Receiving(this.#context, this.#contacts, budgets, installed)
+    this.#sessions = new Sessions(this.#context, this.#outbound, this.#receiving)
     this.#announcer = new Announcer(this.#context, this.#outbound, this.#groupKeys)
     this.#frames = new Frames(this.#context, this.#outbound, this.#groupKeys, this.#sessions)
     this.#intake = new Intake(this.#context, {
@@ -180,11 +188,13 @@ export class Sealer {
     const needsLife =
       isOtherLeaf || epochs.isSpent(source.mlsId) || epochs.isFull || (live?.gone.size ?? 0) > 0
     epochs.adopt(now, epoch, grace && !needsLife)
-    for (const peer of peers.adopt(epoch.roster, epoch.self)) this.#forget(peer)
+    const { absent, forgotten } = peers.adopt(epoch.roster, epoch.self)
+    for (const peer of absent) this.#suspend(peer)
+    for (const peer of forgotten) this.#forget(peer)
     if (needsLife || before === undefined) this.#startLife(now, needsLife)
     else if (live === undefined) {
       this.#groupKeys.adopt(now, epoch)
-      this.#sessions.adopt(epoch)
+      this.#receiving.adopt(epoch)
     }
     this.#intake.onEpoch(epoch)
     this.#context.deadline.lower(now)
@@ -275,6 +285,7 @@ export class Sealer {
     this.#frames.flush(now)
     deadline.lower(this.#intake.wake(now))
     deadline.lower(this.#sessions.wake(now))
+    deadline.lower(this.#receiving.wake(now))
     deadline.lower(this.#groupKeys.wake(now))
     deadline.lower(this.#announcer.wake(now))
     if (this.#intake.ready.length > 0) deadline.lower(now + STEP_PAUSE)
@@ -293,6 +304,15 @@ export class Sealer {
     packets.length = 0
     for (let index = 0; index < events.length; index++) effects.event(events[index] as SealEvent)
     events.length = 0
+  }
+
+  /** Nothing is received from a peer until an epoch has it again. */
+  #suspend(peer: Peer): void {
+    this.#sessions.suspend(peer)
+    this.#groupKeys.suspend(peer)
+    this.#announcer.stopAsking(peer)
+    this.directory.forget(peer.leaf)
+    this.#intake.forget(peer)
   }
 
   /** Nothing more is sealed to or received from a peer. */

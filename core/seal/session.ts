@@ -1,59 +1,34 @@
 /**
  * Unicast from member to member: one session in each direction (sec:A8, A9). Opens them with INITs, repeats
- * those until they are acknowledged, answers those of others, follows epochs without a signature, replaces
- * a session that is half used up. Knows peers and keys; frames pass by it.
+ * those until they are acknowledged, answers those of others (receiving.ts takes them), replaces a session
+ * that is half used up. Knows peers and keys; frames pass by it.
  */
 import { COUNT } from '../counters.ts'
 import { sameBytes } from '../ids.ts'
 import { type LinkId, type Micros, NEVER } from '../io.ts'
-import { PAYLOAD_KIND, payloadOf } from '../vlan/plaintext.ts'
+import { PAYLOAD_KIND } from '../vlan/plaintext.ts'
 import { TOKEN_OFFSET, TRUNK_PACKET_BYTES } from '../wire/packet.ts'
-import type { Budgets } from './budgets.ts'
 import { encodeAcknowledge } from './cards.ts'
-import type { Contacts } from './contacts.ts'
 import type { SealContext } from './context.ts'
 import type { Epoch } from './epoch.ts'
-import { INIT_BYTES, makeInit, NO_ACK, type OpenedInit, openInit, verifyInit } from './init.ts'
-import { ReceiveKey } from './keytable.ts'
-import { INIT_REPEATS, INIT_RETRY_FIRST, INIT_RETRY_LONGEST, RECEIVING_MAX, SESSION_SLACK } from './limits.ts'
+import { makeInit, NO_ACK } from './init.ts'
+import { INIT_REPEATS, INIT_RETRY_FIRST, INIT_RETRY_LONGEST } from './limits.ts'
 import type { Outbound } from './outbound.ts'
 import { type Peer, type ReceiveSession, SendSession } from './peers.ts'
+import type { InitOutcome, Receiving } from './receiving.ts'
 import type { SendKey } from './sending.ts'
-
-/** What came of an INIT: the name of its counter, or that it was taken or is known already. */
-export type InitOutcome =
-  | 'taken'
-  | 'known'
-  | 'boundInits'
-  | 'boundSenders'
-  | 'boundKeys'
-  | 'dropInit'
-  | 'dropNotMember'
-  | 'dropRefused'
-  | 'dropStale'
-  | 'dropBadSignature'
 
 export class Sessions {
   readonly #context: SealContext
   readonly #outbound: Outbound
-  readonly #contacts: Contacts
-  readonly #budgets: Budgets
-  readonly #installed: (index: number) => void
+  readonly #receiving: Receiving
   /** Sessions whose INIT repeats by itself. */
   readonly #repeating = new Set<SendSession>()
 
-  constructor(
-    context: SealContext,
-    outbound: Outbound,
-    contacts: Contacts,
-    budgets: Budgets,
-    installed: (index: number) => void,
-  ) {
+  constructor(context: SealContext, outbound: Outbound, receiving: Receiving) {
     this.#context = context
     this.#outbound = outbound
-    this.#contacts = contacts
-    this.#budgets = budgets
-    this.#installed = installed
+    this.#receiving = receiving
   }
 
   // Sending.
@@ -95,6 +70,7 @@ export class Sessions {
     const { sending, upcoming } = peer
     if (upcoming !== undefined && sameBytes(upcoming.ephemeralHash, ack)) {
       if (sending !== undefined) this.#end(sending)
+      peer.formerHash = sending?.ephemeralHash
       peer.sending = upcoming
       peer.upcoming = undefined
       this.#settle(upcoming)
@@ -103,18 +79,19 @@ export class Sessions {
 
   // Receiving.
 
-  /** An INIT that came to `token`, as the plaintext of a packet of this epoch whose token was set. */
+  /** An INIT that came in a packet of this epoch; what is taken or known is answered. */
   take(now: Micros, link: LinkId, epoch: Epoch, plain: Uint8Array): InitOutcome {
-    const payload = payloadOf(plain)
-    if (payload.length !== INIT_BYTES) return 'dropInit'
-    const known = this.#knownBy(payload)
-    if (known !== undefined) {
-      this.#answer(now, known.life.peer, known, epoch)
-      return 'known'
+    const receiving = this.#receiving
+    const outcome = receiving.take(now, link, epoch, plain)
+    const { heard, ack } = receiving
+    if (heard === undefined || (outcome !== 'taken' && outcome !== 'known')) return outcome
+    const { peer } = heard.life
+    if (outcome === 'taken') {
+      if (!sameBytes(ack, NO_ACK)) this.acknowledge(peer, ack)
+      this.#endUnknown(peer, ack)
     }
-    if (!this.#budgets.of(now, link).inits.take(now, 1)) return 'boundInits'
-    const init = this.#open(epoch, payload)
-    return init === undefined ? 'dropInit' : this.#judge(now, epoch, init)
+    this.#answer(now, peer, heard, epoch)
+    return outcome
   }
 
   /** A card of the peer is here: what was owed is answered, what was for an earlier life ends. */
@@ -132,10 +109,13 @@ export class Sessions {
     if (peer.owesAnswer && last !== undefined) this.#answer(now, peer, last, epoch)
   }
 
-  /** Every session follows into the new epoch (sec:A9). */
-  adopt(epoch: Epoch): void {
-    for (const peer of this.#context.peers.values())
-      for (const session of peer.receiving) this.#install(epoch, session)
+  /** The peer is in no epoch for now: nothing is sent to it of our own accord. */
+  suspend(peer: Peer): void {
+    for (const session of [peer.sending, peer.upcoming])
+      if (session !== undefined && !session.acknowledged) this.#end(session)
+    if (peer.sending?.acknowledged === false) peer.sending = undefined
+    peer.upcoming = undefined
+    peer.owesAnswer = false
   }
 
   /** Ends all sessions with a peer. */
@@ -144,19 +124,17 @@ export class Sessions {
     if (peer.upcoming !== undefined) this.#end(peer.upcoming)
     peer.sending = undefined
     peer.upcoming = undefined
-    for (const session of peer.receiving) this.#endReceiving(session)
-    peer.receiving = []
+    this.#receiving.dropPeer(peer)
     peer.owesAnswer = false
   }
 
-  /** Repeats INITs and ends receiving sessions that are over; answers when the next is due. */
+  /** Repeats INITs; answers when the next is due. */
   wake(now: Micros): Micros {
     let dueAt: Micros = NEVER
     for (const session of this.#repeating) {
       if (session.repeatAt <= now) this.#repeat(now, session)
       dueAt = Math.min(dueAt, session.repeatAt)
     }
-    for (const peer of this.#context.peers.values()) dueAt = Math.min(dueAt, this.#expire(now, peer))
     return dueAt
   }
 
@@ -291,74 +269,16 @@ export class Sessions {
     session.root.fill(0)
   }
 
-  #knownBy(payload: Uint8Array): ReceiveSession | undefined {
-    const ephemeral = payload.subarray(0, 32)
-    for (const peer of this.#context.peers.values())
-      for (const session of peer.receiving) if (sameBytes(session.ephemeral, ephemeral)) return session
-    return undefined
-  }
-
-  /** With the frame key of now, then with the one before; an INIT does not say which. */
-  #open(epoch: Epoch, payload: Uint8Array): OpenedInit | undefined {
-    const { crypto, own, counters } = this.#context
-    counters.add(COUNT.keysAgreed)
-    const init = openInit(crypto, epoch, own.frameKey, payload)
-    if (init !== undefined || own.formerFrameKey === undefined) return init
-    counters.add(COUNT.keysAgreed)
-    return openInit(crypto, epoch, own.formerFrameKey, payload)
-  }
-
-  /** In order of cost: who it is, whether it is a replay, the signature. */
-  #judge(now: Micros, epoch: Epoch, init: OpenedInit): InitOutcome {
-    const { crypto, epochs, peers, vlan, counters } = this.#context
-    const entry = epoch.roster.get(init.leaf)
-    if (entry === undefined || epoch.gone.has(init.leaf)) return 'dropNotMember'
-    if (epochs.isRefused(entry.memberKey)) return 'dropRefused'
-    const peer = peers.of(init.leaf, entry)
-    if (peer === undefined) return 'dropNotMember'
-    if (this.#contacts.isStaleInit(peer, init.boot, init.number)) return 'dropStale'
-    counters.add(COUNT.verified)
-    const root = verifyInit(crypto, vlan, epoch, entry.leafKey, init)
-    if (root === undefined) return 'dropBadSignature'
-    const life = this.#contacts.ofInit(now, peer, init.boot, init.sentMillis)
-    if (life === undefined) return 'boundSenders'
-    if (init.number <= life.initNumber) return 'dropStale'
-    life.initNumber = init.number
-    const session: ReceiveSession = {
-      life,
-      ephemeral: init.ephemeral,
-      ephemeralHash: crypto.hash.hash16(init.ephemeral),
-      root,
-      until: now + this.#context.keyLimits.age + SESSION_SLACK,
-    }
-    if (!this.#keep(peer, session)) return 'boundKeys'
-    this.#context.deadline.lower(session.until)
-    peer.seenSerial = Math.max(peer.seenSerial, epoch.serial)
-    counters.add(COUNT.initsTaken)
-    if (!sameBytes(init.ack, NO_ACK)) this.acknowledge(peer, init.ack)
-    this.#answer(now, peer, session, epoch)
-    return 'taken'
-  }
-
-  #keep(peer: Peer, session: ReceiveSession): boolean {
-    while (peer.receiving.length >= RECEIVING_MAX)
-      this.#endReceiving(peer.receiving.shift() as ReceiveSession)
-    let kept = false
-    for (const epoch of this.#context.epochs.all()) if (this.#install(epoch, session)) kept = true
-    if (!kept) return false
-    peer.receiving.push(session)
-    peer.ephemeralHash = session.ephemeralHash
-    return true
-  }
-
-  #install(epoch: Epoch, session: ReceiveSession): boolean {
-    const { leaf, entry } = session.life.peer
-    const there = epoch.roster.get(leaf)
-    if (there === undefined || epoch.gone.has(leaf) || !sameBytes(there.leafKey, entry.leafKey)) return false
-    const key = new ReceiveKey(epoch.sessionKey(session.root), session.life, session)
-    if (!epoch.table.add(key)) return false
-    this.#installed(key.data.index)
-    return true
+  /**
+   * A session that the peer had acknowledged, and does not name in a new INIT of its own: it has lost it,
+   * as with a branch that did not have us. What was sealed under it would go nowhere for half an hour.
+   */
+  #endUnknown(peer: Peer, ack: Uint8Array): void {
+    const { sending, formerHash } = peer
+    if (sending === undefined || !sending.acknowledged || sameBytes(sending.ephemeralHash, ack)) return
+    if (formerHash !== undefined && sameBytes(formerHash, ack)) return
+    this.#end(sending)
+    peer.sending = undefined
   }
 
   /**
@@ -390,16 +310,5 @@ export class Sessions {
       payload,
       TRUNK_PACKET_BYTES,
     )
-  }
-
-  #endReceiving(session: ReceiveSession): void {
-    for (const epoch of this.#context.epochs.all()) epoch.table.remove((key) => key.session === session)
-    session.root.fill(0)
-  }
-
-  #expire(now: Micros, peer: Peer): Micros {
-    while (peer.receiving.length > 0 && (peer.receiving[0] as ReceiveSession).until <= now)
-      this.#endReceiving(peer.receiving.shift() as ReceiveSession)
-    return peer.receiving[0]?.until ?? NEVER
   }
 }

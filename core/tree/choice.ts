@@ -2,6 +2,7 @@
  * Which neighbour may be an upper and which one is: R1 usable, R2 feasible, R4 choice, R6 stay. Reads the
  * state and changes nothing.
  */
+import { sameBytes } from '../ids.ts'
 import { type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
 import { CAPABILITY } from '../links/link.ts'
 import { NO_CERTIFICATE } from './certificates.ts'
@@ -21,6 +22,14 @@ const STAY_BONUS = 10
  * VLANs of others, and what it refuses needs a further upper or is cut (mesh:M3). Milliseconds. Guess.
  */
 const NOT_OPEN = 300
+
+/**
+ * A way that leads through the upper that was just lost is taken only if there is no other: if that died in
+ * silence, whoever hangs below it without traffic notices 15 s later, and an upper there costs another 2.3 s
+ * until it does. In relay-crash-silent p99 was 4.6 and 5.0 s without this, 2.9 with it (two seeds).
+ * Milliseconds, more than any path costs.
+ */
+const DOUBTED = 60_000
 
 /** R1, all but the root's seq and refusals. */
 function isPathUsable(state: TreeState, now: Micros, neighbour: Neighbour): boolean {
@@ -109,8 +118,15 @@ export function choose(state: TreeState, now: Micros, stay: Neighbour | undefine
 
 function arriving(state: TreeState, now: Micros, neighbour: Neighbour): Candidate | undefined {
   if (!isFeasible(state, now, neighbour)) return undefined
-  const value = metricBelow(state, neighbour) + reserve(neighbour)
+  const doubt = now < state.doubtUntil && leadsThroughLost(state, neighbour) ? DOUBTED : 0
+  const value = metricBelow(state, neighbour) + reserve(neighbour) + doubt
   return { neighbour, label: neighbour.claimed as Label, value }
+}
+
+function leadsThroughLost(state: TreeState, neighbour: Neighbour): boolean {
+  const { certificates, lostUpper } = state
+  if (lostUpper === undefined) return false
+  return neighbour.path.some((slot) => sameBytes(certificates.from(slot), lostUpper))
 }
 
 /** While its new path is unknown the present upper is what it was. */

@@ -54,6 +54,9 @@ export interface TreeState {
   root: RootRecord | undefined
   rootSince: Micros
   upper: Neighbour | undefined
+  /** Key of the upper whose link was lost last; until then, ways that lead through it are doubted. */
+  lostUpper: Uint8Array | undefined
+  doubtUntil: Micros
   further: readonly Neighbour[]
   /** One of `further`, under which the node will move when registrations have gone over (mesh:B4). */
   coming: Neighbour | undefined
@@ -147,6 +150,8 @@ export function newState(
     root: undefined,
     rootSince: 0,
     upper: undefined,
+    lostUpper: undefined,
+    doubtUntil: 0,
     further: [],
     coming: undefined,
     comingSince: NEVER,

@@ -40,9 +40,9 @@ export interface FrameRecord {
   readonly receiverLives: readonly number[]
   /** When each receiver got it; −1 while it has not. */
   readonly cameAt: Float64Array
-  /** The link model dropped or corrupted a copy. */
-  dropped: boolean
-  /** Where: pairs of nodes, from and to. */
+  /** The link model lost or damaged a copy by chance, not because a path was cut, dead or clogged. */
+  lostByChance: boolean
+  /** Where it dropped copies, for whatever reason: pairs of nodes, from and to. */
   drops: number[] | undefined
   settled: boolean
 }
@@ -102,7 +102,7 @@ export class Delivery {
       receivers,
       receiverLives: receivers.map((node) => this.#world.life(node)),
       cameAt: new Float64Array(receivers.length).fill(-1),
-      dropped: false,
+      lostByChance: false,
       drops: undefined,
       settled: false,
     }
@@ -161,10 +161,10 @@ export class Delivery {
     if (record.receivers.includes(node)) this.groupArrivals += 1
   }
 
-  linkModelDropped(number: number, from: number, to: number): void {
+  linkModelDropped(number: number, from: number, to: number, byChance: boolean): void {
     const record = this.#records.get(number)
     if (record === undefined) return
-    record.dropped = true
+    record.lostByChance ||= byChance
     record.drops ??= []
     if (record.drops.length < DROPS_MAX) record.drops.push(from, to)
   }

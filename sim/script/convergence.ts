@@ -33,8 +33,11 @@ export class Convergence {
     this.#stage = stage
     this.#from = Math.round(fromSeconds * SECOND)
     this.#until = this.#from + Math.round(healSeconds * SECOND)
-    stage.world.at(this.#from, () => this.#look())
-    stage.world.at(this.#from, () => this.#round(1))
+    // Behind the end of the last fault, which comes at the same time and was not scheduled yet.
+    stage.world.at(this.#from, () => {
+      stage.world.at(this.#from, () => this.#look())
+      stage.world.at(this.#from, () => this.#round(1))
+    })
   }
 
   /** The scenario must run on until the last probe's bound has passed. */
@@ -68,7 +71,8 @@ export class Convergence {
   }
 
   #fine(record: FrameRecord): boolean {
-    if ((record.cameAt[0] as number) >= 0 || record.dropped) return true
+    // What a path lost by chance says nothing; on one that is cut, dead or clogged no probe should be.
+    if ((record.cameAt[0] as number) >= 0 || record.lostByChance) return true
     // Nothing is owed to or by a machine that went down meanwhile.
     const { world } = this.#stage
     const receiver = world.nodes[record.receivers[0] as number]

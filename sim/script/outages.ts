@@ -16,8 +16,8 @@ const BEFORE: Micros = 2 * SECOND
 const AFTER: Micros = 10 * SECOND
 /** Frames in a row that end an outage: one second's worth. */
 const CALM = 10
-/** Pairs watched for each crash. */
-const PAIRS_MAX = 24
+/** Pairs watched for each crash, both ways: who only listens notices nothing until a HELLO is missed. */
+const PAIRS_MAX = 12
 const PROBE_BYTES = 100
 
 interface Watch {
@@ -80,19 +80,20 @@ export class OutageProbes {
     })
   }
 
+  /** Both ways of each pair, one after the other. */
   #pairsThrough(victim: number, random: Random): Watch[] {
     const stage = this.#stage
-    const found: Watch[] = []
+    const found: Pick<Watch, 'vlan' | 'from' | 'to'>[] = []
     const below = (node: number): boolean => stage.cycles.pathUp(node).includes(victim)
     for (const vlan of stage.vlans) {
       const living = vlan.members.filter((node) => node !== victim && stage.isUp(node))
       for (const from of living) {
         if (!below(from)) continue
         for (const to of living) {
+          // Of two that are both below it each is come by twice.
+          if (to === from || (to < from && below(to))) continue
           // Their paths part above the victim, or in it: either way it carries their frames.
-          if (to !== from && this.#leadsThrough(from, to, victim)) {
-            found.push({ vlan, from, to, records: [] }, { vlan, from: to, to: from, records: [] })
-          }
+          if (this.#leadsThrough(from, to, victim)) found.push({ vlan, from, to })
         }
       }
     }
@@ -102,7 +103,10 @@ export class OutageProbes {
       found[last] = found[swap] as (typeof found)[number]
       found[swap] = held
     }
-    return found.slice(0, PAIRS_MAX)
+    return found.slice(0, PAIRS_MAX).flatMap(({ vlan, from, to }) => [
+      { vlan, from, to, records: [] },
+      { vlan, from: to, to: from, records: [] },
+    ])
   }
 
   #leadsThrough(from: number, to: number, victim: number): boolean {

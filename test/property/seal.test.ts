@@ -5,6 +5,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { hex } from '../../core/ids.ts'
 import { MILLISECOND, MINUTE, SECOND } from '../../core/io.ts'
 import { byBudget } from '../support/requirements.ts'
 import { SealWorld, type TestEpoch, type TestMember } from '../support/seal-world.ts'
@@ -13,6 +14,7 @@ type Step =
   | { readonly kind: 'send'; readonly from: number; readonly to: number; readonly bytes: number }
   | { readonly kind: 'wait'; readonly millis: number }
   | { readonly kind: 'epoch'; readonly spreadMillis: number }
+  | { readonly kind: 'without'; readonly member: number; readonly spreadMillis: number }
   | { readonly kind: 'back'; readonly member: number; readonly epochs: number }
   | { readonly kind: 'restart'; readonly member: number; readonly epochs: number }
   | { readonly kind: 'crash'; readonly member: number; readonly millis: number }
@@ -45,6 +47,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant('epoch' as const), spreadMillis: fc.nat(400) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('without' as const), member, spreadMillis: fc.nat(400) }),
   },
   {
     weight: 1,
@@ -112,33 +118,34 @@ class Play {
       case 'wait':
         world.runFor(each.millis * MILLISECOND)
         break
-      case 'epoch': {
-        const epoch = world.epoch()
-        this.epochs.push(epoch)
-        for (const one of world.members) {
-          const after = (world.dice.u32() % (each.spreadMillis + 1)) * MILLISECOND
-          world.at(world.now + after, () => {
-            if (one.up) one.adopt(epoch)
-          })
-        }
+      case 'epoch':
+        this.#spread(world.members, each.spreadMillis)
         break
-      }
+      case 'without':
+        this.#spread(
+          world.members.filter(({ number }) => number !== each.member),
+          each.spreadMillis,
+        )
+        break
       case 'back': {
         const one = this.#member(each.member)
-        if (one.up) one.adopt(this.#past(each.epochs))
+        if (one.up) this.#adopt(one, this.#past(each.epochs))
         break
       }
       case 'restart': {
         // Restored to an old state, it catches up commit by commit.
         const one = this.#member(each.member)
-        one.restart(this.#past(each.epochs))
-        for (const epoch of this.epochs.slice(-each.epochs - 1)) one.adopt(epoch)
+        one.restart(undefined)
+        for (const epoch of this.epochs.slice(-each.epochs - 1)) this.#adopt(one, epoch)
         break
       }
       case 'crash': {
         const one = this.#member(each.member)
         one.up = false
-        world.at(world.now + each.millis * MILLISECOND, () => one.restart(this.#past(0)))
+        world.at(world.now + each.millis * MILLISECOND, () => {
+          one.restart(undefined)
+          this.#adopt(one, this.#past(0))
+        })
         break
       }
       case 'jump':
@@ -165,6 +172,14 @@ class Play {
     return found
   }
 
+  /** Frames that came to a member of which the sender's epoch did not know. */
+  strays(): string[] {
+    const rosters = new Map(this.epochs.map(({ mlsId, roster }) => [hex(mlsId), roster]))
+    return this.world.deliveries
+      .filter(({ member: at, opened }) => rosters.get(hex(opened.mlsId))?.has(at) === false)
+      .map(({ frame, member: at }) => `frame ${frame} at ${at}`)
+  }
+
   /** Everybody up in a fresh epoch on a good wire: pairs that still do not hear each other. */
   silent(): string[] {
     const { world } = this
@@ -184,6 +199,23 @@ class Play {
     return sent
       .filter(({ frame, to }) => !world.got(to).includes(frame))
       .map(({ frame, from, to }) => `frame ${frame} of ${from} at ${to.number}`)
+  }
+
+  /** A new epoch of these members, which they adopt at different times. */
+  #spread(members: readonly TestMember[], spreadMillis: number): void {
+    const { world } = this
+    const epoch = world.epoch(members)
+    this.epochs.push(epoch)
+    for (const one of members) {
+      const after = (world.dice.u32() % (spreadMillis + 1)) * MILLISECOND
+      world.at(world.now + after, () => {
+        if (one.up) one.adopt(epoch)
+      })
+    }
+  }
+
+  #adopt(one: TestMember, epoch: TestEpoch): void {
+    if (epoch.roster.has(one.number)) one.adopt(epoch)
   }
 
   #member(number: number): TestMember {
@@ -206,6 +238,7 @@ describe('whatever happens', () => {
         for (const each of steps) play.play(each)
         expect(play.silent()).toEqual([])
         expect(play.doubles()).toEqual([])
+        expect(play.strays()).toEqual([])
         expect(play.world.watch.repeats).toEqual([])
       }),
       { numRuns: byBudget(250, 20_000) },

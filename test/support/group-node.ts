@@ -59,7 +59,7 @@ export interface Surroundings {
   knock(node: GroupNode, purpose: Purpose, head: Uint8Array | undefined): void
   doorSend(node: GroupNode, session: number, message: Uint8Array): void
   doorClose(node: GroupNode, session: number): void
-  adopted(node: GroupNode, epoch: AdoptedEpoch, seal: string): void
+  adopted(node: GroupNode, epoch: AdoptedEpoch, seal: string, follows: boolean): void
 }
 
 export interface Person {
@@ -193,7 +193,7 @@ export class GroupNode implements GroupEffects {
     for (const open of this.#open) if (open.until > now + LEFT_LIFE) open.until = now + LEFT_LIFE
     this.#open = this.#open.filter((open) => !sameBytes(open.epoch.mlsId, epoch.mlsId))
     this.#open.push({ name: hex(epoch.mlsId), epoch, seal, until: Number.MAX_SAFE_INTEGER })
-    this.world.adopted(this, epoch, seal)
+    this.world.adopted(this, epoch, seal, this.#open.length > 1)
   }
 
   refuse(memberKey: Uint8Array): void {

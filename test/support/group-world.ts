@@ -28,6 +28,8 @@ export interface GroupWorldOptions {
   /** Share of deliveries that are lost. */
   readonly loss?: number
   readonly delay?: readonly [Micros, Micros]
+  /** By default the stand-in as it is. */
+  readonly engine?: (node: GroupNode) => StandInEngine
 }
 
 interface DoorSession {
@@ -72,8 +74,9 @@ export class GroupWorld implements Surroundings {
   #sessionIds = 0
   #revocations = 0
   readonly #policy: Policy
+  readonly #engine: (node: GroupNode) => StandInEngine
 
-  constructor({ seed, loss = 0, delay = [10 * MILLISECOND, 80 * MILLISECOND] }: GroupWorldOptions) {
+  constructor({ seed, loss = 0, delay = [10 * MILLISECOND, 80 * MILLISECOND], engine }: GroupWorldOptions) {
     this.#streams = new Streams(seed)
     this.dice = this.#streams.stream('world')
     this.loss = loss
@@ -82,6 +85,7 @@ export class GroupWorld implements Surroundings {
     this.founding = found(this.crypto, keys, { terms: { ...TERMS, suite: 1 }, now: NOW })
     this.vlan = this.founding.vlan
     const { issuer } = this.founding
+    this.#engine = engine ?? (() => new StandInEngine(this.crypto, this.verdicts))
     if (issuer.kind !== 'authority') throw new Error('an admin founded a test')
     this.#policy = issuer.policy
   }
@@ -94,6 +98,16 @@ export class GroupWorld implements Surroundings {
     const redemption = makeRedemption(this.crypto, invited.grant, invited.seed, seed)
     const facts = [invited.grant, redemption]
     return this.#add({ seed, serial: invited.grant.id, facts })
+  }
+
+  /** Somebody with a Grant in the own name: one fact less. */
+  holder(end = NOW + 90 * DAY): GroupNode {
+    const keys = this.#keys(`holder/${this.nodes.length}`)
+    const seed = keys.bytes(32)
+    const holder = this.crypto.signatures.publicKey(seed)
+    const order: GrantOrder = { holderKind: 'member', holder, role: 'member', end }
+    const grant = makeGrant(this.crypto, keys, this.founding.issuer, this.vlan, order)
+    return this.#add({ seed, serial: grant.id, facts: [grant] })
   }
 
   invitation(end = NOW + 90 * DAY): {
@@ -127,7 +141,7 @@ export class GroupWorld implements Surroundings {
     const wall = { millis: () => NOW + Math.floor(this.now / MILLISECOND) + node.skewMillis }
     const ledger = new Ledger(this.crypto, { policy: this.#policy, label: LABEL })
     const ports = { dice: stream, keys: keysFrom(stream.fork('keys')), wall }
-    node.boot(ports, new StandInEngine(this.crypto, this.verdicts), ledger)
+    node.boot(ports, this.#engine(node), ledger)
     this.act(node, (group) => group.route(this.now, Uint8Array.of(node.index >> 8, node.index & 0xff)))
     for (const after of FIRST_CARDS) this.#later(after, node, () => this.#card(node))
     this.#later(this.#cardPeriod(), node, () => this.#cards(node))
@@ -166,7 +180,7 @@ export class GroupWorld implements Surroundings {
     const { founding } = this
     const first = this.#add({ seed: founding.memberSeed, serial: founding.grant.id, facts: founding.facts })
     const nodes = [first]
-    while (nodes.length < count) nodes.push(this.person())
+    while (nodes.length < count) nodes.push(this.holder())
     const facts = [founding.charter, ...nodes.flatMap(({ person }) => person.facts)]
     const built = this.#build(nodes)
     const wasOpen = this.doors
@@ -498,7 +512,7 @@ export class GroupWorld implements Surroundings {
 
   // Seen from above.
 
-  adopted(node: GroupNode, epoch: AdoptedEpoch, seal: string): void {
+  adopted(node: GroupNode, epoch: AdoptedEpoch, seal: string, follows: boolean): void {
     const name = hex(epoch.mlsId)
     const known = this.seals.get(name)
     if (known !== undefined && known !== seal) throw new Error(`two keys in epoch ${name}`)
@@ -515,7 +529,8 @@ export class GroupWorld implements Surroundings {
     if (own === undefined || !sameBytes(own, node.key))
       throw new Error(`node ${node.index} has another's leaf`)
     if (node.holds) this.#later(0, node, () => this.#retry(node))
-    this.#later(0, node, () => this.#card(node))
+    // As after a start (sec:A7): who follows its group from epoch to epoch is known there already.
+    if (!follows) this.#later(0, node, () => this.#card(node))
   }
 
   #card(node: GroupNode): void {

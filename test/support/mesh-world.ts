@@ -250,12 +250,12 @@ export class MeshWorld implements Wires {
   }
 
   /** A peer outside the mesh, a new one if none is named, opens a link to the node and says what it likes. */
-  intrude(index: number, reach: Reachability = REACHABILITY.public, peer?: PeerId): Link {
+  intrude(index: number, reach: Reachability = 0, capabilities = 1, peer?: PeerId): Link {
     const node = this.node(index)
     const stranger = peer ?? peerIdOf(Uint8Array.from({ length: 32 }, () => this.dice.below(256)))
     const link = this.#link(node, stranger, this.#nextLink(), false)
     link.reach = reach
-    link.capabilities = CAPABILITY.relay
+    link.capabilities = capabilities
     link.rtt = 50 * MILLISECOND
     this.step(node, () => node.mesh.linkOpen(this.now, link))
     return link

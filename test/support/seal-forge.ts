@@ -6,6 +6,7 @@ import { concat } from '../../core/ids.ts'
 import type { Card } from '../../core/seal/cards.ts'
 import type { DataKey } from '../../core/seal/derive.ts'
 import { Epoch } from '../../core/seal/epoch.ts'
+import { type InitFields, makeInit } from '../../core/seal/init.ts'
 import {
   NO_COMMITMENT,
   openPacket,
@@ -15,7 +16,13 @@ import {
   signPlaintext,
   takeNonce,
 } from '../../core/seal/packets.ts'
-import { FLAG, type PayloadKind, plaintextLength, writePlaintext } from '../../core/vlan/plaintext.ts'
+import {
+  FLAG,
+  PAYLOAD_KIND,
+  type PayloadKind,
+  plaintextLength,
+  writePlaintext,
+} from '../../core/vlan/plaintext.ts'
 import { writeU32 } from '../../core/wire/cursor.ts'
 import { TOKEN_OFFSET } from '../../core/wire/packet.ts'
 import { type SealWorld, type TestEpoch, type TestMember, VLAN } from './seal-world.ts'
@@ -92,6 +99,22 @@ export class Forger {
     const payload = concat(head, forgery.payload)
     const plain = this.#plain({ flags: FLAG.signed, ...forgery, payload }, NO_COMMITMENT)
     return sealPacket(this.#world.crypto, this.#epoch, this.#epoch.channel(forgery.token).key, plain)
+  }
+
+  /** An INIT of `as` to another member, acknowledging what it likes. */
+  init(to: TestMember, card: Card, fields: InitFields): Uint8Array {
+    this.#epoch.aad.set(this.#world.token(card.mac), TOKEN_OFFSET)
+    const receiver = { leafKey: to.leafKey, frameKey: card.frameKey }
+    const secret = this.#world.secret(`ephemeral ${++this.#nonces}`)
+    const made = makeInit(this.#world.crypto, VLAN, this.#epoch, receiver, fields, secret)
+    if (made === undefined) throw new Error('a frame key of low order')
+    const { payload } = made
+    return this.sealChannel(undefined, {
+      kind: PAYLOAD_KIND.init,
+      payload,
+      token: this.#world.token(card.mac),
+      flags: FLAG.none,
+    })
   }
 
   #plain(forgery: Forgery, commitment: Uint8Array): Uint8Array {

@@ -193,8 +193,9 @@ export class TestMember {
     return this.#world.token(this.mac)
   }
 
-  /** The process starts again: a fresh sealer that remembers nothing, on the epoch given. */
-  restart(epoch: TestEpoch | undefined = this.epoch): void {
+  /** The process starts again: a fresh sealer that remembers nothing, on the epoch given if there is one. */
+  restart(...given: [TestEpoch | undefined] | []): void {
+    const epoch = given.length === 0 ? this.epoch : given[0]
     this.starts += 1
     this.sealer = this.#make()
     this.up = true

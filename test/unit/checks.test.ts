@@ -5,8 +5,14 @@ import { type LinkId, type Micros, NEVER, SECOND, TREE_ROLE } from '../../core/i
 import { fingerprint } from '../../core/wire/fingerprint.ts'
 import { Connectivity } from '../../sim/checks/connectivity.ts'
 import { CycleCheck } from '../../sim/checks/cycles.ts'
-import { Delivery, FRAME_KIND } from '../../sim/checks/delivery.ts'
+import { Delivery, FRAME_KIND, type FrameKind, type FrameRecord } from '../../sim/checks/delivery.ts'
 import { Digest } from '../../sim/digest.ts'
+import type { SimNode } from '../../sim/node.ts'
+import { Run } from '../../sim/run.ts'
+import { checkScenario } from '../../sim/scenario/read.ts'
+import { Convergence } from '../../sim/script/convergence.ts'
+import type { Stage } from '../../sim/stage.ts'
+import { LOST } from '../../sim/trunks.ts'
 
 const end = (trunk: number, side: 0 | 1): LinkId => (trunk * 2 + side) as LinkId
 
@@ -197,7 +203,7 @@ describe('the delivery check', () => {
     delivery.settle(sentAt + 6 * SECOND)
     expect(delivery.owed).toBe(0)
     const dropped = delivery.sent(sentAt, FRAME_KIND.unicast, 0, 1, [3])
-    delivery.linkModelDropped(dropped.number, 1, 3)
+    delivery.linkModelDropped(dropped.number, 1, 3, true)
     delivery.settle(sentAt + 6 * SECOND)
     expect([delivery.owed, delivery.excusedByLinkModel]).toEqual([0, 1])
     world.since = sentAt - 4 * SECOND
@@ -209,7 +215,7 @@ describe('the delivery check', () => {
   it('excuses of a group frame only the receivers behind the drop', () => {
     const { delivery } = setUp()
     const { number } = delivery.sent(sentAt, FRAME_KIND.broadcast, 0, 1, [2, 3])
-    delivery.linkModelDropped(number, 1, 5)
+    delivery.linkModelDropped(number, 1, 5, true)
     delivery.settle(sentAt + 6 * SECOND)
     expect([delivery.owed, delivery.came, delivery.excusedByLinkModel]).toEqual([1, 0, 1])
   })
@@ -220,6 +226,88 @@ describe('the delivery check', () => {
     for (const node of [2, 3, 3, 50]) delivery.arrived(number, node, false)
     delivery.arrived(number, 2, true)
     expect(delivery.groupArrivals).toBe(3)
+  })
+})
+
+const TWO = {
+  version: 1,
+  name: 'two',
+  question: 'Do two talk to each other?',
+  seconds: 40,
+  warmupSeconds: 5,
+  healSeconds: 5,
+  nodes: { count: 2, contacts: 1, joinSeconds: 0 },
+  vlans: [{ count: 1, members: 2 }],
+}
+const NO_DATA = { text: (): string => '' }
+
+describe('convergence', () => {
+  /** Two members that probe each other twice a second for three seconds; `fate` settles each probe. */
+  function converge(fate: (record: FrameRecord) => void): Convergence {
+    const scripts: { at: Micros; run: () => void }[] = []
+    const world = {
+      now: 0,
+      nodes: [0, 1].map(() => ({ life: 1 })),
+      at: (at: Micros, run: () => void) => scripts.push({ at, run }),
+    }
+    const delivery = new Delivery(new FakeWorld(), 0)
+    const stage = {
+      world,
+      vlans: [{ index: 0, members: [0, 1] }],
+      isUp: () => true,
+      attachedShare: () => 1,
+      sendTo(kind: FrameKind, vlan: number, from: number, to: number): FrameRecord {
+        const record = delivery.sent(world.now, kind, vlan, from, [to])
+        fate(record)
+        return record
+      },
+    }
+    const convergence = new Convergence(stage as unknown as Stage, 100, 3)
+    for (let next = 0; next < scripts.length; next++) {
+      scripts.sort((a, b) => a.at - b.at)
+      const { at, run } = scripts[next] as (typeof scripts)[number]
+      world.now = at
+      run()
+    }
+    return convergence
+  }
+
+  const came = (record: FrameRecord): void => {
+    record.cameAt[0] = record.sentAt + 1
+  }
+  const isEarly = (record: FrameRecord): boolean => record.sentAt < 101.2 * SECOND
+
+  it('is from the first round on of which every probe came, or was lost by chance', () => {
+    expect(converge(came).talkSeconds()).toBe(0)
+    expect(converge((record) => !isEarly(record) && came(record)).talkSeconds()).toBe(1.5)
+    const chance = converge((record) => {
+      if (isEarly(record)) record.lostByChance = true
+      else came(record)
+    })
+    expect([chance.talkSeconds(), chance.reachableShare()]).toEqual([0, 1])
+  })
+
+  it('is not yet while probes run into a path that takes nothing', () => {
+    const never = converge(() => {})
+    expect([never.talkSeconds(), never.reachableShare()]).toEqual([undefined, 0])
+    const run = new Run(checkScenario(TWO, 'two.json'), { seed: 1, data: NO_DATA })
+    run.step(5)
+    const [a, b] = run.world.nodes as [SimNode, SimNode]
+    const byChance = (reason: number): boolean => {
+      const record = run.stage.sendTo(FRAME_KIND.probe, 0, 0, 1, 100) as FrameRecord
+      run.linkModelDropped(record.number, reason, a, b)
+      return record.lostByChance
+    }
+    const { loss, corrupted, queue, cut, dead, clogged, processor } = LOST
+    expect([loss, corrupted, queue].map(byChance)).toEqual([true, true, true])
+    expect([cut, dead, clogged, processor].map(byChance)).toEqual([false, false, false, false])
+  })
+
+  it('begins when a cut has ended, not just before', () => {
+    const cut = { kind: 'partition', atSeconds: 20, who: { nodes: [1] }, healAfterSeconds: 0.3 }
+    const run = new Run(checkScenario({ ...TWO, faults: [cut] }, 'two.json'), { seed: 1, data: NO_DATA })
+    while (!run.done) run.step(run.endsAtSeconds)
+    expect(run.convergence?.talkSeconds()).toBe(0)
   })
 })
 

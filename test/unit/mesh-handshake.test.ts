@@ -1,7 +1,7 @@
 /** How one link becomes a neighbour or not, and what strangers can and cannot do. */
 import { expect, test } from 'vitest'
 import { CLOSE, MILLISECOND, type PeerId, REACHABILITY, SECOND } from '../../core/io.ts'
-import type { Link } from '../../core/links/link.ts'
+import { CAPABILITY, type Link } from '../../core/links/link.ts'
 import { Membership } from '../../core/mesh/membership.ts'
 import {
   type Descriptor,
@@ -107,23 +107,86 @@ test('a relay with other choices is refused by a crowd, and told of others', () 
   expect(lastAnswer(world).accepted).toBe(true)
 })
 
-test('a full crowd takes a nearer relay for its farthest, but none that a tree uses', () => {
+/** Node 0 with a full crowd: four that a tree uses, one far off, four at 60 ms. */
+function fullCrowd(): { readonly world: MeshWorld; readonly kept: readonly Link[]; readonly farthest: Link } {
   const world = besieged(9)
+  const [one, two, three, four, farthest, ...near] = world.node(0).neighbours() as [
+    ...(readonly [Link, Link, Link, Link, Link]),
+    ...Link[],
+  ]
+  const kept = [one, two, three, four]
+  for (const link of [...kept, farthest]) link.rtt = 100 * MILLISECOND
+  for (const link of near) link.rtt = 60 * MILLISECOND
+  for (const link of kept) link.treeUse = true
+  return { world, kept, farthest }
+}
+
+/** A relay whose HELLOs say that it is so far off asks to be taken for a farther one. */
+function optimise(world: MeshWorld, millis: number): { readonly link: Link; readonly trials: number[] } {
+  const link = world.intrude(0)
+  link.rtt = millis * MILLISECOND
+  const before = world.told.length
+  say(world, link, KIND.neighbour, neighbour, { priority: PRIORITY.optimise, address })
+  const sent = world.told.slice(before).filter((packet) => packet[1] === KIND.shuffle)
+  return { link, trials: sent.map((packet) => decodeControl(shuffle, packet)?.walk ?? -1) }
+}
+
+test('a full crowd takes a nearer relay for its farthest once that has proved it, but none of a tree', () => {
+  const { world, kept, farthest } = fullCrowd()
   const node = world.node(0)
-  for (const link of node.neighbours()) link.rtt = 60 * MILLISECOND
-  for (const link of node.neighbours().slice(0, 5)) link.rtt = 100 * MILLISECOND
-  for (const link of node.neighbours().slice(0, 4)) link.treeUse = true
-  const kept = node.neighbours().slice(0, 4)
-  const near = world.intrude(0)
-  near.rtt = 40 * MILLISECOND
-  say(world, near, KIND.neighbour, neighbour, { priority: PRIORITY.optimise, address })
+  const { link, trials } = optimise(world, 40)
   expect(lastAnswer(world).accepted).toBe(true)
+  expect(trials.length).toBe(1)
+  expect(node.neighbours()).toContain(farthest)
+  world.run(40 * MILLISECOND)
+  say(world, link, KIND.shuffleReply, shuffleReply, { walk: trials[0] as number, peers: [] })
   expect(node.neighbours().length).toBe(9)
-  expect(node.neighbours()).toEqual(expect.arrayContaining(kept))
-  const far = world.intrude(0)
-  far.rtt = 90 * MILLISECOND
-  say(world, far, KIND.neighbour, neighbour, { priority: PRIORITY.optimise, address })
+  expect(node.neighbours()).toEqual(expect.arrayContaining([...kept, link]))
+  expect(node.neighbours()).not.toContain(farthest)
+  expect(node.counters.get('neighboursSwapped')).toBe(1)
+  const far = optimise(world, 90)
   expect(lastAnswer(world).accepted).toBe(false)
+  expect(far.trials).toEqual([])
+})
+
+test.each([
+  ['says nothing', undefined],
+  ['answers too late', 101],
+  ['guesses what it was to send back', 'guess'],
+] as const)('a relay that only claims to be nearer goes, and nobody for it: one that %s', (_, answer) => {
+  const { world, farthest } = fullCrowd()
+  const node = world.node(0)
+  const before = node.neighbours()
+  const { link, trials } = optimise(world, 1)
+  expect(node.neighbours()).toEqual([...before, link])
+  if (answer === 'guess') {
+    for (let walk = 0; walk < 10; walk++)
+      say(world, link, KIND.shuffleReply, shuffleReply, { walk, peers: [] })
+  }
+  world.run((answer === undefined ? 200 : 99) * MILLISECOND)
+  if (answer === 101) {
+    expect(node.neighbours()).toEqual([...before, link])
+    world.run(2 * MILLISECOND)
+    say(world, link, KIND.shuffleReply, shuffleReply, { walk: trials[0] as number, peers: [] })
+  }
+  world.run(200 * MILLISECOND)
+  expect(node.neighbours()).toEqual(before)
+  expect(node.neighbours()).toContain(farthest)
+  expect(node.counters.get('swapsFailed')).toBe(1)
+})
+
+test('two at most are tried at once, and nobody else is sent away meanwhile', () => {
+  const { world } = fullCrowd()
+  const node = world.node(0)
+  for (const link of node.neighbours()) if (link.rtt === 100 * MILLISECOND) link.rtt = 3 * SECOND
+  world.run(20 * SECOND)
+  const before = node.neighbours()
+  for (let count = 0; count < 5; count++) optimise(world, 1)
+  expect(node.neighbours().length).toBe(11)
+  world.run(2.9 * SECOND)
+  expect(node.neighbours().slice(0, 9)).toEqual(before)
+  world.run(SECOND)
+  expect(node.neighbours()).toEqual(before)
 })
 
 test('a flood of joins keeps within the links there may be and spares the links of trees', () => {
@@ -149,7 +212,7 @@ test('one peer that comes again and again keeps nobody else out', () => {
   const { counters } = world.node(0)
   const first = world.intrude(0)
   for (let turn = 0; turn < 500; turn++) {
-    const link = world.intrude(0, REACHABILITY.public, first.peer)
+    const link = world.intrude(0, REACHABILITY.public, CAPABILITY.relay, first.peer)
     const kind = turn % 2
     if (kind === 0) say(world, link, KIND.join, join, { address })
     else say(world, link, KIND.neighbour, neighbour, { priority: PRIORITY.high, address })
@@ -161,7 +224,7 @@ test('one peer that comes again and again keeps nobody else out', () => {
   }
   // Whoever was held back is heard again when it has waited.
   world.run(20 * SECOND)
-  const later = world.intrude(0, REACHABILITY.public, first.peer)
+  const later = world.intrude(0, REACHABILITY.public, CAPABILITY.relay, first.peer)
   say(world, later, KIND.join, join, { address })
   expect(lastAnswer(world).accepted).toBe(true)
 })
@@ -273,6 +336,52 @@ test('nobody is sent away from a crowd that went by itself', () => {
   }
   world.run(5 * SECOND)
   expect(node.neighbours().length).toBe(9)
+})
+
+/** What may come after a HELLO that changed the sender's mind. */
+const AFTERWARDS: readonly (readonly [string, (world: MeshWorld, link: Link) => void])[] = [
+  [
+    'by the next message',
+    (world, link) => say(world, link, KIND.shuffle, shuffle, { walk: 1, hops: 1, peers: [] }),
+  ],
+  [
+    'by the next HELLO',
+    (world, link) => {
+      const node = world.node(0)
+      world.step(node, () => node.mesh.onHello(world.now, link, new Uint8Array(8), 0))
+    },
+  ],
+  ['before long if it says nothing', (world) => world.run(130 * SECOND)],
+]
+
+test.each(AFTERWARDS)('a relay that becomes a leaf, or a leaf a relay, is hung up %s', (_, afterwards) => {
+  for (const [first, then] of [
+    [CAPABILITY.relay, 0],
+    [0, CAPABILITY.relay],
+  ] as const) {
+    const world = besieged(6)
+    const node = world.node(0)
+    const link = world.intrude(0, REACHABILITY.public, first)
+    say(world, link, KIND.join, join, { address })
+    expect(link.neighbour).toBe(true)
+    link.capabilities = then
+    afterwards(world, link)
+    expect(node.get(link.id)).toBeUndefined()
+    expect(node.closed).toEqual([CLOSE.misbehaved])
+    expect(node.neighbours().length).toBe(6)
+  }
+})
+
+test('a relay that carries any VLAN may cease to, and be reached in another way than before', () => {
+  const world = besieged(7)
+  const node = world.node(0)
+  const [link] = node.neighbours() as [Link]
+  link.capabilities = CAPABILITY.relay | CAPABILITY.openRelay
+  link.reach = REACHABILITY.punchable
+  world.step(node, () => node.mesh.onHello(world.now, link, new Uint8Array(8), 0))
+  world.run(130 * SECOND)
+  expect(link.neighbour).toBe(true)
+  expect(node.closed).toEqual([])
 })
 
 test('DISCONNECT ends the link with the reason given', () => {

@@ -48,24 +48,27 @@ test('peers behind NATs link only where somebody can dial, and keep a public nei
   }
 })
 
-test('leaves link to relays alone, and relays keep relays whatever the number of leaves', () => {
-  const world = new MeshWorld(4)
-  const contacts = [0, 1, 2]
-  for (const contact of contacts) world.add({ contacts: contacts.slice(0, contact) })
-  for (let index = 3; index < 150; index++) {
-    const relay = index % 4 === 0
-    const reach = relay ? REACHABILITY.public : REACHABILITY.private
-    world.at(index * 50 * MILLISECOND, () => world.add({ contacts, reach, config: { relay } }))
-  }
-  world.run(60 * SECOND)
-  expect(world.parts()).toEqual([150])
-  for (const node of world.living()) {
-    const relays = node.neighbours().filter(isRelay).length
-    if (node.config.relay) expect(relays).toBeGreaterThanOrEqual(3)
-    else expect(relays).toBe(node.neighbours().length)
-    if (!node.config.relay) expect(relays).toBeGreaterThanOrEqual(2)
-  }
-})
+test.each([4, 5, 6])(
+  'leaves link to relays alone, and relays keep relays whatever the number of leaves (%i)',
+  (seed) => {
+    const world = new MeshWorld(seed)
+    const contacts = [0, 1, 2]
+    for (const contact of contacts) world.add({ contacts: contacts.slice(0, contact) })
+    for (let index = 3; index < 150; index++) {
+      const relay = index % 4 === 0
+      const reach = relay ? REACHABILITY.public : REACHABILITY.private
+      world.at(index * 50 * MILLISECOND, () => world.add({ contacts, reach, config: { relay } }))
+    }
+    world.run(15 * SECOND)
+    expect(world.parts()).toEqual([150])
+    for (const node of world.living()) {
+      const relays = node.neighbours().filter(isRelay).length
+      if (node.config.relay) expect(relays).toBeGreaterThanOrEqual(3)
+      else expect(relays).toBe(node.neighbours().length)
+      if (!node.config.relay) expect(relays).toBeGreaterThanOrEqual(2)
+    }
+  },
+)
 
 test('too few relays for everybody: each gets some, and asking for more stays rare', () => {
   const world = new MeshWorld(5)
@@ -116,7 +119,8 @@ test('neighbours get nearer with time while links that a tree uses stay', () => 
   const roundTrips = (): number =>
     mean(world.living().flatMap((node) => node.neighbours().map((link) => link.rtt)))
   const used = world.living().map((node) => {
-    const link = node.neighbours()[0]
+    // One that the other end has not given up: that would be on its way.
+    const link = node.neighbours().find(({ id, peer }) => world.node(world.indexOf(peer)).get(id)?.neighbour)
     if (link !== undefined) world.useInTree(node, link)
     return link
   })

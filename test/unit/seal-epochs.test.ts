@@ -204,6 +204,27 @@ describe('a revocation that was heard of', () => {
     expect(packets.length).toBeGreaterThan(40)
   })
 
+  test('nor an INIT begun before it was heard of, or for a member that there is no session with', () => {
+    const world = new SealWorld(4)
+    const [alice, bob, carol, dave] = world.members as unknown as [...Trio, TestMember]
+    world.adoptAll()
+    world.runFor(3 * SECOND)
+    world.onPacket = (from) => from !== bob
+    alice.send(bob)
+    world.onPacket = () => true
+    alice.refuse(carol)
+    const packets = tap(world, alice)
+    bob.up = false
+    const waiting = alice.send(dave)
+    expect(waiting.outcome).toBe('waiting')
+    world.runFor(SECOND)
+    expect(packets).toEqual([])
+    const clean = world.epoch([alice, bob, dave])
+    for (const member of [alice, dave]) member.adopt(clean)
+    world.runFor(SECOND)
+    expect(world.got(dave)).toEqual([waiting.frame])
+  })
+
   test('but for what removes it: handshakes and facts', () => {
     const [, alice, bob, carol] = trio()
     alice.refuse(carol)

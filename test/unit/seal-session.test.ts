@@ -3,9 +3,16 @@ import { describe, expect, test } from 'vitest'
 import { noble } from '../../core/crypto/noble.ts'
 import { hex, macText } from '../../core/ids.ts'
 import { MILLISECOND, MINUTE, SECOND } from '../../core/io.ts'
+import { NO_ACK } from '../../core/seal/init.ts'
 import { PAYLOAD_KIND } from '../../core/vlan/plaintext.ts'
-import { cardOf } from '../support/seal-forge.ts'
-import { framePayload, SealWorld, type TestMember, type WorldOptions } from '../support/seal-world.ts'
+import { cardOf, Forger } from '../support/seal-forge.ts'
+import {
+  framePayload,
+  SealWorld,
+  type TestEpoch,
+  type TestMember,
+  type WorldOptions,
+} from '../support/seal-world.ts'
 
 function pair(options: WorldOptions = {}): [SealWorld, TestMember, TestMember] {
   const world = new SealWorld(2, options)
@@ -86,6 +93,24 @@ describe('opening', () => {
     expect(alice.count('initsSent')).toBe(1)
   })
 
+  test('what was opened says who sealed it, how, when, and how far it had to go', () => {
+    const [world, alice, bob] = pair()
+    world.runFor(7 * SECOND)
+    const sentMillis = 12_000
+    alice.send(bob)
+    alice.send('all')
+    alice.send(bob, 9_000)
+    world.runFor(SECOND)
+    const common = { kind: 0, leaf: alice.number, firstHopLimit: 64, sentMillis, mlsId: alice.epoch?.mlsId }
+    expect(world.deliveries.map(({ opened }) => opened)).toMatchObject([
+      { ...common, way: 'session', sequence: 0 },
+      { ...common, way: 'group', sequence: 0 },
+      // Of seven pieces, the last.
+      { ...common, way: 'session', sequence: 7 },
+    ])
+    expect(bob.sealer.opened.way).toBe('session')
+  })
+
   test('both at once: each has its own, and nobody signs twice', () => {
     const [world, alice, bob] = pair()
     const frames = [alice.send(bob).frame, bob.send(alice).frame]
@@ -134,6 +159,45 @@ describe('opening', () => {
     world.runFor(2 * SECOND)
     expect(world.got(bob)).toContain(frame)
     expect(bob.count('initsTaken')).toBe(2)
+  })
+})
+
+describe('answering', () => {
+  test('an answer that was lost is given again to the repeat, and that ends the repeats', () => {
+    const [world, alice, bob] = pair()
+    // Both begin, so that each answers by a packet of its own session and not by an INIT.
+    world.onPacket = (from) => from !== bob
+    alice.send(bob)
+    bob.send(alice)
+    world.runFor(70 * MILLISECOND)
+    world.onPacket = () => true
+    for (let count = 0; count < 200; count++) {
+      world.runFor(100 * MILLISECOND)
+      alice.send(bob)
+    }
+    // The first repeat's answer was lost too; the second's was not.
+    expect(alice.count('initsRepeated')).toBe(2)
+    expect(bob.count('initsTaken')).toBe(1)
+  })
+
+  test('what is owed to a member without a card is given when the card comes, without a repeat', () => {
+    const [world, alice, bob] = pair()
+    world.runFor(3 * MINUTE)
+    // Of what she says at first, card and request, only the request gets through.
+    let open = false
+    let said = 0
+    world.onPacket = (from) => open || from !== alice || ++said === 2
+    alice.restart()
+    world.runFor(900 * MILLISECOND)
+    open = true
+    alice.send(bob)
+    open = false
+    world.runFor(10 * SECOND)
+    expect([bob.count('initsTaken'), bob.count('initsSent')]).toEqual([1, 0])
+    open = true
+    world.runFor(100 * SECOND)
+    expect([bob.count('initsTaken'), bob.count('initsSent')]).toEqual([1, 1])
+    expect(alice.count('initsTaken')).toBe(1)
   })
 })
 
@@ -233,26 +297,55 @@ describe('ending', () => {
     expect(alice.count('initsSent')).toBe(2)
   })
 
-  test('a member that is removed has no session left, and none when it comes back', () => {
+  test('with a member that a branch does not have go on with the next that has it', () => {
     const world = new SealWorld(3)
     const [alice, bob, carol] = world.members as [TestMember, TestMember, TestMember]
     world.adoptAll()
     world.runFor(3 * SECOND)
     alice.send(carol)
+    carol.send(alice)
     world.runFor(SECOND)
+    const recorded = world.recorded.length
     const without = world.epoch([alice, bob])
     for (const member of [alice, bob]) member.adopt(without)
     expect(alice.send(carol).outcome).toBe('dropNotMember')
+    const lost = carol.send(alice).frame
+    world.runFor(SECOND)
     const again = world.epoch()
     for (const member of world.members) member.adopt(again)
-    expect(alice.send(carol).outcome).toBe('dropNoCard')
-    world.runFor(3 * SECOND)
-    expect(alice.send(carol).outcome).toBe('dropNoCard')
-    // It is the same life as before and says nothing new until it is asked or its minute has come.
-    world.runFor(2 * MINUTE)
-    const { frame } = alice.send(carol)
+    // Carol seals under the epoch before for a moment, of which alice has nothing of hers any more.
+    world.runFor(400 * MILLISECOND)
+    const signed = world.watch.signed
+    const frames = [alice.send(carol).frame, carol.send(alice).frame, carol.send('all').frame]
+    world.runFor(100 * MILLISECOND)
+    // One signature, of the group frame: sessions went on.
+    expect(world.watch.signed - signed).toBe(1)
+    expect(world.got(carol)).toContain(frames[0])
+    expect(world.got(alice).slice(-2)).toEqual(frames.slice(1))
+    expect(world.got(alice)).not.toContain(lost)
+    for (const { packet } of world.recorded.slice(0, recorded)) alice.open(packet)
+    expect(new Set(world.got(alice)).size).toBe(world.got(alice).length)
+  })
+
+  test('that the peer has lost: its next INIT does not name it, and another is opened', () => {
+    const [world, alice, bob] = pair()
+    alice.send(bob)
+    bob.send(alice)
     world.runFor(SECOND)
-    expect(world.got(carol)).toContain(frame)
+    const forger = new Forger(world, bob.epoch as TestEpoch, bob)
+    const { boot } = cardOf(bob, alice)
+    const init = (number: number, ack: Uint8Array): string => {
+      const fields = { leaf: bob.number, boot, number, sentMillis: 9_000, ack }
+      return alice.open(forger.init(alice, cardOf(alice, bob), fields))
+    }
+    expect(init(10, NO_ACK)).toBe('consumed')
+    expect(alice.count('initsSent')).toBe(2)
+    const { frame } = alice.send(bob)
+    world.runFor(SECOND)
+    expect(world.got(bob)).toContain(frame)
+    // Numbers rise, or it is a replay.
+    expect(init(10, NO_ACK)).toBe('dropStale')
+    expect(init(9, NO_ACK)).toBe('dropStale')
   })
 
   test('a frame key of low order opens nothing, and nothing breaks', () => {

@@ -1,10 +1,12 @@
 /** Where a node hangs: R1 to R4, R6 to R9 and further uppers, with neighbours played by the test. */
 import { describe, expect, it } from 'vitest'
 import { MILLISECOND, SECOND, TREE_ROLE } from '../../core/io.ts'
+import { CAPABILITY } from '../../core/links/link.ts'
 import { attach, pathRequest, voidMessage, WANTED } from '../../core/tree/messages.ts'
 import { KIND } from '../../core/wire/kinds.ts'
 import {
   attachMessage,
+  beatMessage,
   beatOf,
   type Claimed,
   certificate,
@@ -124,6 +126,37 @@ describe('adopting (R1 to R4)', () => {
     expect(bench.role(BOB)).toBe(TREE_ROLE.upper)
     bench.wait(2 * SECOND)
     expect(bench.crst.view().upper).toBe(bench.link(BOB).id)
+  })
+
+  describe('after the loss of its upper', () => {
+    /** Ann is lost; Bob hangs below her. Eve, if she is there, does not, and is dearer. */
+    function withoutAnn(eve: boolean): TreeBench {
+      const bench = belowAnn()
+      bench.meet(BOB)
+      says(bench, BOB, { claimed: { beat: beatOf(ROOT), path: [ROOT, ANN, BOB], costs: [10, 10] } })
+      if (eve) {
+        bench.meet(EVE)
+        says(bench, EVE, { claimed: { beat: beatOf(ROOT), path: [ROOT, FAR, EVE], costs: [20, 15] } })
+      }
+      bench.part(ANN)
+      return bench
+    }
+
+    it('takes a dearer way before one that leads through the lost one', () => {
+      expect(withoutAnn(true).crst.view()).toMatchObject({ detached: false, metric: 55 })
+    })
+
+    it('takes one that leads through the lost one if there is no other', () => {
+      expect(withoutAnn(false).crst.view()).toMatchObject({ detached: false, metric: 40 })
+    })
+
+    it('doubts such a way no longer than its last hop may fail to notice', () => {
+      const bench = withoutAnn(true)
+      bench.wait(17 * SECOND)
+      says(bench, BOB, { claimed: { beat: beatOf(ROOT), path: [ROOT, ANN, BOB], costs: [6, 6], serial: 2 } })
+      bench.wait(2_100 * MILLISECOND)
+      expect(bench.crst.view().upper).toBe(bench.link(BOB).id)
+    })
   })
 
   it('adopts only what is below its height', () => {
@@ -247,6 +280,25 @@ describe('further uppers', () => {
     const bench = withAlternates(true)
     expect(bench.crst.uppers().map(({ id }) => id)).toEqual([ANN, BOB, EVE].map((who) => bench.link(who).id))
     expect(bench.crst.view().furtherUppers).toHaveLength(2)
+  })
+
+  it('come and go with what the upper says of itself, for its policy may change at any time', () => {
+    const bench = withAlternates(false)
+    let beats = 0
+    const waitForBeat = (): void => {
+      bench.wait(10 * SECOND)
+      beats += 1
+      bench.from(ANN, beatMessage(beatOf(ROOT, { count: beats })))
+    }
+    bench.link(BOB).capabilities = CAPABILITY.relay
+    bench.link(EVE).capabilities = CAPABILITY.relay
+    expect(bench.crst.uppers()).toHaveLength(1)
+    bench.link(ANN).capabilities = CAPABILITY.relay
+    waitForBeat()
+    expect(bench.crst.uppers().map(({ id }) => id)).toEqual([ANN, BOB, EVE].map((who) => bench.link(who).id))
+    bench.link(ANN).capabilities = CAPABILITY.relay | CAPABILITY.openRelay
+    waitForBeat()
+    expect(bench.crst.uppers().map(({ id }) => id)).toEqual([bench.link(ANN).id])
   })
 
   it('are attached on demand', () => {
