@@ -11,8 +11,9 @@ import { encodeFacts } from '../ledger/exchange.ts'
 import { judgeWelcome, WELCOME_REFUSAL } from '../ledger/joining.ts'
 import type { MlsJob, MlsOutcome, MlsSuccess, StateName } from '../mls/engine.ts'
 import { beginLine } from './branches.ts'
-import type { Purpose, StuckReason } from './effects.ts'
+import type { Purpose } from './effects.ts'
 import { decodeSalts, epochOfRoster, firstSalts, WISHES } from './epoch.ts'
+import type { StuckReason } from './events.ts'
 import { openingOf, takeFacts } from './facts.ts'
 import { ASK_AGAIN, ASK_AGAIN_MAX, FOLD_SPREAD, FOUND_AFTER, LIVE_WITHIN } from './limits.ts'
 import { decodeWelcome, encodeDoor } from './messages.ts'
@@ -147,7 +148,7 @@ export function offer(group: GroupState): void {
   }
 }
 
-/** What the initiator of a session that is to lead in says first: its certificate, and what facts are there. */
+/** What the initiator of a session that is to lead in says first: its certificate, and what facts it has. */
 export function introduce(group: GroupState, session: number): void {
   const chain = group.ledger.chain(group.key, group.serial)
   const own = [chain?.issuer, chain?.grant, chain?.redemption].filter((fact) => fact !== undefined)

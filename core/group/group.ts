@@ -42,6 +42,7 @@ import {
 import type { ChannelKind, GroupEffects, Purpose } from './effects.ts'
 import { cancelEntry, entryDue, foundLater, offer, startEntry, takeWelcome } from './entry.ts'
 import type { Epoch } from './epoch.ts'
+import type { Stored } from './events.ts'
 import { forkOf, takeAck } from './evidence.ts'
 import { factsDue, onLedger, spread, takeFacts } from './facts.ts'
 import { followLog, noteChild, onCommit, onWant, unseenDue } from './following.ts'
@@ -89,13 +90,6 @@ export interface GroupOptions {
   readonly mlsGroup: MlsGroup
   /** From the invitation. */
   readonly expected?: Expectation
-}
-
-/** What was stored, by slot. */
-export interface Stored {
-  readonly head: Uint8Array | undefined
-  readonly next: Uint8Array | undefined
-  readonly ledger: Uint8Array | undefined
 }
 
 export type GroupCommand =
@@ -156,7 +150,7 @@ export class Group implements DoorPort {
     this.#settle(now)
   }
 
-  /** A verified card, or other proof of life, of a member: under which epoch, and which one it has adopted. */
+  /** A verified card, or other proof of life, of a member: under which epoch, and which one it adopted. */
   heard(now: Micros, memberKey: Uint8Array, under: Uint8Array, head: Uint8Array): void {
     const group = this.#state
     if (group.isRefused(hex(memberKey))) {
@@ -285,6 +279,8 @@ export class Group implements DoorPort {
     return this.#state.deadline
   }
 
+  // What a door must know.
+
   /** MLS-ID of the adopted epoch. */
   head(): Uint8Array | undefined {
     return this.#state.head?.mlsId
@@ -295,6 +291,11 @@ export class Group implements DoorPort {
     return this.#state.spent
   }
 
+  /** MLS-IDs of the adopted line, the newest first. */
+  lineageIds(): readonly Uint8Array[] {
+    return this.#state.lineage.toReversed().map(unhex)
+  }
+
   /** Member keys of those that are there, this member's among them (sec:B5). */
   live(now: Micros): readonly Uint8Array[] {
     const group = this.#state
@@ -302,7 +303,7 @@ export class Group implements DoorPort {
     return [group.key, ...there.map(unhex)]
   }
 
-  /** What is known now of a fact that somebody showed outside the channel; new ones are passed on. */
+  /** A fact that somebody showed outside the channel; new ones are passed on. */
   learn(now: Micros, fact: Uint8Array): 'added' | 'known' {
     const added = takeFacts(this.#state, now, [fact])
     spread(this.#state, now, added)

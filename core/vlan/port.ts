@@ -17,7 +17,7 @@ import { type Hop, type LinkId, MILLISECOND, type Micros, NEVER, type PortId, SE
 import { TOKEN_OFFSET } from '../wire/packet.ts'
 import { TRUNK_KIND, trunkHop } from '../wire/trunk.ts'
 import { destinationOf, frameLength, goesToAll, isGroupFrame, snoop, sourceOf } from './ethernet.ts'
-import type { Edge, Sealing } from './sealing.ts'
+import { ANY, type Edge, ROUTE, type Sealing } from './sealing.ts'
 import type { Member, Vlan } from './state.ts'
 import { STATION_AGE, Stations } from './stations.ts'
 import { Bucket } from './storm.ts'
@@ -41,9 +41,6 @@ const TWO_TO_32 = 4_294_967_296
 const TURN_SPREAD: Micros = 5 * SECOND
 const TURN_SENDERS: Micros = 10 * SECOND
 const TURN_KEEP: Micros = 30 * SECOND
-/** In place of a MAC: the token is a route of the membership, whose proof is its own. */
-const ROUTE: Mac = 0xffff_ffff * TWO_TO_32
-
 /** Tokens of a salt that is on its way out (sec:B10): sent to until `sendUntil`, kept until `until`. */
 interface Turning {
   readonly book: TokenBook
@@ -118,13 +115,13 @@ export class Port implements Member, Edge {
 
   /**
    * Registers what every member listens to, under the tokens of this salt. With other tokens in use already:
-   * the new ones over a few seconds, and the old ones for 30 s more (mesh:S5). `at once`: those of a member
-   * that was not registered under the old salt, or whose old tokens an evicted one knows, still overlap.
+   * the new ones over a few seconds, and the old ones for 30 s more (mesh:S5). Settle afterwards.
    */
   useTokens(now: Micros, book: TokenBook): void {
     const before = this.#book
     this.#book = book
     if (before === undefined) {
+      this.#mac = this.#sealing.mac
       this.#listen(now, this.#mac)
       this.#listen(now, BROADCAST_MAC)
       for (const mac of this.#groups?.keys() ?? []) this.#listen(now, mac)
@@ -139,6 +136,12 @@ export class Port implements Member, Edge {
     queue.sort((left, right) => right.at - left.at)
     this.#turning = { book: before, sendUntil: now + TURN_SENDERS, until: now + TURN_KEEP, queue }
     this.#context.deadline.lower(now)
+  }
+
+  // HOT PATH
+  /** The token by which members are reached now; none before the salt is known. */
+  token(now: Micros, mac: Mac): Uint8Array | undefined {
+    return this.#sendBook(now)?.token(mac)
   }
 
   /** The membership's own MAC is another one now. */
@@ -229,8 +232,9 @@ export class Port implements Member, Edge {
       return
     }
     const destination = destinationOf(frame)
+    const target = goesToAll(destination) ? BROADCAST_MAC : destination
     // A member could seal any frame to any token: it must be the one the frame belongs to.
-    if ((goesToAll(destination) ? BROADCAST_MAC : destination) !== mac) {
+    if (mac === ANY ? !this.#listensTo(target) : target !== mac) {
       counters.add(COUNT.dropNotOurToken)
       return
     }
@@ -359,6 +363,10 @@ export class Port implements Member, Edge {
   #macOf(index: number): Mac {
     const word = index * this.#held.stride + FIRST_WORD
     return (this.#held.rows[word] as number) * TWO_TO_32 + (this.#held.rows[word + 1] as number)
+  }
+
+  #listensTo(mac: Mac): boolean {
+    return this.#book !== undefined && this.#held.find(this.#book.token(mac), 0) >= 0
   }
 
   #isHere(mac: Mac): boolean {

@@ -17,13 +17,18 @@ import { TokenBook } from './tokens.ts'
 /** In place of a link, for packets of another port of this node. */
 export const HERE = 0 as LinkId
 
+/** In place of a MAC: the token is a route of the membership's own. */
+export const ROUTE: Mac = 0xffff_ffff * 4_294_967_296
+/** In place of a MAC: which token it was is not known any more. */
+export const ANY: Mac = -1
+
 /** What the edge does for whoever seals. */
 export interface Edge {
   // HOT PATH
   /** A whole packet, sealed; its token says where to. */
   transmit(now: Micros, packet: Uint8Array): void
   // HOT PATH
-  /** An opened frame; false if it does not belong to a token that `mac` is listened to by. */
+  /** An opened frame, and the MAC that its packet's token stood for: ANY if that was long ago. */
   deliver(now: Micros, mac: Mac, frame: Uint8Array): void
 }
 
