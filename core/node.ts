@@ -280,6 +280,8 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
       else if (this.#state === 'leaving') this.#leaveWhenFree(now)
       if (this.#state === 'left') return
     }
+    // Before those that it sends and registers by: what it makes due for them at once has its turn yet.
+    if (this.#take(DUE.groups, now)) this.#lower(DUE.groups, this.#groups.wake(now))
     if (this.#take(DUE.links, now)) {
       this.#self.load = this.#load.sample(now)
       this.#self.coordinates = this.#membership.coordinates()
@@ -290,7 +292,6 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
       for (const each of this.#trees) this.#lower(DUE.tree, each.wake(now))
     }
     if (this.#take(DUE.vlans, now)) this.#lower(DUE.vlans, this.#vlans.wake(now))
-    if (this.#take(DUE.groups, now)) this.#lower(DUE.groups, this.#groups.wake(now))
   }
 
   // Outputs.

@@ -2,6 +2,8 @@
  * The figures of a run by name. Names say the unit; groups are objects. Bounds of a scenario refer to
  * the top-level names.
  */
+import type { Groups } from './checks/groups.ts'
+import type { Nonces } from './checks/nonces.ts'
 import type { Meter } from './meter.ts'
 import type { Metric, Metrics } from './results.ts'
 import type { Convergence } from './script/convergence.ts'
@@ -22,6 +24,9 @@ export interface Measured {
   readonly counters: Readonly<Record<string, number>>
   readonly eventKinds: Readonly<Record<string, number>>
   readonly falseLinkDeaths: number
+  readonly groups: Groups
+  readonly nonces: Nonces
+  readonly oneEpochSeconds: number | undefined
 }
 
 export function measure(run: Measured): Metrics {
@@ -79,7 +84,21 @@ export function measure(run: Measured): Metrics {
     if (talkSeconds !== undefined) metrics['convergeSeconds'] = talkSeconds
     if (treeSeconds !== undefined) metrics['attachSeconds'] = treeSeconds
   }
+  groupMetrics(run, metrics)
   return metrics
+}
+
+function groupMetrics({ groups, nonces, oneEpochSeconds }: Measured, metrics: Record<string, Metric>): void {
+  if (groups.epochCount === 0) return
+  const joins = summarise(groups.joins.map((micros) => micros / 1e6))
+  metrics['joinP50Seconds'] = joins.p50
+  metrics['joinP99Seconds'] = joins.p99
+  metrics['joins'] = { count: joins.count, p50: joins.p50, p90: joins.p90, p99: joins.p99, max: joins.max }
+  if (groups.evictions.length > 0) metrics['evictSeconds'] = Math.max(...groups.evictions) / 1e6
+  metrics['epochs'] = groups.epochCount
+  if (oneEpochSeconds !== undefined) metrics['oneEpochSeconds'] = oneEpochSeconds
+  metrics['groupEvents'] = groups.eventKinds
+  metrics['sealsUnwatched'] = nonces.unwatched
 }
 
 /** What was not measured is left out: no frame owed is no delivery of 1. */

@@ -43,6 +43,9 @@ export interface NodeWorld {
   note(node: SimNode, event: NodeEvent): void
 }
 
+/** 2026-01-01 00:00 UTC: true wall time at the world's time 0, in milliseconds. */
+export const WALL_START = 1_767_225_600_000
+
 /** Times of a machine: places in its row. */
 const AT = {
   busy: 0,
@@ -73,6 +76,11 @@ export class SimNode implements Clock, Alarm, Effects {
   identity = 0
   /** What this identity stored last. */
   disk: Uint8Array | undefined
+  /** And the records of its memberships. */
+  readonly records = new Map<StoreId, Uint8Array>()
+  /** Its wall clock, right at the start and wrong with the monotonic one. */
+  readonly wall = { millis: (): number => WALL_START + Math.floor((this.now() - this.#clockStart) / 1_000) }
+  readonly #clockStart: Micros
   /** Work of the step under way, in microseconds of processor time. */
   pendingWork = 0
   /** Packets that wait for the processor. */
@@ -109,6 +117,7 @@ export class SimNode implements Clock, Alarm, Effects {
     this.timesAt = rows.take()
     this.times = rows.numbers
     this.#set(AT.busy, 0)
+    this.#clockStart = clockOffset
     this.#set(AT.clockOffset, clockOffset)
     this.#set(AT.clockBase, 0)
     this.forgetAlarm()

@@ -5,6 +5,7 @@
 import { noble } from '../core/crypto/noble.ts'
 import { InvariantError } from '../core/errors.ts'
 import {
+  type JobOutcome,
   type Micros,
   type NodeEvent,
   type PeerHint,
@@ -12,12 +13,17 @@ import {
   type Reachability,
   SECOND,
 } from '../core/io.ts'
+import type { Entrance } from '../core/member/identity.ts'
+import { recordOf } from '../core/member/memberships.ts'
 import { Connectivity } from './checks/connectivity.ts'
 import { CycleCheck } from './checks/cycles.ts'
 import { Delivery, type DeliveryWorld, FRAME_KIND, type FrameRecord } from './checks/delivery.ts'
+import { Groups } from './checks/groups.ts'
+import { Nonces } from './checks/nonces.ts'
 import { standInCrypto } from './crypto.ts'
 import { Meter } from './meter.ts'
 import { measure } from './metrics.ts'
+import type { MlsVlan } from './mls-vlans.ts'
 import type { SimNode } from './node.ts'
 import { Streams } from './random.ts'
 import { compareBounds, type RunOptions, type RunResult, type Simulation, type Violation } from './results.ts'
@@ -46,6 +52,8 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   readonly outages: OutageProbes
   readonly convergence: Convergence | undefined
   readonly stretch = new Histogram()
+  readonly groups: Groups
+  readonly nonces = new Nonces()
   readonly counters: Record<string, number> = {}
   readonly eventKinds: Record<string, number> = {}
   falseLinkDeaths = 0
@@ -55,6 +63,9 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   #violationCount = 0
   readonly #startedAt: Float64Array
   readonly #endsAt: Micros
+  readonly #mlsVlans: readonly SimVlan[]
+  /** When the last fault has ended, in seconds. */
+  readonly #calm: number
   readonly #warmup: Micros
   #done = false
 
@@ -71,11 +82,17 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     const connectivity = new Connectivity(count)
     const cycles = new CycleCheck()
     const delivery = new Delivery(this, this.#warmup)
+    const plain = scenario.crypto === 'real' ? (options.realCrypto ?? noble) : standInCrypto
+    const { hash } = plain
+    this.groups = new Groups(hash, (kind, node, detail) => this.violation(kind, node, detail))
+    // Memory for every packet that is sealed: only where keys change.
+    const isWatched = scenario.vlans.some(({ group }) => group === 'mls')
+    const crypto = isWatched ? { ...plain, aead: this.nonces.watch(plain.aead) } : plain
     this.world = new World(
       {
         ...this.#surroundings,
         streams,
-        crypto: scenario.crypto === 'real' ? (options.realCrypto ?? noble) : standInCrypto,
+        crypto,
         hints: (node) => this.#hints(node),
         createTree: options.createTree,
       },
@@ -85,8 +102,20 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     for (let node = 0; node < count; node++) {
       this.world.addNode(this.#surroundings.reach(node), this.#surroundings.leaf(node))
     }
-    const vlans = layOutVlans(scenario, streams)
-    this.stage = new Stage({ scenario, streams, world: this.world, vlans, delivery, cycles, connectivity })
+    const vlans = layOutVlans(scenario, streams, plain)
+    this.#mlsVlans = vlans.filter(({ mls }) => mls !== undefined)
+    const { world, groups } = this
+    this.stage = new Stage({
+      scenario,
+      streams,
+      world,
+      vlans,
+      delivery,
+      cycles,
+      connectivity,
+      groups,
+      hash,
+    })
     this.outages = new OutageProbes(this.stage)
     const churning = startChurn(this.stage, options, (node, isNew) => this.#start(node, isNew))
     startTraffic(this.stage)
@@ -99,6 +128,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       start: (node, isNew) => this.#start(node, isNew),
     })
     const calm = Math.max(scenario.nodes.joinSeconds, faultsEnd(scenario))
+    this.#calm = calm
     this.convergence = churning ? undefined : new Convergence(this.stage, calm, scenario.healSeconds)
     this.#endsAt = Math.max(Math.round(scenario.seconds * SECOND), this.convergence?.endsAt ?? 0)
     this.world.at(0, () => this.#tick())
@@ -179,8 +209,10 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     this.meter.wasUp(node.index, this.world.now - from)
     this.stage.cycles.nodeGone(node.index)
     this.stage.connectivity.setAlive(node.index, false)
-    for (const vlan of this.stage.vlansOf[node.index] ?? [])
+    for (const vlan of this.stage.vlansOf[node.index] ?? []) {
       this.stage.macs.delete(node.index * 65_536 + vlan.index)
+      this.groups.gone(vlan.index, node.index)
+    }
   }
 
   delivered(node: SimNode, port: PortId, frame: Uint8Array): void {
@@ -188,6 +220,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     if (number === undefined) return
     const record = this.stage.delivery.delivered(this.world.now, node.index, vlanOf(port), number)
     if (record === undefined) return
+    this.groups.delivered(record.vlan, record.sender, record.sentAt, node.index)
     answer(this.stage, record, node.index, record.kind, frame.length)
     if (record.kind === FRAME_KIND.unicast && record.sentAt >= this.#warmup) this.#stretched(record, node)
   }
@@ -200,9 +233,17 @@ export class Run implements Observer, DeliveryWorld, Simulation {
         this.violation('cycle', node.index, `open tree links form a cycle: ${cycle.join(' → ')}`)
     } else if (event.kind === 'portUp') {
       this.stage.macs.set(node.index * 65_536 + vlanOf(event.port), event.mac)
+    } else if (event.kind === 'group') {
+      this.groups.noted(this.world.now, vlanOf(event.port), node.index, event.event)
+      // Who is out has no place in the VLAN any more.
+      if (event.event.kind === 'ended') this.stage.macs.delete(node.index * 65_536 + vlanOf(event.port))
     } else if (event.kind === 'neighbourDown' && event.reason === 'dead') {
       this.#judgeDeath(node, event.peer)
     }
+  }
+
+  worked(node: SimNode, outcome: JobOutcome): void {
+    this.groups.secret(node.index, outcome)
   }
 
   arrived(node: SimNode, frame: number, copy: boolean): void {
@@ -274,10 +315,50 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   }
 
   #join(node: SimNode, vlan: SimVlan): void {
+    if (vlan.mls === undefined) {
+      const port = portOf(vlan.index)
+      node.host?.command({ kind: 'openPort', port, vlan: vlan.membership(node.index) })
+      this.#listen(node, vlan)
+      return
+    }
+    const { life } = node
+    const at = this.#entersAt(node, vlan)
+    if (at <= this.world.now) this.#enter(node, vlan, vlan.mls)
+    else this.world.at(at, () => node.life === life && vlan.mls && this.#enter(node, vlan, vlan.mls))
+  }
+
+  #listen(node: SimNode, vlan: SimVlan): void {
+    if (!vlan.listeners.includes(node.index)) return
+    this.world.command(node, { kind: 'joinGroup', port: portOf(vlan.index), mac: vlan.groupMac })
+  }
+
+  /** The first member at once, the others one after the other over the time that the scenario gives. */
+  #entersAt(node: SimNode, vlan: SimVlan): Micros {
+    const place = vlan.members.indexOf(node.index)
+    if (place <= 0 || node.records.size > 0) return 0
+    const share = (place - 1) / Math.max(1, vlan.members.length - 2)
+    return Math.round((vlan.enterFromSeconds + vlan.enterSeconds * share) * SECOND)
+  }
+
+  #enter(node: SimNode, vlan: SimVlan, mls: MlsVlan): void {
+    if (!node.up || this.groups.isEvicted(vlan.index, node.index)) return
     const port = portOf(vlan.index)
-    node.host?.command({ kind: 'openPort', port, vlan: vlan.membership(node.index) })
-    if (vlan.listeners.includes(node.index))
-      node.host?.command({ kind: 'joinGroup', port, mac: vlan.groupMac })
+    const isFounder = mls.founder === node.index && node.life === 1
+    const stored = {
+      head: node.records.get(recordOf(port, 'head')),
+      next: node.records.get(recordOf(port, 'next')),
+      ledger: node.records.get(recordOf(port, 'ledger')),
+    }
+    const entrance: Entrance =
+      stored.head !== undefined
+        ? { kind: 'restore', stored }
+        : isFounder
+          ? { kind: 'found' }
+          : { kind: 'join', mayFound: false }
+    this.groups.know(vlan.index, node.index, mls.memberKey(node.index))
+    this.groups.asked(this.world.now, vlan.index, node.index)
+    this.world.command(node, { kind: 'enter', port, identity: mls.identity(node.index), entrance })
+    this.#listen(node, vlan)
   }
 
   #hints(node: number): readonly PeerHint[] {
@@ -295,6 +376,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     const { partition } = this.#surroundings
     stage.connectivity.refresh(world.now, partition.active ? (a, b) => partition.cut(a, b) : undefined)
     stage.delivery.settle(world.now)
+    for (const vlan of this.#mlsVlans) this.groups.look(world.now, vlan.index, this.#inside(vlan))
     const goOn = this.#options.onProgress?.({
       simulatedSeconds: world.now / SECOND,
       totalSeconds: this.#endsAt / SECOND,
@@ -323,6 +405,33 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       )
     }
     this.#judgeLiveness()
+    this.#judgeGroups()
+  }
+
+  /** Members that belong to the group: up, and not put out. */
+  #inside(vlan: SimVlan): number[] {
+    return vlan.members.filter((node) => this.stage.isIn(node, vlan))
+  }
+
+  /** Since when all members of every VLAN are in one epoch, in seconds after the last fault. */
+  get oneEpochSeconds(): number | undefined {
+    const since = this.groups.oneSince(this.#mlsVlans.map(({ index }) => index))
+    return since === undefined ? undefined : Math.max(0, since / SECOND - this.#calm)
+  }
+
+  /** After healing a VLAN is in one epoch, and whoever was revoked is in none that anybody lives in. */
+  #judgeGroups(): void {
+    if (this.nonces.repeats > 0)
+      this.violation('nonce-twice', -1, `${this.nonces.repeats} seals under a key and nonce in use before`)
+    if (this.convergence === undefined) return
+    for (const vlan of this.#mlsVlans) {
+      const inside = this.#inside(vlan)
+      const epochs = this.groups.epochs(vlan.index, inside)
+      if (epochs !== 1 || this.groups.epochOf(vlan.index, inside[0] ?? -1) === undefined)
+        this.violation('group-split', -1, `members of VLAN ${vlan.index} end in ${epochs} epochs`)
+    }
+    const { unfinished } = this.groups
+    if (unfinished > 0) this.violation('not-evicted', -1, `${unfinished} revocations were not carried out`)
   }
 
   /** Phase two: after the last fault all living nodes hang in one tree and every pair talks. */

@@ -22,6 +22,14 @@ const vlans = z
     count: z.int().min(1).max(10_000).describe('How many VLANs of this kind.'),
     members: z.int().min(1).max(10_000).describe('Members of each, drawn among all nodes.'),
     privacy: z.enum(['spec', 'private']).default('private').describe('How tokens are formed.'),
+    group: z
+      .enum(['static', 'mls'])
+      .default('static')
+      .describe('One key for ever, or a group that MLS keeps (with a stand-in engine at its cost).'),
+    enterFromSeconds: atLeastZero
+      .default(0)
+      .describe('MLS only: when members but the first begin to ask to be let in.'),
+    enterSeconds: atLeastZero.default(0).describe('MLS only: over how long they ask, evenly.'),
     multicastShare: share.default(0.5).describe('Members of each VLAN that join its multicast group.'),
   })
   .describe('VLANs of one kind.')
@@ -59,6 +67,11 @@ export const BOUNDS = {
   latencyP99Millis: '99th percentile of the time from sender to receiver.',
   stretchP50: 'Median of the time from sender to receiver over the delay of a direct path between them.',
   reachableShare: 'Pairs of members that can talk at the end.',
+  joinP50Seconds: 'MLS: median time from asking to be let in to the first epoch.',
+  joinP99Seconds: 'MLS: 99th percentile of the same.',
+  evictSeconds: 'MLS: longest time from a revocation to the last member in an epoch without the evicted.',
+  oneEpochSeconds: 'MLS: from the end of the last fault until all members of each VLAN are in one epoch.',
+  epochs: 'MLS: epochs that some member adopted.',
   falseLinkDeathsPerNodeHour: 'Links declared dead though their other end lived and could be reached.',
 } as const
 export type BoundName = keyof typeof BOUNDS

@@ -2,10 +2,12 @@
  * What scripts act on: the world, who is who, and the few verbs they share. Scripts say when and whom;
  * the stage knows how.
  */
+import type { Hash } from '../core/crypto/ports.ts'
 import type { Micros } from '../core/io.ts'
 import type { Connectivity } from './checks/connectivity.ts'
 import type { CycleCheck } from './checks/cycles.ts'
 import type { Delivery, FrameKind, FrameRecord } from './checks/delivery.ts'
+import type { Groups } from './checks/groups.ts'
 import type { Streams } from './random.ts'
 import type { Scenario } from './scenario.ts'
 import { makeFrame, portOf, type SimVlan } from './vlans.ts'
@@ -19,13 +21,18 @@ export class Stage {
   readonly delivery: Delivery
   readonly cycles: CycleCheck
   readonly connectivity: Connectivity
+  readonly groups: Groups
+  readonly hash: Hash
   /** For each node, the VLANs it is a member of. */
   readonly vlansOf: readonly (readonly SimVlan[])[]
   /** MAC of a member's port by node × 65,536 + VLAN; absent while the port is down. */
   readonly macs = new Map<number, number>()
 
   constructor(
-    parts: Pick<Stage, 'scenario' | 'streams' | 'world' | 'vlans' | 'delivery' | 'cycles' | 'connectivity'>,
+    parts: Pick<
+      Stage,
+      'scenario' | 'streams' | 'world' | 'vlans' | 'delivery' | 'cycles' | 'connectivity' | 'groups' | 'hash'
+    >,
   ) {
     this.scenario = parts.scenario
     this.streams = parts.streams
@@ -34,6 +41,8 @@ export class Stage {
     this.delivery = parts.delivery
     this.cycles = parts.cycles
     this.connectivity = parts.connectivity
+    this.groups = parts.groups
+    this.hash = parts.hash
     const vlansOf: SimVlan[][] = Array.from({ length: parts.scenario.nodes.count }, () => [])
     for (const vlan of parts.vlans) for (const node of vlan.members) vlansOf[node]?.push(vlan)
     this.vlansOf = vlansOf
@@ -41,6 +50,21 @@ export class Stage {
 
   isUp(node: number): boolean {
     return this.world.nodes[node]?.up === true
+  }
+
+  /** Whether a member's machine is up and the authority has not put the member out. */
+  isIn(node: number, vlan: SimVlan): boolean {
+    return this.isUp(node) && !this.groups.isEvicted(vlan.index, node)
+  }
+
+  /** Members that a frame of a member is owed to, among those that would get it. */
+  receivers(vlan: SimVlan, from: number, among: readonly number[]): number[] {
+    return among.filter(
+      (node) =>
+        node !== from &&
+        this.isUp(node) &&
+        (vlan.mls === undefined || this.groups.owes(this.world.now, vlan.index, from, node)),
+    )
   }
 
   macOf(node: number, vlan: number): number | undefined {

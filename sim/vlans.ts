@@ -1,11 +1,13 @@
 /**
  * The VLANs of a scenario: who is a member where, with which keys, and the frames that members send.
  */
+import type { Crypto } from '../core/crypto/ports.ts'
 import type { PortId, VlanMembership } from '../core/io.ts'
 import { readU32, writeU32 } from '../core/wire/cursor.ts'
 import type { FrameKind } from './checks/delivery.ts'
+import { MlsVlan } from './mls-vlans.ts'
 import { keysFrom, type Streams } from './random.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario, VlansSpec } from './scenario.ts'
 
 export interface SimVlan {
   readonly index: number
@@ -15,6 +17,11 @@ export interface SimVlan {
   readonly listeners: readonly number[]
   readonly groupMac: number
   membership(node: number): VlanMembership
+  /** Where MLS keeps the group. */
+  readonly mls: MlsVlan | undefined
+  /** Members ask to be let in from then on, over so long; both in seconds. */
+  readonly enterFromSeconds: number
+  readonly enterSeconds: number
 }
 
 export function portOf(vlan: number): PortId {
@@ -26,7 +33,7 @@ export function vlanOf(port: PortId): number {
 }
 
 /** Draws the members of every VLAN among all nodes but the contacts, where there are enough others. */
-export function layOutVlans(scenario: Scenario, streams: Streams): SimVlan[] {
+export function layOutVlans(scenario: Scenario, streams: Streams, crypto: Crypto): SimVlan[] {
   const result: SimVlan[] = []
   const { count, contacts } = scenario.nodes
   for (const spec of scenario.vlans) {
@@ -38,7 +45,12 @@ export function layOutVlans(scenario: Scenario, streams: Streams): SimVlan[] {
       while (chosen.size < Math.min(spec.members, count)) chosen.add(first + random.below(count - first))
       const members = [...chosen].sort((a, b) => a - b)
       const listening = Math.round(members.length * spec.multicastShare)
-      result.push(simVlan(index, members, members.slice(0, listening), spec.privacy, streams))
+      const [founder] = members
+      const mls =
+        spec.group === 'mls' && founder !== undefined
+          ? new MlsVlan(crypto, streams, index, founder, spec.privacy)
+          : undefined
+      result.push(simVlan(index, members, members.slice(0, listening), spec, streams, mls))
     }
   }
   return result
@@ -48,8 +60,9 @@ function simVlan(
   index: number,
   members: readonly number[],
   listeners: readonly number[],
-  privacy: 'spec' | 'private',
+  { privacy, enterFromSeconds, enterSeconds }: VlansSpec,
   streams: Streams,
+  mls: MlsVlan | undefined,
 ): SimVlan {
   const keys = keysFrom(streams.stream(`vlan/${index}/keys`))
   const authorityKey = keys.bytes(32)
@@ -59,6 +72,9 @@ function simVlan(
     index,
     members,
     listeners,
+    mls,
+    enterFromSeconds,
+    enterSeconds,
     // 239.1.x.y by the standard mapping, one group for each VLAN.
     groupMac: 0x01_00_5e_01_00_00 + (index & 0xffff),
     membership: (node) => ({

@@ -16,9 +16,11 @@ import {
   CHANNEL,
   type Channel,
   type CloseReason,
+  type Command,
   type Hop,
   type Job,
   type JobId,
+  type JobOutcome,
   type LinkId,
   MILLISECOND,
   type Micros,
@@ -43,6 +45,9 @@ import { EventQueue } from './queue.ts'
 import { keysFrom, type Streams } from './random.ts'
 import { Rows } from './rows.ts'
 import { LOST, type Side, type Trunk, type TrunkOptions, Trunks, type TrunkWorld } from './trunks.ts'
+
+/** The record that every node keeps of itself; all others are its memberships'. */
+const NODE_RECORD = 1 as StoreId
 
 const EVENT = { packet: 0, alarm: 1, script: 2, linkDown: 3, stored: 4, held: 5, job: 6 } as const
 /** Names of effects in the digest and in a printed record. */
@@ -73,6 +78,8 @@ export interface Observer {
   stopped(node: SimNode): void
   delivered(node: SimNode, port: PortId, frame: Uint8Array): void
   noted(node: SimNode, event: NodeEvent): void
+  /** A job will come to this. */
+  worked(node: SimNode, outcome: JobOutcome): void
   /** A data packet that carries the frame came to a node; `copy`: made by the link model. */
   arrived(node: SimNode, frame: number, copy: boolean): void
   linkModelDropped(frame: number, reason: number, from: SimNode, to: SimNode): void
@@ -154,6 +161,7 @@ export class World implements NodeWorld, TrunkWorld {
     if (identity !== node.identity) {
       node.identity = identity
       node.disk = undefined
+      node.records.clear()
       node.peer = undefined
     }
     node.life += 1
@@ -174,6 +182,7 @@ export class World implements NodeWorld, TrunkWorld {
       crypto: chargedCrypto(this.#crypto, node),
       dice: streams.stream(name),
       keys: keysFrom(streams.stream(`${name}/keys`)),
+      wall: node.wall,
       createTree: this.#options.createTree,
     })
     node.host = new Host(machine, node, node, node, node.times, node.timesAt + HOST_AT)
@@ -203,6 +212,12 @@ export class World implements NodeWorld, TrunkWorld {
     if (!node.up) return
     node.leaving = true
     node.host?.command({ kind: 'leave' })
+    this.#charge(node)
+  }
+
+  /** The owner of a machine asks something of its node. */
+  command(node: SimNode, command: Command): void {
+    node.host?.command(command)
     this.#charge(node)
   }
 
@@ -404,6 +419,7 @@ export class World implements NodeWorld, TrunkWorld {
   startJob(node: SimNode, job: JobId, work: Job): void {
     this.#fold(node, EFFECT.start, work.group, work.kind.length, hashText(work.kind))
     const { at, done } = this.#jobs.start(this.now, node, job, work)
+    this.observer.worked(node, done.outcome)
     this.#queue.push(at, EVENT.job, node.index, this.#keep(done))
   }
 
@@ -493,7 +509,8 @@ export class World implements NodeWorld, TrunkWorld {
   #stored(index: number, what: { life: number; id: StoreId; record: Uint8Array }): void {
     const node = this.nodes[index] as SimNode
     if (!node.up || node.life !== what.life) return
-    node.disk = what.record
+    if (what.id === NODE_RECORD) node.disk = what.record
+    else node.records.set(what.id, what.record)
     node.host?.stored(what.id, true)
     this.#charge(node)
   }

@@ -16,6 +16,8 @@ export type ChannelKind = typeof PAYLOAD_KIND.handshake | typeof PAYLOAD_KIND.le
 export interface Salts {
   readonly current: Uint8Array
   readonly previous: Uint8Array
+  /** Wall time, in milliseconds, since which the current one is. */
+  readonly since: number
 }
 
 /** All that sealing needs of an epoch. */

@@ -169,7 +169,9 @@ export function entryDue(group: GroupState, now: Micros): Micros {
     refuseWelcome(group, entry, 'unknownCertificate')
   if (entry.askAt <= now && (entry.fold === undefined || entry.keyPackage !== undefined))
     askOnceMore(group, now, entry)
-  return Math.min(group.liveBy, group.foundAt, entry.askAt)
+  // Whoever folds waits for its KeyPackage, which comes as the outcome of a job.
+  const askAt = entry.askAt <= now ? NEVER : entry.askAt
+  return Math.min(group.liveBy, group.foundAt, askAt)
 }
 
 function askOnceMore(group: GroupState, now: Micros, entry: Entry): void {
@@ -302,6 +304,7 @@ function enter(
   group.heard.clear()
   beginLine(group, now, made)
   group.liveBy = made.epoch.roster.size > 1 ? now + LIVE_WITHIN : NEVER
+  group.newUntil = made.epoch.roster.size > 1 ? now + LIVE_WITHIN : 0
   group.note({ kind: 'joined', mlsId: made.epoch.name, members: made.epoch.roster.size })
 }
 

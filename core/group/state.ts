@@ -231,6 +231,8 @@ export class GroupState {
   slowness: Micros = 0
   /** No own commits before: a restored state may be old (sec:M13). */
   cautiousUntil: Micros = 0
+  /** Nor before this: who has just come in does not know yet who else is there, and would think it its turn. */
+  newUntil: Micros = 0
 
   // Joiners.
   readonly offers = new Map<string, PooledOffer>()

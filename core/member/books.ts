@@ -31,6 +31,8 @@ export class BranchTokens {
 /** An epoch that was adopted and is not erased. */
 interface Page {
   readonly tokens: BranchTokens
+  /** Of the salt before, the same for all members of the epoch. */
+  readonly previous: BranchTokens
   readonly roster: ReadonlyMap<number, RosterEntry>
   readonly secret: Uint8Array
 }
@@ -53,6 +55,10 @@ export class Books {
     return this.#current?.tokens
   }
 
+  get previous(): BranchTokens | undefined {
+    return this.#current?.previous
+  }
+
   /** The tokens by which members of that epoch are reached; undefined if it is erased. */
   tokensOf(mlsId: Uint8Array): BranchTokens | undefined {
     return this.#pages.get(hex(mlsId))?.tokens
@@ -69,7 +75,8 @@ export class Books {
     const roster = new Map<number, RosterEntry>()
     for (const [leaf, { identity, leafKey }] of epoch.roster)
       roster.set(leaf, { memberKey: identity.memberKey, leafKey })
-    const page = { tokens: this.#tokensFor(epoch.salts.current), roster, secret }
+    const tokens = this.#tokensFor(epoch.salts.current)
+    const page = { tokens, previous: this.#tokensFor(epoch.salts.previous, tokens), roster, secret }
     this.#pages.set(hex(mlsId), page)
     this.#current = page
     return {
@@ -94,8 +101,12 @@ export class Books {
   }
 
   /** Most epochs keep the salt of their parent: their tokens are reckoned once. */
-  #tokensFor(salt: Uint8Array): BranchTokens {
-    for (const { tokens } of this.#pages.values()) if (sameBytes(tokens.salt, salt)) return tokens
+  #tokensFor(salt: Uint8Array, other?: BranchTokens): BranchTokens {
+    if (other !== undefined && sameBytes(other.salt, salt)) return other
+    for (const { tokens, previous } of this.#pages.values()) {
+      if (sameBytes(tokens.salt, salt)) return tokens
+      if (sameBytes(previous.salt, salt)) return previous
+    }
     return new BranchTokens(this.#crypto, this.#vlan, this.#privacy, salt)
   }
 }

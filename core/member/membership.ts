@@ -38,6 +38,7 @@ import { sourceOf } from '../vlan/ethernet.ts'
 import { PAYLOAD_KIND } from '../vlan/plaintext.ts'
 import type { Port } from '../vlan/port.ts'
 import { ANY, type Edge, ROUTE, type Sealing } from '../vlan/sealing.ts'
+import type { TokenBook } from '../vlan/tokens.ts'
 import { Books } from './books.ts'
 import type { VlanIdentity } from './identity.ts'
 
@@ -48,6 +49,8 @@ const FIRST_HOP = utf8('peertap member first hop v1\0')
 /** Rounds in which parts of one membership answer each other within a step: two are usual. Guess. */
 const ROUNDS_MAX = 64
 const NO_MAC: Mac = 0
+/** Members send to the old tokens for so long after a salt was changed (mesh:S5). */
+const FORMER_MILLIS = 10_000
 
 /** What a membership asks of its node. */
 export interface MemberHost {
@@ -196,11 +199,14 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   }
 
   wake(now: Micros): Micros {
-    if (this.#wakeAt > now) return this.#wakeAt
-    if ((this.#sealer?.deadline ?? NEVER) <= now) this.#sealer?.wake(now)
-    if (this.#group.nextDeadline() <= now) this.#group.wake(now)
-    if (this.#door.nextDeadline() <= now) this.#door.wake(this.#moment(now))
-    this.#settle(now)
+    // What one part does in its turn may be due for another at once.
+    for (let round = 0; this.#wakeAt <= now; round++) {
+      assert(round < ROUNDS_MAX, 'a part of a membership is due again and again')
+      if ((this.#sealer?.deadline ?? NEVER) <= now) this.#sealer?.wake(now)
+      if (this.#group.nextDeadline() <= now) this.#group.wake(now)
+      if (this.#door.nextDeadline() <= now) this.#door.wake(this.#moment(now))
+      this.#settle(now)
+    }
     return this.#wakeAt
   }
 
@@ -347,7 +353,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
       padding: charter.padding,
     })
     if (before !== tokens) {
-      this.#port?.useTokens(now, tokens.book)
+      this.#port?.useTokens(now, tokens.book, this.#former(epoch.salts.since, before !== undefined))
       this.#host.registered(now)
     }
     this.#sealer.adopt(now, source, epoch.grace)
@@ -402,6 +408,14 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
 
   // Within.
 
+  /** The tokens before, if others may still use them: none for who comes in long after they changed. */
+  #former(sinceMillis: number, wasIn: boolean): TokenBook | undefined {
+    const { tokens, previous } = this.#books ?? {}
+    if (previous === undefined || previous === tokens) return undefined
+    const age = this.#host.wall.millis() - sinceMillis
+    return wasIn || (age >= 0 && age < FORMER_MILLIS) ? previous.book : undefined
+  }
+
   // HOT PATH
   #openedFrame(leaf: number, frame: Uint8Array): void {
     const directory = this.#sealer?.directory
@@ -428,7 +442,8 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     }
     const sealed = this.#sealer?.deadline ?? NEVER
     this.#wakeAt = Math.min(sealed, this.#group.nextDeadline(), this.#door.nextDeadline())
-    this.#context.deadline.lower(this.#wakeAt)
+    // Later than now, for a wake in which several rounds were needed.
+    this.#context.deadline.lower(Math.max(this.#wakeAt, now + 1))
   }
 
   #takeDoor(now: Micros): void {

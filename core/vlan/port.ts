@@ -114,28 +114,27 @@ export class Port implements Member, Edge {
   }
 
   /**
-   * Registers what every member listens to, under the tokens of this salt. With other tokens in use already:
-   * the new ones over a few seconds, and the old ones for 30 s more (mesh:S5). Settle afterwards.
+   * Registers what every member listens to, under the tokens of this salt. `former`: those of the salt before,
+   * the same for all members; they are sent to for 10 s and listened to for 30 s more, while the new ones are
+   * registered over a few seconds (mesh:S5). Other tokens end at once. Settle afterwards.
    */
-  useTokens(now: Micros, book: TokenBook): void {
-    const before = this.#book
+  useTokens(now: Micros, book: TokenBook, former?: TokenBook): void {
+    const before = this.#macs()
     this.#book = book
-    if (before === undefined) {
-      this.#mac = this.#sealing.mac
-      this.#listen(now, this.#mac)
-      this.#listen(now, BROADCAST_MAC)
-      for (const mac of this.#groups?.keys() ?? []) this.#listen(now, mac)
-      return
+    this.#turning = undefined
+    if (before.size === 0) this.#mac = this.#sealing.mac
+    for (const mac of [this.#mac, BROADCAST_MAC, ...(this.#groups?.keys() ?? [])]) before.add(mac)
+    if (former === undefined) {
+      for (const mac of before) this.#listen(now, mac)
+    } else {
+      const { dice } = this.#context
+      for (const mac of before) this.#listenBy(now, former, mac)
+      const queue = [...before].map((mac) => ({ mac, at: now + Math.floor(TURN_SPREAD * unit(dice)) }))
+      queue.sort((left, right) => right.at - left.at)
+      this.#turning = { book: former, sendUntil: now + TURN_SENDERS, until: now + TURN_KEEP, queue }
+      this.#context.deadline.lower(Math.max(now + 1, queue.at(-1)?.at ?? 0))
     }
-    if (this.#turning !== undefined) this.#endTurn()
-    const macs = new Set<Mac>()
-    for (let index = 0; index < this.#held.end; index++)
-      if (this.#held.has(index) && this.#macOf(index) !== ROUTE) macs.add(this.#macOf(index))
-    const { dice } = this.#context
-    const queue = [...macs].map((mac) => ({ mac, at: now + Math.floor(TURN_SPREAD * unit(dice)) }))
-    queue.sort((left, right) => right.at - left.at)
-    this.#turning = { book: before, sendUntil: now + TURN_SENDERS, until: now + TURN_KEEP, queue }
-    this.#context.deadline.lower(now)
+    this.#dropStrange()
   }
 
   // HOT PATH
@@ -297,8 +296,10 @@ export class Port implements Member, Edge {
   }
 
   #listen(now: Micros, mac: Mac): void {
-    const book = this.#book
-    if (book === undefined) return
+    if (this.#book !== undefined) this.#listenBy(now, this.#book, mac)
+  }
+
+  #listenBy(now: Micros, book: TokenBook, mac: Mac): void {
     const token = book.token(mac)
     if (this.#held.find(token, 0) >= 0) return
     this.#put(this.#held.add(token, 0), mac)
@@ -327,16 +328,30 @@ export class Port implements Member, Edge {
       queue.pop()
       this.#listen(now, last.mac)
     }
-    if (turning.until <= now) this.#endTurn()
+    if (turning.until <= now) {
+      this.#turning = undefined
+      this.#dropStrange()
+    }
     this.#trees.settle(now)
     return this.#turning === undefined ? NEVER : (queue.at(-1)?.at ?? turning.until)
   }
 
-  #endTurn(): void {
-    const { book } = this.#turning as Turning
-    this.#turning = undefined
+  /** All MACs listened to, whatever the tokens. */
+  #macs(): Set<Mac> {
+    const macs = new Set<Mac>()
     for (let index = 0; index < this.#held.end; index++)
-      if (this.#held.has(index) && this.#isOf(book, index)) this.#drop(index)
+      if (this.#held.has(index) && this.#macOf(index) !== ROUTE) macs.add(this.#macOf(index))
+    return macs
+  }
+
+  /** Ends the registrations of tokens that are in neither book. */
+  #dropStrange(): void {
+    const { book: former } = this.#turning ?? {}
+    for (let index = 0; index < this.#held.end; index++) {
+      if (!this.#held.has(index) || this.#macOf(index) === ROUTE) continue
+      const isKnown = [this.#book, former].some((book) => book !== undefined && this.#isOf(book, index))
+      if (!isKnown) this.#drop(index)
+    }
   }
 
   /** Whether the token of a row is one of that book. */

@@ -14,8 +14,10 @@ const who = z
       .strictObject({ count: z.int().min(1) })
       .describe('So many nodes that are not contacts, drawn by the seed.'),
     z
-      .strictObject({ role: z.enum(['root', 'relay']) })
-      .describe('The present root, or a relay with lowers that is not the root, drawn by the seed.'),
+      .strictObject({ role: z.enum(['root', 'relay', 'committer']) })
+      .describe(
+        'The present root, a relay with lowers that is not the root, drawn by the seed, or who commits next in VLAN 0.',
+      ),
     z.strictObject({ region: z.enum(REGION_NAMES) }).describe('All nodes of a region.'),
   ])
   .describe('Whom it hits.')
@@ -35,6 +37,14 @@ export const fault = z
         newIdentity: z.boolean().default(false).describe('They return under a new node key.'),
       })
       .describe('Nodes stop without a word.'),
+    z
+      .strictObject({
+        kind: z.literal('revoke'),
+        atSeconds,
+        vlan: z.int().min(0).default(0),
+        count: z.int().min(1).default(1).describe('Members, drawn by the seed; never the first one.'),
+      })
+      .describe('The authority revokes members of an MLS group through its first member that is up.'),
     z
       .strictObject({ kind: z.literal('leave'), atSeconds, who, restartAfterSeconds })
       .describe('Nodes say goodbye and stop.'),
@@ -118,6 +128,7 @@ export function endOfFault(one: Fault): number {
     case 'partition':
       return one.atSeconds + one.healAfterSeconds
     case 'clock':
+    case 'revoke':
       return one.atSeconds
     case 'relay-crashes':
       return one.atSeconds + (one.times - 1) * one.everySeconds + one.restartAfterSeconds

@@ -101,8 +101,9 @@ export class Convergence {
     for (let looked = 0; looked < vlans.length && records.length < PROBES_MAX; looked++) {
       const vlan = vlans[this.#nextVlan % vlans.length]
       this.#nextVlan += 1
-      const living = vlan?.members.filter((node) => this.#stage.isUp(node)) ?? []
-      if (living.length < 2 || vlan === undefined) continue
+      if (vlan === undefined) continue
+      const living = vlan.members.filter((node) => this.#stage.isIn(node, vlan))
+      if (living.length < 2) continue
       living.forEach((node, index) => {
         const partner = living[(index + 1 + (number % (living.length - 1))) % living.length] as number
         if (partner === node) return

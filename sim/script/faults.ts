@@ -2,17 +2,22 @@
  * What goes wrong, when, and for whom. Each fault draws from a stream of its own, so that adding one
  * shifts no other. The end of the last one is where the liveness phase begins.
  */
+import { hex, unhex } from '../../core/ids.ts'
 import { SECOND } from '../../core/io.ts'
+import { byRank } from '../../core/ledger/rank.ts'
 import { FRAME_KIND } from '../checks/delivery.ts'
 import { compileConditions, meanLoss } from '../links/conditions.ts'
 import type { DialModel } from '../links/dial.ts'
 import type { Partition } from '../links/partition.ts'
+import type { SimNode } from '../node.ts'
 import type { Random } from '../random.ts'
 import type { Conditions, Fault, Scenario, Who } from '../scenario.ts'
 import type { Stage } from '../stage.ts'
 import type { Trunk } from '../trunks.ts'
-import { BROADCAST_MAC } from '../vlans.ts'
+import { BROADCAST_MAC, portOf } from '../vlans.ts'
 import type { OutageProbes } from './outages.ts'
+
+const NO_KEY = new Uint8Array(32)
 
 export interface FaultTools {
   readonly stage: Stage
@@ -46,6 +51,7 @@ function faultSeconds(fault: Fault): number {
     case 'partition':
       return fault.healAfterSeconds
     case 'clock':
+    case 'revoke':
       return 0
     case 'relay-crashes':
       return fault.everySeconds * (fault.times - 1) + fault.restartAfterSeconds
@@ -90,6 +96,9 @@ function startFault(tools: FaultTools, fault: Fault, random: Random): void {
     case 'storm':
       storm(tools, fault, random)
       break
+    case 'revoke':
+      revoke(stage, fault, random)
+      break
     case 'relay-crashes':
       relayCrashes(tools, fault, random)
       break
@@ -103,12 +112,54 @@ function startFault(tools: FaultTools, fault: Fault, random: Random): void {
 }
 
 /** Contacts are spared where a share or a count is drawn: they are the way back in. */
+function inRole(
+  { stage, outages }: FaultTools,
+  role: 'root' | 'relay' | 'committer',
+  random: Random,
+): number | undefined {
+  if (role === 'root') return stage.root()
+  return role === 'relay' ? outages.relay(random) : committer(stage)
+}
+
+/** Who commits next in VLAN 0, by rank among its members that are up (sec:B5). */
+function committer(stage: Stage): number | undefined {
+  const vlan = stage.vlans[0]
+  const living = vlan?.members.filter((node) => stage.isIn(node, vlan)) ?? []
+  const head = vlan && stage.groups.epochOf(0, living[0] ?? -1)
+  if (vlan?.mls === undefined || head === undefined) return undefined
+  const keys = new Map(living.map((node) => [hex(vlan.mls?.memberKey(node) ?? NO_KEY), node]))
+  const [first] = byRank(stage.hash, unhex(head), [...keys.keys()].map(unhex))
+  return first === undefined ? undefined : keys.get(hex(first))
+}
+
+/** The authority revokes through the first member that is up, as through any machine of its own. */
+function revoke(stage: Stage, fault: Extract<Fault, { kind: 'revoke' }>, random: Random): void {
+  const vlan = stage.vlans[fault.vlan]
+  if (vlan?.mls === undefined) return
+  const { mls, index, members } = vlan
+  const candidates = members.filter((node) => node !== mls.founder && stage.isIn(node, vlan))
+  for (let left = Math.min(fault.count, candidates.length); left > 0; left--) {
+    const [target] = candidates.splice(random.below(candidates.length), 1)
+    if (target === undefined) return
+    const living = members.filter((node) => node !== target && stage.isIn(node, vlan))
+    const teller = living.find((node) => stage.groups.epochOf(index, node) !== undefined)
+    if (teller === undefined) return
+    stage.groups.revoked(stage.world.now, index, target, living)
+    stage.world.command(stage.world.nodes[teller] as SimNode, {
+      kind: 'revoke',
+      port: portOf(index),
+      issuer: mls.issuer,
+      target: mls.memberKey(target),
+    })
+  }
+}
+
 function chosen(tools: FaultTools, who: Who, random: Random): number[] {
   const { stage } = tools
   const { count, contacts } = stage.scenario.nodes
   if ('nodes' in who) return who.nodes.filter((node) => node < count)
   if ('role' in who) {
-    const node = who.role === 'root' ? stage.root() : tools.outages.relay(random)
+    const node = inRole(tools, who.role, random)
     return node === undefined ? [] : [node]
   }
   const living = stage.living().filter((node) => node >= contacts)

@@ -49,7 +49,7 @@ function sendOne(stage: Stage, spec: TrafficSpec, vlan: SimVlan, node: number, r
   if (!stage.isUp(node)) return
   if (spec.kind === 'broadcast' || spec.kind === 'multicast') {
     const listening = spec.kind === 'broadcast' ? vlan.members : vlan.listeners
-    const receivers = listening.filter((other) => other !== node && stage.isUp(other))
+    const receivers = stage.receivers(vlan, node, listening)
     const group = spec.kind === 'broadcast' ? BROADCAST_MAC : vlan.groupMac
     stage.send(FRAME_KIND[spec.kind], vlan.index, node, receivers, group, spec.bytes)
     return
@@ -62,7 +62,7 @@ function sendOne(stage: Stage, spec: TrafficSpec, vlan: SimVlan, node: number, r
 function partnerOf(stage: Stage, vlan: SimVlan, node: number, random: Random): number | undefined {
   for (let tries = 0; tries < PARTNER_TRIES; tries++) {
     const other = vlan.members[random.below(vlan.members.length)] as number
-    if (other !== node && stage.isUp(other)) return other
+    if (other !== node && stage.receivers(vlan, node, [other]).length > 0) return other
   }
   return undefined
 }
