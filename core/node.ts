@@ -361,6 +361,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
 
   roleChanged(now: Micros, tree: number, link: Link, role: TreeRole): void {
     this.#vlans.roleChanged(now, tree, link, role)
+    this.#groups.roleChanged(now, link.id, role)
   }
 
   #control(now: Micros, link: Link, bytes: Uint8Array): void {
@@ -394,6 +395,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
     for (const link of this.#links.all()) this.#links.hangUp(now, link, 'lost')
     for (const tree of this.#trees) tree.resume(now)
     this.#membership.resume(now)
+    this.#groups.resumed(now)
   }
 
   /** Whether that deadline has come; it is then set anew. */

@@ -230,6 +230,8 @@ export class Sponsor {
     const isOfBranch = (): boolean => this.#port.lineageIds().some((id) => sameBytes(id, call.head))
     // The branch that is sought answers, through its ambassador.
     if (purpose === 'merge') return isOfBranch() ? this.#placeIn(byRank(crypto.hash, head, live)) : undefined
+    // Whoever is in that very epoch has nothing to tell.
+    if (purpose === 'catchUp' && sameBytes(head, call.head)) return undefined
     const ranked = live.map((member) => ({
       member,
       rank: crypto.hash.hash16(concat(call.ephemeral, member)),

@@ -2,6 +2,7 @@
  * The line of epochs that this member went, and how it moves on: adopting a child, going back to a parent
  * for a preferred one, and letting go of states that cannot be gone back to any more (sec:B7, B10).
  */
+import { jittered } from '../dice.ts'
 import { hex } from '../ids.ts'
 import type { Micros } from '../io.ts'
 import type { Epoch, NewEpoch } from './epoch.ts'
@@ -12,6 +13,7 @@ import {
   LOG_BYTES_MAX,
   LOG_LIFE,
   LOG_MAX,
+  LOOK_AROUND,
   RECENT_MAX,
   ROLLBACK_LIFE,
   ROLLBACK_MAX,
@@ -72,6 +74,8 @@ export function beginLine(
     group.wakeBy(group.liveBy)
   }
   planUpdate(group, now, made.epoch)
+  group.lookAt = now + jittered(group.ports.dice, LOOK_AROUND)
+  group.wakeBy(group.lookAt)
 }
 
 function push(group: GroupState, now: Micros, { epoch, facts }: NewEpoch, isForward: boolean): void {

@@ -3,7 +3,7 @@
  * another branch. It relies on the door for who the other side is, that what is said arrives in order or
  * the session ends, and that nobody else reads it.
  */
-import { below } from '../dice.ts'
+import { below, jittered } from '../dice.ts'
 import { hex, unhex } from '../ids.ts'
 import { MILLISECOND, type Micros, NEVER } from '../io.ts'
 import { decodeLedgerPayload } from '../ledger/exchange.ts'
@@ -14,6 +14,7 @@ import { evidenceOf, forkParent, prefers, sayFold } from './forks.ts'
 import {
   CLEAN_WITHIN,
   LOG_MAX,
+  LOOK_AROUND,
   MEET_AGAIN,
   MEET_STEP,
   OFFERS_MAX,
@@ -311,5 +312,14 @@ export function doorsDue(group: GroupState, now: Micros): Micros {
       group.out.knock('merge', target)
     }
   }
-  return Math.min(next, group.meetAt)
+  if (group.lookAt <= now) lookAround(group, now)
+  return Math.min(next, group.meetAt, group.lookAt)
+}
+
+/** Whoever is first in rank calls for members that are in another epoch than this one. */
+function lookAround(group: GroupState, now: Micros): void {
+  group.lookAt = now + jittered(group.ports.dice, LOOK_AROUND)
+  const { head, entry, phase } = group
+  if (phase !== 'member' || head === undefined || entry !== undefined || group.sessions.size > 0) return
+  if (placeAmong(group, now) === 0) group.out.knock('catchUp', head.mlsId)
 }

@@ -68,7 +68,7 @@ const TOLD_MAX = 4_096
  * effect `knock`; the door proves who is at the other side, delivers in order, and tells the end.
  *
  * - `join`, `rejoin`: answered by any members (with `head`: of that branch, if they are there).
- * - `catchUp`: answered by any members, best those whose epoch is newer.
+ * - `catchUp`: answered by any members, with `head` by those that are in another epoch.
  * - `merge`: answered by members whose adopted epoch is `head`, and by no others: the request names it.
  *
  * A door gives a `route` at its start and whenever it changes: at most 64 bytes by which any member's door
@@ -253,6 +253,12 @@ export class Group implements DoorPort {
         break
       }
     }
+    this.#settle(now)
+  }
+
+  /** Ends at once and without a word; what engines hold is dropped by a last job. */
+  close(now: Micros): void {
+    if (this.#state.phase !== 'over') this.#end()
     this.#settle(now)
   }
 

@@ -3,7 +3,7 @@
  * urgent: to be in the epoch where the others are comes before what this member has to add.
  */
 import { hex, sameBytes, unhex } from '../ids.ts'
-import type { Micros } from '../io.ts'
+import { type Micros, NEVER } from '../io.ts'
 import { makeCredential } from '../ledger/certificate.ts'
 import type { MlsJob, MlsOutcome } from '../mls/engine.ts'
 import { beginLine } from './branches.ts'
@@ -11,6 +11,7 @@ import { planCommit } from './commits.ts'
 import { joined, judgeJoined, madeKeyPackage, planJoin, planKeyPackage, stuck } from './entry.ts'
 import { epochOfRoster, firstSalts, WISHES } from './epoch.ts'
 import { planProcess, processed } from './following.ts'
+import { LIVE_AGAIN_WITHIN } from './limits.ts'
 import { decodeHandshake } from './messages.ts'
 import { madeCommit, publish, storeCommit } from './publishing.ts'
 import { encodeHead } from './record.ts'
@@ -226,6 +227,7 @@ function restored(
       made,
       head.lineage.map((id) => hex(id)),
     )
+    if (group.liveBy !== NEVER) group.liveBy = now + LIVE_AGAIN_WITHIN
     group.storedHead = made.epoch.name
     const follows = next !== undefined && sameBytes(next.parent, made.epoch.mlsId)
     group.restoring = follows ? { ...restoring, isHeadThere: true } : undefined

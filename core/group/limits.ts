@@ -79,6 +79,8 @@ export const ASK_AGAIN: Micros = 5 * SECOND
 export const ASK_AGAIN_MAX: Micros = 60 * SECOND
 /** A joiner whose epoch shows no living member in so long asks again (sec:B8). */
 export const LIVE_WITHIN: Micros = 3 * SECOND
+/** The same after a start from the disk, when the node has yet to find its place in the mesh. Guess. */
+export const LIVE_AGAIN_WITHIN: Micros = 30 * SECOND
 /** When no door answers for so long, a certified member may found a lineage (sec:C7). */
 export const FOUND_AFTER: Micros = 60 * SECOND
 /** Facts that go with a Welcome, so that the new members beside oneself can be judged. */
@@ -109,6 +111,11 @@ export const SESSION_LIFE: Micros = 30 * SECOND
 export const MEET_STEP: Micros = 400 * MILLISECOND
 /** Nobody tries again before. */
 export const MEET_AGAIN: Micros = 5 * SECOND
+/**
+ * How often the first in rank calls for members of other epochs. Branches whose salts differ send to tokens
+ * that the others do not listen to: nothing of the other one is ever heard, and only doors are in common.
+ */
+export const LOOK_AROUND: Micros = 20 * SECOND
 /** A branch that still has a refused member after so long is compared as it is. */
 export const CLEAN_WITHIN: Micros = 10 * SECOND
 /** No second fold before (sec:B11). */

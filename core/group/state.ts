@@ -272,6 +272,8 @@ export class GroupState {
   foundAt: Micros = NEVER
   readonly sessions = new Map<number, Session>()
   meetAt: Micros = NEVER
+  /** When to look for members of other epochs, if this member is first in rank then. */
+  lookAt: Micros = NEVER
   meetTarget: Uint8Array | undefined
   meetNotBefore: Micros = 0
   foldNotBefore: Micros = 0

@@ -23,13 +23,13 @@ import { assert } from '../errors.ts'
 import { GroupCounts } from '../group/counts.ts'
 import type { AdoptedEpoch, ChannelKind, GroupEffects, Purpose, Slot } from '../group/effects.ts'
 import type { GroupEvent } from '../group/events.ts'
-import { Group, type GroupCommand, type GroupView } from '../group/group.ts'
+import { Group, type GroupCommand } from '../group/group.ts'
 import type { WallClock } from '../group/state.ts'
 import { BROADCAST_MAC, concat, isGroupMac, type Mac, utf8 } from '../ids.ts'
 import { type LinkId, type Micros, NEVER, type PortId } from '../io.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import type { Certificate, Lineage } from '../ledger/standing.ts'
-import type { MlsJob, MlsOutcome } from '../mls/engine.ts'
+import type { MlsGroup, MlsJob, MlsOutcome } from '../mls/engine.ts'
 import type { Opened, SealEvent } from '../seal/context.ts'
 import { GROUP } from '../seal/frames.ts'
 import type { MemberTokens } from '../seal/own.ts'
@@ -39,7 +39,7 @@ import { PAYLOAD_KIND } from '../vlan/plaintext.ts'
 import type { Port } from '../vlan/port.ts'
 import { ANY, type Edge, ROUTE, type Sealing } from '../vlan/sealing.ts'
 import type { TokenBook } from '../vlan/tokens.ts'
-import { Books } from './books.ts'
+import { Books, type BranchTokens } from './books.ts'
 import type { VlanIdentity } from './identity.ts'
 
 /** The range from which each member draws its first hop limit (mesh:M9). */
@@ -67,7 +67,6 @@ export interface MemberHost {
 export class Membership implements Sealing, SealEffects, DoorMember, MemberTokens {
   readonly id: PortId
   readonly vlan: Uint8Array
-  readonly certified: boolean
   readonly firstHopLimit: number
   readonly ledger: Ledger
   readonly counts = new GroupCounts()
@@ -90,7 +89,15 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   #now: Micros = 0
   #wakeAt: Micros = NEVER
 
-  constructor(now: Micros, context: Context, host: MemberHost, id: PortId, identity: VlanIdentity) {
+  /** `mlsGroup`: unlike any other's in the life of the node. */
+  constructor(
+    now: Micros,
+    context: Context,
+    host: MemberHost,
+    id: PortId,
+    mlsGroup: MlsGroup,
+    identity: VlanIdentity,
+  ) {
     const { crypto, keys } = context
     const { policy, label, doorKey, memberSeed: seed, serial, expected } = identity
     this.#context = context
@@ -107,7 +114,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
       ports: { crypto, dice, keys, wall: host.wall, counts: this.counts },
       ledger,
       own: { seed, serial },
-      mlsGroup: id,
+      mlsGroup,
       ...(expected === undefined ? {} : { expected }),
     })
     this.#hands = new Hands(this)
@@ -122,7 +129,6 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
       wires: new Wires(this),
     }
     this.#group.command(now, { kind: 'facts', facts: identity.facts })
-    this.certified = ledger.charter()?.privacy !== 'spec'
     this.#door = new Doorway(now, doorContext, this, seed)
   }
 
@@ -140,12 +146,9 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     return this.#sealer?.mac ?? NO_MAC
   }
 
-  get memberKey(): Uint8Array {
-    return this.#memberKey
-  }
-
-  view(): GroupView {
-    return this.#group.view()
+  /** Only the Charter says so, which who was invited has yet to be shown. */
+  get certified(): boolean {
+    return this.ledger.charter()?.privacy === 'private'
   }
 
   nextDeadline(): Micros {
@@ -198,6 +201,18 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     this.#settle(now)
   }
 
+  /** This node hangs in a tree, or again: what was said before reached nobody. */
+  present(now: Micros): void {
+    this.#sealer?.present(now)
+    this.#settle(now)
+  }
+
+  /** The machine slept: its monotonic clock has jumped against those of all others (sec:A2). */
+  resumed(now: Micros): void {
+    this.#sealer?.restart(now)
+    this.#settle(now)
+  }
+
   wake(now: Micros): Micros {
     // What one part does in its turn may be due for another at once.
     for (let round = 0; this.#wakeAt <= now; round++) {
@@ -213,6 +228,8 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   /** The port closes: what can be said is said, and all keys go. */
   close(now: Micros): void {
     this.#door.shut(now)
+    this.#group.close(now)
+    this.#settle(now)
     this.end()
     this.#port = undefined
   }
@@ -353,7 +370,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
       padding: charter.padding,
     })
     if (before !== tokens) {
-      this.#port?.useTokens(now, tokens.book, this.#former(epoch.salts.since, before !== undefined))
+      this.#port?.useTokens(now, tokens.book, this.#former(before, epoch.salts.since))
       this.#host.registered(now)
     }
     this.#sealer.adopt(now, source, epoch.grace)
@@ -408,12 +425,15 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
 
   // Within.
 
-  /** The tokens before, if others may still use them: none for who comes in long after they changed. */
-  #former(sinceMillis: number, wasIn: boolean): TokenBook | undefined {
+  /**
+   * The tokens of the salt before, if others may still use them: they were this member's own until now, or
+   * the salt is new by this machine's clock. Who comes in later, or from another branch, has no use for them.
+   */
+  #former(before: BranchTokens | undefined, sinceMillis: number): TokenBook | undefined {
     const { tokens, previous } = this.#books ?? {}
     if (previous === undefined || previous === tokens) return undefined
     const age = this.#host.wall.millis() - sinceMillis
-    return wasIn || (age >= 0 && age < FORMER_MILLIS) ? previous.book : undefined
+    return before === previous || Math.abs(age) < FORMER_MILLIS ? previous.book : undefined
   }
 
   // HOT PATH

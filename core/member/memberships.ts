@@ -12,11 +12,15 @@ import { hex } from '../ids.ts'
 import {
   type JobId,
   type JobOutcome,
+  type LinkId,
   type Micros,
   NEVER,
   type PeerHint,
   type PortId,
+  SECOND,
   type StoreId,
+  TREE_ROLE,
+  type TreeRole,
 } from '../io.ts'
 import { invite } from '../ledger/founding.ts'
 import { contactOf, invitationText } from '../ledger/invitation.ts'
@@ -36,6 +40,9 @@ export function recordOf(port: PortId, slot: Slot): StoreId {
   return (FIRST_RECORD + port * SLOTS.length + SLOTS.indexOf(slot)) as StoreId
 }
 
+/** From the first link of a tree to when others can be reached by it: a few round trips. Guess. */
+const REGISTERED_AFTER: Micros = SECOND
+
 export class Memberships implements MemberHost {
   readonly wall: WallClock
   readonly #context: Context
@@ -44,7 +51,12 @@ export class Memberships implements MemberHost {
   /** Jobs under way: at most one of each membership, and those of ports that closed meanwhile. */
   readonly #jobs = new Map<JobId, { readonly member: Membership; readonly job: number }>()
   readonly #stores = new Map<StoreId, { readonly member: Membership; readonly id: number }[]>()
+  /** Links with a role in a tree. */
+  readonly #treeLinks = new Set<LinkId>()
+  #presentAt: Micros = NEVER
   #lastJob = 0
+  /** Ports may be closed and opened again; what engines hold of the one before is not the next one's. */
+  #lastGroup = 0
 
   constructor(context: Context, vlans: Vlans, wall: WallClock) {
     this.#context = context
@@ -55,7 +67,7 @@ export class Memberships implements MemberHost {
   // Commands.
 
   open(now: Micros, id: PortId, identity: VlanIdentity, entrance: Entrance): void {
-    const member = new Membership(now, this.#context, this, id, identity)
+    const member = new Membership(now, this.#context, this, id, ++this.#lastGroup, identity)
     const port = this.#vlans.openSealed(now, id, member)
     this.#members.set(id, member)
     member.attach(now, port)
@@ -112,7 +124,8 @@ export class Memberships implements MemberHost {
     if (under === undefined)
       throw new UsageError(`jobDone(${id}): this node has started no such job; report each job once`)
     this.#jobs.delete(id)
-    if (this.#members.get(under.member.id) === under.member) under.member.jobDone(now, under.job, outcome)
+    // Those that closed meanwhile are told too: what the job made has to be dropped.
+    under.member.jobDone(now, under.job, outcome)
   }
 
   /** True if the record is one of a membership. */
@@ -123,8 +136,26 @@ export class Memberships implements MemberHost {
     return true
   }
 
+  /** A link's role in a tree changed: with the first one after none, registrations are on their way. */
+  roleChanged(now: Micros, link: LinkId, role: TreeRole): void {
+    const wasAlone = this.#treeLinks.size === 0
+    if (role === TREE_ROLE.none) this.#treeLinks.delete(link)
+    else this.#treeLinks.add(link)
+    if (!wasAlone || this.#treeLinks.size === 0 || this.#members.size === 0) return
+    this.#presentAt = now + REGISTERED_AFTER
+    this.#context.deadline.lower(this.#presentAt)
+  }
+
+  resumed(now: Micros): void {
+    for (const member of this.#members.values()) member.resumed(now)
+  }
+
   wake(now: Micros): Micros {
-    let next = NEVER
+    if (this.#presentAt <= now) {
+      this.#presentAt = NEVER
+      for (const member of this.#members.values()) member.present(now)
+    }
+    let next = this.#presentAt
     for (const member of this.#members.values()) next = Math.min(next, member.wake(now))
     return next
   }

@@ -215,6 +215,11 @@ export class Sealer {
     this.#startLife(now, true)
   }
 
+  /** The mesh is there, or there again: whoever is to be known by others says so once more, and asks. */
+  present(now: Micros): void {
+    if (this.#context.epochs.current !== undefined) this.#announcer.burst(now, true)
+  }
+
   /** Other tokens and another salt id, when the salt of the branch changed. */
   useTokens(tokens: MemberTokens): void {
     this.#context.own.tokens = tokens

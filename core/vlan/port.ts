@@ -54,6 +54,8 @@ interface Turning {
 export interface PortTrees {
   hold(now: Micros, port: Port, token: Uint8Array, proof: Uint8Array | undefined): void
   release(port: Port, token: Uint8Array): void
+  /** The port's VLAN turned out to be one whose tokens have proofs. */
+  certify(port: Port): void
   /** Everything that was asked for in this step is to be said now. */
   settle(now: Micros): void
   // HOT PATH
@@ -64,7 +66,8 @@ export class Port implements Member, Edge {
   readonly id: PortId
   /** VLAN-ID, 16 bytes. */
   readonly vlan: Uint8Array
-  readonly certified: boolean
+  /** Whether its tokens are registered with proofs; may become so when it is told. */
+  certified: boolean
   /** What the registries know of the VLAN, by tree; set when it is registered. */
   homes: readonly Vlan[] = []
   readonly #context: Context
@@ -105,7 +108,7 @@ export class Port implements Member, Edge {
     this.#hop = trunkHop(TRUNK_KIND.data, 0, sealing.firstHopLimit)
     this.#held = new ByteTable(secret, 2)
     this.#broadcasts = new Bucket(now, context.config.edgeBroadcasts)
-    if (this.certified) this.#renewAt = now + jittered(context.dice, RENEW_PERIOD)
+    if (this.certified) this.#renewLater(now)
     context.deadline.lower(this.#renewAt)
   }
 
@@ -119,6 +122,12 @@ export class Port implements Member, Edge {
    * registered over a few seconds (mesh:S5). Other tokens end at once. Settle afterwards.
    */
   useTokens(now: Micros, book: TokenBook, former?: TokenBook): void {
+    if (this.#sealing.certified && !this.certified) {
+      this.certified = true
+      this.#trees.certify(this)
+      this.#renewLater(now)
+      this.#context.deadline.lower(this.#renewAt)
+    }
     const before = this.#macs()
     this.#book = book
     this.#turning = undefined
@@ -334,6 +343,10 @@ export class Port implements Member, Edge {
     }
     this.#trees.settle(now)
     return this.#turning === undefined ? NEVER : (queue.at(-1)?.at ?? turning.until)
+  }
+
+  #renewLater(now: Micros): void {
+    this.#renewAt = now + jittered(this.#context.dice, RENEW_PERIOD)
   }
 
   /** All MACs listened to, whatever the tokens. */

@@ -35,7 +35,7 @@ export interface Edge {
 export interface Sealing {
   /** VLAN-ID, 16 bytes. */
   readonly vlan: Uint8Array
-  /** Whether tokens are registered with proofs: those of `private` VLANs. */
+  /** Whether tokens are registered with proofs: those of `private` VLANs. May be found out later. */
   readonly certified: boolean
   /** The port's own. */
   readonly mac: Mac

@@ -229,6 +229,10 @@ export class Vlans implements PortTrees {
     }
   }
 
+  certify(port: Port): void {
+    for (const home of port.homes) home.certified = true
+  }
+
   settle(now: Micros): void {
     for (const { registry } of this.#planes) registry.settle(now)
   }

@@ -463,7 +463,9 @@ export class GroupWorld implements Surroundings {
       (other) => other !== node && other.head !== undefined && this.#reach(node, other),
     )
     const those = there.filter((other) => other.head === wanted)
-    const answering = purpose === 'merge' || those.length > 0 ? those : there
+    const others = there.filter((other) => other.head !== wanted)
+    const isSought = purpose === 'merge' || those.length > 0
+    const answering = purpose === 'catchUp' ? others : isSought ? those : there
     const other = answering[this.dice.below(Math.max(1, answering.length))]
     if (other === undefined) return
     this.#sessionIds += 1

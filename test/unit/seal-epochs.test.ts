@@ -1,5 +1,6 @@
 /** Which epoch is sealed and received under over time (sec:B9, B10, S12, S15), seen through whole members. */
 import { describe, expect, test } from 'vitest'
+import { signNamed } from '../../core/crypto/signed.ts'
 import { UsageError } from '../../core/errors.ts'
 import { type LinkId, MILLISECOND, MINUTE, SECOND } from '../../core/io.ts'
 import { FROZEN_FRAMES } from '../../core/seal/limits.ts'
@@ -33,6 +34,18 @@ function tap(world: SealWorld, of: TestMember): Uint8Array[] {
 function isOf(epoch: TestEpoch | undefined): (packet: Uint8Array) => boolean {
   return (packet) => epoch !== undefined && mlsIdIs(packet, epoch.mlsId)
 }
+
+test('what others sign meanwhile changes nothing of what frames are signed by', () => {
+  const [world, alice, bob] = trio()
+  const { signatures } = world.crypto
+  const seed = new Uint8Array(32).fill(5)
+  const { frame } = alice.send('all')
+  // As long as the name of frames, and in the same place.
+  signNamed(signatures, seed, 'beat', new Uint8Array(9).fill(0xff))
+  world.runFor(SECOND)
+  expect(world.got(bob)).toContain(frame)
+  expect(bob.count('dropBadSignature')).toBe(0)
+})
 
 describe('a commit that removes nobody', () => {
   test('the parent is sealed under for 300 ms, then the child', () => {

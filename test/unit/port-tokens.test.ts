@@ -1,0 +1,127 @@
+/** A port whose salt changes: old and new tokens, as registrations and packets show them (mesh:S5). */
+import { describe, expect, test } from 'vitest'
+import { BROADCAST_MAC, hex, type Mac } from '../../core/ids.ts'
+import { MILLISECOND, type Micros, type PortId, SECOND } from '../../core/io.ts'
+import type { Port } from '../../core/vlan/port.ts'
+import type { Edge, Sealing } from '../../core/vlan/sealing.ts'
+import { ROUTE } from '../../core/vlan/sealing.ts'
+import { TokenBook } from '../../core/vlan/tokens.ts'
+import { TOKEN_OFFSET } from '../../core/wire/packet.ts'
+import { standInCrypto } from '../../sim/crypto.ts'
+import { WorldNode } from '../support/vlan-node.ts'
+
+const VLAN = new Uint8Array(16).fill(7)
+const MAC: Mac = 0x0200_0000_0001
+const OTHER: Mac = 0x0200_0000_0002
+
+/** Notes which token a frame goes to and which MAC a packet came by. */
+class Notes implements Sealing {
+  readonly vlan = VLAN
+  readonly certified = true
+  readonly mac = MAC
+  readonly firstHopLimit = 64
+  sent = ''
+  came: Mac[] = []
+
+  frame(_now: Micros, _edge: Edge, _target: Mac, token: Uint8Array): void {
+    this.sent = hex(token)
+  }
+
+  packet(_now: Micros, _edge: Edge, _link: number, mac: Mac): void {
+    this.came.push(mac)
+  }
+}
+
+function book(salt: number): TokenBook {
+  return new TokenBook(standInCrypto, {
+    vlan: VLAN,
+    privacy: 'private',
+    salt: new Uint8Array(32).fill(salt),
+  })
+}
+
+function scene() {
+  const node = new WorldNode(0, 1, {})
+  const notes = new Notes()
+  const port = node.vlans.openSealed(0, 1 as PortId, notes)
+  return { node, notes, port }
+}
+
+/** The MAC by which a packet to the token is taken; undefined if it is not. */
+function taken(port: Port, notes: Notes, now: Micros, token: Uint8Array): Mac | undefined {
+  const packet = new Uint8Array(120)
+  packet.set(token, TOKEN_OFFSET)
+  notes.came = []
+  return port.packet(now, 0 as never, packet) ? notes.came[0] : undefined
+}
+
+function frameTo(mac: Mac): Uint8Array {
+  const frame = new Uint8Array(60)
+  for (let at = 0; at < 6; at++) {
+    frame[at] = Math.floor(mac / 2 ** (40 - 8 * at)) % 256
+    frame[6 + at] = Math.floor(MAC / 2 ** (40 - 8 * at)) % 256
+  }
+  return frame
+}
+
+describe('the tokens of a port that is sealed elsewhere', () => {
+  test('it listens to nothing before it has tokens, and drops frames', () => {
+    const { node, notes, port } = scene()
+    expect(taken(port, notes, 0, book(1).token(BROADCAST_MAC))).toBeUndefined()
+    port.frame(0, frameTo(OTHER))
+    expect(node.count('dropNoEpoch')).toBe(1)
+    port.useTokens(0, book(1))
+    expect(taken(port, notes, 0, book(1).token(BROADCAST_MAC))).toBe(BROADCAST_MAC)
+    expect(taken(port, notes, 0, book(1).token(MAC))).toBe(MAC)
+    port.frame(0, frameTo(OTHER))
+    expect(notes.sent).toBe(hex(book(1).token(OTHER)))
+  })
+
+  test('a new salt: sent by from 10 s on, listened to within 5 s, the old one for 30 s', () => {
+    const { notes, port } = scene()
+    const [old, next] = [book(1), book(2)]
+    port.useTokens(0, old)
+    port.useTokens(0, next, old)
+    for (const [at, token] of [
+      [1, old],
+      [9.9, old],
+      [10, next],
+    ] as const) {
+      port.frame(at * SECOND, frameTo(OTHER))
+      expect(notes.sent).toBe(hex(token.token(OTHER)))
+    }
+    for (let at = 0; at <= 5 * SECOND; at += 100 * MILLISECOND) port.wake(at)
+    for (const mac of [MAC, BROADCAST_MAC]) {
+      expect(taken(port, notes, 6 * SECOND, next.token(mac))).toBe(mac)
+      expect(taken(port, notes, 6 * SECOND, old.token(mac))).toBe(mac)
+    }
+    port.wake(30 * SECOND)
+    expect(taken(port, notes, 30 * SECOND, old.token(MAC))).toBeUndefined()
+    expect(taken(port, notes, 30 * SECOND, next.token(MAC))).toBe(MAC)
+  })
+
+  test('into another branch: the tokens of the former one end at once, those of its own salt before begin', () => {
+    const { notes, port } = scene()
+    const [mine, theirs, before] = [book(1), book(2), book(3)]
+    port.useTokens(0, mine)
+    port.joinGroup(0, 0x0100_5e01_0001)
+    port.useTokens(1, theirs, before)
+    expect(taken(port, notes, 1, mine.token(MAC))).toBeUndefined()
+    expect(taken(port, notes, 1, before.token(MAC))).toBe(MAC)
+    expect(taken(port, notes, 1, before.token(0x0100_5e01_0001))).toBe(0x0100_5e01_0001)
+    port.frame(1, frameTo(OTHER))
+    expect(notes.sent).toBe(hex(before.token(OTHER)))
+  })
+
+  test('a route is no MAC, and outlives changes of the salt', () => {
+    const { notes, port } = scene()
+    const token = new Uint8Array(16).fill(9)
+    port.holdRoute(0, token, new Uint8Array(105))
+    port.useTokens(0, book(1))
+    port.useTokens(0, book(2), book(1))
+    port.wake(31 * SECOND)
+    expect(taken(port, notes, 31 * SECOND, token)).toBe(ROUTE)
+    port.releaseRoute(token)
+    expect(taken(port, notes, 31 * SECOND, token)).toBeUndefined()
+  })
+})
