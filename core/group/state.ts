@@ -231,7 +231,7 @@ export class GroupState {
   slowness: Micros = 0
   /** No own commits before: a restored state may be old (sec:M13). */
   cautiousUntil: Micros = 0
-  /** Nor before this: who has just come in does not know yet who else is there, and would think it its turn. */
+  /** Nor before this: who has just come in does not know who else is there, and thinks it its turn. */
   newUntil: Micros = 0
 
   // Joiners.

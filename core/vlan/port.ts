@@ -117,9 +117,9 @@ export class Port implements Member, Edge {
   }
 
   /**
-   * Registers what every member listens to, under the tokens of this salt. `former`: those of the salt before,
-   * the same for all members; they are sent to for 10 s and listened to for 30 s more, while the new ones are
-   * registered over a few seconds (mesh:S5). Other tokens end at once. Settle afterwards.
+   * Registers what every member listens to, under the tokens of this salt. `former`: those of the salt
+   * before, the same for all members; they are sent to for 10 s and listened to for 30 s more, while the
+   * new ones are registered over a few seconds (mesh:S5). Other tokens end at once. Settle afterwards.
    */
   useTokens(now: Micros, book: TokenBook, former?: TokenBook): void {
     if (this.#sealing.certified && !this.certified) {

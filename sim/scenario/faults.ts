@@ -16,7 +16,7 @@ const who = z
     z
       .strictObject({ role: z.enum(['root', 'relay', 'committer']) })
       .describe(
-        'The present root, a relay with lowers that is not the root, drawn by the seed, or who commits next in VLAN 0.',
+        'The present root, a relay with lowers but the root, by the seed, or who commits next in VLAN 0.',
       ),
     z.strictObject({ region: z.enum(REGION_NAMES) }).describe('All nodes of a region.'),
   ])

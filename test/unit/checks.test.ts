@@ -255,6 +255,7 @@ describe('convergence', () => {
       world,
       vlans: [{ index: 0, members: [0, 1] }],
       isUp: () => true,
+      isIn: () => true,
       attachedShare: () => 1,
       sendTo(kind: FrameKind, vlan: number, from: number, to: number): FrameRecord {
         const record = delivery.sent(world.now, kind, vlan, from, [to])

@@ -100,7 +100,7 @@ describe('the tokens of a port that is sealed elsewhere', () => {
     expect(taken(port, notes, 30 * SECOND, next.token(MAC))).toBe(MAC)
   })
 
-  test('into another branch: the tokens of the former one end at once, those of its own salt before begin', () => {
+  test('into another branch: tokens of the one left end at once, those before the new one begin', () => {
     const { notes, port } = scene()
     const [mine, theirs, before] = [book(1), book(2), book(3)]
     port.useTokens(0, mine)

@@ -40,7 +40,15 @@ describe('a scenario', () => {
       reportsLoss: true,
     })
     expect(scenario.latency).toEqual({ kind: 'regions', preset: 'libp2p-8' })
-    expect(scenario.vlans[0]).toEqual({ count: 1, members: 10, privacy: 'private', multicastShare: 0.5 })
+    expect(scenario.vlans[0]).toEqual({
+      count: 1,
+      members: 10,
+      privacy: 'private',
+      group: 'static',
+      enterFromSeconds: 0,
+      enterSeconds: 0,
+      multicastShare: 0.5,
+    })
   })
 
   it('changes during a run what a fault names and nothing else', () => {
