@@ -147,7 +147,7 @@ export function offer(group: GroupState): void {
   }
 }
 
-/** What the initiator of a session that is to lead in says first: its certificate, and what facts are there. */
+/** What the initiator of a session that is to lead in says first: its certificate, and what facts it has. */
 export function introduce(group: GroupState, session: number): void {
   const chain = group.ledger.chain(group.key, group.serial)
   const own = [chain?.issuer, chain?.grant, chain?.redemption].filter((fact) => fact !== undefined)

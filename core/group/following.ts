@@ -164,7 +164,7 @@ export function noteChild(
   group.wakeBy(Math.min(askAt, now + STUCK_AFTER))
 }
 
-/** Asks for commits, and says that this member is stuck where asking is no use; answers when to look again. */
+/** Asks for commits, or says that this member is stuck where asking is no use; answers when to look next. */
 export function unseenDue(group: GroupState, now: Micros): Micros {
   const { head } = group
   let next = NEVER

@@ -155,7 +155,7 @@ export class Group implements DoorPort {
     this.#settle(now)
   }
 
-  /** A verified card, or other proof of life, of a member: under which epoch, and which one it has adopted. */
+  /** A verified card, or other proof of life, of a member: under which epoch, and which one it adopted. */
   heard(now: Micros, memberKey: Uint8Array, under: Uint8Array, head: Uint8Array): void {
     const group = this.#state
     if (group.isRefused(hex(memberKey))) {

@@ -27,7 +27,7 @@ export const LOG_BYTES_MAX = 1_048_576
 export const RIVALS_MAX = 16
 /** Of one committer: one is honest, the second proves that it is not (sec:S17). */
 export const RIVALS_OF_ONE_MAX = 2
-/** How long a missing child is waited for before it is asked for: commits are seldom overtaken by more. Guess. */
+/** How long a missing child is waited for before it is asked for: commits are seldom overtaken. Guess. */
 export const WANT_AFTER: Micros = 150 * MILLISECOND
 /** And how long before it is asked for again. */
 export const WANT_AGAIN: Micros = 600 * MILLISECOND
@@ -120,3 +120,6 @@ export const FAREWELL: Micros = 2 * SECOND
 
 /** Effects of one step: a full flush of offers, facts and Welcomes is some hundred. Guess. */
 export const EFFECTS_MAX = 4_096
+
+/** A member whose card was heard within this time is there (sec:B5). */
+export const HEARD_WITHIN: Micros = 60 * SECOND

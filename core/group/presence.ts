@@ -1,8 +1,8 @@
 /** Who is there, and where this member stands among them (sec:B5). Knows names and times. */
 import { hex, unhex } from '../ids.ts'
 import type { Micros } from '../io.ts'
-import { byRank, HEARD_WITHIN } from '../ledger/rank.ts'
-import { DAY } from './limits.ts'
+import { byRank } from '../ledger/rank.ts'
+import { DAY, HEARD_WITHIN } from './limits.ts'
 import type { GroupState } from './state.ts'
 
 /** A card or any other signed packet of a member was taken. */
