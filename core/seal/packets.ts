@@ -27,7 +27,7 @@ const nonce = new Uint8Array(NONCE_BYTES)
 const mask = new Uint8Array(NONCE_BYTES)
 const tag = new Uint8Array(TAG_BYTES)
 const EMPTY = new Uint8Array(0)
-const FRAME_NAME = signedBytes('frame', EMPTY)
+const FRAME_NAME = signedBytes('frame', EMPTY).slice()
 const MESSAGE_HEAD_BYTES = FRAME_NAME.length + AAD_BYTES + NONCE_BYTES + COMMITMENT_BYTES + LEAF_KEY_BYTES
 
 /** Views of one buffer by length, made when first asked for: sealing allocates none per packet. */
