@@ -7,6 +7,7 @@ import { below } from '../dice.ts'
 import { hex, unhex } from '../ids.ts'
 import { MILLISECOND, type Micros, NEVER } from '../io.ts'
 import { decodeLedgerPayload } from '../ledger/exchange.ts'
+import { HEARD_WITHIN } from '../ledger/rank.ts'
 import type { Purpose } from './effects.ts'
 import { introduce, offer, stuck } from './entry.ts'
 import { answerTo, openingOf, spread, takeFacts } from './facts.ts'
@@ -15,6 +16,8 @@ import {
   CLEAN_WITHIN,
   LOG_MAX,
   MEET_AGAIN,
+  MEET_LATEST,
+  MEET_SPREAD,
   MEET_STEP,
   OFFERS_MAX,
   SESSION_LIFE,
@@ -281,7 +284,10 @@ export function foreign(group: GroupState, now: Micros, mlsId: Uint8Array): void
   if (group.meetAt !== NEVER || now < group.meetNotBefore || group.entry !== undefined) return
   const jitter = below(group.ports.dice, MEET_STEP)
   group.meetTarget = mlsId.slice()
-  group.meetAt = now + placeAmong(group, now) * MEET_STEP + jitter
+  // Who came just now is most likely behind alone; for the others there is an end to waiting.
+  const isNew = now < group.newSince + HEARD_WITHIN
+  const latest = MEET_LATEST + below(group.ports.dice, MEET_SPREAD)
+  group.meetAt = now + jitter + (isNew ? 0 : Math.min(placeAmong(group, now) * MEET_STEP, latest))
   group.wakeBy(group.meetAt)
 }
 

@@ -208,6 +208,8 @@ export class GroupState {
   readonly refused = new Map<string, Uint8Array>()
   /** When each member was last heard, by member key in hex. */
   readonly heard = new Map<string, Micros>()
+  /** When this member came into its group, or came back. */
+  newSince: Micros = 0
   /** Members in order of rank for the head, and whose epoch that order is of. */
   ranks: { readonly of: string; readonly order: readonly string[] } = { of: '', order: [] }
 

@@ -458,11 +458,10 @@ export class GroupWorld implements Surroundings {
 
   knock(node: GroupNode, purpose: Purpose, head: Uint8Array | undefined): void {
     if (!this.doors || this.dice.chance(this.loss)) return
-    const wanted = head && hex(head)
     const there = this.nodes.filter(
       (other) => other !== node && other.head !== undefined && this.#reach(node, other),
     )
-    const those = there.filter((other) => other.head === wanted)
+    const those = there.filter((other) => head !== undefined && other.group?.knows(head) === true)
     const answering = purpose === 'merge' || those.length > 0 ? those : there
     const other = answering[this.dice.below(Math.max(1, answering.length))]
     if (other === undefined) return
