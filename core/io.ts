@@ -13,6 +13,9 @@
  * effects may alias input bytes; nobody writes them meanwhile. A relayed packet is never copied: what
  * changes per hop travels beside it, in the `Hop`.
  */
+import type { GroupEvent } from './group/events.ts'
+import type { IssuerKeys } from './ledger/shapes.ts'
+import type { Entrance, VlanIdentity } from './member/identity.ts'
 import type { MlsJob, MlsOutcome } from './mls/engine.ts'
 
 /** Integer microseconds on a monotonic clock. Zero is arbitrary. */
@@ -142,6 +145,32 @@ export type RelayPolicy =
 export type Command =
   | { readonly kind: 'bootstrap'; readonly peers: readonly PeerHint[] }
   | { readonly kind: 'openPort'; readonly port: PortId; readonly vlan: VlanMembership }
+  /** A port of a VLAN whose group MLS keeps: it is up when the event `portUp` says so. */
+  | {
+      readonly kind: 'enter'
+      readonly port: PortId
+      readonly identity: VlanIdentity
+      readonly entrance: Entrance
+    }
+  /** For ports that entered: facts made elsewhere, as they travel. */
+  | { readonly kind: 'facts'; readonly port: PortId; readonly facts: readonly Uint8Array[] }
+  /** Revokes a member key, 32 bytes. */
+  | {
+      readonly kind: 'revoke'
+      readonly port: PortId
+      readonly issuer: IssuerKeys
+      readonly target: Uint8Array
+    }
+  /** For one person and by the event `invitation`; with at most three contacts. */
+  | {
+      readonly kind: 'invite'
+      readonly port: PortId
+      readonly issuer: IssuerKeys
+      readonly doorKey: Uint8Array
+      readonly contacts: readonly PeerHint[]
+    }
+  /** Says goodbye to the group, for good as far as this member key goes; the port stays until closed. */
+  | { readonly kind: 'leaveVlan'; readonly port: PortId }
   | { readonly kind: 'closePort'; readonly port: PortId }
   | { readonly kind: 'joinGroup'; readonly port: PortId; readonly mac: number }
   | { readonly kind: 'leaveGroup'; readonly port: PortId; readonly mac: number }
@@ -183,6 +212,10 @@ export type NodeEvent =
   /** The machine had slept for at least so long: its links are given up and it joins again (mesh:S15). */
   | { readonly kind: 'resumed'; readonly asleepMicros: Micros }
   | { readonly kind: 'portUp'; readonly port: PortId; readonly vlan: string; readonly mac: number }
+  /** What became of the group of a port that entered. */
+  | { readonly kind: 'group'; readonly port: PortId; readonly event: GroupEvent }
+  /** A secret until it is redeemed. */
+  | { readonly kind: 'invitation'; readonly port: PortId; readonly text: string }
   /** All neighbours have been told and all links hung up: the node does nothing more. */
   | { readonly kind: 'left' }
   | { readonly kind: 'dropped'; readonly reason: string; readonly vlan: string | undefined }

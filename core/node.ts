@@ -6,6 +6,7 @@
  *     membership  which trunks are neighbours (HyParView)
  *     trees       which neighbours are upper and lower (CRST)
  *     vlans       who listens where, and the switch
+ *     groups      memberships in VLANs whose group MLS keeps
  *
  * Nothing leaves the node before its start has been stored: sequence numbers of an identity only grow.
  */
@@ -15,6 +16,7 @@ import { COUNT, COUNTERS, Counters } from './counters.ts'
 import type { Crypto } from './crypto/ports.ts'
 import type { Dice, Keys } from './dice.ts'
 import { assert, UsageError } from './errors.ts'
+import type { WallClock } from './group/state.ts'
 import { peerIdOf } from './ids.ts'
 import {
   type Address,
@@ -43,6 +45,7 @@ import { HELLO_COORDINATES, type HelloSelf } from './links/hello.ts'
 import type { Link, LinkPort } from './links/link.ts'
 import { Links, type LinksListener } from './links/links.ts'
 import { LoadMeter } from './links/load.ts'
+import { Memberships } from './member/memberships.ts'
 import { Membership, type NeighbourListener } from './mesh/membership.ts'
 import { Outbox } from './outbox.ts'
 import { Crst } from './tree/crst.ts'
@@ -65,6 +68,8 @@ export interface Environment {
   readonly crypto: Crypto
   readonly dice: Dice
   readonly keys: Keys
+  /** The machine's wall clock; without it memberships live without expiry dates and give no invitations. */
+  readonly wall?: WallClock
   /** Puts another tree protocol in CRST's place, to compare them (mesh:S19). */
   readonly createTree?: CreateTree | undefined
 }
@@ -89,8 +94,10 @@ const SLEPT_AFTER: Micros = 30 * SECOND
 const STORE_RETRY: Micros = SECOND
 
 /** Places of the parts' deadlines: one each, so that a wake runs only the part that asked for it. */
-const DUE = { links: 0, membership: 1, tree: 2, vlans: 3, own: 4 } as const
+const DUE = { links: 0, membership: 1, tree: 2, vlans: 3, own: 4, groups: 5 } as const
 const DEADLINES = Object.keys(DUE).length
+
+const UNSET_CLOCK: WallClock = { millis: () => 0 }
 
 export function createNode(environment: Environment): Machine {
   return new Node(environment)
@@ -106,6 +113,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   readonly #membership: Membership
   readonly #trees: Tree[] = []
   readonly #vlans: Vlans
+  readonly #groups: Memberships
   readonly #load: LoadMeter
   readonly #self: { -readonly [K in keyof HelloSelf]: HelloSelf[K] }
   readonly #waiting: PeerHint[] = []
@@ -129,7 +137,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
       out: this.#out,
     }
     this.#numbers.fill(NEVER, 0, DEADLINES)
-    const part = (name: 'links' | 'membership' | 'tree' | 'vlans'): Context => ({
+    const part = (name: 'links' | 'membership' | 'tree' | 'vlans' | 'groups'): Context => ({
       ...base,
       deadline: new Deadline(this.#numbers, DUE[name]),
       dice: dice.fork(name),
@@ -142,6 +150,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
     const createTree = environment.createTree ?? ((...parts) => new Crst(...parts))
     this.#trees.push(createTree(part('tree'), this.#links, this, 0))
     this.#vlans = new Vlans(part('vlans'), this.#links, this.#trees)
+    this.#groups = new Memberships(part('groups'), this.#vlans, environment.wall ?? UNSET_CLOCK)
     this.#storeStart()
   }
 
@@ -204,7 +213,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   }
 
   stored(now: Micros, id: StoreId, ok: boolean): void {
-    if (id !== RECORD_ID || this.#state !== 'starting') return
+    if (this.#groups.stored(now, id, ok) || this.#state !== 'starting') return
     if (!ok) {
       this.#lower(DUE.own, now + STORE_RETRY)
       return
@@ -214,8 +223,8 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
     this.#membership.bootstrap(now, this.#waiting.splice(0))
   }
 
-  jobDone(_now: Micros, job: JobId, _outcome: JobOutcome): void {
-    throw new UsageError(`jobDone(${job}): this node has started no such job; report each job once`)
+  jobDone(now: Micros, job: JobId, outcome: JobOutcome): void {
+    this.#groups.jobDone(now, job, outcome)
   }
 
   command(now: Micros, command: Command): void {
@@ -229,7 +238,23 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
       case 'openPort':
         this.#vlans.openPort(now, command.port, command.vlan)
         break
+      case 'enter':
+        this.#groups.open(now, command.port, command.identity, command.entrance)
+        break
+      case 'facts':
+        this.#groups.learn(now, command.port, command.facts)
+        break
+      case 'revoke':
+        this.#groups.revoke(now, command.port, command.issuer, command.target)
+        break
+      case 'invite':
+        this.#groups.invite(now, command.port, command.issuer, command)
+        break
+      case 'leaveVlan':
+        this.#groups.leave(now, command.port)
+        break
       case 'closePort':
+        this.#groups.closed(now, command.port)
         this.#vlans.closePort(now, command.port)
         break
       case 'joinGroup':
@@ -265,6 +290,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
       for (const each of this.#trees) this.#lower(DUE.tree, each.wake(now))
     }
     if (this.#take(DUE.vlans, now)) this.#lower(DUE.vlans, this.#vlans.wake(now))
+    if (this.#take(DUE.groups, now)) this.#lower(DUE.groups, this.#groups.wake(now))
   }
 
   // Outputs.
@@ -401,6 +427,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   }
 
   #leave(now: Micros): void {
+    this.#groups.closeAll(now)
     this.#vlans.leave(now)
     for (const tree of this.#trees) tree.leave(now)
     this.#membership.leave(now)

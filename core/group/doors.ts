@@ -7,13 +7,13 @@ import { below } from '../dice.ts'
 import { hex, unhex } from '../ids.ts'
 import { MILLISECOND, type Micros, NEVER } from '../io.ts'
 import { decodeLedgerPayload } from '../ledger/exchange.ts'
-import { HEARD_WITHIN } from '../ledger/rank.ts'
 import type { Purpose } from './effects.ts'
 import { introduce, offer, stuck } from './entry.ts'
 import { answerTo, openingOf, spread, takeFacts } from './facts.ts'
 import { evidenceOf, forkParent, prefers, sayFold } from './forks.ts'
 import {
   CLEAN_WITHIN,
+  HEARD_WITHIN,
   LOG_MAX,
   MEET_AGAIN,
   MEET_LATEST,

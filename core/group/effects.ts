@@ -6,6 +6,7 @@ import { assert } from '../errors.ts'
 import type { Roster } from '../ledger/judgement.ts'
 import type { MlsJob, Suite } from '../mls/engine.ts'
 import type { PAYLOAD_KIND } from '../vlan/plaintext.ts'
+import type { GroupEvent } from './events.ts'
 import { EFFECTS_MAX } from './limits.ts'
 
 /** The kinds of channel packets that groups send. */
@@ -39,34 +40,6 @@ export type Purpose = 'join' | 'rejoin' | 'catchUp' | 'merge'
 
 /** What is stored, each slot as a whole and atomically. */
 export type Slot = 'head' | 'next' | 'ledger'
-
-/** What people, or checkers, want to know. `member`: a member key in hex. */
-export type GroupEvent =
-  | { readonly kind: 'joined'; readonly mlsId: string; readonly members: number }
-  | { readonly kind: 'epoch'; readonly mlsId: string; readonly number: number; readonly members: number }
-  /** A preferred sibling replaced an adopted child. */
-  | { readonly kind: 'switched'; readonly from: string; readonly to: string }
-  | { readonly kind: 'memberAdded'; readonly member: string }
-  | { readonly kind: 'memberRemoved'; readonly member: string }
-  /** This member is refused by the ledger; nothing more is sent or received. */
-  | { readonly kind: 'ended'; readonly why: 'revoked' | 'left' | 'void' | 'lost' }
-  /** Two keys redeemed one invitation; only the first of this branch stays (sec:C5). */
-  | { readonly kind: 'invitationUsedTwice'; readonly serial: string; readonly refused: string }
-  /** A member made two commits for one parent, and signed both (sec:S17). */
-  | { readonly kind: 'equivocation'; readonly member: string }
-  /** This member cannot follow its group and asks to be added again (sec:B12). */
-  | { readonly kind: 'stuck'; readonly why: StuckReason }
-  | { readonly kind: 'folding'; readonly into: string }
-  | { readonly kind: 'founded'; readonly mlsId: string }
-  /** A Welcome was not accepted; the reason is one of core/ledger/joining.ts or core/mls/refusal.ts. */
-  | { readonly kind: 'welcomeRefused'; readonly why: string }
-
-export type StuckReason =
-  | 'unprocessable'
-  | 'removedWithoutFact'
-  | 'catchUpFailed'
-  | 'stateLost'
-  | 'noLiveMember'
 
 export interface GroupEffects {
   /**

@@ -20,11 +20,12 @@
  * (`foreign`); cards (`heard`); an engine; three slots of storage; and a door (DoorPort below).
  */
 import { UsageError } from '../errors.ts'
-import { hex, sameBytes } from '../ids.ts'
+import { hex, sameBytes, unhex } from '../ids.ts'
 import { type Micros, NEVER, SECOND } from '../io.ts'
 import { makeLeave } from '../ledger/issue.ts'
 import type { Expectation } from '../ledger/joining.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { Lineage } from '../ledger/standing.ts'
 import type { MlsGroup, MlsOutcome } from '../mls/engine.ts'
 import { PAYLOAD_KIND } from '../vlan/plaintext.ts'
 import { letGoSettled } from './branches.ts'
@@ -41,6 +42,7 @@ import {
 import type { ChannelKind, GroupEffects, Purpose } from './effects.ts'
 import { cancelEntry, entryDue, foundLater, offer, startEntry, takeWelcome } from './entry.ts'
 import type { Epoch } from './epoch.ts'
+import type { Stored } from './events.ts'
 import { forkOf, takeAck } from './evidence.ts'
 import { factsDue, onLedger, spread, takeFacts } from './facts.ts'
 import { followLog, noteChild, onCommit, onWant, unseenDue } from './following.ts'
@@ -48,7 +50,7 @@ import { onFold } from './forks.ts'
 import { finish, pump } from './jobs.ts'
 import { decodeHandshake } from './messages.ts'
 import { takeOffer } from './offers.ts'
-import { hear } from './presence.ts'
+import { hear, isThere } from './presence.ts'
 import { publishingDue, storedCommit } from './publishing.ts'
 import { decodeHead, decodeLedger, decodeNext, encodeLedger } from './record.ts'
 import { senderAt } from './say.ts'
@@ -89,13 +91,6 @@ export interface GroupOptions {
   readonly mlsGroup: MlsGroup
   /** From the invitation. */
   readonly expected?: Expectation
-}
-
-/** What was stored, by slot. */
-export interface Stored {
-  readonly head: Uint8Array | undefined
-  readonly next: Uint8Array | undefined
-  readonly ledger: Uint8Array | undefined
 }
 
 export type GroupCommand =
@@ -288,6 +283,38 @@ export class Group implements DoorPort {
   /** Whether the epoch is one of the own line, as far as that is remembered: what a `merge` asks for. */
   knows(mlsId: Uint8Array): boolean {
     return this.#state.lineage.includes(hex(mlsId))
+  }
+
+  // What a door must know.
+
+  /** MLS-ID of the adopted epoch. */
+  head(): Uint8Array | undefined {
+    return this.#state.head?.mlsId
+  }
+
+  /** Who was added when in the adopted line (sec:C5). */
+  lineage(): Lineage {
+    return this.#state.spent
+  }
+
+  /** MLS-IDs of the adopted line, the newest first. */
+  lineageIds(): readonly Uint8Array[] {
+    return this.#state.lineage.toReversed().map(unhex)
+  }
+
+  /** Member keys of those that are there, this member's among them (sec:B5). */
+  live(now: Micros): readonly Uint8Array[] {
+    const group = this.#state
+    const there = [...group.heard.keys()].filter((member) => isThere(group, now, member))
+    return [group.key, ...there.map(unhex)]
+  }
+
+  /** A fact that somebody showed outside the channel; new ones are passed on. */
+  learn(now: Micros, fact: Uint8Array): 'added' | 'known' {
+    const added = takeFacts(this.#state, now, [fact])
+    spread(this.#state, now, added)
+    this.#settle(now)
+    return added.length > 0 ? 'added' : 'known'
   }
 
   view(): GroupView {

@@ -41,6 +41,7 @@ import { key, label, shortBytes } from './fields.ts'
 import { SEED_BYTES } from './issue.ts'
 import { Ledger } from './ledger.ts'
 import { type Policy, policy } from './policy.ts'
+import type { Floor } from './shapes.ts'
 
 export const DOOR_KEY_BYTES = 32
 /** Where a door may be found without any other contact. */
@@ -59,12 +60,7 @@ export interface Contact {
   readonly address: Address
 }
 
-/** Revocation numbers that a sponsor must know up to (sec:C6). */
-export interface Floor {
-  readonly authority: number
-  /** Of the admin who issued the invitation; 0 if the authority did. */
-  readonly issuer: number
-}
+export type { Floor } from './shapes.ts'
 
 /** What an invitation says, checked as far as it can be. */
 export interface Invitation {

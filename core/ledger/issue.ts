@@ -32,14 +32,12 @@ import {
 } from './facts.ts'
 import { FACT_ID_BYTES, FOREVER, sortedSet, type WallMillis } from './fields.ts'
 import type { Ledger } from './ledger.ts'
-import { type Approval, joinParts, makePart, type Policy } from './policy.ts'
+import { type Approval, joinParts, makePart } from './policy.ts'
+import type { IssuerKeys } from './shapes.ts'
 
 export const SEED_BYTES = 32
 
-/** Who issues: the authority with the seeds that are at hand, or an admin with its own. */
-export type IssuerKeys =
-  | { readonly kind: 'authority'; readonly policy: Policy; readonly seeds: readonly Uint8Array[] }
-  | { readonly kind: 'admin'; readonly serial: Uint8Array; readonly seed: Uint8Array }
+export type { IssuerKeys } from './shapes.ts'
 
 /** A Charter: only the authority makes one, and `settled` never speaks of what still matters. */
 export function makeCharter(crypto: Crypto, issuer: IssuerKeys, vlan: Uint8Array, terms: Terms): Charter {

@@ -7,8 +7,8 @@ import type { Crypto } from '../crypto/ports.ts'
 import { hex, sameBytes } from '../ids.ts'
 import { judgeIdentity, type LeafRefusal, verifyCredential } from './certificate.ts'
 import { fixedHash } from './facts.ts'
-import type { Floor } from './invitation.ts'
 import type { Ledger } from './ledger.ts'
+import type { Expectation } from './shapes.ts'
 
 /** What a Welcome shows of its group. */
 export interface OfferedGroup {
@@ -24,12 +24,7 @@ export interface OfferedGroup {
   readonly signer: number
 }
 
-/** What was invited to; for a rejoin the floor is what the member had reached itself. */
-export interface Expectation {
-  readonly floor: Floor
-  /** Serial of the admin that the second number of the floor is of. */
-  readonly issuer: Uint8Array | undefined
-}
+export type { Expectation } from './shapes.ts'
 
 export const WELCOME_REFUSAL = {
   otherVlan: 'otherVlan',

@@ -15,15 +15,13 @@ import { AUTHORITY_KEYS_MAX, authorityKey, hex, sameBytes } from '../ids.ts'
 import type { Reader } from '../wire/cursor.ts'
 import { encode, fixed, list, type Schema, struct, u8 } from '../wire/schema.ts'
 import { isAscending, key, sortedSet } from './fields.ts'
+import type { Policy } from './shapes.ts'
 
 /** The type byte travels wherever a policy or an approval does. */
 const ONE = 1
 const SEVERAL = 2
 
-export type Policy =
-  | { readonly kind: 'one'; readonly key: Uint8Array }
-  /** `needed` of the keys, which are strictly ascending. */
-  | { readonly kind: 'several'; readonly needed: number; readonly keys: readonly Uint8Array[] }
+export type { Policy } from './shapes.ts'
 
 /** One signature of several, with the place of its key in the policy. */
 export interface Part {

@@ -68,6 +68,8 @@ export type SealEvent =
   | { readonly kind: 'lifeStarted' }
   /** No key of that epoch is left: what is behind its exporter can be erased too. */
   | { readonly kind: 'epochErased'; readonly mlsId: Uint8Array }
+  /** Packets of this epoch waited in vain: nobody here has it. One of several is told at a time. */
+  | { readonly kind: 'foreignEpoch'; readonly mlsId: Uint8Array }
   /** A verified card of a member's present life. */
   | { readonly kind: 'card'; readonly leaf: number; readonly card: Card }
   /** Two live processes speak for one member key (sec:M13). */

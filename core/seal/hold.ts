@@ -65,6 +65,12 @@ export class PacketHold {
     })
   }
 
+  /** The first whose time is over. */
+  late(now: Micros): ReadyPacket | undefined {
+    const first = this.#waiting[0]
+    return first !== undefined && first.until <= now ? first : undefined
+  }
+
   /** Forgets those whose time is over; answers how many. */
   expire(now: Micros): number {
     const before = this.#waiting.length

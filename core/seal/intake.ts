@@ -28,6 +28,8 @@ import type { Peer } from './peers.ts'
 import type { InitOutcome } from './receiving.ts'
 import type { Sessions } from './session.ts'
 
+const MLS_ID_BYTES = 16
+
 /** What became of a packet: the name of its counter, or one of the first four. Counted here already. */
 export type OpenOutcome =
   | Exclude<InboundOutcome, 'unknownIndex' | 'init' | 'card'>
@@ -93,7 +95,10 @@ export class Intake {
 
   /** Forgets what waited in vain; answers when there is more to forget. */
   wake(now: Micros): Micros {
-    const { counters } = this.#context
+    const { counters, out } = this.#context
+    const late = this.#epochHold.late(now)
+    if (late !== undefined)
+      out.note({ kind: 'foreignEpoch', mlsId: late.packet.slice(MLS_OFFSET, MLS_OFFSET + MLS_ID_BYTES) })
     counters.add(COUNT.dropUnknownEpoch, this.#epochHold.expire(now))
     counters.add(COUNT.dropUnknownKey, this.#indexHold.expire(now))
     const dueAt = Math.min(this.#epochHold.dueAt, this.#indexHold.dueAt)

@@ -8,11 +8,12 @@
  */
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
-import { type Hop, type Micros, TREE_ROLE, type TreeRole } from '../io.ts'
+import { type Hop, type LinkId, type Micros, TREE_ROLE, type TreeRole } from '../io.ts'
 import type { Link, LinkPort } from '../links/link.ts'
 import { isDataPacket, TOKEN_OFFSET, VLAN_OFFSET } from '../wire/packet.ts'
 import { hopLimit, hopNext } from '../wire/trunk.ts'
 import { OTHERS } from './messages.ts'
+import { HERE } from './sealing.ts'
 import { FLAG, type Member, ones, type Peer, ROW, type Upper, type Vlan } from './state.ts'
 import { Meter } from './storm.ts'
 import { Suppression } from './suppress.ts'
@@ -84,7 +85,7 @@ export class Forwarder {
       if (ones(low) + ones(high) > 1) this.#suppression.check(now, bytes)
       reached = this.#down(now, low, high, hop, bytes)
       if (((rows[row + ROW.flags] as number) & FLAG.self) !== 0)
-        reached += this.#members(now, vlan, member, hop, bytes)
+        reached += this.#members(now, vlan, member, HERE, bytes)
     }
     const upper = vlan.upper
     if (upper !== undefined && this.#climbs(vlan, upper, index)) {
@@ -135,7 +136,8 @@ export class Forwarder {
       relayed += 1
     }
     if (relayed > 0) counters.add(COUNT.packetsForwarded)
-    const delivered = (flags & FLAG.self) === 0 ? 0 : this.#members(now, vlan, undefined, hop, bytes)
+    const delivered =
+      (flags & FLAG.self) === 0 ? 0 : this.#members(now, vlan, undefined, ingress.link.id, bytes)
     if (relayed + delivered === 0) counters.add(COUNT.dropNoToken)
   }
 
@@ -172,11 +174,11 @@ export class Forwarder {
 
   // HOT PATH
   /** A copy for each local member of the token but the sender; answers how many wanted it. */
-  #members(now: Micros, vlan: Vlan, sender: Member | undefined, hop: Hop, bytes: Uint8Array): number {
+  #members(now: Micros, vlan: Vlan, sender: Member | undefined, link: LinkId, bytes: Uint8Array): number {
     let copies = 0
     for (let at = 0; at < vlan.members.length; at++) {
       const member = vlan.members[at] as Member
-      if (member !== sender && member.packet(now, hop, bytes)) copies += 1
+      if (member !== sender && member.packet(now, link, bytes)) copies += 1
     }
     return copies
   }

@@ -1,8 +1,8 @@
 /**
- * One local interface, a member of one VLAN: turns its frames into sealed packets and back, and keeps
- * registered what it listens to: its own MAC, broadcast, the MACs of machines bridged behind it
- * (mesh:S4) and the multicast groups that were joined (mesh:S3). It knows frames, keys and tokens, and
- * nothing of links.
+ * One local interface, a member of one VLAN: decides which of its frames are sealed to which token and which
+ * opened ones it takes, and keeps registered what it listens to: its own MAC, broadcast, the MACs of
+ * machines bridged behind it (mesh:S4), the multicast groups that were joined (mesh:S3), and routes of its
+ * membership. It knows frames and tokens; keys are behind `Sealing`, and of links it knows nothing.
  *
  * Not here yet: the General Query that finds groups joined before the port opened (mesh:S3b), and taking
  * all groups for a multicast router behind the port (mesh:S3c).
@@ -10,27 +10,18 @@
 import { ByteTable, FIRST_WORD } from '../bytetable.ts'
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
-import { jittered } from '../dice.ts'
+import { jittered, unit } from '../dice.ts'
 import { UsageError } from '../errors.ts'
-import {
-  BROADCAST_MAC,
-  hex,
-  isGroupMac,
-  MAC_NONCE_BYTES,
-  type Mac,
-  macText,
-  ownMac,
-  SALT_BYTES,
-} from '../ids.ts'
-import { type Hop, MILLISECOND, type Micros, NEVER, type PortId, SECOND, type VlanMembership } from '../io.ts'
+import { BROADCAST_MAC, hex, isGroupMac, type Mac, macText, sameBytes } from '../ids.ts'
+import { type Hop, type LinkId, MILLISECOND, type Micros, NEVER, type PortId, SECOND } from '../io.ts'
 import { TOKEN_OFFSET } from '../wire/packet.ts'
 import { TRUNK_KIND, trunkHop } from '../wire/trunk.ts'
 import { destinationOf, frameLength, goesToAll, isGroupFrame, snoop, sourceOf } from './ethernet.ts'
-import { type Group, PAYLOAD_KIND, StaticGroup } from './group.ts'
+import { ANY, type Edge, ROUTE, type Sealing } from './sealing.ts'
 import type { Member, Vlan } from './state.ts'
 import { STATION_AGE, Stations } from './stations.ts'
 import { Bucket } from './storm.ts'
-import { PROOF_LIFETIME_MAX, TokenBook } from './tokens.ts'
+import { PROOF_LIFETIME_MAX, type TokenBook } from './tokens.ts'
 
 /** mesh:S4: how long a port in a loop of bridges is shut. */
 const SHUT_FOR: Micros = 30 * SECOND
@@ -46,6 +37,18 @@ const RENEW_PERIOD: Micros = (PROOF_LIFETIME_MAX / 2) * SECOND
 const RENEW_STEP = 16
 const RENEW_PAUSE: Micros = 20 * MILLISECOND
 const TWO_TO_32 = 4_294_967_296
+/** mesh:S5: new tokens are registered over this time, used from then on, and old ones kept so long. */
+const TURN_SPREAD: Micros = 5 * SECOND
+const TURN_SENDERS: Micros = 10 * SECOND
+const TURN_KEEP: Micros = 30 * SECOND
+/** Tokens of a salt that is on its way out (sec:B10): sent to until `sendUntil`, kept until `until`. */
+interface Turning {
+  readonly book: TokenBook
+  readonly sendUntil: Micros
+  readonly until: Micros
+  /** MACs whose new tokens are still to be registered, the last first, and when. */
+  readonly queue: { readonly mac: Mac; readonly at: Micros }[]
+}
 
 /** Where a port's tokens are registered and its packets go: the trees of the node. */
 export interface PortTrees {
@@ -57,18 +60,20 @@ export interface PortTrees {
   send(now: Micros, port: Port, hop: Hop, packet: Uint8Array): void
 }
 
-export class Port implements Member {
+export class Port implements Member, Edge {
   readonly id: PortId
   /** VLAN-ID, 16 bytes. */
   readonly vlan: Uint8Array
   readonly certified: boolean
-  readonly mac: Mac
   /** What the registries know of the VLAN, by tree; set when it is registered. */
   homes: readonly Vlan[] = []
   readonly #context: Context
   readonly #trees: PortTrees
-  readonly #group: Group
-  readonly #book: TokenBook
+  readonly #sealing: Sealing
+  /** None before the salt is known. */
+  #book: TokenBook | undefined
+  #turning: Turning | undefined
+  #mac: Mac
   readonly #hop: Hop
   /** The tokens listened to, each with its MAC in two words. */
   readonly #held: ByteTable
@@ -81,47 +86,82 @@ export class Port implements Member {
   #renewAt: Micros = NEVER
   #renewRow = 0
 
-  /** `taken`: whether another port of this node has that MAC in the same VLAN. */
   constructor(
     now: Micros,
     context: Context,
     trees: PortTrees,
     id: PortId,
-    membership: VlanMembership,
+    sealing: Sealing,
     secret: Uint32Array,
-    taken: (mac: Mac, vlan: Uint8Array) => boolean,
   ) {
-    const { crypto, keys, config } = context
-    if (membership.salt.length !== SALT_BYTES) {
-      throw new UsageError(`a salt of ${membership.salt.length} bytes; it must have ${SALT_BYTES}`)
-    }
     this.#context = context
     this.#trees = trees
     this.id = id
-    this.#group = new StaticGroup({ crypto, keys, membership, now })
-    this.vlan = this.#group.vlan
-    this.certified = membership.privacy === 'private'
-    this.#book = new TokenBook(crypto, {
-      vlan: this.vlan,
-      privacy: membership.privacy,
-      salt: membership.salt,
-    })
+    this.#sealing = sealing
+    this.vlan = sealing.vlan
+    this.certified = sealing.certified
+    this.#mac = sealing.mac
     // B9's choice among trees has one to choose from; hop limits are drawn once for a member (mesh:M9).
-    this.#hop = trunkHop(TRUNK_KIND.data, 0, this.#group.firstHopLimit)
+    this.#hop = trunkHop(TRUNK_KIND.data, 0, sealing.firstHopLimit)
     this.#held = new ByteTable(secret, 2)
-    this.#broadcasts = new Bucket(now, config.edgeBroadcasts)
-    const draw = (): Mac => ownMac(crypto.hash, membership.memberKey, this.vlan, keys.bytes(MAC_NONCE_BYTES))
-    let mac = draw()
-    while (taken(mac, this.vlan)) mac = draw()
-    this.mac = mac
+    this.#broadcasts = new Bucket(now, context.config.edgeBroadcasts)
     if (this.certified) this.#renewAt = now + jittered(context.dice, RENEW_PERIOD)
     context.deadline.lower(this.#renewAt)
   }
 
-  /** Registers what every member listens to. */
-  open(now: Micros): void {
-    this.#listen(now, this.mac)
-    this.#listen(now, BROADCAST_MAC)
+  get mac(): Mac {
+    return this.#mac
+  }
+
+  /**
+   * Registers what every member listens to, under the tokens of this salt. With other tokens in use already:
+   * the new ones over a few seconds, and the old ones for 30 s more (mesh:S5). Settle afterwards.
+   */
+  useTokens(now: Micros, book: TokenBook): void {
+    const before = this.#book
+    this.#book = book
+    if (before === undefined) {
+      this.#mac = this.#sealing.mac
+      this.#listen(now, this.#mac)
+      this.#listen(now, BROADCAST_MAC)
+      for (const mac of this.#groups?.keys() ?? []) this.#listen(now, mac)
+      return
+    }
+    if (this.#turning !== undefined) this.#endTurn()
+    const macs = new Set<Mac>()
+    for (let index = 0; index < this.#held.end; index++)
+      if (this.#held.has(index) && this.#macOf(index) !== ROUTE) macs.add(this.#macOf(index))
+    const { dice } = this.#context
+    const queue = [...macs].map((mac) => ({ mac, at: now + Math.floor(TURN_SPREAD * unit(dice)) }))
+    queue.sort((left, right) => right.at - left.at)
+    this.#turning = { book: before, sendUntil: now + TURN_SENDERS, until: now + TURN_KEEP, queue }
+    this.#context.deadline.lower(now)
+  }
+
+  // HOT PATH
+  /** The token by which members are reached now; none before the salt is known. */
+  token(now: Micros, mac: Mac): Uint8Array | undefined {
+    return this.#sendBook(now)?.token(mac)
+  }
+
+  /** The membership's own MAC is another one now. */
+  moved(now: Micros): void {
+    const old = this.#mac
+    this.#mac = this.#sealing.mac
+    if (this.#book === undefined || old === this.#mac) return
+    this.#unlisten(old)
+    this.#listen(now, this.#mac)
+  }
+
+  /** Registers a token that is no MAC's, by the proof of whoever owns it. */
+  holdRoute(now: Micros, token: Uint8Array, proof: Uint8Array): void {
+    if (this.#held.find(token, 0) < 0) this.#put(this.#held.add(token, 0), ROUTE)
+    this.#trees.hold(now, this, token, proof)
+  }
+
+  releaseRoute(token: Uint8Array): void {
+    const index = this.#held.find(token, 0)
+    if (index >= 0) this.#drop(index)
   }
 
   /** Ends all registrations. */
@@ -143,7 +183,7 @@ export class Port implements Member {
       return
     }
     const source = sourceOf(frame)
-    if (source !== this.mac && !this.#learn(now, source)) return
+    if (source !== this.#mac && !this.#learn(now, source)) return
     let target = destinationOf(frame)
     if (isGroupFrame(frame)) {
       if (goesToAll(target)) {
@@ -160,46 +200,52 @@ export class Port implements Member {
       counters.add(COUNT.dropNotOurToken)
       return
     }
-    counters.add(COUNT.sealed)
-    const packet = this.#group.seal(now, PAYLOAD_KIND.frame, this.#book.token(target), frame)
+    const book = this.#sendBook(now)
+    if (book === undefined) counters.add(COUNT.dropNoEpoch)
+    else this.#sealing.frame(now, this, target, book.token(target), frame)
+  }
+
+  // HOT PATH
+  /** A sealed packet on its way. */
+  transmit(now: Micros, packet: Uint8Array): void {
     this.#trees.send(now, this, this.#hop, packet)
   }
 
   // HOT PATH
-  packet(now: Micros, _hop: Hop, bytes: Uint8Array): boolean {
+  packet(now: Micros, link: LinkId, bytes: Uint8Array): boolean {
     const index = this.#held.find(bytes, TOKEN_OFFSET)
     if (index < 0) return false
-    const { counters } = this.#context
     if (now < this.#shutUntil) {
-      counters.add(COUNT.dropPortShut)
+      this.#context.counters.add(COUNT.dropPortShut)
       return true
     }
-    counters.add(COUNT.opened)
-    const outcome = this.#group.open(bytes)
-    if (outcome !== 'opened') {
-      counters.add(COUNT[outcome])
-      return true
-    }
-    const { kind, payload } = this.#group.opened
-    if (kind !== PAYLOAD_KIND.frame || frameLength(payload) !== 'fits') {
+    this.#sealing.packet(now, this, link, this.#macOf(index), bytes)
+    return true
+  }
+
+  // HOT PATH
+  /** A frame that came out of a packet to the token of `mac`. */
+  deliver(now: Micros, mac: Mac, frame: Uint8Array): void {
+    const { counters } = this.#context
+    if (frameLength(frame) !== 'fits') {
       counters.add(COUNT.dropPlaintext)
-      return true
+      return
     }
-    const destination = destinationOf(payload)
+    const destination = destinationOf(frame)
+    const target = goesToAll(destination) ? BROADCAST_MAC : destination
     // A member could seal any frame to any token: it must be the one the frame belongs to.
-    if ((goesToAll(destination) ? BROADCAST_MAC : destination) !== this.#macOf(index)) {
+    if (mac === ANY ? !this.#listensTo(target) : target !== mac) {
       counters.add(COUNT.dropNotOurToken)
-      return true
+      return
     }
-    const source = sourceOf(payload)
-    if (source === this.mac) {
+    const source = sourceOf(frame)
+    if (source === this.#mac) {
       counters.add(COUNT.dropMacConflict)
-      return true
+      return
     }
     this.#seenElsewhere(now, source)
     counters.add(COUNT.framesDelivered)
-    this.#context.out.deliver(this.id, payload)
-    return true
+    this.#context.out.deliver(this.id, frame)
   }
 
   holds(token: Uint8Array): boolean {
@@ -231,7 +277,7 @@ export class Port implements Member {
   wake(now: Micros): Micros {
     if (this.#ageAt <= now) this.#age(now)
     if (this.#renewAt <= now) this.#renew(now)
-    return Math.min(this.#ageAt, this.#renewAt)
+    return Math.min(this.#ageAt, this.#renewAt, this.#turn(now))
   }
 
   #checkGroup(mac: Mac): void {
@@ -243,19 +289,60 @@ export class Port implements Member {
     )
   }
 
+  // HOT PATH
+  /** The tokens that frames are sent to: the new ones when others had the time to register theirs. */
+  #sendBook(now: Micros): TokenBook | undefined {
+    const turning = this.#turning
+    return turning !== undefined && now < turning.sendUntil ? turning.book : this.#book
+  }
+
   #listen(now: Micros, mac: Mac): void {
-    const token = this.#book.token(mac)
+    const book = this.#book
+    if (book === undefined) return
+    const token = book.token(mac)
     if (this.#held.find(token, 0) >= 0) return
-    const index = this.#held.add(token, 0)
+    this.#put(this.#held.add(token, 0), mac)
+    this.#trees.hold(now, this, token, this.#proof(now, book, mac))
+  }
+
+  #put(index: number, mac: Mac): void {
     const word = index * this.#held.stride + FIRST_WORD
     this.#held.rows[word] = Math.floor(mac / TWO_TO_32)
     this.#held.rows[word + 1] = mac % TWO_TO_32
-    this.#trees.hold(now, this, token, this.#proof(now, mac))
   }
 
   #unlisten(mac: Mac): void {
-    const index = this.#held.find(this.#book.token(mac), 0)
-    if (index >= 0) this.#drop(index)
+    for (const book of [this.#book, this.#turning?.book]) {
+      const index = book === undefined ? -1 : this.#held.find(book.token(mac), 0)
+      if (index >= 0) this.#drop(index)
+    }
+  }
+
+  /** New tokens whose time has come, and the end of the old ones; answers when the next is due. */
+  #turn(now: Micros): Micros {
+    const turning = this.#turning
+    if (turning === undefined) return NEVER
+    const { queue } = turning
+    for (let last = queue.at(-1); last !== undefined && last.at <= now; last = queue.at(-1)) {
+      queue.pop()
+      this.#listen(now, last.mac)
+    }
+    if (turning.until <= now) this.#endTurn()
+    this.#trees.settle(now)
+    return this.#turning === undefined ? NEVER : (queue.at(-1)?.at ?? turning.until)
+  }
+
+  #endTurn(): void {
+    const { book } = this.#turning as Turning
+    this.#turning = undefined
+    for (let index = 0; index < this.#held.end; index++)
+      if (this.#held.has(index) && this.#isOf(book, index)) this.#drop(index)
+  }
+
+  /** Whether the token of a row is one of that book. */
+  #isOf(book: TokenBook, index: number): boolean {
+    const mac = this.#macOf(index)
+    return mac !== ROUTE && sameBytes(book.token(mac), this.#held.key(index))
   }
 
   #drop(index: number): void {
@@ -265,12 +352,12 @@ export class Port implements Member {
   }
 
   /** The sequence rises within a start by the clock and over starts by their count (48 bits). */
-  #proof(now: Micros, mac: Mac): Uint8Array | undefined {
+  #proof(now: Micros, book: TokenBook, mac: Mac): Uint8Array | undefined {
     if (!this.certified) return undefined
     this.#context.counters.add(COUNT.signed)
     const millis = Math.floor(now / MILLISECOND) % TWO_TO_32
     const sequence = (this.#context.boot % 65_536) * TWO_TO_32 + millis
-    return this.#book.proof(mac, sequence, PROOF_LIFETIME_MAX)
+    return book.proof(mac, sequence, PROOF_LIFETIME_MAX)
   }
 
   #macOf(index: number): Mac {
@@ -278,8 +365,12 @@ export class Port implements Member {
     return (this.#held.rows[word] as number) * TWO_TO_32 + (this.#held.rows[word + 1] as number)
   }
 
+  #listensTo(mac: Mac): boolean {
+    return this.#book !== undefined && this.#held.find(this.#book.token(mac), 0) >= 0
+  }
+
   #isHere(mac: Mac): boolean {
-    return mac === this.mac || this.#stations.here(mac)
+    return mac === this.#mac || this.#stations.here(mac)
   }
 
   /** Looks at the source of a local frame; false if the frame is to be dropped. */
@@ -371,11 +462,13 @@ export class Port implements Member {
 
   /** The next few proofs anew; after the last a pause of half their lifetime. */
   #renew(now: Micros): void {
+    const book = this.#book
     for (let done = 0; done < RENEW_STEP && this.#renewRow < this.#held.end; this.#renewRow++) {
-      if (!this.#held.has(this.#renewRow)) continue
+      // Old tokens end before their proofs do; routes are renewed by who owns them.
+      if (book === undefined || !this.#held.has(this.#renewRow) || !this.#isOf(book, this.#renewRow)) continue
       done += 1
       const mac = this.#macOf(this.#renewRow)
-      this.#trees.hold(now, this, this.#held.key(this.#renewRow), this.#proof(now, mac))
+      this.#trees.hold(now, this, this.#held.key(this.#renewRow), this.#proof(now, book, mac))
     }
     const finished = this.#renewRow >= this.#held.end
     if (finished) this.#renewRow = 0

@@ -8,7 +8,7 @@
  */
 import { ByteTable, FIRST_WORD } from '../bytetable.ts'
 import { hex } from '../ids.ts'
-import { type Hop, type Micros, NEVER } from '../io.ts'
+import { type LinkId, type Micros, NEVER } from '../io.ts'
 import type { Link } from '../links/link.ts'
 import type { Allowance } from './allowance.ts'
 import { OTHERS, type Others, type Refusal } from './messages.ts'
@@ -65,7 +65,7 @@ export type Shift = (typeof SHIFTS)[number]
 export interface Member {
   // HOT PATH
   /** A packet of the VLAN; the member looks whether its token is one of its own. */
-  packet(now: Micros, hop: Hop, bytes: Uint8Array): boolean
+  packet(now: Micros, link: LinkId, bytes: Uint8Array): boolean
   holds(token: Uint8Array): boolean
 }
 

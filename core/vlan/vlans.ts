@@ -35,6 +35,7 @@ import { decodeOthers, decodeRefused, decodeRegister } from './messages.ts'
 import { CompiledPolicy } from './policy.ts'
 import { Port, type PortTrees } from './port.ts'
 import { Registry } from './registry.ts'
+import { type Sealing, StaticSealing } from './sealing.ts'
 import type { Vlan } from './state.ts'
 
 /** Interfaces of one node: more than a machine has use for. Guess. */
@@ -115,21 +116,37 @@ export class Vlans implements PortTrees {
   // Commands. A wrong call is a UsageError.
 
   openPort(now: Micros, id: PortId, membership: VlanMembership): void {
+    this.#mustBeFree(id)
+    const taken = (mac: Mac, vlan: Uint8Array): boolean =>
+      [...this.#ports.values()].some((other) => other.mac === mac && idIs(other.vlan, 0, vlan))
+    const { crypto, keys, counters } = this.#context
+    const sealing = new StaticSealing({ now, crypto, keys, counters, membership, taken })
+    this.#open(now, id, sealing).useTokens(now, sealing.book)
+    this.#context.out.note({ kind: 'portUp', port: id, vlan: hex(sealing.vlan), mac: sealing.mac })
+    this.settle(now)
+  }
+
+  /** A port that is sealed elsewhere: it listens to nothing before it is given tokens. */
+  openSealed(now: Micros, id: PortId, sealing: Sealing): Port {
+    this.#mustBeFree(id)
+    return this.#open(now, id, sealing)
+  }
+
+  #open(now: Micros, id: PortId, sealing: Sealing): Port {
+    const { secret } = (this.#planes[0] as Plane).registry.tables
+    const port = new Port(now, this.#context, this, id, sealing, secret)
+    this.#ports.set(id, port)
+    port.homes = this.#planes.map(({ registry }) => registry.join(now, port.vlan, port, port.certified))
+    return port
+  }
+
+  #mustBeFree(id: PortId): void {
     if (this.#ports.has(id))
       throw new UsageError(`port ${id} is open; close it first or choose another number`)
     if (this.#ports.size >= PORTS_MAX) {
       this.#context.counters.add(COUNT.boundPorts)
       throw new UsageError(`${PORTS_MAX} ports are open, the most a node may have; close one first`)
     }
-    const taken = (mac: Mac, vlan: Uint8Array): boolean =>
-      [...this.#ports.values()].some((other) => other.mac === mac && idIs(other.vlan, 0, vlan))
-    const { secret } = (this.#planes[0] as Plane).registry.tables
-    const port = new Port(now, this.#context, this, id, membership, secret, taken)
-    this.#ports.set(id, port)
-    port.homes = this.#planes.map(({ registry }) => registry.join(now, port.vlan, port, port.certified))
-    port.open(now)
-    this.#context.out.note({ kind: 'portUp', port: id, vlan: hex(port.vlan), mac: port.mac })
-    this.settle(now)
   }
 
   closePort(now: Micros, id: PortId): void {

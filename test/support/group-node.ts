@@ -5,15 +5,9 @@
 import type { Crypto } from '../../core/crypto/ports.ts'
 import type { Dice, Keys } from '../../core/dice.ts'
 import { GroupCounts } from '../../core/group/counts.ts'
-import type {
-  AdoptedEpoch,
-  ChannelKind,
-  GroupEffects,
-  GroupEvent,
-  Purpose,
-  Slot,
-} from '../../core/group/effects.ts'
-import { Group, type Stored } from '../../core/group/group.ts'
+import type { AdoptedEpoch, ChannelKind, GroupEffects, Purpose, Slot } from '../../core/group/effects.ts'
+import type { GroupEvent, Stored } from '../../core/group/events.ts'
+import { Group } from '../../core/group/group.ts'
 import type { WallClock } from '../../core/group/state.ts'
 import { hex, sameBytes, unhex, utf8 } from '../../core/ids.ts'
 import { type Micros, SECOND } from '../../core/io.ts'

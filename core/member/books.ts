@@ -1,0 +1,101 @@
+/**
+ * What a membership remembers of each epoch that packets may still be sealed under: its tokens, which depend
+ * on the branch's salt (sec:M11), who is at which leaf, and the secret behind its exporter, to be zeroed
+ * with the epoch's keys. Knows nothing of packets.
+ */
+import type { Crypto } from '../crypto/ports.ts'
+import type { AdoptedEpoch } from '../group/effects.ts'
+import { hex, type Mac, saltId, sameBytes } from '../ids.ts'
+import { exportSecret } from '../mls/exporter.ts'
+import type { EpochSource } from '../seal/epoch.ts'
+import type { RosterEntry } from '../seal/peers.ts'
+import { TokenBook } from '../vlan/tokens.ts'
+
+/** The tokens of one salt. */
+export class BranchTokens {
+  readonly book: TokenBook
+  readonly salt: Uint8Array
+  readonly saltId: Uint8Array
+
+  constructor(crypto: Crypto, vlan: Uint8Array, privacy: 'spec' | 'private', salt: Uint8Array) {
+    this.salt = salt.slice()
+    this.saltId = saltId(crypto.hash, salt)
+    this.book = new TokenBook(crypto, { vlan, privacy, salt: this.salt })
+  }
+
+  token(mac: Mac): Uint8Array {
+    return this.book.token(mac)
+  }
+}
+
+/** An epoch that was adopted and is not erased. */
+interface Page {
+  readonly tokens: BranchTokens
+  readonly roster: ReadonlyMap<number, RosterEntry>
+  readonly secret: Uint8Array
+}
+
+export class Books {
+  readonly #crypto: Crypto
+  readonly #vlan: Uint8Array
+  readonly #privacy: 'spec' | 'private'
+  readonly #pages = new Map<string, Page>()
+  #current: Page | undefined
+
+  constructor(crypto: Crypto, vlan: Uint8Array, privacy: 'spec' | 'private') {
+    this.#crypto = crypto
+    this.#vlan = vlan
+    this.#privacy = privacy
+  }
+
+  /** Of the adopted epoch. */
+  get tokens(): BranchTokens | undefined {
+    return this.#current?.tokens
+  }
+
+  /** The tokens by which members of that epoch are reached; undefined if it is erased. */
+  tokensOf(mlsId: Uint8Array): BranchTokens | undefined {
+    return this.#pages.get(hex(mlsId))?.tokens
+  }
+
+  /** Member key at a leaf of the adopted epoch. */
+  memberAt(leaf: number): Uint8Array | undefined {
+    return this.#current?.roster.get(leaf)?.memberKey
+  }
+
+  /** Opens the page of an epoch; answers what sealing needs of it. */
+  adopt(epoch: AdoptedEpoch): EpochSource {
+    const { mlsId, suite, ownLeaf, leafSeed, exporterSecret: secret } = epoch
+    const roster = new Map<number, RosterEntry>()
+    for (const [leaf, { identity, leafKey }] of epoch.roster)
+      roster.set(leaf, { memberKey: identity.memberKey, leafKey })
+    const page = { tokens: this.#tokensFor(epoch.salts.current), roster, secret }
+    this.#pages.set(hex(mlsId), page)
+    this.#current = page
+    return {
+      mlsId,
+      roster,
+      self: ownLeaf,
+      leafSeed,
+      exporter: (label, context, length) => exportSecret(suite, secret, label, context, length),
+    }
+  }
+
+  erase(mlsId: Uint8Array): void {
+    const name = hex(mlsId)
+    this.#pages.get(name)?.secret.fill(0)
+    this.#pages.delete(name)
+  }
+
+  eraseAll(): void {
+    for (const { secret } of this.#pages.values()) secret.fill(0)
+    this.#pages.clear()
+    this.#current = undefined
+  }
+
+  /** Most epochs keep the salt of their parent: their tokens are reckoned once. */
+  #tokensFor(salt: Uint8Array): BranchTokens {
+    for (const { tokens } of this.#pages.values()) if (sameBytes(tokens.salt, salt)) return tokens
+    return new BranchTokens(this.#crypto, this.#vlan, this.#privacy, salt)
+  }
+}

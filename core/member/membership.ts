@@ -1,0 +1,523 @@
+/**
+ * One membership in a VLAN whose group MLS keeps: the ledger, the group's logic, the sealing layer and the
+ * door, put together behind a port. It knows who must hear of what, and in which order; what any of them
+ * does is theirs. Of the node it knows the port, and where jobs, records and events go (`MemberHost`).
+ *
+ *     packet -> sealer -> frame       -> port            group -> adopt          -> sealer, port's tokens
+ *                      -> kinds 4, 5  -> group                 -> send           -> sealer -> port
+ *                      -> card        -> group                 -> knock, say …   -> door   -> port
+ *     packet -> door   -> session     -> group                 -> job, store     -> host
+ *
+ * To drive it: `attach` once, one input, and `wake` at `nextDeadline`. Every input settles all four parts.
+ */
+
+import type { Context } from '../context.ts'
+import { COUNT } from '../counters.ts'
+import type { DoorWires } from '../door/context.ts'
+import { Doorway } from '../door/doorway.ts'
+import { Envelope } from '../door/envelope.ts'
+import { DoorTally } from '../door/refusals.ts'
+import type { DoorMember } from '../door/sponsor-port.ts'
+import { doorRoute } from '../door/token.ts'
+import { assert } from '../errors.ts'
+import { GroupCounts } from '../group/counts.ts'
+import type { AdoptedEpoch, ChannelKind, GroupEffects, Purpose, Slot } from '../group/effects.ts'
+import type { GroupEvent } from '../group/events.ts'
+import { Group, type GroupCommand, type GroupView } from '../group/group.ts'
+import type { WallClock } from '../group/state.ts'
+import { BROADCAST_MAC, concat, isGroupMac, type Mac, utf8 } from '../ids.ts'
+import { type LinkId, type Micros, NEVER, type PortId } from '../io.ts'
+import { Ledger } from '../ledger/ledger.ts'
+import type { Certificate, Lineage } from '../ledger/standing.ts'
+import type { MlsJob, MlsOutcome } from '../mls/engine.ts'
+import type { Opened, SealEvent } from '../seal/context.ts'
+import { GROUP } from '../seal/frames.ts'
+import type { MemberTokens } from '../seal/own.ts'
+import { type SealEffects, Sealer } from '../seal/sealer.ts'
+import { sourceOf } from '../vlan/ethernet.ts'
+import { PAYLOAD_KIND } from '../vlan/plaintext.ts'
+import type { Port } from '../vlan/port.ts'
+import { ANY, type Edge, ROUTE, type Sealing } from '../vlan/sealing.ts'
+import { Books } from './books.ts'
+import type { VlanIdentity } from './identity.ts'
+
+/** The range from which each member draws its first hop limit (mesh:M9). */
+const FIRST_HOP_MIN = 64
+const FIRST_HOP_RANGE = 64
+const FIRST_HOP = utf8('peertap member first hop v1\0')
+/** Rounds in which parts of one membership answer each other within a step: two are usual. Guess. */
+const ROUNDS_MAX = 64
+const NO_MAC: Mac = 0
+
+/** What a membership asks of its node. */
+export interface MemberHost {
+  readonly wall: WallClock
+  start(member: Membership, job: number, work: MlsJob): void
+  store(member: Membership, id: number, slot: Slot, record: Uint8Array): void
+  event(member: Membership, event: GroupEvent): void
+  /** The first epoch is adopted: frames can be sent and taken. */
+  ready(member: Membership): void
+  /** Registrations that were asked for in this step are to be said. */
+  registered(now: Micros): void
+}
+
+export class Membership implements Sealing, SealEffects, DoorMember, MemberTokens {
+  readonly id: PortId
+  readonly vlan: Uint8Array
+  readonly certified: boolean
+  readonly firstHopLimit: number
+  readonly ledger: Ledger
+  readonly counts = new GroupCounts()
+  readonly tally = new DoorTally()
+  readonly #context: Context
+  readonly #host: MemberHost
+  readonly #memberKey: Uint8Array
+  readonly #group: Group
+  readonly #door: Doorway
+  readonly #hands: Hands
+  #books: Books | undefined
+  /** None before the first epoch and after the last. */
+  #sealer: Sealer | undefined
+  #port: Port | undefined
+  #isReady = false
+  /** Some part was given something since it was drained. */
+  #isUnsettled = false
+  /** MAC of the token by which the packet came that is being opened. */
+  #openedBy: Mac = ANY
+  #now: Micros = 0
+  #wakeAt: Micros = NEVER
+
+  constructor(now: Micros, context: Context, host: MemberHost, id: PortId, identity: VlanIdentity) {
+    const { crypto, keys } = context
+    const { policy, label, doorKey, memberSeed: seed, serial, expected } = identity
+    this.#context = context
+    this.#host = host
+    this.id = id
+    const ledger = new Ledger(crypto, { policy, label })
+    this.ledger = ledger
+    this.vlan = ledger.vlan
+    this.#memberKey = crypto.signatures.publicKey(seed)
+    const draw = crypto.hash.keyed32(seed, concat(FIRST_HOP, this.vlan))
+    this.firstHopLimit = FIRST_HOP_MIN + ((draw[0] as number) % FIRST_HOP_RANGE)
+    const dice = context.dice.fork(`port/${id}`)
+    this.#group = new Group({
+      ports: { crypto, dice, keys, wall: host.wall, counts: this.counts },
+      ledger,
+      own: { seed, serial },
+      mlsGroup: id,
+      ...(expected === undefined ? {} : { expected }),
+    })
+    this.#hands = new Hands(this)
+    const doorContext = {
+      crypto,
+      keys,
+      dice: dice.fork('door'),
+      vlan: this.vlan,
+      door: doorRoute(crypto, this.vlan, doorKey),
+      envelope: new Envelope(crypto, keys, this.vlan, doorKey),
+      tally: this.tally,
+      wires: new Wires(this),
+    }
+    this.#group.command(now, { kind: 'facts', facts: identity.facts })
+    this.certified = ledger.charter()?.privacy !== 'spec'
+    this.#door = new Doorway(now, doorContext, this, seed)
+  }
+
+  /** The port behind which this is; called once, before all else. */
+  attach(now: Micros, port: Port): void {
+    this.#port = port
+    this.#door.start(now)
+    this.#group.route(now, this.#door.route)
+    this.#settle(now)
+  }
+
+  // What is.
+
+  get mac(): Mac {
+    return this.#sealer?.mac ?? NO_MAC
+  }
+
+  get memberKey(): Uint8Array {
+    return this.#memberKey
+  }
+
+  view(): GroupView {
+    return this.#group.view()
+  }
+
+  nextDeadline(): Micros {
+    return this.#wakeAt
+  }
+
+  // Inputs: the port.
+
+  // HOT PATH
+  frame(now: Micros, _edge: Edge, target: Mac, token: Uint8Array, frame: Uint8Array): void {
+    const sealer = this.#sealer
+    if (sealer === undefined) {
+      this.#context.counters.add(COUNT.dropNoEpoch)
+      return
+    }
+    // Who is behind an unknown MAC is found out as on any switch: all that listen to its token get the frame.
+    const leaf = isGroupMac(target) ? GROUP : sealer.directory.holder(now, target)
+    sealer.seal(now, PAYLOAD_KIND.frame, leaf, token, frame)
+    this.#settle(now)
+  }
+
+  // HOT PATH
+  packet(now: Micros, _edge: Edge, link: LinkId, mac: Mac, bytes: Uint8Array): void {
+    const sealer = this.#sealer
+    if (mac === ROUTE) this.#door.packet(this.#moment(now), bytes)
+    else if (sealer === undefined) this.#context.counters.add(COUNT.dropNoEpoch)
+    else {
+      this.#now = now
+      this.#openedBy = mac
+      if (sealer.open(now, link, bytes) === 'opened') this.opened(sealer.opened)
+      this.#openedBy = ANY
+    }
+    this.#settle(now)
+  }
+
+  // Inputs: the node.
+
+  command(now: Micros, command: GroupCommand): void {
+    this.#group.command(now, command)
+    this.#settle(now)
+  }
+
+  jobDone(now: Micros, job: number, outcome: MlsOutcome): void {
+    this.#group.jobDone(now, job, outcome)
+    this.#settle(now)
+  }
+
+  stored(now: Micros, id: number, ok: boolean): void {
+    this.#group.stored(now, id, ok)
+    this.#settle(now)
+  }
+
+  wake(now: Micros): Micros {
+    if (this.#wakeAt > now) return this.#wakeAt
+    if ((this.#sealer?.deadline ?? NEVER) <= now) this.#sealer?.wake(now)
+    if (this.#group.nextDeadline() <= now) this.#group.wake(now)
+    if (this.#door.nextDeadline() <= now) this.#door.wake(this.#moment(now))
+    this.#settle(now)
+    return this.#wakeAt
+  }
+
+  /** The port closes: what can be said is said, and all keys go. */
+  close(now: Micros): void {
+    this.#door.shut(now)
+    this.end()
+    this.#port = undefined
+  }
+
+  // Effects of the sealing layer.
+
+  // HOT PATH
+  send(packet: Uint8Array): void {
+    this.#port?.transmit(this.#now, packet)
+  }
+
+  // HOT PATH
+  opened({ kind, payload, leaf, mlsId, way }: Opened): void {
+    if (kind === PAYLOAD_KIND.frame && way !== 'channel') this.#openedFrame(leaf, payload)
+    else if ((kind === PAYLOAD_KIND.handshake || kind === PAYLOAD_KIND.ledger) && way === 'channel') {
+      this.#isUnsettled = true
+      this.#group.channelPacket(this.#now, mlsId, leaf, kind, payload)
+    } else this.#context.counters.add(COUNT.dropPlaintext)
+  }
+
+  event(event: SealEvent): void {
+    this.#isUnsettled = true
+    switch (event.kind) {
+      case 'card': {
+        const member = this.#books?.memberAt(event.leaf)
+        const { head } = event.card
+        if (member !== undefined) this.#group.heard(this.#now, member, head, head)
+        return
+      }
+      case 'foreignEpoch':
+        this.#group.foreign(this.#now, event.mlsId)
+        return
+      case 'epochErased':
+        this.#books?.erase(event.mlsId)
+        return
+      case 'ownMac':
+        this.#port?.moved(this.#now)
+        this.#host.registered(this.#now)
+        return
+      default:
+        return
+    }
+  }
+
+  // What the sealing layer asks (MemberTokens): new tokens are used when all had the time to register them.
+
+  token(mac: Mac): Uint8Array {
+    const token = this.#port?.token(this.#now, mac) ?? this.#books?.tokens?.token(mac)
+    assert(token !== undefined, 'a token was asked for before the first epoch')
+    return token
+  }
+
+  get saltId(): Uint8Array {
+    const { tokens } = this.#books ?? {}
+    assert(tokens !== undefined, 'a salt was asked for before the first epoch')
+    return tokens.saltId
+  }
+
+  // What the door asks (DoorMember; DoorWires by way of Wires).
+
+  transmit(now: Micros, packet: Uint8Array): void {
+    this.#port?.transmit(now, packet)
+  }
+
+  hold(now: Micros, token: Uint8Array, proof: Uint8Array): void {
+    this.#port?.holdRoute(now, token, proof)
+    this.#host.registered(now)
+  }
+
+  release(now: Micros, token: Uint8Array): void {
+    this.#port?.releaseRoute(token)
+    this.#host.registered(now)
+  }
+
+  learn(now: Micros, fact: Uint8Array): 'added' | 'known' {
+    return this.#group.learn(now, fact)
+  }
+
+  head(): Uint8Array | undefined {
+    return this.#group.head()
+  }
+
+  certificate(): Certificate | undefined {
+    return this.ledger.certificate(this.#memberKey, this.lineage())
+  }
+
+  lineage(): Lineage {
+    return this.#group.lineage()
+  }
+
+  lineageIds(): readonly Uint8Array[] {
+    return this.#group.lineageIds()
+  }
+
+  live(now: Micros): readonly Uint8Array[] {
+    return this.#group.live(now)
+  }
+
+  wall(): number | undefined {
+    const millis = this.#host.wall.millis()
+    return millis > 0 ? millis : undefined
+  }
+
+  // What the group asks: by way of Hands, because both layers have effects of one name.
+
+  announce(mlsId: Uint8Array, kind: ChannelKind, payload: Uint8Array): void {
+    const tokens = this.#books?.tokensOf(mlsId)
+    if (tokens === undefined || this.#sealer === undefined) return
+    this.#isUnsettled = true
+    // Members of an epoch with an earlier salt listen by that one; those of this epoch may still.
+    const isOfNow = tokens === this.#books?.tokens
+    const token = isOfNow ? this.token(BROADCAST_MAC) : tokens.token(BROADCAST_MAC)
+    this.#sealer.announce(this.#now, kind, token, payload, mlsId)
+  }
+
+  adopt(epoch: AdoptedEpoch): void {
+    const now = this.#now
+    const charter = this.ledger.charter()
+    assert(charter !== undefined, 'an epoch was adopted without a Charter')
+    this.#books ??= new Books(this.#context.crypto, this.vlan, charter.privacy)
+    const before = this.#books.tokens
+    const source = this.#books.adopt(epoch)
+    const { tokens } = this.#books
+    assert(tokens !== undefined, 'an adopted epoch has tokens')
+    const { crypto, keys, dice, counters } = this.#context
+    this.#sealer ??= new Sealer({
+      now,
+      crypto,
+      keys,
+      dice: dice.fork(`seal/${this.id}`),
+      counters,
+      wall: this.#host.wall,
+      vlan: this.vlan,
+      memberKey: this.#memberKey,
+      tokens: this,
+      firstHopLimit: this.firstHopLimit,
+      sign: charter.sign === 'all' ? 'all' : 'session',
+      padding: charter.padding,
+    })
+    if (before !== tokens) {
+      this.#port?.useTokens(now, tokens.book)
+      this.#host.registered(now)
+    }
+    this.#sealer.adopt(now, source, epoch.grace)
+    this.#isUnsettled = true
+    if (this.#isReady) return
+    this.#isReady = true
+    this.#door.open(now)
+    this.#host.ready(this)
+  }
+
+  refuse(memberKey: Uint8Array): void {
+    this.#isUnsettled = true
+    this.#sealer?.refuse(memberKey)
+    this.#door.recheck(this.#now)
+  }
+
+  end(): void {
+    this.#sealer = undefined
+    this.#books?.eraseAll()
+    this.#books = undefined
+  }
+
+  ask(purpose: Purpose, head: Uint8Array | undefined): void {
+    this.#isUnsettled = true
+    this.#door.knock(this.#moment(this.#now), purpose, head)
+  }
+
+  say(session: number, message: Uint8Array): void {
+    this.#isUnsettled = true
+    if (!this.#door.send(this.#now, session, message)) this.#door.close(this.#now, session)
+  }
+
+  hangUp(session: number): void {
+    this.#door.close(this.#now, session)
+  }
+
+  bring(route: Uint8Array, message: Uint8Array): void {
+    this.#door.deliver(this.#moment(this.#now), route, message)
+  }
+
+  start(job: number, work: MlsJob): void {
+    this.#host.start(this, job, work)
+  }
+
+  store(id: number, slot: Slot, record: Uint8Array): void {
+    this.#host.store(this, id, slot, record)
+  }
+
+  tell(event: GroupEvent): void {
+    this.#host.event(this, event)
+  }
+
+  // Within.
+
+  // HOT PATH
+  #openedFrame(leaf: number, frame: Uint8Array): void {
+    const directory = this.#sealer?.directory
+    const source = frame.length < 14 ? NO_MAC : sourceOf(frame)
+    if (directory === undefined || !directory.maySend(this.#now, leaf, source)) {
+      this.#context.counters.add(COUNT.dropMacConflict)
+      return
+    }
+    directory.learn(this.#now, leaf, source)
+    this.#port?.deliver(this.#now, this.#openedBy, frame)
+  }
+
+  // HOT PATH
+  /** Carries out what the parts ask of each other until nothing is left, and notes when to come again. */
+  #settle(now: Micros): void {
+    this.#now = now
+    for (let round = 0; ; round++) {
+      assert(round < ROUNDS_MAX, 'the parts of a membership never come to rest')
+      this.#isUnsettled = false
+      this.#sealer?.drain(now, this)
+      this.#group.drain(this.#hands)
+      this.#takeDoor(now)
+      if (!this.#isUnsettled) break
+    }
+    const sealed = this.#sealer?.deadline ?? NEVER
+    this.#wakeAt = Math.min(sealed, this.#group.nextDeadline(), this.#door.nextDeadline())
+    this.#context.deadline.lower(this.#wakeAt)
+  }
+
+  #takeDoor(now: Micros): void {
+    for (let event = this.#door.take(); event !== undefined; event = this.#door.take()) {
+      this.#isUnsettled = true
+      if (event.kind === 'opened')
+        this.#group.doorOpened(now, event.session, event.peer, event.purpose, event.isInitiator)
+      else if (event.kind === 'message') this.#group.doorMessage(now, event.session, event.bytes)
+      else if (event.kind === 'closed') this.#group.doorClosed(now, event.session)
+      else this.#group.welcome(now, event.bytes)
+    }
+  }
+
+  #moment(now: Micros): { readonly now: Micros; readonly wall: number | undefined } {
+    return { now, wall: this.wall() }
+  }
+}
+
+/** Where the door's packets and registrations go. */
+class Wires implements DoorWires {
+  readonly #member: Membership
+
+  constructor(member: Membership) {
+    this.#member = member
+  }
+
+  send(now: Micros, packet: Uint8Array): void {
+    this.#member.transmit(now, packet)
+  }
+
+  hold(now: Micros, token: Uint8Array, proof: Uint8Array): void {
+    this.#member.hold(now, token, proof)
+  }
+
+  release(now: Micros, token: Uint8Array): void {
+    this.#member.release(now, token)
+  }
+}
+
+/** The group's effects, by their names there. */
+class Hands implements GroupEffects {
+  readonly #member: Membership
+
+  constructor(member: Membership) {
+    this.#member = member
+  }
+
+  /** To one member alone goes the same way: whoever it is not for has no use for it, and may read it. */
+  send(mlsId: Uint8Array, _to: Uint8Array | undefined, kind: ChannelKind, payload: Uint8Array): void {
+    this.#member.announce(mlsId, kind, payload)
+  }
+
+  start(job: number, work: MlsJob): void {
+    this.#member.start(job, work)
+  }
+
+  store(id: number, slot: Slot, record: Uint8Array): void {
+    this.#member.store(id, slot, record)
+  }
+
+  adopt(epoch: AdoptedEpoch): void {
+    this.#member.adopt(epoch)
+  }
+
+  refuse(memberKey: Uint8Array): void {
+    this.#member.refuse(memberKey)
+  }
+
+  end(): void {
+    this.#member.end()
+  }
+
+  welcome(route: Uint8Array, message: Uint8Array): void {
+    this.#member.bring(route, message)
+  }
+
+  knock(purpose: Purpose, head: Uint8Array | undefined): void {
+    this.#member.ask(purpose, head)
+  }
+
+  doorSend(session: number, message: Uint8Array): void {
+    this.#member.say(session, message)
+  }
+
+  doorClose(session: number): void {
+    this.#member.hangUp(session)
+  }
+
+  event(event: GroupEvent): void {
+    this.#member.tell(event)
+  }
+}
