@@ -40,6 +40,7 @@ export function measure(run: Measured): Metrics {
     framesOwed: delivery.owed,
     framesLost: delivery.owed - delivery.came,
     framesExcused: delivery.excusedByLinkModel,
+    framesStormed: delivery.excusedByStorm,
     controlBytesPerNodeSecond: control.mean,
     controlBytesPerNodeSecondByNode: { p50: control.p50, p99: control.p99, max: control.max },
     controlBytesPerNodeSecondByKind: meter.byKind(),

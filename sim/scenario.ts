@@ -57,7 +57,8 @@ const topology = z
 
 /** What a scenario may set limits to: the name is the metric's. */
 export const BOUNDS = {
-  delivery: 'Share of owed frames that came in time; what the link model dropped is not owed.',
+  delivery:
+    'Share of owed frames that came in time; what the link model dropped or a storm in the VLAN is not owed.',
   copiesPerMember: 'Arrivals of a group frame at a member, copies made by the link model left out.',
   controlBytesPerNodeSecond: 'Control bytes sent, headers included, per node and second.',
   outageP50Seconds:

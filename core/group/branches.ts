@@ -66,6 +66,7 @@ export function beginLine(
   group.lineage = [...lineage]
   group.spent.rewind(-1)
   group.phase = 'member'
+  group.newSince = now
   for (const { identity } of made.epoch.roster.values()) group.spent.spend(identity, made.epoch.number)
   push(group, now, made, false)
   // Whoever is alone has nobody to wait for.

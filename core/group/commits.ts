@@ -92,9 +92,8 @@ function mayCommit(group: GroupState, now: Micros, head: Epoch): boolean {
   if (group.phase !== 'member' || group.endAt !== NEVER || group.storing !== undefined) return false
   if (group.committedFor.has(head.name) || group.isRefused(group.keyName)) return false
   if (group.pendingLog.length > 0) return false
-  const cautiousUntil = Math.max(group.cautiousUntil, group.newUntil)
-  if (now < cautiousUntil) {
-    group.wakeBy(cautiousUntil)
+  if (now < group.cautiousUntil) {
+    group.wakeBy(group.cautiousUntil)
     return false
   }
   // Never two commits for one parent, even after a crash: the parent is stored first (record.ts).

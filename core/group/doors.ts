@@ -13,9 +13,12 @@ import { answerTo, openingOf, spread, takeFacts } from './facts.ts'
 import { evidenceOf, forkParent, prefers, sayFold } from './forks.ts'
 import {
   CLEAN_WITHIN,
+  HEARD_WITHIN,
   LOG_MAX,
   LOOK_AROUND,
   MEET_AGAIN,
+  MEET_LATEST,
+  MEET_SPREAD,
   MEET_STEP,
   OFFERS_MAX,
   SESSION_LIFE,
@@ -282,7 +285,10 @@ export function foreign(group: GroupState, now: Micros, mlsId: Uint8Array): void
   if (group.meetAt !== NEVER || now < group.meetNotBefore || group.entry !== undefined) return
   const jitter = below(group.ports.dice, MEET_STEP)
   group.meetTarget = mlsId.slice()
-  group.meetAt = now + placeAmong(group, now) * MEET_STEP + jitter
+  // Who came just now is most likely behind alone; for the others there is an end to waiting.
+  const isNew = now < group.newSince + HEARD_WITHIN
+  const latest = MEET_LATEST + below(group.ports.dice, MEET_SPREAD)
+  group.meetAt = now + jitter + (isNew ? 0 : Math.min(placeAmong(group, now) * MEET_STEP, latest))
   group.wakeBy(group.meetAt)
 }
 

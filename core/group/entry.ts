@@ -304,7 +304,6 @@ function enter(
   group.heard.clear()
   beginLine(group, now, made)
   group.liveBy = made.epoch.roster.size > 1 ? now + LIVE_WITHIN : NEVER
-  group.newUntil = made.epoch.roster.size > 1 ? now + LIVE_WITHIN : 0
   group.note({ kind: 'joined', mlsId: made.epoch.name, members: made.epoch.roster.size })
 }
 

@@ -69,7 +69,8 @@ const TOLD_MAX = 4_096
  *
  * - `join`, `rejoin`: answered by any members (with `head`: of that branch, if they are there).
  * - `catchUp`: answered by any members, with `head` by those that are in another epoch.
- * - `merge`: answered by members whose adopted epoch is `head`, and by no others: the request names it.
+ * - `merge`: answered by members that `knows(head)`, and by no others: the request names it. It may be some
+ *   epochs old by then, so the adopted one alone would not do.
  *
  * A door gives a `route` at its start and whenever it changes: at most 64 bytes by which any member's door
  * can bring a Welcome here.
@@ -283,6 +284,11 @@ export class Group implements DoorPort {
 
   nextDeadline(): Micros {
     return this.#state.deadline
+  }
+
+  /** Whether the epoch is one of the own line, as far as that is remembered: what a `merge` asks for. */
+  knows(mlsId: Uint8Array): boolean {
+    return this.#state.lineage.includes(hex(mlsId))
   }
 
   // What a door must know.

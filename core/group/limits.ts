@@ -109,6 +109,12 @@ export const SESSIONS_MAX = 16
 export const SESSION_LIFE: Micros = 30 * SECOND
 /** Each of those who could go waits so long for the one of lower rank; as for commits (sec:B5). */
 export const MEET_STEP: Micros = 400 * MILLISECOND
+/**
+ * Whoever was not told by then that somebody goes, goes itself: it may be the only one that is cut off. The
+ * spread keeps the others of a large branch from going at once. Guess.
+ */
+export const MEET_LATEST: Micros = 4 * SECOND
+export const MEET_SPREAD: Micros = 8 * SECOND
 /** Nobody tries again before. */
 export const MEET_AGAIN: Micros = 5 * SECOND
 /**

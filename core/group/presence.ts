@@ -17,10 +17,16 @@ export function forgetAbsent(group: GroupState, now: Micros): void {
   for (const [name, at] of group.heard) if (!leafOf?.has(name) || at + DAY < now) group.heard.delete(name)
 }
 
+/**
+ * Whether it was heard in the last 60 s. Who came just now has not heard those who are there: for its first
+ * 60 s everybody counts. Otherwise a newcomer takes itself for the only one, commits at once and calls its
+ * own child settled by its own word (a crowd that joined fell into a dozen branches so).
+ */
 export function isThere(group: GroupState, now: Micros, member: string): boolean {
   if (member === group.keyName) return true
-  const at = group.heard.get(member)
-  return at !== undefined && at + HEARD_WITHIN >= now && !group.isRefused(member)
+  if (group.isRefused(member)) return false
+  const at = group.heard.get(member) ?? group.newSince
+  return at + HEARD_WITHIN >= now
 }
 
 /** How many before this member are there: 0 for the committer (sec:B5). */

@@ -209,6 +209,8 @@ export class GroupState {
   readonly refused = new Map<string, Uint8Array>()
   /** When each member was last heard, by member key in hex. */
   readonly heard = new Map<string, Micros>()
+  /** When this member came into its group, or came back. */
+  newSince: Micros = 0
   /** Members in order of rank for the head, and whose epoch that order is of. */
   ranks: { readonly of: string; readonly order: readonly string[] } = { of: '', order: [] }
 
@@ -231,8 +233,6 @@ export class GroupState {
   slowness: Micros = 0
   /** No own commits before: a restored state may be old (sec:M13). */
   cautiousUntil: Micros = 0
-  /** Nor before this: who has just come in does not know who else is there, and thinks it its turn. */
-  newUntil: Micros = 0
 
   // Joiners.
   readonly offers = new Map<string, PooledOffer>()

@@ -172,8 +172,8 @@ function ask(
 }
 
 function killed(signal: string): string {
-  return (
-    `the process of the simulation was ended with ${signal}, as systems do when memory runs out; ` +
-    'run fewer nodes, or on a machine with more memory'
-  )
+  const ended = `the process of the simulation was ended from outside with ${signal}`
+  // What systems send when memory runs out; other signals are somebody's will.
+  if (signal !== 'SIGKILL') return `${ended}; run it again`
+  return `${ended}, as systems do when memory runs out; run fewer nodes, or on a machine with more memory`
 }

@@ -4,7 +4,8 @@
  * loss if it was owed.
  *
  * Owed (mesh:M19): sender and receiver up, in the same lives, and connected from 5 s before sending
- * until the bound, and the link model dropped no copy of it.
+ * until the bound, and the link model dropped no copy of it. Group frames of a VLAN in which somebody storms
+ * meanwhile are not owed either: they share its storm limit, so that others' traffic is left alone (mesh:S6).
  */
 import { type Micros, SECOND } from '../../core/io.ts'
 import { Histogram } from '../statistics.ts'
@@ -15,6 +16,8 @@ export const DELIVERY_BOUND: Micros = 5 * SECOND
 const CONNECTED_BEFORE: Micros = 5 * SECOND
 /** Drops remembered of one frame, two numbers each. */
 const DROPS_MAX = 64
+/** What a storm has used up of a limit is there again after this long: limits have a burst of a second. */
+const AFTER_STORM: Micros = SECOND
 /** A record is kept this long after its bound, to catch late repeats. */
 const MEMORY: Micros = 30 * SECOND
 
@@ -69,12 +72,15 @@ export class Delivery {
   #settleIndex = 0
   #forgetIndex = 0
   #next = 1
+  /** When each VLAN was last stormed in, from the first to the last frame of the storm. */
+  readonly #storms = new Map<number, { from: Micros; until: Micros }>()
   readonly latency = new Histogram()
   readonly #countFrom: Micros
 
   owed = 0
   came = 0
   excusedByLinkModel = 0
+  excusedByStorm = 0
   /** Arrivals of group frames at receivers, copies made by the link model left out, and deliveries. */
   groupArrivals = 0
   groupDeliveries = 0
@@ -92,6 +98,7 @@ export class Delivery {
     sender: number,
     receivers: readonly number[],
   ): FrameRecord {
+    if (kind === FRAME_KIND.storm) this.#stormed(now, vlan)
     const record: FrameRecord = {
       number: this.#next++,
       kind,
@@ -207,6 +214,10 @@ export class Delivery {
         if (record.sentAt >= this.#countFrom) this.excusedByLinkModel += 1
         continue
       }
+      if (!inTime && this.#inStorm(record)) {
+        if (record.sentAt >= this.#countFrom) this.excusedByStorm += 1
+        continue
+      }
       owed += 1
       if (inTime) came += 1
     }
@@ -219,6 +230,18 @@ export class Delivery {
       this.came += came
     }
     this.#world.settled(record, owed, came)
+  }
+
+  #stormed(now: Micros, vlan: number): void {
+    const storm = this.#storms.get(vlan)
+    if (storm !== undefined && now - storm.until <= AFTER_STORM) storm.until = now
+    else this.#storms.set(vlan, { from: now, until: now })
+  }
+
+  #inStorm(record: FrameRecord): boolean {
+    const storm = isGroup(record.kind) ? this.#storms.get(record.vlan) : undefined
+    if (storm === undefined) return false
+    return storm.from <= record.sentAt + DELIVERY_BOUND && record.sentAt <= storm.until + AFTER_STORM
   }
 
   /** A drop excuses those behind it: on the way up from the sender all, on the way down the branch. */

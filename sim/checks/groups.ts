@@ -13,6 +13,9 @@ import type { MlsOutcome } from '../../core/mls/engine.ts'
 /** A member that was in the group for this long has the cards of the others and they have its tokens. */
 const SETTLED_AFTER: Micros = 5_000_000
 
+/** Members go over to the next epoch one after the other; so long that is no parting. */
+const STEP_TIME: Micros = 3_000_000
+
 interface Place {
   /** MLS-ID of the adopted epoch in hex; undefined while outside. */
   epoch: string | undefined
@@ -47,6 +50,7 @@ export class Groups {
   readonly #open = new Map<Eviction, Set<number>>()
   /** Since when all are in one epoch, by VLAN; see `look`. */
   readonly #oneSince = new Map<number, Micros>()
+  readonly #partedAt = new Map<number, Micros>()
 
   constructor(hash: Hash, violation: (kind: string, node: number, detail: string) => void) {
     this.#hash = hash
@@ -135,9 +139,15 @@ export class Groups {
 
   /** To be asked from time to time: notes since when all of a VLAN are in one epoch. */
   look(now: Micros, vlan: number, nodes: readonly number[]): void {
-    const isOne = nodes.length > 0 && this.epochs(vlan, nodes) === 1
-    if (!isOne || this.epochOf(vlan, nodes[0] as number) === undefined) this.#oneSince.delete(vlan)
-    else if (!this.#oneSince.has(vlan)) this.#oneSince.set(vlan, now)
+    const isIn = nodes.length > 0 && this.epochOf(vlan, nodes[0] as number) !== undefined
+    if (isIn && this.epochs(vlan, nodes) === 1) {
+      this.#partedAt.delete(vlan)
+      if (!this.#oneSince.has(vlan)) this.#oneSince.set(vlan, now)
+      return
+    }
+    const partedAt = this.#partedAt.get(vlan) ?? now
+    this.#partedAt.set(vlan, partedAt)
+    if (now - partedAt >= STEP_TIME) this.#oneSince.delete(vlan)
   }
 
   /** When the last of these VLANs came to be in one epoch; undefined if one is not. */

@@ -458,12 +458,11 @@ export class GroupWorld implements Surroundings {
 
   knock(node: GroupNode, purpose: Purpose, head: Uint8Array | undefined): void {
     if (!this.doors || this.dice.chance(this.loss)) return
-    const wanted = head && hex(head)
     const there = this.nodes.filter(
       (other) => other !== node && other.head !== undefined && this.#reach(node, other),
     )
-    const those = there.filter((other) => other.head === wanted)
-    const others = there.filter((other) => other.head !== wanted)
+    const those = there.filter((other) => head !== undefined && other.group?.knows(head) === true)
+    const others = there.filter((other) => other.head !== (head && hex(head)))
     const isSought = purpose === 'merge' || those.length > 0
     const answering = purpose === 'catchUp' ? others : isSought ? those : there
     const other = answering[this.dice.below(Math.max(1, answering.length))]

@@ -46,8 +46,8 @@ describe('two processes of one verification', () => {
       code: 2,
       out: '',
       err:
-        'the process of the simulation was ended with SIGKILL, as systems do when memory runs out; ' +
-        'run fewer nodes, or on a machine with more memory\n',
+        'the process of the simulation was ended from outside with SIGKILL, as systems do when memory runs ' +
+        'out; run fewer nodes, or on a machine with more memory\n',
     })
   })
 

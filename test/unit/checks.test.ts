@@ -220,6 +220,30 @@ describe('the delivery check', () => {
     expect([delivery.owed, delivery.came, delivery.excusedByLinkModel]).toEqual([1, 0, 1])
   })
 
+  it('owes no group frame to a VLAN while somebody storms in it, and everything else', () => {
+    const { delivery } = setUp()
+    const lostAt = (seconds: number, kind: FrameKind, vlan: number): number => {
+      const before = delivery.owed
+      delivery.sent(sentAt + seconds * SECOND, kind, vlan, 1, [2])
+      delivery.settle(sentAt + (seconds + 6) * SECOND)
+      return delivery.owed - before
+    }
+    expect(lostAt(-20, FRAME_KIND.broadcast, 0)).toBe(1)
+    for (let count = 0; count <= 100; count++)
+      delivery.sent(sentAt + (count * SECOND) / 10, FRAME_KIND.storm, 0, 3, [1, 2])
+    delivery.settle(sentAt + 16 * SECOND)
+    const owed = [
+      [-1, FRAME_KIND.broadcast, 0],
+      [5, FRAME_KIND.multicast, 0],
+      [10.9, FRAME_KIND.broadcast, 0],
+      [5, FRAME_KIND.unicast, 0],
+      [5, FRAME_KIND.broadcast, 1],
+      [11.1, FRAME_KIND.broadcast, 0],
+    ] as const
+    expect(owed.map(([seconds, kind, vlan]) => lostAt(seconds, kind, vlan))).toEqual([0, 0, 0, 1, 1, 1])
+    expect(delivery.excusedByStorm).toBe(3)
+  })
+
   it('counts copies of group frames at members, those of the link model left out', () => {
     const { delivery } = setUp()
     const { number } = delivery.sent(sentAt, FRAME_KIND.multicast, 0, 1, [2, 3])

@@ -70,7 +70,10 @@ describe('groups', () => {
     groups.look(5, 0, [0, 1, 2])
     expect(groups.oneSince([0])).toBe(5)
     groups.noted(6, 0, 0, { kind: 'epoch', mlsId: 'b', number: 1, members: 3 })
+    // One after the other is no parting; for longer it is.
     groups.look(7, 0, [0, 1, 2])
+    expect(groups.oneSince([0])).toBe(5)
+    groups.look(3_000_007, 0, [0, 1, 2])
     expect(groups.oneSince([0])).toBeUndefined()
     expect(groups.epochs(0, [0, 1, 2])).toBe(2)
   })
