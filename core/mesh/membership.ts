@@ -83,6 +83,8 @@ export class Membership implements HandshakeListener {
   /** The earliest of all that is due. */
   #due: Micros = NEVER
   #hunger: Micros = HUNGER_FIRST
+  /** Neighbours were missing when it was last looked. */
+  #isSeeking = true
   #anchorPause: Micros = ANCHOR_LONGEST
   #left = false
   #suspended = false
@@ -224,7 +226,8 @@ export class Membership implements HandshakeListener {
       if (walk !== undefined) this.#swap.echoed(now, from, walk)
     } else this.#context.counters.add(COUNT.dropUnknownKind)
     this.#arm(this.#swap.due())
-    this.#seek(now)
+    // Walks change nobody's neighbours: who has enough of them has nothing to look for.
+    if (this.#isSeeking || !isWalk(kind)) this.#seek(now)
   }
 
   /** The machine slept: until `resume` links end without others being looked for, since all of them will. */
@@ -309,6 +312,7 @@ export class Membership implements HandshakeListener {
     for (;;) {
       const census = this.#roster.census()
       const wish = this.#wish(now, census)
+      this.#isSeeking = wish !== undefined
       if (wish === undefined) return
       if (this.#dialler.busy) {
         this.#context.counters.add(COUNT.boundDials)
@@ -397,4 +401,8 @@ export class Membership implements HandshakeListener {
       timers.trim = this.#admission.crowded ? now + jittered(this.#dice, TRIM_PERIOD) : NEVER
     }
   }
+}
+
+function isWalk(kind: number): boolean {
+  return kind === KIND.forwardJoin || kind === KIND.shuffle || kind === KIND.shuffleReply
 }
