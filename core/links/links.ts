@@ -168,7 +168,11 @@ export class Links implements LinkPort {
   data(now: Micros, link: Link, hop: number, packet: Uint8Array): boolean {
     if (!link.dataReady) return this.#waitData(now, link, hop, packet)
     link.packetsOut = (link.packetsOut + 1) >>> 0
-    link.answerDue = NEVER
+    const answerDue = link.answerDue
+    if (answerDue !== NEVER) {
+      link.answerDue = NEVER
+      if (answerDue === link.due) this.#eased(now, link)
+    }
     if (link.silenceDue === NEVER) {
       link.silenceDue = now + this.#context.config.silence
       this.#due(link, link.silenceDue)
@@ -189,8 +193,12 @@ export class Links implements LinkPort {
   // HOT PATH: something came, so the peer lives.
   heard(now: Micros, link: Link, channel: Channel): void {
     link.heardAt = now
-    link.silenceDue = NEVER
     link.probes = 0
+    const silenceDue = link.silenceDue
+    if (silenceDue !== NEVER) {
+      link.silenceDue = NEVER
+      if (silenceDue === link.due) this.#eased(now, link)
+    }
     if (channel === CHANNEL.control) return
     link.packetsIn = (link.packetsIn + 1) >>> 0
     if (link.answerDue === NEVER) {
@@ -309,6 +317,25 @@ export class Links implements LinkPort {
     if (at >= link.due) return
     link.due = at
     this.#context.deadline.lower(at)
+  }
+
+  /**
+   * What was due first on the link is not due any more: without this a third of all wakes find nothing to do.
+   * The alarm may move later for it; a host that finds this dear lets the earlier one go off in vain.
+   */
+  #eased(now: Micros, link: Link): void {
+    if (link.version === 0) return
+    const numbers = this.#numbers
+    const { deadline } = this.#context
+    const wasFirst = link.due === deadline.at
+    link.due = this.#earliest(now, link)
+    if (!wasFirst) return
+    let next = NEVER
+    for (let place = 0; place < numbers.size; place++) {
+      const due = numbers.due(place)
+      if (due < next) next = due
+    }
+    deadline.at = next
   }
 
   #sendControl(link: Link, packet: Uint8Array): void {
