@@ -11,8 +11,8 @@ import type { Outbox } from './outbox.ts'
 
 /**
  * The earliest time at which the node has something to do. Parts lower it; a wake scans all timers and sets
- * it anew. A packet hardly ever moves the alarm later, which would cost a queue operation for each (mesh:M15):
- * only links do, when it makes void what the alarm stands for.
+ * it anew. A packet hardly ever moves the alarm later, which would cost a queue operation for each
+ * (mesh:M15): only links do, when it makes void what the alarm stands for.
  */
 export class Deadline {
   readonly #times: Float64Array

@@ -235,8 +235,12 @@ export class SimNode implements Clock, Alarm, Effects {
   }
 }
 
-/** The world's cryptography with its cost charged to one machine. */
-export function chargedCrypto(crypto: Crypto, node: SimNode): Crypto {
+/** The world's cryptography, its cost charged to one machine; `onSealed` hears of each packet sealed. */
+export function chargedCrypto(
+  crypto: Crypto,
+  node: SimNode,
+  onSealed: (packet: Uint8Array) => void = () => {},
+): Crypto {
   const { signatures, aead, agreement } = crypto
   const charged: Signatures = {
     publicKey: (seed) => signatures.publicKey(seed),
@@ -253,6 +257,7 @@ export function chargedCrypto(crypto: Crypto, node: SimNode): Crypto {
     seal: (key, nonce, header, plain, out) => {
       node.pendingWork += COST.seal
       aead.seal(key, nonce, header, plain, out)
+      onSealed(out)
     },
     open: (key, nonce, header, text, out) => {
       node.pendingWork += COST.seal

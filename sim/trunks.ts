@@ -120,6 +120,8 @@ export interface TrunkWorld {
   readonly now: Micros
   /** The frame that the step under way carries; sends inherit it. */
   readonly currentFrame: number
+  /** The frame of a packet that is sent in a step that carries none: it waited in its node. 0 if unknown. */
+  lateFrame(packet: Uint8Array): number
   /** The step under way began at this machine's own port. */
   readonly injecting: boolean
   schedulePacket(at: Micros, end: number, slot: number): void
@@ -355,7 +357,7 @@ export class Trunks {
   #sendData(trunk: Trunk, side: Side, depart: Micros, hop: Hop, packet: Uint8Array): void {
     const node = trunk.node(side)
     const far = other(side)
-    const frame = this.#world.currentFrame
+    const frame = this.#world.currentFrame || this.#world.lateFrame(packet)
     if (this.cut(node, trunk.node(far))) {
       if (frame !== 0) this.#world.linkModelDropped(frame, LOST.cut, node, trunk.node(far))
       return
@@ -363,7 +365,7 @@ export class Trunks {
     if (
       node.malice !== undefined &&
       !this.#world.injecting &&
-      this.#misbehaves(trunk, side, depart, hop, packet)
+      this.#misbehaves(trunk, side, depart, hop, packet, frame)
     )
       return
     const lane = trunk.lane(side)
@@ -383,13 +385,19 @@ export class Trunks {
   }
 
   /** A node made to misbehave with what it relays; true if the packet goes no further by itself. */
-  #misbehaves(trunk: Trunk, side: Side, depart: Micros, hop: Hop, packet: Uint8Array): boolean {
+  #misbehaves(
+    trunk: Trunk,
+    side: Side,
+    depart: Micros,
+    hop: Hop,
+    packet: Uint8Array,
+    frame: number,
+  ): boolean {
     const node = trunk.node(side)
     if (node.malice === 'drop') return true
     const lane = trunk.lane(side)
     if (lane.data(depart, packet.length + WIRE_OVERHEAD_BYTES, node.linkRandom) === 0)
       return node.malice === 'corrupt'
-    const frame = this.#world.currentFrame
     if (node.malice === 'replay') {
       this.#fly(trunk, other(side), CHANNEL.data, lane.first + REPLAY_AFTER, hop, packet, frame, true)
       return false

@@ -38,6 +38,7 @@ import { readU32, writeU32 } from '../core/wire/cursor.ts'
 import { fingerprint } from '../core/wire/fingerprint.ts'
 import { WIRE_OVERHEAD_BYTES } from '../core/wire/trunk.ts'
 import { Digest, hashText } from './digest.ts'
+import { FrameTags } from './frame-tags.ts'
 import { type DoneJob, Jobs } from './jobs.ts'
 import { type DialModel, TARGET } from './links/dial.ts'
 import { chargedCrypto, HOST_AT, type NodeWorld, SimNode } from './node.ts'
@@ -106,6 +107,7 @@ export class World implements NodeWorld, TrunkWorld {
   reportsLoss: boolean
   currentFrame = 0
   injecting = false
+  readonly #frameTags = new FrameTags()
   readonly digest = new Digest()
   readonly nodes: SimNode[] = []
   readonly trunks: Trunks
@@ -179,7 +181,7 @@ export class World implements NodeWorld, TrunkWorld {
       selfSeed: seed,
       restored: node.disk,
       config: this.#options.config(node.index),
-      crypto: chargedCrypto(this.#crypto, node),
+      crypto: chargedCrypto(this.#crypto, node, (packet) => this.#sealed(packet)),
       dice: streams.stream(name),
       keys: keysFrom(streams.stream(`${name}/keys`)),
       wall: node.wall,
@@ -230,6 +232,15 @@ export class World implements NodeWorld, TrunkWorld {
     this.injecting = false
     this.currentFrame = 0
     this.#charge(node)
+  }
+
+  /** The frame that a packet carries which leaves in a step that carries none. */
+  lateFrame(packet: Uint8Array): number {
+    return this.#frameTags.of(packet)
+  }
+
+  #sealed(packet: Uint8Array): void {
+    if (this.injecting) this.#frameTags.note(packet, this.currentFrame)
   }
 
   /** The identity that the machine runs or would run now. */
