@@ -1,4 +1,4 @@
-/** What waits in a node's own queue and is then lost on the way counts as lost by the link, as all else does. */
+/** What waits in a node's own queue and is then lost on the way is the link's loss, like all else. */
 import { expect, it } from 'vitest'
 import { Run } from '../../sim/run.ts'
 import { scenarioSchema } from '../../sim/scenario.ts'
@@ -14,7 +14,7 @@ it('knows which frame a packet carries that left late', () => {
       healSeconds: 10,
       nodes: { count: 3 },
       conditions: { loss: { kind: 'bernoulli', probability: 0.3 } },
-      // While sockets are full packets wait in the node; what then goes out late is lost as often as all else.
+      // While sockets are full packets wait in the node; what then goes out late is lost like all else.
       faults: [12, 16, 20, 24, 28].map((atSeconds) => ({
         kind: 'clog',
         atSeconds,
