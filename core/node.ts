@@ -143,7 +143,12 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
       dice: dice.fork(name),
     })
     this.#context = part('links')
-    this.#self = { reach: 2, load: 0, coordinates: new Uint8Array(8) }
+    this.#self = {
+      reach: 2,
+      open: base.config.policy.mode === 'open',
+      load: 0,
+      coordinates: new Uint8Array(8),
+    }
     this.#load = new LoadMeter(base.config)
     this.#links = new Links(this.#context, this, this.#trees, this.#self)
     this.#membership = new Membership(part('membership'), this.#links, this)
@@ -265,6 +270,8 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
         break
       case 'policy':
         this.#vlans.setPolicy(now, command.policy)
+        this.#self.open = command.policy.mode === 'open'
+        for (const tree of this.#trees) tree.setOpen(now, this.#self.open)
         break
       case 'leave':
         if (this.#state !== 'leaving') this.#retire(now)
@@ -392,8 +399,9 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   #resume(now: Micros, asleepMicros: Micros): void {
     this.#out.note({ kind: 'resumed', asleepMicros })
     this.#membership.suspend()
-    for (const link of this.#links.all()) this.#links.hangUp(now, link, 'lost')
+    // First, or each link that ends would have the tree hang below the next, and tell all others.
     for (const tree of this.#trees) tree.resume(now)
+    for (const link of this.#links.all()) this.#links.hangUp(now, link, 'lost')
     this.#membership.resume(now)
     this.#groups.resumed(now)
   }

@@ -47,6 +47,8 @@ const FLAGS_KNOWN = FLAG_REPLY_WANTED | FLAG_HAS_ECHO | 0x03
 /** What a HELLO says beyond the link's own fields. */
 export interface HelloSelf {
   readonly reach: Reachability
+  /** Carries any VLAN for others, as far as it is a relay. */
+  readonly open: boolean
   readonly load: number
   readonly coordinates: Uint8Array
 }
@@ -62,9 +64,8 @@ export function encodeHello(
   replyWanted: boolean,
 ): Uint8Array {
   const bytes = new Uint8Array(HELLO_BYTES + trees.length * TREE_BYTES)
-  const { relay, policy } = context.config
-  const capabilities =
-    (relay ? CAPABILITY.relay : 0) | (relay && policy.mode === 'open' ? CAPABILITY.openRelay : 0)
+  const { relay } = context.config
+  const capabilities = (relay ? CAPABILITY.relay : 0) | (relay && self.open ? CAPABILITY.openRelay : 0)
   bytes[0] = CONTROL_VERSION_TYPE
   bytes[1] = KIND.hello
   bytes[AT.lowest] = VERSIONS.lowest

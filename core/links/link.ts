@@ -279,6 +279,8 @@ export interface LinkPort {
   control(now: Micros, link: Link, packet: Uint8Array): void
   /** HOT PATH. False if the data channel is not ready: the packet is counted and gone. */
   data(now: Micros, link: Link, hop: number, packet: Uint8Array): boolean
+  /** Whether some tree uses the link: its HELLOs are more frequent from now on, or no more. */
+  setTreeUse(now: Micros, link: Link, used: boolean): void
   /** What was just sent asks for an answer: if nothing at all is heard in time, the link is probed. */
   expect(now: Micros, link: Link): void
   /** Ends the link: the parts hear of it as of any other loss, within this step. */

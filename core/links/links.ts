@@ -160,7 +160,8 @@ export class Links implements LinkPort {
       this.hangUp(now, link, CLOSE.clogged)
       return
     }
-    link.controlQueue.push(packet)
+    // A relay passes on what it was handed, which is good for this step only.
+    link.controlQueue.push(packet.slice())
     link.controlQueueBytes += packet.length
   }
 
@@ -188,6 +189,14 @@ export class Links implements LinkPort {
     if (link.silenceDue !== NEVER || link.ended) return
     link.silenceDue = now + this.#context.config.silence
     this.#due(link, link.silenceDue)
+  }
+
+  setTreeUse(now: Micros, link: Link, used: boolean): void {
+    link.treeUse = used
+    const period = this.#context.config.helloTreePeriod
+    if (!used || link.ended || link.helloDue <= now + period) return
+    link.helloDue = now + jittered(this.#context.dice, period)
+    this.#due(link, link.helloDue)
   }
 
   // HOT PATH: something came, so the peer lives.
@@ -405,8 +414,6 @@ export class Links implements LinkPort {
       return NEVER
     }
     const period = this.#period(link)
-    // A link that a tree took into use since its last HELLO does not wait for the longer period.
-    if (link.treeUse && link.helloDue > now + period * 2) link.helloDue = now + period
     const idleDue = link.heardAt + HELLOS_MISSED * period
     if (Math.min(link.silenceDue, idleDue) <= now && !this.#probe(now, link)) return NEVER
     if (Math.min(link.helloDue, link.answerDue) <= now) this.#sayHello(now, link, false)

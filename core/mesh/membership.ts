@@ -38,7 +38,7 @@ import { Handshake, type HandshakeListener } from './handshake.ts'
 import { ANCHOR_FIRST, ANCHOR_LONGEST, HANDSHAKE_LIMIT, HUNGER_FIRST, TRIM_PERIOD } from './limits.ts'
 import { PARTING } from './messages.ts'
 import { PeerTable } from './peer-table.ts'
-import { type Census, PURPOSE, Roster, relaysWanted } from './roster.ts'
+import { type Census, isPublic, PURPOSE, Roster, relaysWanted } from './roster.ts'
 import { Self } from './self.ts'
 import { Swap } from './swap.ts'
 import { Unreached } from './unreached.ts'
@@ -196,6 +196,11 @@ export class Membership implements HandshakeListener {
   onHello(now: Micros, link: Link, packet: Uint8Array, at: number): void {
     const peering = this.#roster.of(link)
     if (peering === undefined || this.#admission.endsTurncoat(now, peering)) return
+    // A neighbour that cannot be dialled any more may have been the last that could.
+    if (peering.isPublic !== isPublic(link)) {
+      peering.isPublic = isPublic(link)
+      this.#seek(now)
+    }
     const high = readU32(packet, at)
     const low = readU32(packet, at + 4)
     link.coordinatesHigh = high

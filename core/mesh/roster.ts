@@ -64,6 +64,8 @@ export interface Peering {
    * it carries any VLAN may change with its address and its policy: these are taken as they come.
    */
   readonly relay: boolean
+  /** What it said of its reachability when it was last looked at. */
+  isPublic: boolean
   /** What it may tell of joiners when the others have used up what all may. */
   readonly forwards: Bucket
   /** Entries of the passive view that may yet be replaced on its word. */
@@ -83,7 +85,7 @@ export interface Census {
   readonly joining: number
 }
 
-function isPublic(link: Link): boolean {
+export function isPublic(link: Link): boolean {
   return link.reach === REACHABILITY.public
 }
 
@@ -125,6 +127,7 @@ export class Roster {
       answers: 0,
       shuffles: { tokens: SHUFFLES_BURST, at: 0 },
       relay: isRelay(link),
+      isPublic: isPublic(link),
       forwards: { tokens: 0, at: link.openedAt },
       replaced: { tokens: purpose === undefined ? 0 : REPLACED_BURST, at: link.openedAt },
     }

@@ -118,6 +118,12 @@ export class Crst implements Tree {
     arm(this.#state, now)
   }
 
+  setOpen(now: Micros, open: boolean): void {
+    if (this.#state.open === open) return
+    this.#state.open = open
+    arm(this.#state, now)
+  }
+
   /**
    * How many further uppers (0 … 2) are wanted although the upper says that it carries every VLAN, as
    * after a refusal by quota. A restricted upper makes them wanted anyway (mesh:M3).

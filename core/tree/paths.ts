@@ -24,7 +24,7 @@ import {
 import type { RootRecord } from './label.ts'
 import { SIGNED, type Update, type VoidPart, voidBody, voidMessage } from './messages.ts'
 import { type Neighbour, NO_PATH, PATH_STATE, type PathState } from './neighbour.ts'
-import { holdPath, mayVerify, send, type TreeState } from './state.ts'
+import { doubt, holdPath, mayVerify, send, type TreeState } from './state.ts'
 
 const scratch = new Scratch(256)
 
@@ -261,6 +261,7 @@ export function takeVoid(state: TreeState, now: Micros, neighbour: Neighbour, pa
 function spreadVoid(state: TreeState, now: Micros, source: Neighbour | undefined, part: VoidPart): boolean {
   const { certificates, context, voids } = state
   const occurs = certificates.applyVoid(part.from, part.to, part.serial) || source === undefined
+  if (isOnPath(state, part)) doubt(state, now, part.from)
   const { index, evicted } = voids.add(now, part, occurs)
   if (evicted) context.counters.add(COUNT.boundVoids)
   if (source !== undefined) voids.setKnown(index, source.slot, true)
@@ -276,6 +277,12 @@ function spreadVoid(state: TreeState, now: Micros, source: Neighbour | undefined
     send(state, now, neighbour, packet)
   }
   return true
+}
+
+function isOnPath({ certificates, path }: TreeState, { from, to }: VoidPart): boolean {
+  return path.some(
+    (slot) => sameBytes(certificates.to(slot), 0, to, 32) && sameBytes(certificates.from(slot), 0, from, 32),
+  )
 }
 
 /** R9: whoever loses the link to its upper signs a VOID first. */

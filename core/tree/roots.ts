@@ -237,10 +237,9 @@ function hasBeat(neighbour: Neighbour, record: RootRecord): boolean {
 export function ownRank(state: TreeState, now: Micros): Rank | undefined {
   const { config, crypto, selfKey } = state.context
   if (!config.relay) return undefined
-  const isOpen = config.policy.mode === 'open'
-  const eligible = state.reachable && isOpen && state.startedAt >= 0
+  const eligible = state.reachable && state.open && state.startedAt >= 0
   const isProven = eligible && now >= state.startedAt + PROVEN_AFTER
-  const rankClass = isProven ? RANK_CLASS.proven : isOpen ? RANK_CLASS.other : RANK_CLASS.closed
+  const rankClass = isProven ? RANK_CLASS.proven : state.open ? RANK_CLASS.other : RANK_CLASS.closed
   if (eligible && !isProven) arm(state, state.startedAt + PROVEN_AFTER)
   const { rank } = state
   if (rank?.class === rankClass && rank.priority === config.rootPriority) return rank

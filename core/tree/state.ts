@@ -54,9 +54,9 @@ export interface TreeState {
   root: RootRecord | undefined
   rootSince: Micros
   upper: Neighbour | undefined
-  /** Key of the upper whose link was lost last; until then, ways that lead through it are doubted. */
+  /** Key of the upper end of the link that the own path lost last, and when: ways through it are doubted. */
   lostUpper: Uint8Array | undefined
-  doubtUntil: Micros
+  doubtSince: Micros
   further: readonly Neighbour[]
   /** One of `further`, under which the node will move when registrations have gone over (mesh:B4). */
   coming: Neighbour | undefined
@@ -78,6 +78,8 @@ export interface TreeState {
   seqCount: number
   beatDue: Micros
   seqDue: Micros
+  /** It carries any VLAN for others. */
+  open: boolean
   reachable: boolean
   /** First step of this tree; -1 before. */
   startedAt: Micros
@@ -151,7 +153,7 @@ export function newState(
     rootSince: 0,
     upper: undefined,
     lostUpper: undefined,
-    doubtUntil: 0,
+    doubtSince: 0,
     further: [],
     coming: undefined,
     comingSince: NEVER,
@@ -166,6 +168,7 @@ export function newState(
     beatDue: NEVER,
     seqDue: NEVER,
     reachable: false,
+    open: context.config.policy.mode === 'open',
     startedAt: -1,
     detachedAt: 0,
     holdUntil: 0,
@@ -216,7 +219,7 @@ export function setRole(state: TreeState, now: Micros, neighbour: Neighbour, rol
   if (neighbour.role !== TREE_ROLE.none && role !== TREE_ROLE.none)
     setRole(state, now, neighbour, TREE_ROLE.none)
   neighbour.role = role
-  neighbour.link.treeUse = role !== TREE_ROLE.none
+  state.links.setTreeUse(now, neighbour.link, role !== TREE_ROLE.none)
   state.uppers = undefined
   const { id } = neighbour.link
   state.context.out.note({ kind: 'treeLink', tree: state.tree, link: id, role })
@@ -234,4 +237,10 @@ export function mayVerify(state: TreeState, now: Micros, neighbour: Neighbour): 
 export function holdPath(state: TreeState, fresh: readonly number[], stale: readonly number[]): void {
   for (const slot of fresh) state.certificates.hold(slot)
   for (const slot of stale) state.certificates.release(slot)
+}
+
+/** The path was lost below that node, which may have died in silence. */
+export function doubt(state: TreeState, now: Micros, upperKey: Uint8Array): void {
+  state.lostUpper = upperKey.slice()
+  state.doubtSince = now
 }

@@ -45,7 +45,9 @@ export interface Tree {
   hasLowers(): boolean
   /** Whether dial-backs prove that anyone can reach this node: a rank's class depends on it (mesh:M4). */
   setReachable(now: Micros, proved: boolean): void
-  /** The machine slept and has no link any more: what grew old meanwhile is forgotten (mesh:S15). */
+  /** Whether the node carries any VLAN for others: a rank's class depends on it too (mesh:M3). */
+  setOpen(now: Micros, open: boolean): void
+  /** The machine slept and will have no link any more: what grew old meanwhile is forgotten (mesh:S15). */
   resume(now: Micros): void
   /** The node says goodbye: what others need to hear at once. */
   leave(now: Micros): void

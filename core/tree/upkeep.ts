@@ -16,7 +16,7 @@ import { WANTED } from './messages.ts'
 import { type Neighbour, NO_PATH, newNeighbour } from './neighbour.ts'
 import { clearPath, voidUpper } from './paths.ts'
 import { forgetRoots, nextBeat, ownRank, passBeat } from './roots.ts'
-import { arm, armLater, holdPath, isLeading, setRole, type TreeState } from './state.ts'
+import { arm, armLater, doubt, holdPath, isLeading, setRole, type TreeState } from './state.ts'
 import type { TreeSummary } from './tree.ts'
 
 /** Text (c): links of a node. More neighbours than this have no bit in the tables and are not used. */
@@ -26,8 +26,6 @@ const REFRESH_AFTER: Micros = SECOND
 
 /** A certificate that ends is seen to by then: half of the time that is left to a superseded one. */
 const QUIET: Micros = 60 * SECOND
-/** Three HELLOs missed and three probes (text (c)): by then whoever was below a lost upper knows it. */
-const DOUBT: Micros = 17 * SECOND
 
 /** The first lines of every input: the first of all starts the clock of the tree. */
 export function begin(state: TreeState, now: Micros): void {
@@ -73,8 +71,7 @@ export function removeNeighbour(state: TreeState, now: Micros, neighbour: Neighb
     // A leaf's link is in nobody's path.
     if (state.context.config.relay) voidUpper(state, now, neighbour)
     state.upper = undefined
-    state.lostUpper = neighbour.link.key
-    state.doubtUntil = now + DOUBT
+    doubt(state, now, neighbour.link.key)
   }
   state.further = state.further.filter((other) => other !== neighbour)
   if (state.coming === neighbour) state.coming = undefined

@@ -48,6 +48,7 @@ function relayWith(
       return true
     },
     expect: () => undefined,
+    setTreeUse: () => undefined,
     hangUp: () => {},
   }
   const roles = [TREE_ROLE.upper, TREE_ROLE.lower, TREE_ROLE.lower, TREE_ROLE.lower, TREE_ROLE.lower]

@@ -106,6 +106,10 @@ export class MeshNode implements LinkPort, NeighbourListener {
 
   expect(): void {}
 
+  setTreeUse(_now: Micros, link: Link, used: boolean): void {
+    link.treeUse = used
+  }
+
   hangUp(now: Micros, link: Link, reason: CloseReason): void {
     if (this.links.get(link.id) !== link) return
     this.closed.push(reason)

@@ -207,6 +207,8 @@ export class TreeBench implements LinkPort {
   readonly counters = new Counters()
   readonly deadline = new Deadline()
   readonly sent: Sent[] = []
+  /** Neighbours from which nothing is heard any more. */
+  readonly silent = new Set<Actor>()
   readonly events: NodeEvent[] = []
   readonly roles: { readonly link: LinkId; readonly role: TreeRole }[] = []
   readonly #out = new Outbox()
@@ -265,6 +267,9 @@ export class TreeBench implements LinkPort {
   }
 
   expect(): void {}
+  setTreeUse(_now: Micros, link: Link, used: boolean): void {
+    link.treeUse = used
+  }
   hangUp(): void {}
 
   // What a test does.
@@ -314,9 +319,11 @@ export class TreeBench implements LinkPort {
     const until = this.now + duration
     while (this.deadline.at <= until) {
       this.now = Math.max(this.now, this.deadline.at)
+      this.#hear()
       this.#wake()
     }
     this.now = until
+    this.#hear()
     this.#drain()
   }
 
@@ -354,6 +361,11 @@ export class TreeBench implements LinkPort {
       this.deadline.lower(this.crst.wake(this.now))
     }
     this.#drain()
+  }
+
+  /** Neighbours say their HELLOs, but for those that a test has fall silent. */
+  #hear(): void {
+    for (const [neighbour, link] of this.#links) if (!this.silent.has(neighbour)) link.heardAt = this.now
   }
 
   #drain(): void {

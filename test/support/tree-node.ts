@@ -87,6 +87,9 @@ export class TreeNode implements LinkPort, TreeListener {
   }
 
   expect(): void {}
+  setTreeUse(_now: Micros, link: Link, used: boolean): void {
+    link.treeUse = used
+  }
   hangUp(): void {}
 
   roleChanged(_now: Micros, _tree: number, link: Link, role: TreeRole): void {

@@ -272,7 +272,10 @@ export class TreeWorld extends TreeSight implements Surroundings {
     cable.lastAt[end] = at
     const node = cable.nodes[end]
     this.after(at - this.now, () => {
-      if (!cable.cut && node.up && node.life === cable.lives[end]) run()
+      if (cable.cut || !node.up || node.life !== cable.lives[end]) return
+      const link = node.links.get(cable.id as LinkId)
+      if (link !== undefined) link.heardAt = this.now
+      run()
     })
   }
 

@@ -33,6 +33,9 @@ class ScriptedTree implements Tree {
     // Roles are scripted.
   }
 
+  setOpen(): void {
+    // Here too.
+  }
   setReachable(): void {
     // Ranks are scripted.
   }
@@ -111,6 +114,7 @@ export class WorldNode {
         return true
       },
       expect: () => {},
+      setTreeUse: () => {},
       hangUp: () => {},
     }
   }

@@ -8,6 +8,7 @@ import {
   type LinkId,
   type Micros,
   type NodeEvent,
+  REACHABILITY,
   SECOND,
 } from '../../core/io.ts'
 import type { Link } from '../../core/links/link.ts'
@@ -84,7 +85,7 @@ class End implements LinksListener {
 
   constructor(seed: number) {
     this.context = testContext(seed)
-    this.links = new Links(this.context, this, [], { reach: 0, load: 0, coordinates: new Uint8Array(8) })
+    this.links = new Links(this.context, this, [], SELF)
   }
 
   linkOpen(_now: Micros, link: Link): void {
@@ -137,6 +138,7 @@ class End implements LinksListener {
 }
 
 const DATA_HOP = CONTROL_HOP + 0x10040
+const SELF = { reach: REACHABILITY.public, open: true, load: 0, coordinates: new Uint8Array(8) }
 
 describe('a trunk', () => {
   it('opens at both ends once versions are agreed and measures the round trip', () => {
@@ -178,12 +180,40 @@ describe('a trunk', () => {
     const quiet = pair.end(0).context.counters.get('helloSent')
     expect(quiet).toBeGreaterThanOrEqual(5)
     expect(quiet).toBeLessThanOrEqual(8)
-    for (const end of pair.ends) end.link.treeUse = true
+    for (const end of pair.ends) end.links.setTreeUse(pair.now, end.link, true)
     pair.run(200 * SECOND)
     const busy = pair.end(0).context.counters.get('helloSent') - quiet
     expect(busy).toBeGreaterThanOrEqual(17)
     expect(busy).toBeLessThanOrEqual(24)
     expect(pair.end(0).context.counters.get('probeSent')).toBe(0)
+  })
+
+  it('says HELLO within 5.5 s once a tree uses it, though its next one was 20 s away', () => {
+    const pair = new Pair(1_000)
+    pair.run(100 * SECOND)
+    const end = pair.end(0)
+    const { counters } = end.context
+    // Just after a HELLO, and with an ATTACH's answer expected and heard: no timer is left that would look.
+    const before = counters.get('helloSent')
+    while (counters.get('helloSent') === before) pair.run(pair.now + SECOND / 10)
+    const said = counters.get('helloSent')
+    end.links.setTreeUse(pair.now, end.link, true)
+    end.links.expect(pair.now, end.link)
+    end.links.heard(pair.now, end.link, CHANNEL.control)
+    pair.run(pair.now + 5_500_000)
+    expect(counters.get('helloSent')).toBe(said + 1)
+  })
+
+  it('sets no alarm for an answer that came', () => {
+    const pair = new Pair(1_000)
+    pair.run(100 * SECOND)
+    const { links, link, context } = pair.end(0)
+    links.wake(pair.now)
+    const before = context.deadline.at
+    links.data(pair.now, link, DATA_HOP, new Uint8Array(100))
+    expect(context.deadline.at).toBe(pair.now + 1_500_000)
+    links.heard(pair.now, link, CHANNEL.control)
+    expect(context.deadline.at).toBeGreaterThanOrEqual(before)
   })
 
   it('answers one-way data within a second, so that the sender never probes', () => {
@@ -218,7 +248,7 @@ describe('a trunk', () => {
   it('is given up after three missed HELLOs and probes when idle', () => {
     const pair = new Pair(20_000)
     pair.run(SECOND)
-    for (const end of pair.ends) end.link.treeUse = true
+    for (const end of pair.ends) end.links.setTreeUse(pair.now, end.link, true)
     pair.run(30 * SECOND)
     pair.silent = true
     pair.run(52 * SECOND)

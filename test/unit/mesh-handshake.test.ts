@@ -403,6 +403,7 @@ test('dials of which nothing is ever heard are given up, three at once at most',
     control() {},
     data: () => true,
     expect: () => undefined,
+    setTreeUse: () => undefined,
     hangUp() {},
   }
   const mesh = new Membership(context, links, { neighbourUp() {}, neighbourDown() {} })

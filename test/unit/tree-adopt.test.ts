@@ -157,6 +157,60 @@ describe('adopting (R1 to R4)', () => {
       bench.wait(2_100 * MILLISECOND)
       expect(bench.crst.view().upper).toBe(bench.link(BOB).id)
     })
+
+    it('is not taken in by one that missed a HELLO: it looks anew', () => {
+      for (const isSilent of [false, true]) {
+        const bench = belowAnn()
+        bench.meet(BOB)
+        says(bench, BOB, { claimed: { beat: beatOf(ROOT), path: [ROOT, BOB], costs: [19] } })
+        if (isSilent) bench.silent.add(BOB)
+        bench.wait(24_500 * MILLISECOND)
+        bench.part(ANN)
+        expect(bench.crst.view().detached).toBe(isSilent)
+      }
+    })
+  })
+
+  describe('after the loss of a link further up', () => {
+    /** Hangs below Ann, who hangs below Far. */
+    function belowFar(): TreeBench {
+      const bench = new TreeBench()
+      bench.meet(ANN)
+      says(bench, ANN, { claimed: { beat: beatOf(ROOT), path: [ROOT, FAR, ANN], costs: [10, 30] } })
+      return bench
+    }
+
+    it('takes a dearer way before one that leads through its upper end', () => {
+      const bench = belowFar()
+      bench.meet(BOB)
+      says(bench, BOB, { claimed: { beat: beatOf(ROOT), path: [ROOT, FAR, BOB], costs: [10, 10] } })
+      bench.meet(EVE)
+      says(bench, EVE, { claimed: { beat: beatOf(ROOT), path: [ROOT, EVE], costs: [25] } })
+      expect(bench.crst.view().metric).toBe(60)
+      bench.from(ANN, voidPacket(voidOf(FAR, ANN)))
+      expect(bench.crst.view()).toMatchObject({ detached: false, upper: bench.link(EVE).id })
+    })
+
+    it('looks anew before it hangs below that end itself, of which nothing was heard since', () => {
+      const bench = belowFar()
+      bench.meet(FAR, { cost: 40 })
+      says(bench, FAR, { claimed: { beat: beatOf(ROOT), path: [ROOT, FAR], costs: [10] } })
+      bench.from(ANN, voidPacket(voidOf(FAR, ANN)))
+      expect(bench.crst.view().detached).toBe(true)
+      bench.wait(SECOND)
+      expect(bench.crst.view()).toMatchObject({ detached: false, upper: bench.link(FAR).id })
+    })
+
+    it('doubts nothing for a void of a link that is not on its path', () => {
+      const bench = belowFar()
+      bench.meet(BOB)
+      says(bench, BOB, { claimed: { beat: beatOf(ROOT), path: [ROOT, FAR, BOB], costs: [10, 10] } })
+      bench.meet(EVE)
+      says(bench, EVE, { claimed: { beat: beatOf(ROOT), path: [ROOT, FAR, EVE], costs: [10, 20] } })
+      bench.from(EVE, voidPacket(voidOf(FAR, EVE)))
+      bench.part(ANN)
+      expect(bench.crst.view()).toMatchObject({ detached: false, upper: bench.link(BOB).id })
+    })
   })
 
   it('adopts only what is below its height', () => {
