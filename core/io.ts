@@ -168,6 +168,8 @@ export type Command =
       readonly issuer: IssuerKeys
       readonly doorKey: Uint8Array
       readonly contacts: readonly PeerHint[]
+      /** How long it may be redeemed and its member stays; by default 90 days. */
+      readonly lifeMillis?: number
     }
   /** Says goodbye to the group, for good as far as this member key goes; the port stays until closed. */
   | { readonly kind: 'leaveVlan'; readonly port: PortId }
@@ -255,11 +257,43 @@ export interface VlanView {
   readonly tokens: number
 }
 
+export interface MemberView {
+  /** Its key in hex. */
+  readonly member: string
+  /** Wall time of its join in milliseconds. */
+  readonly joinedMillis: number
+  /** By its card; undefined before the first. */
+  readonly mac: number | undefined
+  /** When it was last heard; undefined if never, and for this member itself. */
+  readonly heardAt: Micros | undefined
+}
+
+/** A port that entered a VLAN whose group MLS keeps. */
+export interface MembershipView {
+  readonly port: PortId
+  /** VLAN-ID and own member key in hex. */
+  readonly vlan: string
+  readonly self: string
+  /** `outside`: asks to be let in. `member`: in an epoch. `over`: out for good. */
+  readonly phase: string
+  /** MLS-ID of the adopted epoch in hex, and its number, −1 without one. */
+  readonly mlsId: string | undefined
+  readonly epoch: number
+  readonly mac: number
+  /** Of the adopted epoch, by leaf. */
+  readonly members: readonly MemberView[]
+  /** Its ledger as facts travel, each after what it rests on. */
+  readonly facts: readonly Uint8Array[]
+  /** Its share of those of the node. */
+  readonly counters: Readonly<Record<string, number>>
+}
+
 export interface NodeView {
   readonly self: PeerId
   readonly links: readonly LinkView[]
   readonly trees: readonly TreeView[]
   readonly vlans: readonly VlanView[]
+  readonly memberships: readonly MembershipView[]
   readonly passivePeers: number
   readonly counters: Readonly<Record<string, number>>
 }

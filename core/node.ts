@@ -333,8 +333,9 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
       })),
       trees: this.#trees.map((each) => each.view()),
       vlans: this.#vlans.view(),
+      memberships: this.#groups.view(),
       passivePeers: this.#membership.view().passive,
-      counters: this.#counters.view(),
+      counters: { ...this.#counters.view(), ...this.#groups.counters() },
     }
   }
 

@@ -105,6 +105,15 @@ export type GroupCommand =
   /** Goes on from what was stored. The first command, or none. */
   | { readonly kind: 'restore'; readonly stored: Stored }
 
+export interface GroupMember {
+  readonly leaf: number
+  readonly memberKey: Uint8Array
+  /** Wall time of its join in milliseconds, made to rise. */
+  readonly joinNumber: number
+  /** Undefined for this member itself, and for one that was not heard yet. */
+  readonly heardAt: Micros | undefined
+}
+
 export interface GroupView {
   readonly phase: string
   readonly mlsId: string | undefined
@@ -321,6 +330,15 @@ export class Group implements DoorPort {
     spread(this.#state, now, added)
     this.#settle(now)
     return added.length > 0 ? 'added' : 'known'
+  }
+
+  /** Members of the adopted epoch by leaf, and when each was last heard. */
+  members(): readonly GroupMember[] {
+    const { head, heard } = this.#state
+    return [...(head?.roster ?? [])].map(([leaf, { identity }]) => {
+      const { memberKey, joinNumber } = identity
+      return { leaf, memberKey, joinNumber, heardAt: heard.get(hex(memberKey)) }
+    })
   }
 
   view(): GroupView {

@@ -25,8 +25,8 @@ import type { AdoptedEpoch, ChannelKind, GroupEffects, Purpose, Slot } from '../
 import type { GroupEvent } from '../group/events.ts'
 import { Group, type GroupCommand } from '../group/group.ts'
 import type { WallClock } from '../group/state.ts'
-import { BROADCAST_MAC, concat, isGroupMac, type Mac, utf8 } from '../ids.ts'
-import { type LinkId, type Micros, NEVER, type PortId } from '../io.ts'
+import { BROADCAST_MAC, concat, hex, isGroupMac, type Mac, utf8 } from '../ids.ts'
+import { type LinkId, type MembershipView, type Micros, NEVER, type PortId } from '../io.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import type { Certificate, Lineage } from '../ledger/standing.ts'
 import type { MlsGroup, MlsJob, MlsOutcome } from '../mls/engine.ts'
@@ -153,6 +153,31 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
 
   nextDeadline(): Micros {
     return this.#wakeAt
+  }
+
+  view(): MembershipView {
+    const { phase, epoch, mlsId } = this.#group.view()
+    const macs = this.#sealer?.macs()
+    return {
+      port: this.id,
+      vlan: hex(this.vlan),
+      self: hex(this.#memberKey),
+      phase,
+      epoch,
+      mlsId,
+      mac: this.mac,
+      members: this.#group.members().map(({ leaf, memberKey, joinNumber: joinedMillis, heardAt }) => {
+        const member = hex(memberKey)
+        return { member, joinedMillis, heardAt, mac: macs?.get(leaf) }
+      }),
+      facts: this.ledger.facts().map(({ bytes }) => bytes),
+      counters: this.counters(),
+    }
+  }
+
+  /** What its group and its door counted, by names of their own. */
+  counters(): Readonly<Record<string, number>> {
+    return { ...prefixed('group', this.counts.view()), ...prefixed('door', this.tally.view()) }
   }
 
   // Inputs: the port.
@@ -480,6 +505,14 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   #moment(now: Micros): { readonly now: Micros; readonly wall: number | undefined } {
     return { now, wall: this.wall() }
   }
+}
+
+/** `commitsMade` of a group becomes `groupCommitsMade`. */
+function prefixed(prefix: string, counts: Readonly<Record<string, number>>): Record<string, number> {
+  const named = Object.entries(counts).map(([name, count]) => {
+    return [prefix + name.charAt(0).toUpperCase() + name.slice(1), count] as const
+  })
+  return Object.fromEntries(named)
 }
 
 /** Where the door's packets and registrations go. */

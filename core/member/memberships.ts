@@ -13,6 +13,7 @@ import {
   type JobId,
   type JobOutcome,
   type LinkId,
+  type MembershipView,
   type Micros,
   NEVER,
   type PeerHint,
@@ -55,6 +56,8 @@ export class Memberships implements MemberHost {
   readonly #treeLinks = new Set<LinkId>()
   #presentAt: Micros = NEVER
   #lastJob = 0
+  /** What memberships counted whose ports have closed. */
+  readonly #closed: Record<string, number> = {}
   /** Ports may be closed and opened again; what engines hold of the one before is not the next one's. */
   #lastGroup = 0
 
@@ -76,7 +79,10 @@ export class Memberships implements MemberHost {
 
   /** The port has closed. */
   closed(now: Micros, id: PortId): void {
-    this.#members.get(id)?.close(now)
+    const member = this.#members.get(id)
+    if (member === undefined) return
+    member.close(now)
+    addCounts(this.#closed, member.counters())
     this.#members.delete(id)
   }
 
@@ -105,16 +111,33 @@ export class Memberships implements MemberHost {
     now: Micros,
     id: PortId,
     issuer: IssuerKeys,
-    order: { readonly doorKey: Uint8Array; readonly contacts: readonly PeerHint[] },
+    order: {
+      readonly doorKey: Uint8Array
+      readonly contacts: readonly PeerHint[]
+      readonly lifeMillis?: number
+    },
   ): void {
     const millis = this.wall.millis()
     if (millis === 0) throw new UsageError('an invitation while the clock is not set; set it first')
     const { crypto, keys, out } = this.#context
     const contacts = order.contacts.map(contactOf)
     const { ledger } = this.#member(id)
-    const draft = invite(crypto, keys, issuer, ledger, { doorKey: order.doorKey, contacts, now: millis })
+    const draft = invite(crypto, keys, issuer, ledger, { ...order, contacts, now: millis })
     this.learn(now, id, [draft.grant.bytes])
     out.note({ kind: 'invitation', port: id, text: invitationText(crypto, draft) })
+  }
+
+  // What is.
+
+  view(): readonly MembershipView[] {
+    return [...this.#members.values()].map((member) => member.view())
+  }
+
+  /** Sums over all memberships of this node, ended ones too. */
+  counters(): Readonly<Record<string, number>> {
+    const sums = { ...this.#closed }
+    for (const member of this.#members.values()) addCounts(sums, member.counters())
+    return sums
   }
 
   // Inputs.
@@ -195,4 +218,8 @@ export class Memberships implements MemberHost {
       throw new UsageError(`port ${id} is no membership in a group; open it by found, join or restore`)
     return member
   }
+}
+
+function addCounts(sums: Record<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count
 }

@@ -160,6 +160,14 @@ export class Sealer {
     return this.#context.own.mac
   }
 
+  /** MACs of the other members by leaf, of those whose card is here. */
+  macs(): ReadonlyMap<number, Mac> {
+    const macs = new Map<number, Mac>()
+    for (const { leaf, card } of this.#context.peers.values())
+      if (card !== undefined) macs.set(leaf, card.mac)
+    return macs
+  }
+
   /** The adopted epoch's MLS-ID, or undefined before the first. */
   get mlsId(): Uint8Array | undefined {
     return this.#context.epochs.current?.mlsId

@@ -9,6 +9,7 @@ import type {
   JobOutcome,
   Micros,
   NodeEvent,
+  NodeView,
   PortId,
   StoreId,
 } from '../../core/io.ts'
@@ -86,6 +87,10 @@ class Lonely {
       },
       entrance: { kind: 'found' },
     })
+  }
+
+  view(): NodeView {
+    return this.#machine.view()
   }
 
   group(): string[] {
@@ -170,6 +175,50 @@ describe('a node that founds a VLAN', () => {
     node.command({ kind: 'leaveVlan', port: PORT })
     node.run(10)
     expect(node.events).toContainEqual({ kind: 'group', port: PORT, event: { kind: 'ended', why: 'left' } })
+  })
+})
+
+describe('what a node shows of a membership', () => {
+  test('is who is in it, its ledger, and what its group and its door counted', () => {
+    const node = new Lonely()
+    node.enter()
+    node.run(2)
+    const { memberSeed, vlan, facts } = node.founding
+    const self = hex(standInCrypto.signatures.publicKey(memberSeed))
+    const [membership, ...more] = node.view().memberships
+    expect(more).toEqual([])
+    expect(membership).toMatchObject({ port: PORT, vlan: hex(vlan), self, phase: 'member', epoch: 0 })
+    expect(membership?.members).toEqual([
+      { member: self, joinedMillis: expect.any(Number), heardAt: undefined, mac: undefined },
+    ])
+    expect(membership?.members[0]?.joinedMillis).toBeGreaterThanOrEqual(NOW)
+    expect(membership?.facts).toEqual(facts.map(({ bytes }) => bytes))
+    expect(membership?.counters).toMatchObject({ groupFactsAdded: 2 })
+    expect(node.view().counters).toMatchObject({ groupFactsAdded: 2 })
+  })
+
+  test('counts on when the port has closed and another opens', () => {
+    const node = new Lonely()
+    node.enter()
+    node.run(2)
+    node.command({ kind: 'closePort', port: PORT })
+    expect(node.view().memberships).toEqual([])
+    expect(node.view().counters.groupFactsAdded).toBe(2)
+    node.enter()
+    expect(node.view().counters.groupFactsAdded).toBe(4)
+  })
+})
+
+describe('an invitation', () => {
+  test('lasts as long as it is asked to', () => {
+    const node = new Lonely()
+    node.enter()
+    const { issuer, doorKey } = node.founding
+    node.command({ kind: 'invite', port: PORT, issuer, doorKey, contacts: [], lifeMillis: 60_000 })
+    const noted = node.events.find((each) => each.kind === 'invitation')
+    const { grant } = parseInvitation(standInCrypto, noted?.text ?? '')
+    expect(grant.end - NOW).toBeLessThan(61_000)
+    expect(grant.end - NOW).toBeGreaterThanOrEqual(60_000)
   })
 })
 
