@@ -344,7 +344,8 @@ export class Caller {
     }
     if (received.kind === 'closed') {
       this.#ended(now, session, received.why)
-      return undefined
+      // Nothing is wrong with the packet: it is what the sponsor refuses that is counted here too.
+      return received.why
     }
     if (this.#proving !== undefined) {
       this.#proving = undefined
