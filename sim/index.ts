@@ -4,6 +4,7 @@
  */
 export { decimal } from './data/error.ts'
 export { CHUNK_EFFECTS } from './digest.ts'
+export { Live, type LiveMachine, type Owner } from './live.ts'
 export {
   type BoundResult,
   type DataFiles,
@@ -28,3 +29,4 @@ export { blamed, readScenario } from './scenario/read.ts'
 export { parseSetting, type Setting } from './scenario/settings.ts'
 export type { Limit, Scenario } from './scenario.ts'
 export { summarise } from './statistics.ts'
+export { VISITOR_PORT } from './visitors.ts'

@@ -11,6 +11,7 @@
 import type { Crypto } from '../core/crypto/ports.ts'
 import type { CreateTree } from '../core/node.ts'
 import type { BoundName, Limit, Scenario } from './scenario.ts'
+import type { Visitors } from './visitors.ts'
 
 /** Data files by their name relative to the data directory, unpacked. Throws UsageError when missing. */
 export interface DataFiles {
@@ -41,6 +42,8 @@ export interface RunOptions {
   readonly realCrypto?: Crypto | undefined
   /** Another tree protocol in CRST's place, to compare them; also the mutants that checkers are tried on. */
   readonly createTree?: CreateTree | undefined
+  /** People at its machines (sim/live.ts). */
+  readonly visitors?: Visitors | undefined
 }
 
 /** Something that must never happen. */

@@ -3,6 +3,7 @@
  * of it. A run is a pure function of scenario, seed and data files.
  */
 import { noble } from '../core/crypto/noble.ts'
+import type { Crypto } from '../core/crypto/ports.ts'
 import { InvariantError } from '../core/errors.ts'
 import {
   type JobOutcome,
@@ -30,13 +31,14 @@ import { compareBounds, type RunOptions, type RunResult, type Simulation, type V
 import type { Scenario } from './scenario.ts'
 import { startChurn } from './script/churn.ts'
 import { Convergence } from './script/convergence.ts'
-import { faultsEnd, startFaults } from './script/faults.ts'
+import { type FaultTools, faultsEnd, startFaults } from './script/faults.ts'
 import { OutageProbes } from './script/outages.ts'
 import { answer, startTraffic } from './script/traffic.ts'
 import { Stage } from './stage.ts'
 import { Histogram } from './statistics.ts'
 import { buildSurroundings, type Surroundings } from './surroundings.ts'
 import { LOST } from './trunks.ts'
+import { isVisitorPort } from './visitors.ts'
 import { frameNumber, layOutVlans, portOf, type SimVlan, vlanOf } from './vlans.ts'
 import { addressOf, type Observer, World } from './world.ts'
 
@@ -47,7 +49,10 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   readonly scenario: Scenario
   readonly seed: number
   readonly world: World
+  readonly crypto: Crypto
   readonly stage: Stage
+  /** What faults act with. */
+  readonly tools: FaultTools
   readonly meter: Meter
   readonly outages: OutageProbes
   readonly convergence: Convergence | undefined
@@ -84,9 +89,10 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     const delivery = new Delivery(this, this.#warmup)
     const plain = scenario.crypto === 'real' ? (options.realCrypto ?? noble) : standInCrypto
     const { hash } = plain
+    this.crypto = plain
     this.groups = new Groups(hash, (kind, node, detail) => this.violation(kind, node, detail))
     // Memory for every packet that is sealed: only where keys change.
-    const isWatched = scenario.vlans.some(({ group }) => group === 'mls')
+    const isWatched = options.visitors !== undefined || scenario.vlans.some(({ group }) => group === 'mls')
     const crypto = isWatched ? { ...plain, aead: this.nonces.watch(plain.aead) } : plain
     this.world = new World(
       {
@@ -119,17 +125,20 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     this.outages = new OutageProbes(this.stage)
     const churning = startChurn(this.stage, options, (node, isNew) => this.#start(node, isNew))
     startTraffic(this.stage)
-    startFaults({
+    this.tools = {
       stage: this.stage,
       partition: this.#surroundings.partition,
       outages: this.outages,
       dials: this.#surroundings.dials,
       region: (node) => this.#surroundings.latency.region(node),
       start: (node, isNew) => this.#start(node, isNew),
-    })
+    }
+    startFaults(this.tools)
     const calm = Math.max(scenario.nodes.joinSeconds, faultsEnd(scenario))
     this.#calm = calm
-    this.convergence = churning ? undefined : new Convergence(this.stage, calm, scenario.healSeconds)
+    // Nobody knows when visitors will have done their last.
+    const unforeseen = churning || options.visitors !== undefined
+    this.convergence = unforeseen ? undefined : new Convergence(this.stage, calm, scenario.healSeconds)
     this.#endsAt = Math.max(Math.round(scenario.seconds * SECOND), this.convergence?.endsAt ?? 0)
     this.world.at(0, () => this.#tick())
     this.world.at(this.#warmup, () => this.#warm())
@@ -145,6 +154,10 @@ export class Run implements Observer, DeliveryWorld, Simulation {
 
   get digest(): string {
     return this.world.digest.text()
+  }
+
+  get violations(): readonly Violation[] {
+    return this.#violations
   }
 
   get digests(): readonly number[] {
@@ -201,9 +214,11 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   started(node: SimNode): void {
     this.#startedAt[node.index] = this.world.now
     this.stage.connectivity.setAlive(node.index, true)
+    this.#options.visitors?.started(node.index)
   }
 
   stopped(node: SimNode): void {
+    this.#options.visitors?.stopped(node.index)
     this.#collect(node)
     const from = Math.max(this.#startedAt[node.index] as number, this.#warmup)
     this.meter.wasUp(node.index, this.world.now - from)
@@ -216,6 +231,10 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   }
 
   delivered(node: SimNode, port: PortId, frame: Uint8Array): void {
+    if (isVisitorPort(port)) {
+      this.#options.visitors?.delivered(node.index, port, frame)
+      return
+    }
     const number = frameNumber(frame)
     if (number === undefined) return
     const record = this.stage.delivery.delivered(this.world.now, node.index, vlanOf(port), number)
@@ -227,6 +246,8 @@ export class Run implements Observer, DeliveryWorld, Simulation {
 
   noted(node: SimNode, event: NodeEvent): void {
     this.eventKinds[event.kind] = (this.eventKinds[event.kind] ?? 0) + 1
+    this.#options.visitors?.noted(node.index, event)
+    if ('port' in event && isVisitorPort(event.port)) return
     if (event.kind === 'treeLink') {
       const cycle = this.stage.cycles.roleChanged(node.index, event.link, event.role)
       if (cycle !== undefined)
