@@ -1,0 +1,52 @@
+/**
+ * How people name VLANs and keys: a label, or the first digits of an identifier in hex. What fits nothing,
+ * or more than one, is refused.
+ */
+import type { HeldVlan } from './held.ts'
+import { done, type Outcome, REFUSAL, type RefusalName, refused } from './outcome.ts'
+
+/** Digits of an identifier that people are shown, and the fewest that name one. */
+const SHORT_DIGITS = 8
+const DIGITS_MIN = 4
+
+export function short(identifier: string): string {
+  return identifier.slice(0, SHORT_DIGITS)
+}
+
+/** By its label, or by the first digits of its VLAN-ID. */
+export function resolveVlan(vlans: readonly HeldVlan[], name: string): Outcome<HeldVlan> {
+  const labelled = vlans.filter(({ label }) => label === name)
+  const fitting = labelled.length > 0 ? labelled : vlans.filter(({ kept }) => begins(kept.vlan, name))
+  const [first] = fitting
+  if (first !== undefined && fitting.length === 1) return done(first)
+  if (first !== undefined) {
+    const ids = fitting.map(({ kept }) => short(kept.vlan)).join(', ')
+    return refused(REFUSAL.ambiguous, `'${name}' may be any of ${ids}; name the VLAN by these digits`)
+  }
+  const have = vlans.length === 0 ? 'it has none' : `it has ${vlans.map(({ label }) => label).join(', ')}`
+  return refused(REFUSAL.noSuchVlan, `this node has no VLAN '${name}'; ${have}`)
+}
+
+/** The one identifier that begins so; `what` and `refusal` for none. */
+export function resolveHex(
+  identifiers: readonly string[],
+  name: string,
+  what: string,
+  refusal: RefusalName,
+): Outcome<string> {
+  const fitting = [...new Set(identifiers)].filter((identifier) => begins(identifier, name))
+  const [first] = fitting
+  if (first !== undefined && fitting.length === 1) return done(first)
+  if (first !== undefined) {
+    const ids = fitting.map(short).join(', ')
+    return refused(REFUSAL.ambiguous, `'${name}' may be any of ${ids}; write more digits`)
+  }
+  return refused(
+    refusal,
+    `there is no ${what} '${name}'; name one by at least ${DIGITS_MIN} digits of its key`,
+  )
+}
+
+function begins(identifier: string, name: string): boolean {
+  return name.length >= DIGITS_MIN && identifier.startsWith(name.toLowerCase())
+}

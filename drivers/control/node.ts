@@ -1,0 +1,58 @@
+/**
+ * What verbs need of the node that they are carried out at: a simulated one, or the one behind the control
+ * API. It is a seam and knows of neither.
+ *
+ * Whoever has a node gives commands to it, passes on what it notes once the step is over (`VlanVerbs.noted`),
+ * and says when it started and stopped.
+ */
+import type { Crypto } from '../../core/crypto/ports.ts'
+import type { Keys } from '../../core/dice.ts'
+import type { Stored } from '../../core/group/events.ts'
+import type { Command, Micros, NodeView, PeerHint, PortId } from '../../core/io.ts'
+import type { IssuerKeys } from '../../core/ledger/shapes.ts'
+import type { VlanIdentity } from '../../core/member/identity.ts'
+
+export interface ControlledNode {
+  readonly crypto: Crypto
+  readonly keys: Keys
+  readonly book: VlanBook
+  /** The host's monotonic clock, by which deadlines are reckoned. */
+  now(): Micros
+  /** Milliseconds since 1970; 0 while the clock is not set. */
+  wallMillis(): number
+  /** Runs once, when so much of the host's time has passed. */
+  after(wait: Micros, run: () => void): void
+  command(command: Command): void
+  view(): NodeView
+  /** What is kept of the group at a port. */
+  stored(port: PortId): Stored
+  /** The VLAN of that port was removed: nothing of it is to be kept. */
+  erase(port: PortId): void
+  /** Where whoever is invited may dial this node, or others that lead to it: at most three. */
+  contacts(): readonly PeerHint[]
+}
+
+/** The VLANs that a node is to be in, with all secrets: kept over restarts, readable by its owner alone. */
+export interface VlanBook {
+  load(): Kept
+  /** Everything there is to keep now, in place of what was; kept when this returns. */
+  save(kept: Kept): void
+}
+
+export interface Kept {
+  readonly vlans: readonly KeptVlan[]
+  /** Ports are given out once: a record that was on its way when a port closed is not another VLAN's. */
+  readonly nextPort: number
+}
+
+export interface KeptVlan {
+  readonly port: PortId
+  /** VLAN-ID in hex. */
+  readonly vlan: string
+  readonly identity: VlanIdentity
+  /** The authority's keys, where they are at hand. */
+  readonly authority: IssuerKeys | undefined
+  readonly entered: 'founded' | 'invited'
+  /** Why this member is out for good. */
+  readonly over: string | undefined
+}

@@ -1,0 +1,146 @@
+/** What verbs show, as plain data: rows of members and of grants, and one VLAN in full. */
+import { hex, unhex } from '../../core/ids.ts'
+import { type Micros, SECOND } from '../../core/io.ts'
+import type { Grant } from '../../core/ledger/facts.ts'
+import type { HeldVlan } from './held.ts'
+
+/** Cards come every 30 to 90 s; one may be lost. */
+const ONLINE_WITHIN: Micros = 200 * SECOND
+
+export interface MemberRow {
+  /** Key in hex. */
+  readonly member: string
+  readonly self: boolean
+  readonly role: 'member' | 'admin'
+  /** Undefined until its card came. */
+  readonly mac: number | undefined
+  /** Heard of late; this node itself always. */
+  readonly online: boolean
+  readonly heardSecondsAgo: number | undefined
+  /** Wall times in milliseconds. */
+  readonly since: number
+  readonly ends: number | undefined
+  /** Why it is on its way out. */
+  readonly refused: string | undefined
+}
+
+export interface GrantRow {
+  /** In hex. */
+  readonly serial: string
+  readonly kind: 'member' | 'invitation'
+  readonly role: 'member' | 'admin'
+  /** Key of whoever holds it, or redeemed it first; undefined for an invitation that nobody has redeemed. */
+  readonly holder: string | undefined
+  /** Serial of the admin who issued it; undefined for the authority. */
+  readonly issuer: string | undefined
+  readonly ends: number
+  /** `stands`, `unused`, `over`, or why not: `revoked`, `left`, `void`, `lost`. */
+  readonly state: string
+}
+
+export interface VlanDetails {
+  readonly vlan: string
+  readonly label: string
+  readonly phase: string
+  readonly over: string | undefined
+  /** How many of how many keys sign for the authority. */
+  readonly signers: { readonly needed: number; readonly of: number }
+  /** From the Charter; undefined until it was shown. */
+  readonly terms:
+    | {
+        readonly privacy: string
+        readonly suite: number
+        readonly mtu: number
+        readonly sign: string
+        readonly padding: string
+        readonly version: number
+      }
+    | undefined
+  readonly member: string
+  readonly mac: number
+  readonly epoch: number
+  readonly mlsId: string | undefined
+  readonly members: number
+  readonly facts: number
+  readonly counters: Readonly<Record<string, number>>
+}
+
+export function memberRows(held: HeldVlan, now: Micros): MemberRow[] {
+  const view = held.view()
+  if (view === undefined) return []
+  const ledger = held.ledger()
+  return view.members.map(({ member, mac, joinedMillis, heardAt }) => {
+    const key = unhex(member)
+    const self = member === view.self
+    return {
+      member,
+      self,
+      role: isAdmin(held, member) ? 'admin' : 'member',
+      mac: self ? view.mac : mac,
+      online: self || (heardAt !== undefined && now - heardAt <= ONLINE_WITHIN),
+      heardSecondsAgo: heardAt === undefined ? undefined : (now - heardAt) / SECOND,
+      since: joinedMillis,
+      ends: ledger.certificate(key)?.grant.end,
+      refused: ledger.refused(key)?.why,
+    }
+  })
+}
+
+export function grantRows(held: HeldVlan, wallMillis: number): GrantRow[] {
+  return held.grants().map((grant) => {
+    const [holder] = held.ledger().holders(grant.id)
+    return {
+      serial: hex(grant.id),
+      kind: grant.holderKind,
+      role: grant.role,
+      holder: holder && hex(holder),
+      issuer: grant.issuer && hex(grant.issuer),
+      ends: grant.end,
+      state: stateOf(held, grant, holder, wallMillis),
+    }
+  })
+}
+
+export function vlanDetails(held: HeldVlan): VlanDetails {
+  const view = held.view()
+  const ledger = held.ledger()
+  const charter = ledger.charter()
+  const { policy } = held.kept.identity
+  return {
+    vlan: held.kept.vlan,
+    label: held.label,
+    phase: held.phase(),
+    over: held.kept.over,
+    signers: policy.kind === 'one' ? { needed: 1, of: 1 } : { needed: policy.needed, of: policy.keys.length },
+    terms: charter && {
+      privacy: charter.privacy,
+      suite: charter.suite,
+      mtu: charter.mtu,
+      sign: charter.sign,
+      padding: charter.padding,
+      version: charter.version,
+    },
+    member: held.self,
+    mac: view?.mac ?? 0,
+    epoch: view?.epoch ?? -1,
+    mlsId: view?.mlsId,
+    members: view?.members.length ?? 0,
+    facts: ledger.size,
+    counters: view?.counters ?? {},
+  }
+}
+
+function isAdmin(held: HeldVlan, member: string): boolean {
+  const ledger = held.ledger()
+  return held.adminGrants(member).some(({ id }) => ledger.fallen(id) === undefined)
+}
+
+function stateOf(held: HeldVlan, grant: Grant, holder: Uint8Array | undefined, wallMillis: number): string {
+  const ledger = held.ledger()
+  const fallen = ledger.fallen(grant.id)
+  if (fallen !== undefined) return fallen
+  const why = holder === undefined ? undefined : ledger.refused(holder)?.why
+  if (why !== undefined) return why
+  if (wallMillis > 0 && wallMillis >= grant.end) return 'over'
+  return holder === undefined ? 'unused' : 'stands'
+}

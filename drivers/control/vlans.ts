@@ -1,0 +1,451 @@
+/**
+ * The verbs of CryptoVLANs at one node: each becomes commands of the core, and what the core notes becomes
+ * their results. It knows what an owner may ask and what that takes; it knows neither words, files nor
+ * sockets, and of time only what the node's host says.
+ *
+ * To drive it: `start` when the node runs, `noted` for each of its events once the step is over, `stop` when
+ * it has stopped. Every verb answers with something pending; those that need nobody else are settled at once.
+ */
+import { hex } from '../../core/ids.ts'
+import { MILLISECOND, type Micros, type NodeEvent, type PortId, SECOND } from '../../core/io.ts'
+import type { Terms } from '../../core/ledger/facts.ts'
+import { found, redeem } from '../../core/ledger/founding.ts'
+import { hintsOf, type Invitation, parseInvitation } from '../../core/ledger/invitation.ts'
+import { severalKeys } from '../../core/ledger/policy.ts'
+import type { IssuerKeys } from '../../core/ledger/shapes.ts'
+import { notLetIn } from './admission.ts'
+import { type Certified, type CertifyOrder, certify } from './certify.ts'
+import { type Evicted, type EvictOrder, evict, type GrantRevoked, revokeGrant } from './evict.ts'
+import { HeldVlan, type Tools } from './held.ts'
+import { type Invited, type InviteOrder, invite } from './invite.ts'
+import { resolveVlan } from './names.ts'
+import type { ControlledNode, KeptVlan } from './node.ts'
+import { done, Pending, REFUSAL, type Refused, refused } from './outcome.ts'
+import {
+  type GrantRow,
+  grantRows,
+  type MemberRow,
+  memberRows,
+  type VlanDetails,
+  vlanDetails,
+} from './views.ts'
+import { Waits } from './waits.ts'
+
+/** VLANs of one node. Guess: each costs a port with tables of its own. */
+const VLANS_MAX = 64
+/** A group is created and stored well within a second. */
+const FOUND_WITHIN: Micros = 30 * SECOND
+/** Some seconds are usual; but a member that was just restored lets nobody in for a minute (sec:M13). */
+const JOIN_WITHIN: Micros = 120 * SECOND
+/** A farewell takes two seconds. */
+const LEAVE_WITHIN: Micros = 30 * SECOND
+const LEAVE_LOOK: Micros = 250 * MILLISECOND
+
+export interface CreateOrder extends Omit<Terms, 'policy' | 'version' | 'settled'> {
+  /** Of an authority with several keys; one key without. All are made here. */
+  readonly signers?: { readonly needed: number; readonly of: number } | undefined
+}
+
+export interface Entered {
+  /** VLAN-ID and own member key in hex. */
+  readonly vlan: string
+  readonly label: string
+  readonly member: string
+  readonly port: PortId
+  readonly mac: number
+  readonly members: number
+  readonly seconds: number
+}
+export interface Gone {
+  readonly vlan: string
+  readonly label: string
+  readonly seconds: number
+}
+export interface VlanRow {
+  readonly vlan: string
+  readonly label: string
+  readonly phase: 'outside' | 'member' | 'over'
+  readonly role: 'authority' | 'admin' | 'member'
+  readonly epoch: number
+  readonly members: number
+  readonly mac: number
+  readonly port: PortId
+  readonly over: string | undefined
+}
+
+export class VlanVerbs {
+  readonly #node: ControlledNode
+  readonly #waits: Waits
+  #held: HeldVlan[] = []
+  #nextPort: number
+
+  constructor(node: ControlledNode) {
+    this.#node = node
+    this.#waits = new Waits(node)
+    this.#nextPort = node.book.load().nextPort
+  }
+
+  // What the node does.
+
+  /** The node runs, again or for the first time: it goes back into the VLANs that are kept. */
+  start(): void {
+    const { vlans, nextPort } = this.#node.book.load()
+    this.#held = vlans.map((kept) => new HeldVlan(this.#node, kept))
+    this.#nextPort = nextPort
+    for (const { kept } of this.#held) if (kept.over === undefined) this.#enter(kept)
+  }
+
+  stop(): void {
+    this.#waits.stop('the node stopped before it was done; start it, and ask again')
+  }
+
+  /** To be told after the step in which it happened. */
+  noted(event: NodeEvent): void {
+    if (!('port' in event)) return
+    const held = this.#held.find(({ kept }) => kept.port === event.port)
+    if (held === undefined) return
+    if (event.kind === 'group' && event.event.kind === 'ended') {
+      held.kept = { ...held.kept, over: event.event.why }
+      this.#save()
+    } else if (event.kind === 'group' && event.event.kind === 'welcomeRefused') {
+      held.welcomeRefused = event.event.why
+    }
+    this.#waits.noted(event.port, event)
+  }
+
+  // Verbs: getting in and out.
+
+  /** A new VLAN with this node as its first member. A UsageError for terms that no VLAN can have. */
+  create(order: CreateOrder): Pending<Entered> {
+    const { signers, ...terms } = order
+    const now = this.#node.wallMillis()
+    if (now === 0) return Pending.of<Entered>(clockNotSet())
+    const full = this.#full()
+    if (full !== undefined) return Pending.of<Entered>(full)
+    const { crypto, keys } = this.#node
+    const issuer = signers && this.#newSigners(signers)
+    const founding = found(crypto, keys, { terms, now, ...(issuer && { issuer }) })
+    const { doorKey, memberSeed, grant, facts } = founding
+    const identity = {
+      policy: founding.charter.policy,
+      label: terms.label,
+      doorKey,
+      memberSeed,
+      serial: grant.id,
+      facts: facts.map(({ bytes }) => bytes),
+    }
+    const held = this.#keep({
+      port: this.#freePort(),
+      vlan: hex(founding.vlan),
+      identity,
+      authority: founding.issuer,
+      entered: 'founded',
+      over: undefined,
+    })
+    const pending = this.#untilIn(held, FOUND_WITHIN, 'founded', () =>
+      refused(
+        REFUSAL.notFounded,
+        `VLAN ${held.label} was not founded in ${FOUND_WITHIN / SECOND} s; remove it`,
+      ),
+    )
+    this.#enter(held.kept)
+    return pending
+  }
+
+  /** Redeems an invitation and waits to be let in. A UsageError for a text that is none. */
+  join(text: string, within: Micros = JOIN_WITHIN): Pending<Entered> {
+    const invitation = parseInvitation(this.#node.crypto, text)
+    const known = this.#held.find(({ kept }) => kept.vlan === hex(invitation.vlan))
+    if (known !== undefined) return this.#joinAgain(known, within)
+    const over = this.#isOver(invitation) ?? this.#full()
+    if (over !== undefined) return Pending.of<Entered>(over)
+    const { crypto, keys } = this.#node
+    const { memberSeed, facts } = redeem(crypto, keys, invitation)
+    const { policy, label, doorKey, grant, floor, issuer, contacts } = invitation
+    const identity = {
+      policy,
+      label,
+      doorKey,
+      memberSeed,
+      serial: grant.id,
+      facts: facts.map(({ bytes }) => bytes),
+      expected: { floor, issuer: issuer?.id },
+    }
+    const held = this.#keep({
+      port: this.#freePort(),
+      vlan: hex(invitation.vlan),
+      identity,
+      authority: undefined,
+      entered: 'invited',
+      over: undefined,
+    })
+    if (contacts.length > 0) this.#node.command({ kind: 'bootstrap', peers: hintsOf(contacts) })
+    const pending = this.#untilLetIn(held, within)
+    this.#enter(held.kept)
+    return pending
+  }
+
+  /** Says goodbye for good, and removes the VLAN from this node. */
+  leave(name: string): Pending<Gone> {
+    return this.#with(name, (held) => {
+      const out = notIn(held)
+      if (out !== undefined) return Pending.of<Gone>(out)
+      const began = this.#node.now()
+      const { port } = held.kept
+      const pending = this.#waits.for<Gone>({
+        port,
+        within: LEAVE_WITHIN,
+        hear: () => undefined,
+        late: () =>
+          refused(
+            REFUSAL.notLeft,
+            `this member has not ended in ${LEAVE_WITHIN / SECOND} s; ask again, or remove it`,
+          ),
+      })
+      this.#node.command({ kind: 'leaveVlan', port })
+      // The others are still being told for a while.
+      const look = (): void => {
+        if (pending.outcome !== undefined) return
+        if (held.view()?.phase !== 'over') {
+          this.#node.after(LEAVE_LOOK, look)
+          return
+        }
+        const { vlan } = held.kept
+        pending.settle(done({ vlan, label: held.label, seconds: (this.#node.now() - began) / SECOND }))
+        this.#forget(held)
+      }
+      this.#node.after(LEAVE_LOOK, look)
+      return pending
+    })
+  }
+
+  /** Forgets a VLAN with all its keys and tells nobody; with `force` even while its member. */
+  remove(name: string, force = false): Pending<Gone> {
+    return this.#with(name, (held) => {
+      if (held.phase() === 'member' && !force) {
+        const message = `this node is in ${held.label}; leave it, or remove it by force and tell nobody`
+        return Pending.of<Gone>(refused(REFUSAL.stillIn, message))
+      }
+      this.#forget(held)
+      return Pending.of(done({ vlan: held.kept.vlan, label: held.label, seconds: 0 }))
+    })
+  }
+
+  // Verbs: who may be in.
+
+  /** As many invitations as persons, one for each. */
+  invite(name: string, order: InviteOrder): Pending<Invited> {
+    return this.#with(name, (held) =>
+      this.#asIssuer(held, (issuer) => invite(this.#tools(held, issuer), order)),
+    )
+  }
+
+  /** Puts a member out: nobody who heard of it seals anything for it any more. */
+  evict(name: string, member: string, order: EvictOrder): Pending<Evicted> {
+    return this.#with(name, (held) =>
+      this.#asIssuer(held, (issuer) => evict(this.#tools(held, issuer), member, order)),
+    )
+  }
+
+  /** Takes a Grant back: an invitation that is not to be redeemed. */
+  revokeGrant(name: string, serial: string): Pending<GrantRevoked> {
+    return this.#with(name, (held) =>
+      this.#asIssuer(held, (issuer) => Pending.of(revokeGrant(this.#tools(held, issuer), serial))),
+    )
+  }
+
+  /** A new Grant for a member: to renew the one it has, or to make it an admin. */
+  certify(name: string, member: string, order: CertifyOrder): Pending<Certified> {
+    return this.#with(name, (held) =>
+      this.#asIssuer(held, (issuer) => Pending.of(certify(this.#tools(held, issuer), member, order))),
+    )
+  }
+
+  // Verbs: what is.
+
+  list(): Pending<{ readonly vlans: readonly VlanRow[] }> {
+    const vlans = this.#held.map((held): VlanRow => {
+      const view = held.view()
+      const issuer = held.issuer()
+      return {
+        vlan: held.kept.vlan,
+        label: held.label,
+        phase: held.phase(),
+        role: issuer === undefined ? 'member' : issuer.kind,
+        epoch: view?.epoch ?? -1,
+        members: view?.members.length ?? 0,
+        mac: view?.mac ?? 0,
+        port: held.kept.port,
+        over: held.kept.over,
+      }
+    })
+    return Pending.of(done({ vlans }))
+  }
+
+  show(name: string): Pending<VlanDetails> {
+    return this.#with(name, (held) => Pending.of(done(vlanDetails(held))))
+  }
+
+  members(
+    name: string,
+  ): Pending<{ readonly label: string; readonly epoch: number; readonly members: readonly MemberRow[] }> {
+    return this.#with(name, (held) => {
+      const members = memberRows(held, this.#node.now())
+      return Pending.of(done({ label: held.label, epoch: held.view()?.epoch ?? -1, members }))
+    })
+  }
+
+  grants(name: string): Pending<{ readonly label: string; readonly grants: readonly GrantRow[] }> {
+    return this.#with(name, (held) => {
+      const grants = grantRows(held, this.#node.wallMillis())
+      return Pending.of(done({ label: held.label, grants }))
+    })
+  }
+
+  // Within.
+
+  #with<T>(name: string, verb: (held: HeldVlan) => Pending<T>): Pending<T> {
+    const found = resolveVlan(this.#held, name)
+    return found.ok ? verb(found.value) : Pending.of<T>(found)
+  }
+
+  #asIssuer<T>(held: HeldVlan, verb: (issuer: IssuerKeys) => Pending<T>): Pending<T> {
+    const out = notIn(held)
+    if (out !== undefined) return Pending.of<T>(out)
+    if (this.#node.wallMillis() === 0) return Pending.of<T>(clockNotSet())
+    const issuer = held.issuer()
+    if (issuer !== undefined) return verb(issuer)
+    const message = `this node is neither the authority of ${held.label} nor an admin; ask one of them`
+    return Pending.of<T>(refused(REFUSAL.notAuthorised, message))
+  }
+
+  #tools(held: HeldVlan, issuer: IssuerKeys): Tools {
+    return { node: this.#node, waits: this.#waits, held, issuer }
+  }
+
+  #joinAgain(held: HeldVlan, within: Micros): Pending<Entered> {
+    const full = this.#waits.full()
+    if (full !== undefined) return Pending.of<Entered>(full)
+    if (held.phase() === 'outside') return this.#untilLetIn(held, within)
+    const mend = held.phase() === 'over' ? 'remove it first' : 'there is nothing to do'
+    return Pending.of<Entered>(
+      refused(REFUSAL.alreadyHere, `this node has VLAN ${held.label} already; ${mend}`),
+    )
+  }
+
+  #untilLetIn(held: HeldVlan, within: Micros): Pending<Entered> {
+    const before = held.view()?.counters ?? {}
+    return this.#untilIn(held, within, 'joined', () => notLetIn(held, before, within))
+  }
+
+  /** Until the group is there and the port can be used. */
+  #untilIn(
+    held: HeldVlan,
+    within: Micros,
+    sign: 'founded' | 'joined',
+    late: () => Refused,
+  ): Pending<Entered> {
+    const began = this.#node.now()
+    const { port, vlan } = held.kept
+    const parts = new Set<string>()
+    return this.#waits.for<Entered>({
+      port,
+      within,
+      late,
+      hear: (event) => {
+        if (event.kind === 'group' && event.event.kind === 'ended')
+          return refused(REFUSAL.over, `this member is out of ${held.label}: ${event.event.why}; remove it`)
+        const part = event.kind === 'group' ? event.event.kind : event.kind
+        if (part !== sign && part !== 'portUp') return undefined
+        if (parts.add(part).size < 2) return 'part'
+        const view = held.view()
+        return done({
+          vlan,
+          label: held.label,
+          member: held.self,
+          port,
+          mac: view?.mac ?? 0,
+          members: view?.members.length ?? 0,
+          seconds: (this.#node.now() - began) / SECOND,
+        })
+      },
+    })
+  }
+
+  #enter(kept: KeptVlan): void {
+    const { port, identity, entered } = kept
+    const stored = this.#node.stored(port)
+    const entrance =
+      stored.head !== undefined
+        ? ({ kind: 'restore', stored } as const)
+        : entered === 'founded'
+          ? ({ kind: 'found' } as const)
+          : ({ kind: 'join', mayFound: false } as const)
+    this.#node.command({ kind: 'enter', port, identity, entrance })
+  }
+
+  #keep(kept: KeptVlan): HeldVlan {
+    const held = new HeldVlan(this.#node, kept)
+    this.#held.push(held)
+    this.#save()
+    return held
+  }
+
+  #forget(held: HeldVlan): void {
+    const { port, identity } = held.kept
+    this.#node.command({ kind: 'closePort', port })
+    this.#waits.stop(`VLAN ${held.label} was removed from this node meanwhile`, port)
+    this.#held = this.#held.filter((each) => each !== held)
+    this.#save()
+    this.#node.erase(port)
+    identity.memberSeed.fill(0)
+  }
+
+  #save(): void {
+    this.#node.book.save({ vlans: this.#held.map(({ kept }) => kept), nextPort: this.#nextPort })
+  }
+
+  #full(): Refused | undefined {
+    if (this.#held.length < VLANS_MAX) return this.#waits.full()
+    return refused(REFUSAL.tooMany, `this node has ${VLANS_MAX} VLANs, the most there may be; remove one`)
+  }
+
+  #freePort(): PortId {
+    this.#nextPort += 1
+    return (this.#nextPort - 1) as PortId
+  }
+
+  #isOver({ grant, label }: Invitation): Refused | undefined {
+    const now = this.#node.wallMillis()
+    if (now === 0 || now < grant.end) return undefined
+    const ended = new Date(grant.end).toISOString()
+    return refused(
+      REFUSAL.invitationOver,
+      `the invitation to ${label} was good until ${ended}; ask for a new one`,
+    )
+  }
+
+  #newSigners({ needed, of }: { needed: number; of: number }): IssuerKeys {
+    const { crypto, keys } = this.#node
+    const seeds = Array.from({ length: of }, () => keys.bytes(32))
+    const policy = severalKeys(
+      needed,
+      seeds.map((seed) => crypto.signatures.publicKey(seed)),
+    )
+    return { kind: 'authority', policy, seeds }
+  }
+}
+
+function notIn(held: HeldVlan): Refused | undefined {
+  const phase = held.phase()
+  if (phase === 'member') return undefined
+  if (phase === 'over') {
+    const message = `this member is out of ${held.label} (${held.kept.over ?? 'for good'}); remove it`
+    return refused(REFUSAL.over, message)
+  }
+  return refused(REFUSAL.notInYet, `this node still asks to be let in to ${held.label}; wait until it is in`)
+}
+
+function clockNotSet(): Refused {
+  return refused(REFUSAL.clockNotSet, 'the clock is not set, and grants have an end; set the clock')
+}

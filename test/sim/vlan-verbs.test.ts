@@ -1,0 +1,265 @@
+/** The verbs of VLANs at simulated nodes: what comes of them among several, and what they refuse. */
+import { describe, expect, test } from 'vitest'
+import { UsageError } from '../../core/errors.ts'
+import { parseInvitation } from '../../core/ledger/invitation.ts'
+import { standInCrypto } from '../../sim/crypto.ts'
+import { DAY, HOME, LiveMesh } from '../support/live.ts'
+
+describe('getting in', () => {
+  test('by an invitation: both see each other, with the MAC that the other has', () => {
+    const mesh = new LiveMesh()
+    const keys = mesh.vlan(1, 2)
+    mesh.run(5)
+    const rows = [1, 2].map((at) => mesh.value(mesh.node(at).verbs.members('home')).members)
+    for (const each of rows) {
+      expect(each.map(({ member }) => member)).toEqual(keys)
+      expect(each.map(({ online, role, refused }) => ({ online, role, refused }))).toEqual([
+        { online: true, role: 'member', refused: undefined },
+        { online: true, role: 'member', refused: undefined },
+      ])
+    }
+    expect(rows[0]?.map(({ mac }) => mac)).toEqual(rows[1]?.map(({ mac }) => mac))
+    expect(rows[0]?.map(({ self }) => self)).toEqual([true, false])
+  })
+
+  test('is the same run for the same seed, and another for another', () => {
+    const digest = (seed: number): string => {
+      const mesh = new LiveMesh(seed)
+      mesh.vlan(1, 2, 3)
+      return mesh.live.digest
+    }
+    expect(digest(5)).toBe(digest(5))
+    expect(digest(5)).not.toBe(digest(6))
+  })
+
+  test('takes the terms that were asked for, and an authority of several keys', () => {
+    const mesh = new LiveMesh()
+    const { verbs } = mesh.node(1)
+    const terms = { privacy: 'spec', mtu: 1_500, sign: 'all', padding: 'none' } as const
+    mesh.value(verbs.create({ ...HOME, ...terms, signers: { needed: 2, of: 3 } }))
+    mesh.value(mesh.node(2).verbs.join(mesh.invitation(1)))
+    const shown = mesh.value(mesh.node(2).verbs.show('home'))
+    expect(shown).toMatchObject({ phase: 'member', signers: { needed: 2, of: 3 }, members: 2 })
+    expect(shown.terms).toEqual({ ...terms, suite: 1, version: 1 })
+    expect(shown.counters.groupEpochsAdopted).toBeGreaterThan(0)
+  })
+
+  test('is refused by name when nobody is there, after the time that was given, and goes on', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const url = mesh.invitation(1)
+    mesh.live.crash(1)
+    const began = mesh.live.now
+    const { verbs } = mesh.node(2)
+    expect(mesh.refusal(verbs.join(url, 20e6))).toMatchObject({ refusal: 'noDoor' })
+    expect((mesh.live.now - began) / 1e6).toBeCloseTo(20, 1)
+    expect(mesh.refusal(verbs.leave('home')).refusal).toBe('notInYet')
+    expect(mesh.value(verbs.list()).vlans).toMatchObject([{ label: 'home', phase: 'outside' }])
+    mesh.live.start(1)
+    expect(mesh.value(verbs.join(url)).members).toBe(2)
+  })
+
+  test('is refused by name with an invitation that is spent, revoked or over', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const { verbs } = mesh.node(1)
+    const spent = mesh.invitation(1)
+    mesh.value(mesh.node(2).verbs.join(spent))
+    expect(mesh.refusal(mesh.node(3).verbs.join(spent, 15e6))).toMatchObject({
+      refusal: 'notAdmitted',
+      message: expect.stringContaining('the invitation is spent'),
+    })
+    const { invitations } = mesh.value(verbs.invite('home', { count: 2, lifeMillis: 2_000 }))
+    const [short, other] = invitations
+    mesh.value(verbs.revokeGrant('home', other?.serial.slice(0, 12) ?? ''))
+    expect(mesh.refusal(mesh.node(4).verbs.join(other?.url ?? '', 15e6))).toMatchObject({
+      refusal: expect.stringMatching(/^(notAdmitted|invitationOver)$/),
+    })
+    expect(mesh.refusal(mesh.node(5).verbs.join(short?.url ?? ''))).toMatchObject({
+      refusal: 'invitationOver',
+      message: expect.stringMatching(/good until 2026-01-01T00:0/),
+    })
+    expect(mesh.value(mesh.node(5).verbs.list()).vlans).toEqual([])
+  })
+
+  test('with a text that is no invitation is a mistake of the user', () => {
+    const mesh = new LiveMesh(1, 4)
+    expect(() => mesh.node(1).verbs.join('peertap:AQ')).toThrow(UsageError)
+    expect(() => mesh.node(1).verbs.create({ ...HOME, label: '' })).toThrow(/1 to 63/)
+    expect(() => mesh.node(1).verbs.create({ ...HOME, signers: { needed: 3, of: 2 } })).toThrow(/3 in 2 keys/)
+  })
+})
+
+describe('invitations', () => {
+  test('are as many as asked for, each its own, in two forms', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const now = mesh.node(1).wallMillis()
+    const { invitations } = mesh.value(mesh.node(1).verbs.invite('home', { count: 3, lifeMillis: DAY }))
+    expect(new Set(invitations.map(({ serial }) => serial)).size).toBe(3)
+    for (const { url, qr, ends } of invitations) {
+      expect(url).toMatch(/^peertap:/)
+      expect(qr).toMatch(/^PEERTAP:[A-Z2-7]+$/)
+      expect(parseInvitation(standInCrypto, qr)).toEqual(parseInvitation(standInCrypto, url))
+      expect(ends - now).toBe(DAY)
+      const [contact] = parseInvitation(standInCrypto, url).contacts
+      expect(contact?.address).toEqual(mesh.node(1).contacts()[0]?.addresses[0])
+    }
+  })
+
+  test('of two calls at once do not mix', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const { verbs } = mesh.node(1)
+    const both = [1, 2].map((days) => verbs.invite('home', { count: 2, lifeMillis: days * DAY }))
+    const ends = both.map((each) => mesh.value(each).invitations.map((one) => one.ends))
+    expect(ends[1]?.map((end) => end - DAY)).toEqual(ends[0])
+  })
+})
+
+describe('putting out', () => {
+  test('ends the member, and the others go on without it', () => {
+    const mesh = new LiveMesh()
+    const keys = mesh.vlan(1, 2, 3)
+    const evicted = mesh.value(mesh.node(1).verbs.evict('home', keys[1]?.slice(0, 8) ?? '', { voids: false }))
+    expect(evicted).toMatchObject({ member: keys[1], kept: 0 })
+    mesh.run(5)
+    for (const at of [1, 3]) expect(mesh.members(at)).toEqual([keys[0], keys[2]])
+    expect(mesh.value(mesh.node(2).verbs.list()).vlans).toMatchObject([{ phase: 'over', over: 'revoked' }])
+    expect(mesh.refusal(mesh.node(2).verbs.invite('home', { count: 1, lifeMillis: DAY })).refusal).toBe(
+      'over',
+    )
+    const grants = mesh.value(mesh.node(1).verbs.grants('home')).grants
+    expect(grants.map(({ state }) => state).sort()).toEqual(['revoked', 'stands', 'stands'])
+  })
+
+  test('of oneself is leaving: the VLAN and all that was kept of it are gone', () => {
+    const mesh = new LiveMesh()
+    const keys = mesh.vlan(1, 2)
+    const { port } = mesh.value(mesh.node(2).verbs.list()).vlans[0] ?? { port: -1 as never }
+    mesh.run(1)
+    expect(mesh.node(2).stored(port).head).toBeDefined()
+    expect(mesh.value(mesh.node(2).verbs.leave('home')).seconds).toBeLessThan(10)
+    mesh.run(10)
+    expect(mesh.members(1)).toEqual([keys[0]])
+    expect(mesh.value(mesh.node(2).verbs.list()).vlans).toEqual([])
+    expect(mesh.node(2).stored(port)).toEqual({ head: undefined, next: undefined, ledger: undefined })
+    // And there is a way back, as somebody else.
+    const again = mesh.value(mesh.node(2).verbs.join(mesh.invitation(1)))
+    expect(again.member).not.toBe(keys[1])
+    expect(again.port).not.toBe(port)
+  })
+
+  test('is refused by name where it makes no sense or is not allowed', () => {
+    const mesh = new LiveMesh()
+    const keys = mesh.vlan(1, 2)
+    const evict = (at: number, whom: string | undefined): string =>
+      mesh.refusal(mesh.node(at).verbs.evict('home', whom ?? '', { voids: false })).refusal
+    expect(evict(2, keys[0])).toBe('notAuthorised')
+    expect(evict(1, keys[0])).toBe('ownKey')
+    expect(evict(1, 'ffff0000ffff')).toBe('noSuchMember')
+    expect(evict(1, keys[1]?.slice(0, 3))).toBe('noSuchMember')
+    mesh.value(mesh.node(1).verbs.evict('home', keys[1] ?? '', { voids: false }))
+    expect(evict(1, keys[1])).toBe('alreadyOut')
+  })
+
+  test('cannot be carried out by a node that is cut off, and says that the revocation stands', () => {
+    const mesh = new LiveMesh()
+    const keys = mesh.vlan(1, 2)
+    mesh.live.crash(1)
+    mesh.run(1)
+    mesh.live.start(1)
+    // It makes no commit before it knows that its restored state is not old.
+    const refusal = mesh.refusal(mesh.node(1).verbs.evict('home', keys[1] ?? '', { voids: false }))
+    expect(['notInYet', 'notRemoved']).toContain(refusal.refusal)
+  })
+})
+
+describe('admins', () => {
+  function withAdmin(): { mesh: LiveMesh; keys: string[]; guest: string } {
+    const mesh = new LiveMesh()
+    const keys = mesh.vlan(1, 2, 3)
+    const order = { role: 'admin', lifeMillis: 10 * DAY } as const
+    expect(mesh.refusal(mesh.node(2).verbs.certify('home', keys[2] ?? '', order)).refusal).toBe(
+      'notAuthorised',
+    )
+    mesh.value(mesh.node(1).verbs.certify('home', keys[1] ?? '', order))
+    mesh.run(5)
+    const guest = mesh.value(mesh.node(4).verbs.join(mesh.invitation(2))).member
+    mesh.run(5)
+    return { mesh, keys, guest }
+  }
+
+  test('admit and put out members, and nobody above them', () => {
+    const { mesh, keys, guest } = withAdmin()
+    const { verbs } = mesh.node(2)
+    expect(mesh.value(verbs.list()).vlans).toMatchObject([{ role: 'admin' }])
+    expect(mesh.members(1)).toContain(guest)
+    expect(mesh.refusal(verbs.certify('home', guest, { role: 'admin', lifeMillis: DAY })).refusal).toBe(
+      'notAuthorised',
+    )
+    mesh.value(mesh.node(1).verbs.certify('home', keys[2] ?? '', { role: 'admin', lifeMillis: DAY }))
+    mesh.run(5)
+    expect(mesh.refusal(verbs.evict('home', keys[2] ?? '', { voids: false })).refusal).toBe('notAuthorised')
+    mesh.value(verbs.evict('home', guest, { voids: false }))
+    mesh.run(5)
+    expect(mesh.members(1)).toEqual(keys)
+  })
+
+  test('go without those whom they admitted, or with them', () => {
+    for (const voids of [false, true]) {
+      const { mesh, keys, guest } = withAdmin()
+      const { verbs } = mesh.node(1)
+      const { grants } = mesh.value(verbs.grants('home'))
+      const serial = grants.find(({ role }) => role === 'admin')?.serial ?? ''
+      expect(mesh.refusal(verbs.revokeGrant('home', serial)).refusal).toBe('adminGrant')
+      const { kept } = mesh.value(verbs.evict('home', keys[1] ?? '', { voids }))
+      expect(kept).toBe(voids ? 0 : 1)
+      mesh.run(20)
+      expect(mesh.members(1)).toEqual(voids ? [keys[0], keys[2]] : [keys[0], keys[2], guest])
+    }
+  })
+})
+
+describe('what lasts', () => {
+  test('a Grant is renewed without an epoch', () => {
+    const mesh = new LiveMesh()
+    const keys = mesh.vlan(1, 2)
+    const { epoch } = mesh.value(mesh.node(2).verbs.show('home'))
+    const order = { role: 'member', lifeMillis: 200 * DAY } as const
+    const { ends } = mesh.value(mesh.node(1).verbs.certify('home', keys[1] ?? '', order))
+    mesh.run(5)
+    const rows = mesh.value(mesh.node(2).verbs.members('home')).members
+    expect(rows.find(({ self }) => self)?.ends).toBe(ends)
+    expect(mesh.value(mesh.node(2).verbs.show('home')).epoch).toBe(epoch)
+  })
+
+  test('a membership survives a crash; what waited says that the node stopped', () => {
+    const mesh = new LiveMesh()
+    const keys = mesh.vlan(1, 2, 3)
+    const waiting = mesh.node(2).verbs.leave('home')
+    mesh.live.crash(2)
+    expect(mesh.refusal(waiting).refusal).toBe('stopped')
+    mesh.run(2)
+    mesh.live.start(3)
+    mesh.live.crash(3)
+    mesh.run(2)
+    mesh.live.start(3)
+    mesh.run(30)
+    expect(mesh.value(mesh.node(3).verbs.list()).vlans).toMatchObject([{ label: 'home', phase: 'member' }])
+    expect(mesh.members(3)).toContain(keys[2])
+  })
+
+  test('nobody forgets a VLAN by mistake while in it', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const { verbs } = mesh.node(1)
+    expect(mesh.refusal(verbs.remove('home')).refusal).toBe('stillIn')
+    expect(mesh.refusal(verbs.remove('away')).refusal).toBe('noSuchVlan')
+    mesh.value(verbs.create({ ...HOME }))
+    expect(mesh.refusal(verbs.show('home')).refusal).toBe('ambiguous')
+    const [first, second] = mesh.value(verbs.list()).vlans
+    mesh.value(verbs.remove(first?.vlan.slice(0, 8) ?? '', true))
+    expect(mesh.value(verbs.show('home')).vlan).toBe(second?.vlan)
+  })
+})
