@@ -394,7 +394,11 @@ export class Port implements Member, Edge {
   }
 
   #listensTo(mac: Mac): boolean {
-    return this.#book !== undefined && this.#held.find(this.#book.token(mac), 0) >= 0
+    return this.#holds(this.#book, mac) || this.#holds(this.#turning?.book, mac)
+  }
+
+  #holds(book: TokenBook | undefined, mac: Mac): boolean {
+    return book !== undefined && this.#held.find(book.token(mac), 0) >= 0
   }
 
   #isHere(mac: Mac): boolean {

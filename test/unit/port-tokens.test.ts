@@ -4,7 +4,7 @@ import { BROADCAST_MAC, hex, type Mac } from '../../core/ids.ts'
 import { MILLISECOND, type Micros, type PortId, SECOND } from '../../core/io.ts'
 import type { Port } from '../../core/vlan/port.ts'
 import type { Edge, Sealing } from '../../core/vlan/sealing.ts'
-import { ROUTE } from '../../core/vlan/sealing.ts'
+import { ANY, ROUTE } from '../../core/vlan/sealing.ts'
 import { TokenBook } from '../../core/vlan/tokens.ts'
 import { TOKEN_OFFSET } from '../../core/wire/packet.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
@@ -98,6 +98,22 @@ describe('the tokens of a port that is sealed elsewhere', () => {
     port.wake(30 * SECOND)
     expect(taken(port, notes, 30 * SECOND, old.token(MAC))).toBeUndefined()
     expect(taken(port, notes, 30 * SECOND, next.token(MAC))).toBe(MAC)
+  })
+
+  test('a frame whose packet had to wait is taken in all that time, while another is not', () => {
+    const { node, port } = scene()
+    const [old, next] = [book(1), book(2)]
+    port.useTokens(0, old)
+    port.useTokens(0, next, old)
+    const frame = frameTo(BROADCAST_MAC).fill(0x22, 6, 12)
+    const strange = frameTo(OTHER).fill(0x22, 6, 12)
+    for (let at = 0; at <= 40 * SECOND; at += 500 * MILLISECOND) {
+      port.wake(at)
+      port.deliver(at, ANY, frame)
+      port.deliver(at, ANY, strange)
+    }
+    expect(node.count('framesDelivered')).toBe(81)
+    expect(node.count('dropNotOurToken')).toBe(81)
   })
 
   test('into another branch: tokens of the one left end at once, those before the new one begin', () => {
