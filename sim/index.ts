@@ -16,6 +16,7 @@ export {
   type Metric,
   type Metrics,
   type Progress,
+  type RunOptions,
   type RunReport,
   type RunResult,
   type Simulation,

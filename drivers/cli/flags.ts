@@ -2,7 +2,7 @@
  * Verbs and their flags: what yargs is told, and how values are read. Checks and messages are our own,
  * because a wrong flag deserves the same care as a wrong scenario.
  */
-import type { Argv, CommandModule, Options } from 'yargs'
+import yargs, { type Argv, type CommandModule, type Options, type ParserConfigurationOptions } from 'yargs'
 import { UsageError } from '../../core/errors.ts'
 import { decimal, nearestName } from '../../sim/index.ts'
 import { EXIT_HELP, type ExitCode } from './exit.ts'
@@ -13,15 +13,36 @@ export interface Flag {
   readonly describe: string
 }
 
-export interface Verb {
+export interface Argument {
+  readonly name: string
+  readonly describe: string
+}
+
+/** How a verb is written. */
+export interface Wording {
+  /** What stands before its words; by default the program's name. */
+  readonly before?: string
   /** The words that call it, the last one is its own: `['sim', 'run']`. */
   readonly words: readonly string[]
   readonly describe: string
-  /** Name and description of what stands after the words; it is required. */
-  readonly argument?: { readonly name: string; readonly describe: string }
+  /** What stands after the words, in this order; all of it is required. */
+  readonly arguments?: readonly Argument[]
   readonly flags: Readonly<Record<string, Flag>>
   readonly examples?: readonly (readonly [command: string, what: string])[]
+}
+
+export interface Verb extends Wording {
   run(given: Given): Promise<ExitCode>
+}
+
+/** Values are read here, where it is said what is wrong with them. */
+export const PARSING: Partial<ParserConfigurationOptions> = {
+  'parse-numbers': false,
+  'parse-positional-numbers': false,
+  'boolean-negation': false,
+  'camel-case-expansion': false,
+  'dot-notation': false,
+  'greedy-arrays': false,
 }
 
 /** What every verb understands. */
@@ -29,23 +50,20 @@ const COMMON = ['help', 'h', 'version', '_', '$0']
 
 /** What stands on the command line, checked as it is read. */
 export class Given {
-  readonly #verb: Verb
+  readonly #verb: Wording
   readonly #values: Readonly<Record<string, unknown>>
 
-  constructor(verb: Verb, values: Readonly<Record<string, unknown>>) {
+  constructor(verb: Wording, values: Readonly<Record<string, unknown>>) {
     this.#verb = verb
     this.#values = values
     this.#refuseUnknown()
   }
 
-  /** The verb's argument. */
-  argument(): string {
-    const { words, argument } = this.#verb
-    const name = argument?.name ?? ''
+  argument(name: string): string {
     const value = this.#values[name]
     if (typeof value === 'string' && value !== '') return value
-    const command = `peertap ${words.join(' ')}`
-    throw new UsageError(`${command}: ${name} is missing; write ${command} ${name.toUpperCase()}`)
+    const command = commandWords(this.#verb)
+    throw new UsageError(`${command}: ${name} is missing; write ${usageOf(this.#verb)}`)
   }
 
   on(flag: string): boolean {
@@ -65,6 +83,16 @@ export class Given {
     const list = (Array.isArray(value) ? value : [value]).map(String)
     if (list.length === 0 || list.includes('')) throw withoutValue(flag)
     return list
+  }
+
+  /** One of a closed set; the first of them if none is given. */
+  choice<Name extends string>(flag: string, names: readonly [Name, ...Name[]]): Name {
+    const text = this.text(flag) ?? names[0]
+    const name = names.find((each) => each === text)
+    if (name !== undefined) return name
+    throw new UsageError(
+      `--${flag} is "${text}"; it is one of ${names.join(', ')}; write --${flag} ${names[0]}`,
+    )
   }
 
   /** A whole number within limits. */
@@ -88,11 +116,11 @@ export class Given {
   }
 
   #refuseUnknown(): void {
-    const { words, flags, argument } = this.#verb
-    const command = `peertap ${words.join(' ')}`
+    const { words, flags, arguments: list = [] } = this.#verb
+    const command = commandWords(this.#verb)
     const known = Object.keys(flags)
     for (const name of Object.keys(this.#values)) {
-      if (known.includes(name) || COMMON.includes(name) || name === argument?.name) continue
+      if (known.includes(name) || COMMON.includes(name) || list.some((each) => each.name === name)) continue
       const dashes = name.length === 1 ? '-' : '--'
       throw new UsageError(`${dashes}${name} is no flag of "${command}"; ${flagHint(name, known, command)}`)
     }
@@ -103,6 +131,37 @@ export class Given {
       )
     }
   }
+}
+
+function commandWords({ before = 'peertap', words }: Wording): string {
+  return [before, ...words].join(' ')
+}
+
+/** `peertap sim run SCENARIO`. */
+function usageOf(verb: Wording): string {
+  return [commandWords(verb), ...(verb.arguments ?? []).map(({ name }) => name.toUpperCase())].join(' ')
+}
+
+/** What is given by words that follow those of the verb, where no program begins with them. */
+export function givenBy(verb: Wording, words: readonly string[]): Given {
+  checkWords(words, [verb])
+  const { _: standing, ...values } = yargs([...words])
+    .parserConfiguration(PARSING)
+    .options(optionsOf(verb))
+    .help(false)
+    .version(false)
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new UsageError(`${message}; write ${usageOf(verb)}`)
+    })
+    .parseSync()
+  const list = verb.arguments ?? []
+  const named = list.map(({ name }, index) => [name, standing[index]] as const)
+  return new Given(verb, {
+    ...values,
+    ...Object.fromEntries(named),
+    _: [...verb.words, ...standing.slice(list.length)],
+  })
 }
 
 function flagHint(name: string, known: readonly string[], command: string): string {
@@ -119,7 +178,7 @@ function withoutValue(flag: string): UsageError {
  * and looks names of flags up in objects that inherit some. `words` are those of the command line; throws
  * UsageError.
  */
-export function checkWords(words: readonly string[], verbs: readonly Verb[]): void {
+export function checkWords(words: readonly string[], verbs: readonly Wording[]): void {
   const switches = new Set(['help', 'h', 'version'])
   for (const { flags } of verbs)
     for (const [name, { kind }] of Object.entries(flags)) if (kind === 'switch') switches.add(name)
@@ -139,16 +198,15 @@ export function checkWords(words: readonly string[], verbs: readonly Verb[]): vo
 /** A verb as yargs takes it; `done` hears the exit code. */
 export function commandOf(verb: Verb, done: (code: ExitCode) => void): CommandModule {
   const word = verb.words.at(-1) as string
-  const { argument } = verb
+  const list = verb.arguments ?? []
   return {
     // Written as optional, so that the message about a missing one is ours.
-    command: argument === undefined ? word : `${word} [${argument.name}]`,
+    command: [word, ...list.map(({ name }) => `[${name}]`)].join(' '),
     describe: verb.describe,
     builder: (parser) => {
-      const usage = ['peertap', ...verb.words, ...(argument ? [argument.name.toUpperCase()] : [])].join(' ')
-      const head = `${usage} [flags]\n\n${verb.describe}`
+      const head = `${usageOf(verb)} [flags]\n\n${verb.describe}`
       let built: Argv = parser.usage(head).options(optionsOf(verb)).epilogue(EXIT_HELP)
-      if (argument) built = built.positional(argument.name, { describe: argument.describe, type: 'string' })
+      for (const { name, describe } of list) built = built.positional(name, { describe, type: 'string' })
       for (const [command, what] of verb.examples ?? []) built = built.example(command, what)
       return built
     },
@@ -156,7 +214,7 @@ export function commandOf(verb: Verb, done: (code: ExitCode) => void): CommandMo
   }
 }
 
-function optionsOf(verb: Verb): Record<string, Options> {
+function optionsOf(verb: Wording): Record<string, Options> {
   return Object.fromEntries(
     Object.entries(verb.flags).map(([name, { kind, describe }]): [string, Options] => [
       name,

@@ -6,10 +6,11 @@ import yargs from 'yargs'
 import { UsageError } from '../../core/errors.ts'
 import { version } from '../sim/manifest.ts'
 import { EXIT, EXIT_HELP, type ExitCode, reportError } from './exit.ts'
-import { checkWords, commandOf, unknownVerb, type Verb } from './flags.ts'
+import { checkWords, commandOf, PARSING, unknownVerb, type Verb } from './flags.ts'
 import { simList } from './sim-list.ts'
 import { simRun } from './sim-run.ts'
 import { simSchema } from './sim-schema.ts'
+import { simShell } from './sim-shell.ts'
 import { simVerify } from './sim-verify.ts'
 import { WIDTH } from './table.ts'
 
@@ -20,8 +21,8 @@ declare module 'yargs' {
   }
 }
 
-const SIM: readonly Verb[] = [simRun, simVerify, simList, simSchema]
-const GROUPS = { sim: { describe: 'Simulate: run, verify, list, schema', verbs: SIM } } as const
+const SIM: readonly Verb[] = [simRun, simVerify, simShell, simList, simSchema]
+const GROUPS = { sim: { describe: 'Simulate: run, verify, shell, list, schema', verbs: SIM } } as const
 
 async function main(words: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok
@@ -33,15 +34,7 @@ async function main(words: readonly string[]): Promise<ExitCode> {
     .scriptName('peertap')
     .usage('peertap VERB [flags]\n\nA decentralised Ethernet, and the laboratory it is tested in')
     .locale('en')
-    .parserConfiguration({
-      // Values are read by flags.ts, which says what is wrong with them.
-      'parse-numbers': false,
-      'parse-positional-numbers': false,
-      'boolean-negation': false,
-      'camel-case-expansion': false,
-      'dot-notation': false,
-      'greedy-arrays': false,
-    })
+    .parserConfiguration(PARSING)
     .version(version())
     .help()
     .alias('h', 'help')

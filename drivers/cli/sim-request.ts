@@ -22,6 +22,9 @@ export const SCENARIO_FLAGS: Readonly<Record<string, Flag>> = {
   data: { kind: 'text', describe: 'Directory of recorded data (default PEERTAP_DATA, or ../shared/data)' },
   'no-dither': { kind: 'switch', describe: 'Take the instants of a trace as they stand' },
   json: { kind: 'switch', describe: 'Print one JSON object and nothing else' },
+}
+/** Of verbs that take their time. */
+export const PROGRESS_FLAGS: Readonly<Record<string, Flag>> = {
   quiet: { kind: 'switch', describe: 'Show no progress' },
 }
 
@@ -37,7 +40,7 @@ export interface Request {
 
 export function readRequest(given: Given, words: string): Request {
   const settings = given.list('set').map(parseSetting)
-  const { source, scenario } = loadScenario(given.argument(), settings)
+  const { source, scenario } = loadScenario(given.argument(SCENARIO_ARGUMENT.name), settings)
   const data = given.text('data')
   const directory = dataDirectory(data)
   checkData(dataNeeds(scenario), directory, ({ key }) => blamed([key.split('.')], source, settings))

@@ -12,7 +12,14 @@ import { EXIT, type ExitCode, errorOf } from './exit.ts'
 import type { Given, Verb } from './flags.ts'
 import { progressStyle, showProgress } from './progress.ts'
 import { faultsOf, runLines, type SeedLine, seedsLines } from './report.ts'
-import { type Request, readRequest, SCENARIO_ARGUMENT, SCENARIO_FLAGS, seedOf } from './sim-request.ts'
+import {
+  PROGRESS_FLAGS,
+  type Request,
+  readRequest,
+  SCENARIO_ARGUMENT,
+  SCENARIO_FLAGS,
+  seedOf,
+} from './sim-request.ts'
 
 /** More seeds than this in one call are a job for a cluster. */
 const SEEDS_MAX = 100_000
@@ -20,9 +27,10 @@ const SEEDS_MAX = 100_000
 export const simRun: Verb = {
   words: ['sim', 'run'],
   describe: 'Run a scenario and judge its bounds',
-  argument: SCENARIO_ARGUMENT,
+  arguments: [SCENARIO_ARGUMENT],
   flags: {
     ...SCENARIO_FLAGS,
+    ...PROGRESS_FLAGS,
     seeds: { kind: 'text', describe: 'Instead of one seed: run seeds 1 to this on all cores, and compare' },
     out: { kind: 'text', describe: 'Write result.json, scenario.json and manifest.json into this directory' },
     force: { kind: 'switch', describe: 'Let --out write into a directory that holds something else' },

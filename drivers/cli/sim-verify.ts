@@ -7,14 +7,15 @@ import { ProcessFailure, type Verdict, verify } from '../sim/verify.ts'
 import { EXIT, type ExitCode, errorOf } from './exit.ts'
 import type { Given, Verb } from './flags.ts'
 import { progressStyle, showProgress } from './progress.ts'
-import { readRequest, SCENARIO_ARGUMENT, SCENARIO_FLAGS, seedOf } from './sim-request.ts'
+import { PROGRESS_FLAGS, readRequest, SCENARIO_ARGUMENT, SCENARIO_FLAGS, seedOf } from './sim-request.ts'
 
 export const simVerify: Verb = {
   words: ['sim', 'verify'],
   describe: 'Run a scenario twice and compare every effect',
-  argument: SCENARIO_ARGUMENT,
+  arguments: [SCENARIO_ARGUMENT],
   flags: {
     ...SCENARIO_FLAGS,
+    ...PROGRESS_FLAGS,
     seconds: { kind: 'text', describe: 'Stop both runs at this simulated time' },
   },
   examples: [['peertap sim verify steady-16 --seconds 60', 'the first simulated minute']],

@@ -16,7 +16,7 @@ export interface Certified {
   /** In hex. */
   readonly serial: string
   /** Wall time in milliseconds. */
-  readonly ends: number
+  readonly endsMillis: number
 }
 
 export function certify(
@@ -37,16 +37,16 @@ export function certify(
     const message = `${short(member)} is out of ${held.label} (${out.why}), which stays so; invite it anew`
     return refused(REFUSAL.alreadyOut, message)
   }
-  const ends = held.endOf(issuer, lifeMillis)
+  const endsMillis = held.endOf(issuer, lifeMillis)
   const grant = makeGrant(node.crypto, node.keys, issuer, ledger.vlan, {
     holderKind: 'member',
     holder: unhex(member),
     role,
-    end: ends,
+    end: endsMillis,
   })
   const outcome = ledger.add(grant.bytes)
   if (outcome !== 'added')
     return refused(REFUSAL.ledgerRefused, `the ledger does not take the grant: ${outcome}`)
   node.command({ kind: 'facts', port: held.kept.port, facts: [grant.bytes] })
-  return done({ label: held.label, member, role, serial: hex(grant.id), ends })
+  return done({ label: held.label, member, role, serial: hex(grant.id), endsMillis })
 }

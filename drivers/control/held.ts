@@ -42,9 +42,9 @@ export class HeldVlan {
     return hex(this.#node.crypto.signatures.publicKey(this.kept.identity.memberSeed))
   }
 
-  /** Undefined while its port is closed. */
+  /** Undefined while its port is closed, or the node is down. */
   view(): MembershipView | undefined {
-    return this.#node.view().memberships.find(({ port }) => port === this.kept.port)
+    return this.#node.view()?.memberships.find(({ port }) => port === this.kept.port)
   }
 
   phase(): 'outside' | 'member' | 'over' {

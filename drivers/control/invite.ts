@@ -1,4 +1,5 @@
 /** Inviting: one text for each person, as a line to send and as a line for a QR code. */
+import { UsageError } from '../../core/errors.ts'
 import { hex } from '../../core/ids.ts'
 import { type Micros, SECOND } from '../../core/io.ts'
 import { invitationQrText, parseInvitation } from '../../core/ledger/invitation.ts'
@@ -6,7 +7,7 @@ import type { Tools } from './held.ts'
 import { done, Pending, REFUSAL, refused } from './outcome.ts'
 
 /** Invitations of one call: each is a Grant that all members keep. Guess. */
-const INVITATIONS_MAX = 64
+export const INVITATIONS_MAX = 64
 /** They are made in the step in which they are asked for. */
 const INVITE_WITHIN: Micros = 10 * SECOND
 
@@ -24,7 +25,7 @@ export interface InvitationMade {
   /** Of its Grant, in hex. */
   readonly serial: string
   /** Wall time in milliseconds. */
-  readonly ends: number
+  readonly endsMillis: number
 }
 
 export interface Invited {
@@ -36,6 +37,8 @@ export function invite(
   { node, waits, held, issuer }: Tools,
   { count, lifeMillis }: InviteOrder,
 ): Pending<Invited> {
+  if (!Number.isInteger(count) || count < 1 || count > INVITATIONS_MAX)
+    throw new UsageError(`${count} invitations; ask for 1 to ${INVITATIONS_MAX} at a time`)
   const full = waits.full()
   if (full !== undefined) return Pending.of<Invited>(full)
   const { crypto } = node
@@ -48,8 +51,8 @@ export function invite(
     hear: (event) => {
       if (event.kind !== 'invitation') return undefined
       const said = parseInvitation(crypto, event.text)
-      const { id, end: ends } = said.grant
-      invitations.push({ url: event.text, qr: invitationQrText(crypto, said), serial: hex(id), ends })
+      const { id, end: endsMillis } = said.grant
+      invitations.push({ url: event.text, qr: invitationQrText(crypto, said), serial: hex(id), endsMillis })
       return invitations.length < count ? 'part' : done({ label: held.label, invitations })
     },
     late: () =>

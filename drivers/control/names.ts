@@ -2,6 +2,7 @@
  * How people name VLANs and keys: a label, or the first digits of an identifier in hex. What fits nothing,
  * or more than one, is refused.
  */
+import { type Mac, macText } from '../../core/ids.ts'
 import type { HeldVlan } from './held.ts'
 import { done, type Outcome, REFUSAL, type RefusalName, refused } from './outcome.ts'
 
@@ -11,6 +12,15 @@ const DIGITS_MIN = 4
 
 export function short(identifier: string): string {
   return identifier.slice(0, SHORT_DIGITS)
+}
+
+/** `b2:49:8a:00:17:fe`; undefined for none, which is 0. */
+export function macWritten(mac: Mac | undefined): string | undefined {
+  return mac
+    ? macText(mac)
+        .toLowerCase()
+        .replace(/(..)(?=.)/g, '$1:')
+    : undefined
 }
 
 /** By its label, or by the first digits of its VLAN-ID. */

@@ -23,7 +23,8 @@ export interface ControlledNode {
   /** Runs once, when so much of the host's time has passed. */
   after(wait: Micros, run: () => void): void
   command(command: Command): void
-  view(): NodeView
+  /** Undefined while it does not run. */
+  view(): NodeView | undefined
   /** What is kept of the group at a port. */
   stored(port: PortId): Stored
   /** The VLAN of that port was removed: nothing of it is to be kept. */

@@ -3,6 +3,7 @@ import { hex, unhex } from '../../core/ids.ts'
 import { type Micros, SECOND } from '../../core/io.ts'
 import type { Grant } from '../../core/ledger/facts.ts'
 import type { HeldVlan } from './held.ts'
+import { macWritten } from './names.ts'
 
 /** Cards come every 30 to 90 s; one may be lost. */
 const ONLINE_WITHIN: Micros = 200 * SECOND
@@ -13,13 +14,13 @@ export interface MemberRow {
   readonly self: boolean
   readonly role: 'member' | 'admin'
   /** Undefined until its card came. */
-  readonly mac: number | undefined
+  readonly mac: string | undefined
   /** Heard of late; this node itself always. */
   readonly online: boolean
   readonly heardSecondsAgo: number | undefined
   /** Wall times in milliseconds. */
-  readonly since: number
-  readonly ends: number | undefined
+  readonly sinceMillis: number
+  readonly endsMillis: number | undefined
   /** Why it is on its way out. */
   readonly refused: string | undefined
 }
@@ -33,7 +34,7 @@ export interface GrantRow {
   readonly holder: string | undefined
   /** Serial of the admin who issued it; undefined for the authority. */
   readonly issuer: string | undefined
-  readonly ends: number
+  readonly endsMillis: number
   /** `stands`, `unused`, `over`, or why not: `revoked`, `left`, `void`, `lost`. */
   readonly state: string
 }
@@ -57,7 +58,8 @@ export interface VlanDetails {
       }
     | undefined
   readonly member: string
-  readonly mac: number
+  /** Undefined without an epoch. */
+  readonly mac: string | undefined
   readonly epoch: number
   readonly mlsId: string | undefined
   readonly members: number
@@ -76,11 +78,11 @@ export function memberRows(held: HeldVlan, now: Micros): MemberRow[] {
       member,
       self,
       role: isAdmin(held, member) ? 'admin' : 'member',
-      mac: self ? view.mac : mac,
+      mac: macWritten(self ? view.mac : mac),
       online: self || (heardAt !== undefined && now - heardAt <= ONLINE_WITHIN),
       heardSecondsAgo: heardAt === undefined ? undefined : (now - heardAt) / SECOND,
-      since: joinedMillis,
-      ends: ledger.certificate(key)?.grant.end,
+      sinceMillis: joinedMillis,
+      endsMillis: ledger.certificate(key)?.grant.end,
       refused: ledger.refused(key)?.why,
     }
   })
@@ -95,7 +97,7 @@ export function grantRows(held: HeldVlan, wallMillis: number): GrantRow[] {
       role: grant.role,
       holder: holder && hex(holder),
       issuer: grant.issuer && hex(grant.issuer),
-      ends: grant.end,
+      endsMillis: grant.end,
       state: stateOf(held, grant, holder, wallMillis),
     }
   })
@@ -121,7 +123,7 @@ export function vlanDetails(held: HeldVlan): VlanDetails {
       version: charter.version,
     },
     member: held.self,
-    mac: view?.mac ?? 0,
+    mac: macWritten(view?.mac),
     epoch: view?.epoch ?? -1,
     mlsId: view?.mlsId,
     members: view?.members.length ?? 0,

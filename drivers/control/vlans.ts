@@ -8,17 +8,15 @@
  */
 import { hex } from '../../core/ids.ts'
 import { MILLISECOND, type Micros, type NodeEvent, type PortId, SECOND } from '../../core/io.ts'
-import type { Terms } from '../../core/ledger/facts.ts'
-import { found, redeem } from '../../core/ledger/founding.ts'
 import { hintsOf, type Invitation, parseInvitation } from '../../core/ledger/invitation.ts'
-import { severalKeys } from '../../core/ledger/policy.ts'
 import type { IssuerKeys } from '../../core/ledger/shapes.ts'
 import { notLetIn } from './admission.ts'
 import { type Certified, type CertifyOrder, certify } from './certify.ts'
+import { becomeFounder, becomeGuest, type CreateOrder } from './enter.ts'
 import { type Evicted, type EvictOrder, evict, type GrantRevoked, revokeGrant } from './evict.ts'
 import { HeldVlan, type Tools } from './held.ts'
 import { type Invited, type InviteOrder, invite } from './invite.ts'
-import { resolveVlan } from './names.ts'
+import { macWritten, resolveVlan } from './names.ts'
 import type { ControlledNode, KeptVlan } from './node.ts'
 import { done, Pending, REFUSAL, type Refused, refused } from './outcome.ts'
 import {
@@ -36,15 +34,10 @@ const VLANS_MAX = 64
 /** A group is created and stored well within a second. */
 const FOUND_WITHIN: Micros = 30 * SECOND
 /** Some seconds are usual; but a member that was just restored lets nobody in for a minute (sec:M13). */
-const JOIN_WITHIN: Micros = 120 * SECOND
+export const JOIN_WITHIN: Micros = 120 * SECOND
 /** A farewell takes two seconds. */
 const LEAVE_WITHIN: Micros = 30 * SECOND
 const LEAVE_LOOK: Micros = 250 * MILLISECOND
-
-export interface CreateOrder extends Omit<Terms, 'policy' | 'version' | 'settled'> {
-  /** Of an authority with several keys; one key without. All are made here. */
-  readonly signers?: { readonly needed: number; readonly of: number } | undefined
-}
 
 export interface Entered {
   /** VLAN-ID and own member key in hex. */
@@ -52,7 +45,7 @@ export interface Entered {
   readonly label: string
   readonly member: string
   readonly port: PortId
-  readonly mac: number
+  readonly mac: string | undefined
   readonly members: number
   readonly seconds: number
 }
@@ -68,7 +61,7 @@ export interface VlanRow {
   readonly role: 'authority' | 'admin' | 'member'
   readonly epoch: number
   readonly members: number
-  readonly mac: number
+  readonly mac: string | undefined
   readonly port: PortId
   readonly over: string | undefined
 }
@@ -117,31 +110,10 @@ export class VlanVerbs {
 
   /** A new VLAN with this node as its first member. A UsageError for terms that no VLAN can have. */
   create(order: CreateOrder): Pending<Entered> {
-    const { signers, ...terms } = order
-    const now = this.#node.wallMillis()
-    if (now === 0) return Pending.of<Entered>(clockNotSet())
+    if (this.#node.wallMillis() === 0) return Pending.of<Entered>(clockNotSet())
     const full = this.#full()
     if (full !== undefined) return Pending.of<Entered>(full)
-    const { crypto, keys } = this.#node
-    const issuer = signers && this.#newSigners(signers)
-    const founding = found(crypto, keys, { terms, now, ...(issuer && { issuer }) })
-    const { doorKey, memberSeed, grant, facts } = founding
-    const identity = {
-      policy: founding.charter.policy,
-      label: terms.label,
-      doorKey,
-      memberSeed,
-      serial: grant.id,
-      facts: facts.map(({ bytes }) => bytes),
-    }
-    const held = this.#keep({
-      port: this.#freePort(),
-      vlan: hex(founding.vlan),
-      identity,
-      authority: founding.issuer,
-      entered: 'founded',
-      over: undefined,
-    })
+    const held = this.#keep(becomeFounder(this.#node, order))
     const pending = this.#untilIn(held, FOUND_WITHIN, 'founded', () =>
       refused(
         REFUSAL.notFounded,
@@ -159,26 +131,8 @@ export class VlanVerbs {
     if (known !== undefined) return this.#joinAgain(known, within)
     const over = this.#isOver(invitation) ?? this.#full()
     if (over !== undefined) return Pending.of<Entered>(over)
-    const { crypto, keys } = this.#node
-    const { memberSeed, facts } = redeem(crypto, keys, invitation)
-    const { policy, label, doorKey, grant, floor, issuer, contacts } = invitation
-    const identity = {
-      policy,
-      label,
-      doorKey,
-      memberSeed,
-      serial: grant.id,
-      facts: facts.map(({ bytes }) => bytes),
-      expected: { floor, issuer: issuer?.id },
-    }
-    const held = this.#keep({
-      port: this.#freePort(),
-      vlan: hex(invitation.vlan),
-      identity,
-      authority: undefined,
-      entered: 'invited',
-      over: undefined,
-    })
+    const held = this.#keep(becomeGuest(this.#node, invitation))
+    const { contacts } = invitation
     if (contacts.length > 0) this.#node.command({ kind: 'bootstrap', peers: hintsOf(contacts) })
     const pending = this.#untilLetIn(held, within)
     this.#enter(held.kept)
@@ -274,7 +228,7 @@ export class VlanVerbs {
         role: issuer === undefined ? 'member' : issuer.kind,
         epoch: view?.epoch ?? -1,
         members: view?.members.length ?? 0,
-        mac: view?.mac ?? 0,
+        mac: macWritten(view?.mac),
         port: held.kept.port,
         over: held.kept.over,
       }
@@ -364,7 +318,7 @@ export class VlanVerbs {
           label: held.label,
           member: held.self,
           port,
-          mac: view?.mac ?? 0,
+          mac: macWritten(view?.mac),
           members: view?.members.length ?? 0,
           seconds: (this.#node.now() - began) / SECOND,
         })
@@ -384,8 +338,10 @@ export class VlanVerbs {
     this.#node.command({ kind: 'enter', port, identity, entrance })
   }
 
-  #keep(kept: KeptVlan): HeldVlan {
-    const held = new HeldVlan(this.#node, kept)
+  #keep(becoming: Omit<KeptVlan, 'port' | 'over'>): HeldVlan {
+    this.#nextPort += 1
+    const port = (this.#nextPort - 1) as PortId
+    const held = new HeldVlan(this.#node, { ...becoming, port, over: undefined })
     this.#held.push(held)
     this.#save()
     return held
@@ -410,11 +366,6 @@ export class VlanVerbs {
     return refused(REFUSAL.tooMany, `this node has ${VLANS_MAX} VLANs, the most there may be; remove one`)
   }
 
-  #freePort(): PortId {
-    this.#nextPort += 1
-    return (this.#nextPort - 1) as PortId
-  }
-
   #isOver({ grant, label }: Invitation): Refused | undefined {
     const now = this.#node.wallMillis()
     if (now === 0 || now < grant.end) return undefined
@@ -423,16 +374,6 @@ export class VlanVerbs {
       REFUSAL.invitationOver,
       `the invitation to ${label} was good until ${ended}; ask for a new one`,
     )
-  }
-
-  #newSigners({ needed, of }: { needed: number; of: number }): IssuerKeys {
-    const { crypto, keys } = this.#node
-    const seeds = Array.from({ length: of }, () => keys.bytes(32))
-    const policy = severalKeys(
-      needed,
-      seeds.map((seed) => crypto.signatures.publicKey(seed)),
-    )
-    return { kind: 'authority', policy, seeds }
   }
 }
 

@@ -3,7 +3,7 @@
  * memory come out. It runs in whatever thread or process calls it and knows of no other.
  */
 import { UsageError } from '../../core/errors.ts'
-import { type Progress, Run, type RunReport, type Scenario } from '../../sim/index.ts'
+import { Live, type Progress, Run, type RunOptions, type RunReport, type Scenario } from '../../sim/index.ts'
 import { chooseCrypto } from '../crypto/provider.ts'
 import { DiskData } from './data-files.ts'
 
@@ -50,11 +50,7 @@ export function advance(run: Run, untilSeconds: number): void {
 export function createRun(job: Job, onProgress: (progress: Progress) => void): Run {
   let told = performance.now()
   return new Run(job.scenario, {
-    seed: job.seed,
-    data: new DiskData(job.dataDirectory),
-    dither: job.dither,
-    // Whichever it is, the run is the same.
-    realCrypto: job.scenario.crypto === 'real' ? chooseCrypto().crypto : undefined,
+    ...optionsOf(job),
     onProgress: (progress) => {
       const now = performance.now()
       if (now - told >= PROGRESS_MILLIS) {
@@ -64,4 +60,19 @@ export function createRun(job: Job, onProgress: (progress: Progress) => void): R
       return true
     },
   })
+}
+
+/** A run at its start with people at its machines. */
+export function createLive(job: Job): Live {
+  return new Live(job.scenario, optionsOf(job))
+}
+
+function optionsOf(job: Job): RunOptions {
+  return {
+    seed: job.seed,
+    data: new DiskData(job.dataDirectory),
+    dither: job.dither,
+    // Whichever it is, the run is the same.
+    realCrypto: job.scenario.crypto === 'real' ? chooseCrypto().crypto : undefined,
+  }
 }

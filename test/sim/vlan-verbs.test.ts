@@ -97,11 +97,11 @@ describe('invitations', () => {
     const now = mesh.node(1).wallMillis()
     const { invitations } = mesh.value(mesh.node(1).verbs.invite('home', { count: 3, lifeMillis: DAY }))
     expect(new Set(invitations.map(({ serial }) => serial)).size).toBe(3)
-    for (const { url, qr, ends } of invitations) {
+    for (const { url, qr, endsMillis } of invitations) {
       expect(url).toMatch(/^peertap:/)
       expect(qr).toMatch(/^PEERTAP:[A-Z2-7]+$/)
       expect(parseInvitation(standInCrypto, qr)).toEqual(parseInvitation(standInCrypto, url))
-      expect(ends - now).toBe(DAY)
+      expect(endsMillis - now).toBe(DAY)
       const [contact] = parseInvitation(standInCrypto, url).contacts
       expect(contact?.address).toEqual(mesh.node(1).contacts()[0]?.addresses[0])
     }
@@ -112,7 +112,7 @@ describe('invitations', () => {
     mesh.vlan(1)
     const { verbs } = mesh.node(1)
     const both = [1, 2].map((days) => verbs.invite('home', { count: 2, lifeMillis: days * DAY }))
-    const ends = both.map((each) => mesh.value(each).invitations.map((one) => one.ends))
+    const ends = both.map((each) => mesh.value(each).invitations.map((one) => one.endsMillis))
     expect(ends[1]?.map((end) => end - DAY)).toEqual(ends[0])
   })
 })
@@ -227,10 +227,10 @@ describe('what lasts', () => {
     const keys = mesh.vlan(1, 2)
     const { epoch } = mesh.value(mesh.node(2).verbs.show('home'))
     const order = { role: 'member', lifeMillis: 200 * DAY } as const
-    const { ends } = mesh.value(mesh.node(1).verbs.certify('home', keys[1] ?? '', order))
+    const { endsMillis } = mesh.value(mesh.node(1).verbs.certify('home', keys[1] ?? '', order))
     mesh.run(5)
     const rows = mesh.value(mesh.node(2).verbs.members('home')).members
-    expect(rows.find(({ self }) => self)?.ends).toBe(ends)
+    expect(rows.find(({ self }) => self)?.endsMillis).toBe(endsMillis)
     expect(mesh.value(mesh.node(2).verbs.show('home')).epoch).toBe(epoch)
   })
 

@@ -76,7 +76,7 @@ export class CliFolder {
     return spawn(process.execPath, [MAIN, ...words], {
       cwd: this.folder,
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     })
   }
 }

@@ -1,9 +1,9 @@
 /** A small mesh whose machines all have somebody at them who knows the verbs of VLANs. */
 import type { NodeEvent, PortId } from '../../core/io.ts'
 import { SECOND } from '../../core/io.ts'
+import type { CreateOrder } from '../../drivers/control/enter.ts'
 import type { Outcome, Pending, Refused } from '../../drivers/control/outcome.ts'
 import { SimulatedNode } from '../../drivers/control/simulated.ts'
-import type { CreateOrder } from '../../drivers/control/vlans.ts'
 import { Live } from '../../sim/live.ts'
 import { checkScenario } from '../../sim/scenario/read.ts'
 

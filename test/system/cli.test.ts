@@ -123,7 +123,7 @@ describe('many seeds', () => {
 const MISTAKES: readonly (readonly [words: string, message: string])[] = [
   ['', 'peertap: say what to do: sim; see peertap --help'],
   ['simm run x', '"simm" is no verb of "peertap"; did you mean "peertap sim"?'],
-  ['sim', 'peertap sim: say what to do: run, verify, list, schema; see peertap sim --help'],
+  ['sim', 'peertap sim: say what to do: run, verify, shell, list, schema; see peertap sim --help'],
   ['sim rum x', '"rum" is no verb of "peertap sim"; did you mean "peertap sim run"?'],
   ['sim run', 'peertap sim run: scenario is missing; write peertap sim run SCENARIO'],
   [

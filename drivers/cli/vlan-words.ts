@@ -1,0 +1,355 @@
+/**
+ * How the verbs of VLANs are written and read by people: their flags, and what is said of their results. What
+ * they do is the library's (drivers/control).
+ */
+import { UsageError } from '../../core/errors.ts'
+import { SECOND } from '../../core/io.ts'
+import { SUITE } from '../../core/mls/engine.ts'
+import type { Certified } from '../control/certify.ts'
+import type { Evicted, GrantRevoked } from '../control/evict.ts'
+import { INVITATIONS_MAX, type Invited } from '../control/invite.ts'
+import { short } from '../control/names.ts'
+import type { Pending } from '../control/outcome.ts'
+import type { GrantRow, MemberRow, VlanDetails } from '../control/views.ts'
+import { type Entered, type Gone, JOIN_WITHIN, type VlanRow, type VlanVerbs } from '../control/vlans.ts'
+import type { Flag, Given, Wording } from './flags.ts'
+import { qrLines } from './qr.ts'
+import { tableLines, WIDTH, wrapWords } from './table.ts'
+
+/** What a person is called beside its key, where that is known; `''` where not. */
+export type NameOf = (member: string) => string
+
+/** A result, as a machine takes it, as a person does, and the texts in it that other verbs take. */
+export interface Answer {
+  readonly value: object
+  readonly lines: readonly string[]
+  readonly texts?: readonly string[]
+}
+
+export interface VlanWord extends Wording {
+  /** Begins it; `answer` is for its result. */
+  start(verbs: VlanVerbs, given: Given): Pending<object>
+  answer(value: never, given: Given, nameOf: NameOf): Answer
+}
+
+const DAY_MILLIS = 86_400_000
+/** Ten years; who wants more invites again. */
+const DAYS_MAX = 3_650
+const DAYS_DEFAULT = 90
+const WITHIN_MAX_SECONDS = 3_600
+
+const VLAN = { name: 'vlan', describe: 'Its label, or the first digits of its VLAN-ID' }
+const MEMBER = { name: 'member', describe: 'The first digits of its key' }
+const DAYS: Flag = { kind: 'text', describe: `For how many days (default ${DAYS_DEFAULT})` }
+
+function word<T extends object>(
+  name: string,
+  parts: Omit<VlanWord, 'words' | 'answer' | 'start' | 'flags'> & {
+    readonly flags?: VlanWord['flags']
+    readonly start: (verbs: VlanVerbs, given: Given) => Pending<T>
+    readonly lines: (value: T, given: Given, nameOf: NameOf) => readonly string[]
+    readonly texts?: (value: T) => readonly string[]
+  },
+): VlanWord {
+  const { lines, texts, ...rest } = parts
+  return {
+    flags: {},
+    ...rest,
+    words: ['vlan', name],
+    answer: (value: T, given, nameOf) => ({
+      value,
+      lines: lines(value, given, nameOf),
+      ...(texts && { texts: texts(value) }),
+    }),
+  }
+}
+
+const create = word<Entered>('create', {
+  describe: 'Found a VLAN, with this node as its authority and first member',
+  arguments: [{ name: 'label', describe: 'What it is called; 1 to 63 bytes' }],
+  flags: {
+    privacy: {
+      kind: 'text',
+      describe: 'private: tokens tell outsiders nothing; spec: those of the specification',
+    },
+    mtu: { kind: 'text', describe: 'Of its interfaces, in bytes (default 1280)' },
+    suite: { kind: 'text', describe: 'x25519, or xwing against quantum computers (default x25519)' },
+    sign: { kind: 'text', describe: 'Which frames are signed: group (default), or all' },
+    padding: { kind: 'text', describe: 'small (default), none, or all' },
+    signers: { kind: 'text', describe: 'An authority of several keys, as 2-of-3 (default one key)' },
+  },
+  start: (verbs, given) =>
+    verbs.create({
+      label: given.argument('label'),
+      privacy: given.choice('privacy', ['private', 'spec']),
+      mtu: given.whole('mtu', 576, 65_535) ?? 1_280,
+      suite: SUITE[given.choice('suite', ['x25519', 'xwing'])],
+      sign: given.choice('sign', ['group', 'all']),
+      padding: given.choice('padding', ['small', 'none', 'all']),
+      signers: signersOf(given),
+    }),
+  lines: (value) => [`VLAN ${value.label} ${short(value.vlan)} is founded; ${ownWords(value)}`],
+})
+
+const invite = word<Invited>('invite', {
+  describe: 'Make invitations, each for one person: a line to send, or a code to show',
+  arguments: [VLAN],
+  flags: {
+    count: { kind: 'text', describe: `For how many persons, 1 to ${INVITATIONS_MAX} (default 1)` },
+    days: DAYS,
+    qr: { kind: 'switch', describe: 'Show QR codes' },
+  },
+  start: (verbs, given) =>
+    verbs.invite(given.argument('vlan'), {
+      count: given.whole('count', 1, INVITATIONS_MAX) ?? 1,
+      lifeMillis: lifeOf(given),
+    }),
+  lines: ({ label, invitations }, given) =>
+    invitations.flatMap(({ url, qr, serial, endsMillis }) => [
+      `invitation ${short(serial)} to ${label}, good until ${dateOf(endsMillis)} for whoever is first:`,
+      url,
+      ...(given.on('qr') ? qrLines(qr) : []),
+    ]),
+  texts: ({ invitations }) => invitations.map(({ url }) => url),
+})
+
+const join = word<Entered>('join', {
+  describe: 'Redeem an invitation, and wait to be let in',
+  arguments: [{ name: 'url', describe: 'The invitation, from peertap: to its end' }],
+  flags: { within: { kind: 'text', describe: `Seconds to wait (default ${JOIN_WITHIN / SECOND})` } },
+  start: (verbs, given) => {
+    const seconds = given.whole('within', 1, WITHIN_MAX_SECONDS)
+    return verbs.join(given.argument('url'), seconds === undefined ? JOIN_WITHIN : seconds * SECOND)
+  },
+  lines: (value) => [
+    `in VLAN ${value.label} ${short(value.vlan)} after ${secondsOf(value.seconds)}, ` +
+      `one of ${value.members}; ${ownWords(value)}`,
+  ],
+})
+
+const leave = word<Gone>('leave', {
+  describe: 'Say goodbye to a VLAN for good, and forget its keys',
+  arguments: [VLAN],
+  start: (verbs, given) => verbs.leave(given.argument('vlan')),
+  lines: ({ label, seconds }) => [`left ${label} after ${secondsOf(seconds)}; its keys are forgotten`],
+})
+
+const remove = word<Gone>('remove', {
+  describe: 'Forget a VLAN and tell nobody',
+  arguments: [VLAN],
+  flags: { force: { kind: 'switch', describe: 'Even while its member' } },
+  start: (verbs, given) => verbs.remove(given.argument('vlan'), given.on('force')),
+  lines: ({ label }) => [`${label} and its keys are forgotten`],
+})
+
+const list = word<{ readonly vlans: readonly VlanRow[] }>('list', {
+  describe: 'The VLANs of this node',
+  start: (verbs) => verbs.list(),
+  lines: ({ vlans }) =>
+    vlans.length === 0
+      ? ['this node has no VLAN']
+      : tableLines(
+          [
+            ['vlan', 'id', 'state', 'role', 'epoch', 'members', 'mac'],
+            ...vlans.map((row) => [
+              row.label,
+              short(row.vlan),
+              row.phase === 'over'
+                ? `out (${row.over})`
+                : row.phase === 'member'
+                  ? 'in'
+                  : 'asks to be let in',
+              row.role,
+              row.epoch < 0 ? '' : String(row.epoch),
+              String(row.members),
+              row.mac ?? '',
+            ]),
+          ],
+          ['left', 'left', 'left', 'left', 'right', 'right', 'left'],
+          0,
+        ),
+})
+
+const show = word<VlanDetails>('show', {
+  describe: 'One VLAN in full: terms, epoch, what its group and its door counted',
+  arguments: [VLAN],
+  start: (verbs, given) => verbs.show(given.argument('vlan')),
+  lines: (value) => showLines(value),
+})
+
+const members = word<{
+  readonly label: string
+  readonly epoch: number
+  readonly members: readonly MemberRow[]
+}>('members', {
+  describe: 'Who is in a VLAN, as this node knows',
+  arguments: [VLAN],
+  start: (verbs, given) => verbs.members(given.argument('vlan')),
+  lines: ({ label, epoch, members: rows }, _, nameOf) => [
+    `${label}, epoch ${epoch}: ${rows.length} ${rows.length === 1 ? 'member' : 'members'}`,
+    ...tableLines(
+      [
+        ['member', '', 'mac', 'state', 'role', 'since', 'until'],
+        ...rows.map((row) => [
+          short(row.member),
+          row.self ? 'this node' : nameOf(row.member),
+          row.mac ?? '',
+          stateOf(row),
+          row.role,
+          momentOf(row.sinceMillis),
+          row.endsMillis === undefined ? '' : dateOf(row.endsMillis),
+        ]),
+      ],
+      ['left', 'left', 'left', 'left', 'left', 'left', 'left'],
+      0,
+    ),
+  ],
+})
+
+const evict = word<Evicted>('evict', {
+  describe: 'Put a member out: the authority anybody, an admin plain members',
+  arguments: [VLAN, MEMBER],
+  flags: { void: { kind: 'switch', describe: 'Of an admin: put out those whom it admitted too' } },
+  start: (verbs, given) =>
+    verbs.evict(given.argument('vlan'), given.argument('member'), { voids: given.on('void') }),
+  lines: ({ label, member, epoch, kept, seconds }, _, nameOf) => {
+    const name = [short(member), nameOf(member)].filter((part) => part !== '').join(' ')
+    const stays = kept === 0 ? '' : `; ${kept} whom it admitted stay`
+    return [`${name} is out of ${label} after ${secondsOf(seconds)}, from epoch ${epoch} on${stays}`]
+  },
+})
+
+const revoke = word<GrantRevoked>('revoke', {
+  describe: 'Take a grant back, such as an invitation that is not to be used',
+  arguments: [VLAN, { name: 'grant', describe: 'The first digits of its serial' }],
+  start: (verbs, given) => verbs.revokeGrant(given.argument('vlan'), given.argument('grant')),
+  lines: ({ label, serial }) => [`grant ${short(serial)} of ${label} is revoked`],
+})
+
+const grants = word<{ readonly label: string; readonly grants: readonly GrantRow[] }>('grants', {
+  describe: 'Who was admitted or invited, by whom, and until when',
+  arguments: [VLAN],
+  start: (verbs, given) => verbs.grants(given.argument('vlan')),
+  lines: ({ label, grants: rows }, _, nameOf) => [
+    `${label}: ${rows.length} grants`,
+    ...tableLines(
+      [
+        ['grant', 'kind', 'role', 'holder', '', 'by', 'state', 'until'],
+        ...rows.map((row) => [
+          short(row.serial),
+          row.kind,
+          row.role,
+          row.holder === undefined ? '' : short(row.holder),
+          row.holder === undefined ? '' : nameOf(row.holder),
+          row.issuer === undefined ? 'authority' : short(row.issuer),
+          row.state,
+          dateOf(row.endsMillis),
+        ]),
+      ],
+      ['left', 'left', 'left', 'left', 'left', 'left', 'left', 'left'],
+      0,
+    ),
+  ],
+})
+
+const renew = word<Certified>('renew', {
+  describe: 'Let a member stay for longer',
+  arguments: [VLAN, MEMBER],
+  flags: { days: DAYS },
+  start: (verbs, given) => certified(verbs, given, 'member'),
+  lines: (value, _, nameOf) => [certifiedLine(value, nameOf, 'may stay')],
+})
+
+const admin = word<Certified>('admin', {
+  describe: 'Make a member an admin, who admits and puts out plain members',
+  arguments: [VLAN, MEMBER],
+  flags: { days: DAYS },
+  start: (verbs, given) => certified(verbs, given, 'admin'),
+  lines: (value, _, nameOf) => [certifiedLine(value, nameOf, 'is an admin')],
+})
+
+export const VLAN_WORDS: readonly VlanWord[] = [
+  create,
+  invite,
+  join,
+  leave,
+  remove,
+  list,
+  show,
+  members,
+  evict,
+  revoke,
+  grants,
+  renew,
+  admin,
+]
+
+function certified(verbs: VlanVerbs, given: Given, role: 'member' | 'admin'): Pending<Certified> {
+  return verbs.certify(given.argument('vlan'), given.argument('member'), { role, lifeMillis: lifeOf(given) })
+}
+
+function certifiedLine({ label, member, endsMillis }: Certified, nameOf: NameOf, what: string): string {
+  const name = [short(member), nameOf(member)].filter((part) => part !== '').join(' ')
+  return `${name} ${what} in ${label} until ${dateOf(endsMillis)}`
+}
+
+function signersOf(given: Given): { needed: number; of: number } | undefined {
+  const text = given.text('signers')
+  if (text === undefined) return undefined
+  const [, needed, of] = /^(\d{1,2})-of-(\d{1,2})$/.exec(text) ?? []
+  if (needed !== undefined && of !== undefined) return { needed: Number(needed), of: Number(of) }
+  throw new UsageError(`--signers is "${text}"; it must be how many of how many keys; write --signers 2-of-3`)
+}
+
+function lifeOf(given: Given): number {
+  return (given.whole('days', 1, DAYS_MAX) ?? DAYS_DEFAULT) * DAY_MILLIS
+}
+
+function showLines(value: VlanDetails): string[] {
+  const { terms, signers } = value
+  const state = value.phase === 'over' ? `out (${value.over})` : value.phase === 'member' ? 'in' : 'outside'
+  const rows = [
+    ['vlan', `${value.label} ${value.vlan}`],
+    ['state', state],
+    ['authority', signers.of === 1 ? 'one key' : `${signers.needed} of ${signers.of} keys`],
+    ['own key', value.member],
+  ]
+  if (value.mac !== undefined) rows.push(['mac', value.mac])
+  if (value.mlsId !== undefined) rows.push(['epoch', `${value.epoch}, MLS-ID ${value.mlsId}`])
+  rows.push(['members', `${value.members}; ${value.facts} facts`])
+  if (terms !== undefined) {
+    const suite = terms.suite === SUITE.xwing ? 'xwing' : 'x25519'
+    const said = `${terms.privacy}, MTU ${terms.mtu}, ${suite}, signs ${terms.sign}, pads ${terms.padding}`
+    rows.push(['terms', `${said}, version ${terms.version}`])
+  }
+  const counts = Object.entries(value.counters).map(([name, count]) => `${name}\u00a0${count}`)
+  const lines = tableLines(rows, ['left', 'left'], 0)
+  return [
+    ...lines,
+    ...wrapWords(['counted', ...counts], WIDTH, 2).map((line) => line.replaceAll('\u00a0', ' ')),
+  ]
+}
+
+function ownWords({ member, mac }: Entered): string {
+  return `own key ${short(member)}, MAC ${mac ?? 'not drawn yet'}`
+}
+
+function stateOf({ self, online, refused, heardSecondsAgo }: MemberRow): string {
+  if (refused !== undefined) return refused
+  if (self || online) return 'online'
+  return heardSecondsAgo === undefined ? 'not heard yet' : `heard ${Math.round(heardSecondsAgo)} s ago`
+}
+
+function secondsOf(seconds: number): string {
+  return seconds < 1 ? `${Math.round(seconds * 1_000)} ms` : `${seconds.toFixed(2)} s`
+}
+
+/** `2026-04-01`. */
+function dateOf(millis: number): string {
+  return new Date(millis).toISOString().slice(0, 10)
+}
+
+/** `2026-01-01 00:00:23`. */
+function momentOf(millis: number): string {
+  return new Date(millis).toISOString().slice(0, 19).replace('T', ' ')
+}
