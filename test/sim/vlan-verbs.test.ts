@@ -206,6 +206,21 @@ describe('admins', () => {
     expect(mesh.members(1)).toEqual(keys)
   })
 
+  test('are admins for as long as their grant says', () => {
+    const mesh = new LiveMesh()
+    const keys = mesh.vlan(1, 2)
+    mesh.value(mesh.node(1).verbs.certify('home', keys[1] ?? '', { role: 'admin', lifeMillis: 20_000 }))
+    mesh.run(5)
+    const { invitations } = mesh.value(mesh.node(2).verbs.invite('home', { count: 1, lifeMillis: DAY }))
+    const { grants } = mesh.value(mesh.node(2).verbs.grants('home'))
+    expect(invitations[0]?.endsMillis).toBe(grants.find(({ role }) => role === 'admin')?.endsMillis)
+    mesh.run(20)
+    expect(mesh.refusal(mesh.node(2).verbs.invite('home', { count: 1, lifeMillis: DAY })).refusal).toBe(
+      'notAuthorised',
+    )
+    expect(mesh.value(mesh.node(2).verbs.list()).vlans).toMatchObject([{ role: 'member', phase: 'member' }])
+  })
+
   test('go without those whom they admitted, or with them', () => {
     for (const voids of [false, true]) {
       const { mesh, keys, guest } = withAdmin()
@@ -234,20 +249,29 @@ describe('what lasts', () => {
     expect(mesh.value(mesh.node(2).verbs.show('home')).epoch).toBe(epoch)
   })
 
-  test('a membership survives a crash; what waited says that the node stopped', () => {
+  test('a membership survives a crash as it was, with what was on the disk', () => {
     const mesh = new LiveMesh()
     const keys = mesh.vlan(1, 2, 3)
-    const waiting = mesh.node(2).verbs.leave('home')
-    mesh.live.crash(2)
-    expect(mesh.refusal(waiting).refusal).toBe('stopped')
-    mesh.run(2)
-    mesh.live.start(3)
+    mesh.run(5)
     mesh.live.crash(3)
     mesh.run(2)
     mesh.live.start(3)
+    mesh.events.length = 0
     mesh.run(30)
-    expect(mesh.value(mesh.node(3).verbs.list()).vlans).toMatchObject([{ label: 'home', phase: 'member' }])
-    expect(mesh.members(3)).toContain(keys[2])
+    expect(mesh.value(mesh.node(3).verbs.list()).vlans).toMatchObject([{ phase: 'member', epoch: 2 }])
+    expect(mesh.members(3)).toEqual(keys)
+    // It did not come in anew.
+    expect(mesh.events.flatMap(({ event }) => (event.kind === 'group' ? [event.event.kind] : []))).toEqual([
+      'epoch',
+    ])
+  })
+
+  test('what waits for a node that stops is told so', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1, 2)
+    const waiting = mesh.node(2).verbs.leave('home')
+    mesh.live.crash(2)
+    expect(mesh.refusal(waiting).refusal).toBe('stopped')
   })
 
   test('nobody forgets a VLAN by mistake while in it', () => {

@@ -122,6 +122,17 @@ describe('a session', () => {
     expect(answers.map(({ value }) => (value as { line: number }).line).sort()).toEqual([3, 4])
   })
 
+  it('fails by what was left alone, when that is refused', () => {
+    const shell = new Shell()
+    shell.perform(...HOME, 'node2 vlan join $url')
+    expect(shell.perform('node3 vlan join $url --within 8 &')).toBe('done')
+    expect(shell.perform('run 4')).toBe('done')
+    expect(shell.perform('run 6')).toBe('failed')
+    expect(shell.said().join(' ')).toMatch(/refused \(notAdmitted\): .* the invitation is spent/)
+    shell.perform('expect notAdmitted node3 vlan join $url --within 8 &')
+    expect(shell.perform('wait')).toBe('done')
+  })
+
   it('demands a refusal that is expected, and that one', () => {
     const shell = new Shell()
     shell.perform(...HOME)

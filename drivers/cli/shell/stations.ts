@@ -120,11 +120,12 @@ export class Stations {
       const hearing = this.#hearings.get(number)
       hearing?.heard.push({ node: nameOf(node), afterMillis: (at - hearing.sentAt) / MILLISECOND })
     } else if (kind === KIND.request) {
-      // A switch that has not learnt where somebody is floods: others hear it and leave it alone.
-      const own = macAt(node, port)
-      if (own === undefined || readMac(frame, 0) !== own || !node.machine.isUp) return
+      if (!node.machine.isUp) return
       if (echo !== undefined) echo.thereAt ??= at
-      node.machine.frame(port, frameOf(readMac(frame, 6), own, KIND.reply, number, '', frame.length))
+      node.machine.frame(
+        port,
+        frameOf(readMac(frame, 6), readMac(frame, 0), KIND.reply, number, '', frame.length),
+      )
     } else if (kind === KIND.reply && echo !== undefined) {
       echo.backAt ??= at
       echo.back()
@@ -176,12 +177,6 @@ export class Stations {
 
 export function nameOf(node: SimulatedNode): string {
   return `node${node.index}`
-}
-
-/** Own MAC of a node at a port; undefined while it has none there. */
-function macAt(node: SimulatedNode, port: PortId): Mac | undefined {
-  const mac = node.machine.view()?.memberships.find((each) => each.port === port)?.mac
-  return mac === 0 ? undefined : mac
 }
 
 export function nodeDown(node: SimulatedNode): Refused {
