@@ -21,7 +21,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 export const EXIT_HELP = [
   'Exit codes:',
   '  0  done, and all bounds hold',
-  '  1  a bound or an invariant failed, or two runs that must be the same differ',
+  '  1  a bound or an invariant failed, a line of a script was refused, or two equal runs differ',
   '  2  a mistake in a scenario, a flag or a file',
   '  3  a fault of PeerTap itself',
 ].join('\n')

@@ -11,7 +11,7 @@ import { resolveHex, short } from './names.ts'
 import { done, type Outcome, Pending, REFUSAL, type Refused, refused } from './outcome.ts'
 
 /** A removal takes a second or two; some more where the committer is away. Guess. */
-const EVICT_WITHIN: Micros = 60 * SECOND
+const EVICT_WITHIN: Micros = 30 * SECOND
 
 export interface EvictOrder {
   /** Of an admin: those whom it admitted go too. */

@@ -71,12 +71,12 @@ export class CliFolder {
     return ended(spawnSync('sh', ['-c', `${program}; ${command}`], options))
   }
 
-  /** Begins a call and does not wait. */
-  start(words: readonly string[], env: Environment = {}): ChildProcess {
+  /** Begins a call and does not wait; `input`: to write to its standard input. */
+  start(words: readonly string[], env: Environment = {}, input = false): ChildProcess {
     return spawn(process.execPath, [MAIN, ...words], {
       cwd: this.folder,
       env: { ...process.env, ...env },
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     })
   }
 }

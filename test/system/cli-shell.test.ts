@@ -90,7 +90,7 @@ describe('a script', () => {
 
 describe('a program at the other end of a pipe', () => {
   it('gets an object for each line as soon as it is done, and one at the end', async () => {
-    const child = cli.start(['sim', 'shell', 'mesh.json', '--json'])
+    const child = cli.start(['sim', 'shell', 'mesh.json', '--json'], {}, true)
     const answers = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]()
     const ask = async (line: string): Promise<Record<string, unknown>> => {
       child.stdin?.write(`${line}\n`)

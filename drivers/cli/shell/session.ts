@@ -15,6 +15,8 @@ import { readLine } from './words.ts'
 
 /** Time passes in such steps while something is waited for. */
 const TICK: Micros = 10 * MILLISECOND
+/** And in such steps while nothing is: whatever breaks is told that soon. */
+const STRIDE: Micros = SECOND
 /** Left alone and not settled; more are refused. Guess. */
 const LEFT_ALONE_MAX = 256
 /** Variables of one session. Guess. */
@@ -202,7 +204,8 @@ export class Session {
         const seconds = formatNumber(live.endsAt / SECOND)
         throw new UsageError(`the scenario ends at ${seconds} s; give it more time, with --set seconds=86400`)
       }
-      live.run(Math.min(live.now + TICK, until, live.endsAt))
+      const tick = this.#leftAlone.length === 0 && until <= live.endsAt ? STRIDE : TICK
+      live.run(Math.min(live.now + tick, until, live.endsAt))
       if (this.#lookAround() === 'failed') performed = 'failed'
     }
     return performed
