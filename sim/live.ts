@@ -95,6 +95,11 @@ export class Live implements Visitors {
 
   // What time and misfortune do.
 
+  /** Owners hear what has happened until now. */
+  settle(): void {
+    this.run(this.now)
+  }
+
   /** Lets time pass until then, or until the scenario ends. */
   run(until: Micros): void {
     this.#run.step(until / SECOND)
@@ -140,28 +145,37 @@ export class Live implements Visitors {
 
   // Visitors.
 
-  started(node: number): void {
-    this.#later(node, (owner) => owner.started())
+  started(index: number): void {
+    this.#inLife(index, (owner) => owner.started())
   }
 
-  stopped(node: number): void {
-    this.#later(node, (owner) => owner.stopped())
+  stopped(index: number): void {
+    this.#later(index, (owner) => owner.stopped())
   }
 
-  noted(node: number, event: NodeEvent): void {
-    this.#later(node, (owner) => owner.noted(event))
+  noted(index: number, event: NodeEvent): void {
+    this.#inLife(index, (owner) => owner.noted(event))
   }
 
-  delivered(node: number, port: PortId, frame: Uint8Array): void {
+  delivered(index: number, port: PortId, frame: Uint8Array): void {
     const copy = frame.slice()
     const at = this.#world.now
-    this.#later(node, (owner) => owner.delivered(port, copy, at))
+    this.#inLife(index, (owner) => owner.delivered(port, copy, at))
   }
 
   // Within.
 
   get #world(): World {
     return this.#run.world
+  }
+
+  /** What a machine did before it stopped and started again is not news any more. */
+  #inLife(index: number, tell: (owner: Owner) => void): void {
+    const node = this.#node(index)
+    const { life } = node
+    this.#later(index, (owner) => {
+      if (node.up && node.life === life) tell(owner)
+    })
   }
 
   #later(node: number, tell: (owner: Owner) => void): void {

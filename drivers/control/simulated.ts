@@ -45,7 +45,7 @@ export class SimulatedNode implements ControlledNode, Owner {
   // Owner.
 
   started(): void {
-    if (this.machine.isUp) this.verbs.start()
+    this.verbs.start()
   }
 
   stopped(): void {

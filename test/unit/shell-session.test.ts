@@ -1,55 +1,30 @@
 /** Lines of the shell in a small mesh: what they do, what is said, what is refused and how. */
 import { describe, expect, it } from 'vitest'
-import { type Performed, Session, type Spoken } from '../../drivers/cli/shell/session.ts'
-import { Live } from '../../sim/live.ts'
-import { checkScenario } from '../../sim/scenario/read.ts'
-
-class Shell {
-  readonly live: Live
-  readonly session: Session
-  readonly spoken: Spoken[] = []
-  #line = 0
-
-  constructor(seed = 1, changes: object = {}) {
-    const scenario = checkScenario(
-      {
-        version: 1,
-        name: 'shell',
-        question: 'Do lines do what they say?',
-        seconds: 600,
-        nodes: { count: 8, joinSeconds: 1 },
-        ...changes,
-      },
-      'shell',
-    )
-    const data = {
-      text: (): string => {
-        throw new Error('no data is needed')
-      },
-    }
-    this.live = new Live(scenario, { seed, data })
-    this.session = new Session(this.live, (one) => this.spoken.push(one))
-  }
-
-  /** What came of the last of the lines. */
-  perform(...lines: readonly string[]): Performed {
-    let performed: Performed = 'done'
-    for (const text of lines) {
-      this.#line += 1
-      performed = this.session.perform(this.#line, text)
-    }
-    return performed
-  }
-
-  /** What was said since this was asked last. */
-  said(): string[] {
-    return this.spoken.splice(0).flatMap(({ lines }) => [...lines])
-  }
-}
+import { Shell } from '../support/shell.ts'
 
 const HOME = ['at 10 node1 vlan create home', '$url = node1 vlan invite home --count 3']
 
 describe('a session', () => {
+  it('has a node back in its VLANs on the line after it was started', () => {
+    const shell = new Shell()
+    shell.perform(...HOME, 'run 1', 'crash node1', 'start node1')
+    expect(shell.perform('expect stillIn node1 vlan remove home')).toBe('failed')
+    expect(shell.said().slice(-2)).toEqual([
+      'home and its keys are forgotten',
+      'and should have been refused (stillIn)',
+    ])
+    // Twice at one instant, so that the life between was never seen.
+    shell.perform(
+      'node1 vlan create work',
+      'crash node1',
+      'start node1',
+      'crash node1',
+      'start node1',
+      'run 5',
+    )
+    expect(shell.perform('node1 vlan show work')).toBe('done')
+  })
+
   it('shows an invitation, a join, a ping, a broadcast and an eviction', () => {
     const shell = new Shell()
     shell.perform(...HOME, 'node2 vlan join $url', 'node3 vlan join $url.2')

@@ -78,6 +78,8 @@ export class Session {
   perform(line: number, text: string): Performed {
     const read = readLine(text, this.#variables)
     if (read === undefined) return 'done'
+    // A node that was started on the line before has come back to its VLANs by now.
+    this.#live.settle()
     const { assigns, isLeftAlone } = read
     return this.#obey({ line, text: text.trim(), assigns, expects: undefined, isLeftAlone }, read.words)
   }
