@@ -276,16 +276,12 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     return this.stage.isUp(node)
   }
 
-  connectedSince(node: number): Micros {
-    return this.stage.connectivity.connectedSince(node)
-  }
-
   pathUp(node: number): readonly number[] {
     return this.stage.cycles.pathUp(node)
   }
 
-  together(a: number, b: number): boolean {
-    return this.stage.connectivity.together(a, b)
+  togetherSince(a: number, b: number, since: Micros): boolean {
+    return this.stage.connectivity.togetherSince(a, b, since)
   }
 
   isMember(node: number, vlan: number): boolean {

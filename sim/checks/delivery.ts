@@ -54,11 +54,10 @@ export interface FrameRecord {
 export interface DeliveryWorld {
   life(node: number): number
   alive(node: number): boolean
-  connectedSince(node: number): Micros
   /** The node and what its open uppers lead to, upwards. */
   pathUp(node: number): readonly number[]
-  /** Both in one part of the mesh. */
-  together(a: number, b: number): boolean
+  /** Both in one part of the mesh since then. */
+  togetherSince(a: number, b: number, since: Micros): boolean
   isMember(node: number, vlan: number): boolean
   violation(kind: string, node: number, detail: string): void
   /** A frame's fate is known; `owed` and `came` count receivers. */
@@ -199,15 +198,11 @@ export class Delivery {
     record.settled = true
     let owed = 0
     let came = 0
-    const senderFit = this.#fit(record.sender, record.senderLife, record.sentAt)
+    const senderFit = this.#fit(record.sender, record.senderLife)
     for (let index = 0; index < record.receivers.length; index++) {
-      if (
-        !senderFit ||
-        !this.#fit(record.receivers[index] as number, record.receiverLives[index] as number, record.sentAt)
-      )
-        continue
       const receiver = record.receivers[index] as number
-      if (!this.#world.together(record.sender, receiver)) continue
+      if (!senderFit || !this.#fit(receiver, record.receiverLives[index] as number)) continue
+      if (!this.#world.togetherSince(record.sender, receiver, record.sentAt - CONNECTED_BEFORE)) continue
       const cameAt = record.cameAt[index] as number
       const inTime = cameAt >= 0 && cameAt <= record.sentAt + DELIVERY_BOUND
       if (!inTime && record.drops !== undefined && this.#isExcused(record, record.drops, receiver)) {
@@ -258,13 +253,8 @@ export class Delivery {
     return false
   }
 
-  #fit(node: number, life: number, sentAt: Micros): boolean {
-    const world = this.#world
-    return (
-      world.alive(node) &&
-      world.life(node) === life &&
-      world.connectedSince(node) <= sentAt - CONNECTED_BEFORE
-    )
+  #fit(node: number, life: number): boolean {
+    return this.#world.alive(node) && this.#world.life(node) === life
   }
 }
 
