@@ -23,6 +23,7 @@ import {
   type Reachability,
   type StoreId,
 } from '../core/io.ts'
+import { Inbox } from './inbox.ts'
 import { AccessLine } from './links/lane.ts'
 import type { Random } from './random.ts'
 import { ROW, type Rows } from './rows.ts'
@@ -83,7 +84,8 @@ export class SimNode implements Clock, Alarm, Effects {
   readonly #clockStart: Micros
   /** Work of the step under way, in microseconds of processor time. */
   pendingWork = 0
-  /** Packets that wait for the processor. */
+  /** What waits for the processor, and how many data packets are among it. */
+  readonly inbox = new Inbox()
   backlog = 0
   /** Its access line, out and in. */
   readonly upLine = new AccessLine()
