@@ -61,6 +61,8 @@ const AT = {
 export const HOST_AT = 5
 assert(HOST_AT + HOST_TIMES <= ROW, 'the times of a machine and its host fit into a row')
 
+type Malice = 'drop' | 'corrupt' | 'replay'
+
 export class SimNode implements Clock, Alarm, Effects {
   readonly index: number
   readonly #world: NodeWorld
@@ -90,8 +92,9 @@ export class SimNode implements Clock, Alarm, Effects {
   /** Its access line, out and in. */
   readonly upLine = new AccessLine()
   readonly downLine = new AccessLine()
-  /** What it does with packets that it relays. */
-  malice: 'drop' | 'corrupt' | 'replay' | undefined
+  /** What it does with packets that it relays: of what it was made to do, that which began last. */
+  malice: Malice | undefined
+  readonly #misdeeds: { readonly how: Malice }[] = []
   /** Was told to leave and has not gone yet. */
   leaving = false
   /** Above 1: a slow machine. */
@@ -162,6 +165,17 @@ export class SimNode implements Clock, Alarm, Effects {
 
   #drifted(world: Micros): Micros {
     return this.#get(AT.clockBase) + Math.floor((world - this.#get(AT.clockBase)) * this.clockRate)
+  }
+
+  /** Makes the machine misbehave until the answer is called, whatever else it was made to do meanwhile. */
+  misbehave(how: Malice): () => void {
+    const misdeed = { how }
+    this.#misdeeds.push(misdeed)
+    this.malice = how
+    return () => {
+      this.#misdeeds.splice(this.#misdeeds.indexOf(misdeed), 1)
+      this.malice = this.#misdeeds.at(-1)?.how
+    }
   }
 
   // Alarm.
