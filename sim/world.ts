@@ -37,7 +37,7 @@ import { type CreateTree, createNode } from '../core/node.ts'
 import { readU32, writeU32 } from '../core/wire/cursor.ts'
 import { fingerprint } from '../core/wire/fingerprint.ts'
 import { WIRE_OVERHEAD_BYTES } from '../core/wire/trunk.ts'
-import { Digest, hashText } from './digest.ts'
+import { Digest, hashData, hashTag, hashText } from './digest.ts'
 import { FrameTags } from './frame-tags.ts'
 import { type DoneJob, Jobs } from './jobs.ts'
 import { type DialModel, TARGET } from './links/dial.ts'
@@ -409,13 +409,8 @@ export class World implements NodeWorld, TrunkWorld {
   // HOT PATH
   send(node: SimNode, link: LinkId, channel: Channel, hop: Hop, packet: Uint8Array): void {
     const control = channel === CHANNEL.control
-    this.#fold(
-      node,
-      control ? EFFECT.control : EFFECT.data,
-      link,
-      packet.length,
-      control ? fingerprint(packet) : hop,
-    )
+    if (control) this.#fold(node, EFFECT.control, link, packet.length, fingerprint(packet))
+    else this.#fold(node, EFFECT.data, link, packet.length, hashTag(packet) + hop)
     this.observer.sent(
       node,
       control,
@@ -427,12 +422,12 @@ export class World implements NodeWorld, TrunkWorld {
   }
 
   deliver(node: SimNode, port: PortId, frame: Uint8Array): void {
-    this.#fold(node, EFFECT.deliver, port, frame.length, 0)
+    this.#fold(node, EFFECT.deliver, port, frame.length, fingerprint(frame))
     this.observer.delivered(node, port, frame)
   }
 
   dial(node: SimNode, peer: PeerId, addresses: readonly Address[]): void {
-    this.#fold(node, EFFECT.dial, 0, addresses.length, hashText(peer))
+    this.#fold(node, EFFECT.dial, 0, addresses.length, hashData(addresses, hashText(peer)))
     this.dialsTried += 1
     const target = this.#dialled(addresses)
     const { life } = node
@@ -462,14 +457,14 @@ export class World implements NodeWorld, TrunkWorld {
   }
 
   startJob(node: SimNode, job: JobId, work: Job): void {
-    this.#fold(node, EFFECT.start, work.group, work.kind.length, hashText(work.kind))
+    this.#fold(node, EFFECT.start, work.group, work.kind.length, hashData(work))
     const { at, done } = this.#jobs.start(this.now, node, job, work)
     this.observer.worked(node, done.outcome)
     this.#queue.push(at, EVENT.job, node.index, this.#keep(done))
   }
 
   store(node: SimNode, id: StoreId, record: Uint8Array): void {
-    this.#fold(node, EFFECT.store, id, record.length, 0)
+    this.#fold(node, EFFECT.store, id, record.length, fingerprint(record))
     // A flush to a solid-state disk: 1 to 5 ms. Guess.
     const at = this.now + MILLISECOND + node.linkRandom.below(4 * MILLISECOND)
     this.#queue.push(
@@ -482,13 +477,8 @@ export class World implements NodeWorld, TrunkWorld {
 
   note(node: SimNode, event: NodeEvent): void {
     const { life } = node
-    this.#fold(
-      node,
-      EFFECT.note,
-      'link' in event ? (event.link ?? 0) : 0,
-      event.kind.length,
-      hashText(event.kind),
-    )
+    const link = 'link' in event ? (event.link ?? 0) : 0
+    this.#fold(node, EFFECT.note, link, event.kind.length, hashData(event))
     if (event.kind === 'neighbourUp' || event.kind === 'neighbourDown') {
       const trunk = this.trunks.get(event.link >> 1)
       if (trunk !== undefined)

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 /** The checkers themselves: each must report the mistake that it exists for. */
-import { describe, expect, it } from 'vitest'
-import { type LinkId, type Micros, SECOND, TREE_ROLE } from '../../core/io.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { CHANNEL, type LinkId, type Micros, SECOND, TREE_ROLE } from '../../core/io.ts'
 import { fingerprint } from '../../core/wire/fingerprint.ts'
 import { Connectivity } from '../../sim/checks/connectivity.ts'
 import { CycleCheck } from '../../sim/checks/cycles.ts'
 import { Delivery, FRAME_KIND, type FrameKind, type FrameRecord } from '../../sim/checks/delivery.ts'
-import { Digest } from '../../sim/digest.ts'
-import type { SimNode } from '../../sim/node.ts'
+import { Digest, hashData } from '../../sim/digest.ts'
+import { SimNode } from '../../sim/node.ts'
 import { Run } from '../../sim/run.ts'
 import { checkScenario } from '../../sim/scenario/read.ts'
 import { Convergence } from '../../sim/script/convergence.ts'
@@ -394,9 +394,72 @@ describe('the digest', () => {
     expect(of([1, 2, 3, 4, 5], [6, 7, 0, 9, 10])).toBe(base)
   })
 
+  it('tells data apart by every text, number and byte of it, and by their order', () => {
+    const bytes = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8, 9])
+    const other = new Uint8Array([5, 6, 7, 8, 1, 2, 3, 4, 9])
+    const all: unknown[] = [
+      { kind: 'a', first: 1, second: 2 },
+      { kind: 'b', first: 1, second: 2 },
+      { kind: 'a', first: 2, second: 1 },
+      { kind: 'a', first: 1 + 2 ** 32, second: 2 },
+      { kind: 'a', first: 1, second: undefined },
+      { kind: 'a', first: 1 },
+      { kind: 'a', first: 1, second: bytes },
+      { kind: 'a', first: 1, second: other },
+      { kind: 'a', first: 1, second: [bytes, other] },
+      { kind: 'a', first: 1, second: [other, bytes] },
+      { kind: 'a', first: 1, second: { third: bytes } },
+      { kind: 'a', first: true, second: '' },
+      { kind: 'a', first: false, second: '' },
+      [['a', 'b'], ['c']],
+      [['a'], ['b', 'c']],
+    ]
+    expect(new Set(all.map((data) => hashData(data))).size).toBe(all.length)
+  })
+
+  it.each(['deliver', 'store', 'dial', 'note', 'send'] as const)(
+    'takes in what a node says: %s',
+    (effect) => {
+      const digestWith = (last: number): string => {
+        const bytes = Uint8Array.of(0, last)
+        const real = SimNode.prototype
+        // At the end of what is said, where nobody in this run takes notice.
+        const said = {
+          deliver: (...[port, frame]: Parameters<SimNode['deliver']>) => [port, withLast(frame, last)],
+          store: (...[id, record]: Parameters<SimNode['store']>) => [id, withLast(record, last)],
+          dial: (...[peer, to]: Parameters<SimNode['dial']>) => [peer, [...to, bytes]],
+          note: (...[event]: Parameters<SimNode['note']>) => [{ ...event, more: bytes }],
+          send: (...[link, channel, hop, packet]: Parameters<SimNode['send']>) => [
+            link,
+            channel,
+            hop,
+            channel === CHANNEL.data ? withLast(packet, last) : packet,
+          ],
+        }
+        const original = real[effect] as (...args: unknown[]) => void
+        vi.spyOn(real, effect as 'note').mockImplementation(function (this: SimNode, ...args: unknown[]) {
+          original.call(this, ...(said[effect] as (...args: unknown[]) => unknown[])(...args))
+        } as never)
+        const traffic = [{ kind: 'unicast', perMemberPerSecond: 1 }]
+        const run = new Run(checkScenario({ ...TWO, traffic }, 'two.json'), { seed: 1, data: NO_DATA })
+        while (!run.done) run.step(run.endsAtSeconds)
+        vi.restoreAllMocks()
+        return run.digest
+      }
+      expect(digestWith(1)).toBe(digestWith(1))
+      expect(digestWith(1)).not.toBe(digestWith(2))
+    },
+  )
+
   it('tells control messages apart that differ in the order of a list only', () => {
     expect(fingerprint(new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8, 9]))).not.toBe(
       fingerprint(new Uint8Array([5, 6, 7, 8, 1, 2, 3, 4, 9])),
     )
   })
 })
+
+function withLast(bytes: Uint8Array, last: number): Uint8Array {
+  const changed = bytes.slice()
+  changed[bytes.length - 1] = last
+  return changed
+}
