@@ -67,7 +67,6 @@ export class SimNode implements Clock, Alarm, Effects {
   readonly index: number
   readonly #world: NodeWorld
   readonly reach: Reachability
-  readonly leaf: boolean
   /** Draws of this machine's outgoing links. */
   readonly linkRandom: Random
   /** 0 while down; counts starts. */
@@ -109,7 +108,6 @@ export class SimNode implements Clock, Alarm, Effects {
     world: NodeWorld,
     index: number,
     reach: Reachability,
-    leaf: boolean,
     linkRandom: Random,
     clockOffset: Micros,
     rows: Rows,
@@ -117,7 +115,6 @@ export class SimNode implements Clock, Alarm, Effects {
     this.#world = world
     this.index = index
     this.reach = reach
-    this.leaf = leaf
     this.linkRandom = linkRandom
     this.timesAt = rows.take()
     this.times = rows.numbers

@@ -100,7 +100,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     )
     this.world.recorder = options.trace
     for (let node = 0; node < count; node++) {
-      this.world.addNode(this.#surroundings.reach(node), this.#surroundings.leaf(node))
+      this.world.addNode(this.#surroundings.reach(node))
     }
     const vlans = layOutVlans(scenario, streams, plain)
     this.#mlsVlans = vlans.filter(({ mls }) => mls !== undefined)
@@ -286,10 +286,6 @@ export class Run implements Observer, DeliveryWorld, Simulation {
 
   isMember(node: number, vlan: number): boolean {
     return (this.stage.vlansOf[node] ?? []).some((each) => each.index === vlan)
-  }
-
-  settled(_record: FrameRecord, _owed: number, _came: number): void {
-    // Frames are judged in sums; outages and convergence keep the records of their own probes.
   }
 
   violation(kind: string, node: number, detail: string): void {

@@ -134,19 +134,11 @@ export class World implements NodeWorld, TrunkWorld {
 
   // Building and scripting.
 
-  addNode(reach: Reachability, leaf: boolean): SimNode {
+  addNode(reach: Reachability): SimNode {
     const index = this.nodes.length
     const random = this.#options.streams.stream(`links/${index}`)
     // Machines' clocks start anywhere: nothing may depend on two of them agreeing.
-    const node = new SimNode(
-      this,
-      index,
-      reach,
-      leaf,
-      random,
-      CLOCK_BASE + random.below(1_000_000_000),
-      this.#rows,
-    )
+    const node = new SimNode(this, index, reach, random, CLOCK_BASE + random.below(1_000_000_000), this.#rows)
     this.nodes.push(node)
     this.trunks.addNode()
     return node

@@ -47,7 +47,6 @@ export interface FrameRecord {
   lostByChance: boolean
   /** Where it dropped copies, for whatever reason: pairs of nodes, from and to. */
   drops: number[] | undefined
-  settled: boolean
 }
 
 /** What delivery needs to know of the world. */
@@ -60,8 +59,6 @@ export interface DeliveryWorld {
   togetherSince(a: number, b: number, since: Micros): boolean
   isMember(node: number, vlan: number): boolean
   violation(kind: string, node: number, detail: string): void
-  /** A frame's fate is known; `owed` and `came` count receivers. */
-  settled(record: FrameRecord, owed: number, came: number): void
 }
 
 export class Delivery {
@@ -110,15 +107,10 @@ export class Delivery {
       cameAt: new Float64Array(receivers.length).fill(-1),
       lostByChance: false,
       drops: undefined,
-      settled: false,
     }
     this.#records.set(record.number, record)
     this.#bySentAt.push(record)
     return record
-  }
-
-  get(number: number): FrameRecord | undefined {
-    return this.#records.get(number)
   }
 
   /** A node's port was given a frame; answers its record unless something is wrong with that. */
@@ -195,7 +187,6 @@ export class Delivery {
   }
 
   #judge(record: FrameRecord): void {
-    record.settled = true
     let owed = 0
     let came = 0
     const senderFit = this.#fit(record.sender, record.senderLife)
@@ -224,7 +215,6 @@ export class Delivery {
       this.owed += owed
       this.came += came
     }
-    this.#world.settled(record, owed, came)
   }
 
   #stormed(now: Micros, vlan: number): void {
