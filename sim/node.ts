@@ -23,6 +23,7 @@ import {
   type Reachability,
   type StoreId,
 } from '../core/io.ts'
+import { Inbox } from './inbox.ts'
 import { AccessLine } from './links/lane.ts'
 import type { Random } from './random.ts'
 import { ROW, type Rows } from './rows.ts'
@@ -60,11 +61,12 @@ const AT = {
 export const HOST_AT = 5
 assert(HOST_AT + HOST_TIMES <= ROW, 'the times of a machine and its host fit into a row')
 
+type Malice = 'drop' | 'corrupt' | 'replay'
+
 export class SimNode implements Clock, Alarm, Effects {
   readonly index: number
   readonly #world: NodeWorld
   readonly reach: Reachability
-  readonly leaf: boolean
   /** Draws of this machine's outgoing links. */
   readonly linkRandom: Random
   /** 0 while down; counts starts. */
@@ -83,13 +85,15 @@ export class SimNode implements Clock, Alarm, Effects {
   readonly #clockStart: Micros
   /** Work of the step under way, in microseconds of processor time. */
   pendingWork = 0
-  /** Packets that wait for the processor. */
+  /** What waits for the processor, and how many data packets are among it. */
+  readonly inbox = new Inbox()
   backlog = 0
   /** Its access line, out and in. */
   readonly upLine = new AccessLine()
   readonly downLine = new AccessLine()
-  /** What it does with packets that it relays. */
-  malice: 'drop' | 'corrupt' | 'replay' | undefined
+  /** What it does with packets that it relays: of what it was made to do, that which began last. */
+  malice: Malice | undefined
+  readonly #misdeeds: { readonly how: Malice }[] = []
   /** Was told to leave and has not gone yet. */
   leaving = false
   /** Above 1: a slow machine. */
@@ -104,7 +108,6 @@ export class SimNode implements Clock, Alarm, Effects {
     world: NodeWorld,
     index: number,
     reach: Reachability,
-    leaf: boolean,
     linkRandom: Random,
     clockOffset: Micros,
     rows: Rows,
@@ -112,7 +115,6 @@ export class SimNode implements Clock, Alarm, Effects {
     this.#world = world
     this.index = index
     this.reach = reach
-    this.leaf = leaf
     this.linkRandom = linkRandom
     this.timesAt = rows.take()
     this.times = rows.numbers
@@ -160,6 +162,17 @@ export class SimNode implements Clock, Alarm, Effects {
 
   #drifted(world: Micros): Micros {
     return this.#get(AT.clockBase) + Math.floor((world - this.#get(AT.clockBase)) * this.clockRate)
+  }
+
+  /** Makes the machine misbehave until the answer is called, whatever else it was made to do meanwhile. */
+  misbehave(how: Malice): () => void {
+    const misdeed = { how }
+    this.#misdeeds.push(misdeed)
+    this.malice = how
+    return () => {
+      this.#misdeeds.splice(this.#misdeeds.indexOf(misdeed), 1)
+      this.malice = this.#misdeeds.at(-1)?.how
+    }
   }
 
   // Alarm.

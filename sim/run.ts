@@ -106,7 +106,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     )
     this.world.recorder = options.trace
     for (let node = 0; node < count; node++) {
-      this.world.addNode(this.#surroundings.reach(node), this.#surroundings.leaf(node))
+      this.world.addNode(this.#surroundings.reach(node))
     }
     const vlans = layOutVlans(scenario, streams, plain)
     this.#mlsVlans = vlans.filter(({ mls }) => mls !== undefined)
@@ -297,24 +297,16 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     return this.stage.isUp(node)
   }
 
-  connectedSince(node: number): Micros {
-    return this.stage.connectivity.connectedSince(node)
-  }
-
   pathUp(node: number): readonly number[] {
     return this.stage.cycles.pathUp(node)
   }
 
-  together(a: number, b: number): boolean {
-    return this.stage.connectivity.together(a, b)
+  togetherSince(a: number, b: number, since: Micros): boolean {
+    return this.stage.connectivity.togetherSince(a, b, since)
   }
 
   isMember(node: number, vlan: number): boolean {
     return (this.stage.vlansOf[node] ?? []).some((each) => each.index === vlan)
-  }
-
-  settled(_record: FrameRecord, _owed: number, _came: number): void {
-    // Frames are judged in sums; outages and convergence keep the records of their own probes.
   }
 
   violation(kind: string, node: number, detail: string): void {

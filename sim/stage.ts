@@ -3,7 +3,6 @@
  * the stage knows how.
  */
 import type { Hash } from '../core/crypto/ports.ts'
-import type { Micros } from '../core/io.ts'
 import type { Connectivity } from './checks/connectivity.ts'
 import type { CycleCheck } from './checks/cycles.ts'
 import type { Delivery, FrameKind, FrameRecord } from './checks/delivery.ts'
@@ -130,9 +129,5 @@ export class Stage {
 
   atSeconds(seconds: number, script: () => void): void {
     this.world.at(Math.round(seconds * 1e6), script)
-  }
-
-  seconds(time: Micros = this.world.now): number {
-    return time / 1e6
   }
 }

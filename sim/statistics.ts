@@ -1,10 +1,9 @@
 /**
- * What many figures come to: quantiles, means with their 95 % intervals, comparisons of runs that
- * share their seeds, and a histogram of bounded memory for what is counted by the million.
+ * What many figures come to: quantiles, means with their 95 % intervals, how far two samples are apart, and
+ * a histogram of bounded memory for what is counted by the million.
  *
  * Everything is a function of the values and their order alone.
  */
-import { UsageError } from '../core/errors.ts'
 
 export interface Summary {
   readonly count: number
@@ -90,39 +89,6 @@ export function studentT975(degrees: number): number {
   return z + first + second + third
 }
 
-/** How one setting did against another under the same seeds. */
-export interface PairedComparison {
-  readonly count: number
-  /** Mean of after − before. */
-  readonly difference: number
-  /** Half the width of its 95 % confidence interval. */
-  readonly half: number
-  /** difference over the mean of `before`; 0 if that is 0. */
-  readonly relative: number
-  /** The interval leaves out zero: the change is not explained by the choice of seeds. */
-  readonly significant: boolean
-}
-
-/** Compares pair by pair: `before[i]` and `after[i]` share a seed. Throws UsageError on unequal lengths. */
-export function comparePaired(before: readonly number[], after: readonly number[]): PairedComparison {
-  if (before.length !== after.length) {
-    throw new UsageError(
-      `${before.length} results before, ${after.length} after: they cannot be paired; use the same seeds`,
-    )
-  }
-  const differences = before.map((value, index) => (after[index] as number) - value)
-  const difference = meanOfValues(differences)
-  const half = halfWidth(deviationOf(differences, difference), differences.length)
-  const base = meanOfValues(before)
-  return {
-    count: before.length,
-    difference,
-    half,
-    relative: base === 0 ? 0 : difference / base,
-    significant: before.length > 1 && Math.abs(difference) > half,
-  }
-}
-
 /** Largest gap between two samples' distribution functions (Kolmogorov and Smirnov), 0 … 1. */
 export function ksDistance(first: readonly number[], second: readonly number[]): number {
   const a = Float64Array.from(first).sort()
@@ -148,7 +114,7 @@ const BUCKETS = (54 << BUCKET_BITS) + 1
 const scratch = new DataView(new ArrayBuffer(8))
 
 /**
- * Counts of numbers ≥ 0, exact up to 256 if they are integers and within 0.4 % above; count, sum, least
+ * Counts of numbers ≥ 0, exact up to 256 if they are integers and within 0.4 % above; count, least
  * and greatest are exact. At most 55 kB, however many values come. The bucket is read off the bits of the
  * double (as in HdrHistogram: leading bits of the value), so it is the same in every engine.
  */
@@ -156,12 +122,7 @@ export class Histogram {
   count = 0
   min = 0
   max = 0
-  #sum = 0
   #counts = new Float64Array(64)
-
-  get mean(): number {
-    return this.count === 0 ? 0 : this.#sum / this.count
-  }
 
   // HOT PATH
   /** Values below 1 count as 0, those above 2^53 as 2^53; NaN and negative ones as 0. */
@@ -170,7 +131,6 @@ export class Histogram {
     if (bucket >= this.#counts.length) this.#grow(bucket)
     this.#counts[bucket] = (this.#counts[bucket] as number) + 1
     const counted = value > 0 ? value : 0
-    this.#sum += counted
     if (counted < this.min || this.count === 0) this.min = counted
     this.count++
     if (counted > this.max) this.max = counted
@@ -188,18 +148,6 @@ export class Histogram {
       if (seen >= rank) return Math.min(this.max, Math.max(this.min, middleOf(bucket)))
     }
     return this.max
-  }
-
-  /** Adds what another histogram counted, as if each value had been added here. */
-  merge(other: Histogram): void {
-    if (other.#counts.length > this.#counts.length) this.#grow(other.#counts.length - 1)
-    for (const [bucket, count] of other.#counts.entries()) {
-      if (count > 0) this.#counts[bucket] = (this.#counts[bucket] as number) + count
-    }
-    if (other.count > 0) this.min = this.count > 0 ? Math.min(this.min, other.min) : other.min
-    this.max = Math.max(this.max, other.max)
-    this.count += other.count
-    this.#sum += other.#sum
   }
 
   #grow(bucket: number): void {

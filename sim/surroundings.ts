@@ -27,7 +27,6 @@ export interface Surroundings {
   readonly conditions: CompiledConditions
   readonly reportsLoss: boolean
   readonly reach: (node: number) => Reachability
-  readonly leaf: (node: number) => boolean
   readonly config: (node: number) => Partial<NodeConfig>
   /** Whom a node knows when it starts: the contacts, or its neighbours in a fixed graph. */
   readonly known: (node: number) => readonly number[]
@@ -72,7 +71,6 @@ export function buildSurroundings(scenario: Scenario, streams: Streams, data: Da
     conditions,
     reportsLoss: scenario.conditions.reportsLoss,
     reach: (node) => roles.reach[node] as Reachability,
-    leaf: (node) => roles.leaf[node] === 1,
     config: (node) => {
       if (node < nodes.contacts) return contact
       return roles.leaf[node] === 1 ? leaf : roles.restricted[node] === 1 ? restricted : relay

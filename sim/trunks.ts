@@ -125,7 +125,6 @@ export interface TrunkWorld {
   /** The step under way began at this machine's own port. */
   readonly injecting: boolean
   schedulePacket(at: Micros, end: number, slot: number): void
-  scheduleDown(at: Micros, end: number, reason: CloseReason): void
   scheduleHeldCheck(at: Micros, end: number): void
   scheduleReady(at: Micros, trunk: Trunk, side: Side, channel: Channel, ready: boolean): void
   linkModelDropped(frame: number, reason: number, from: SimNode, to: SimNode): void
@@ -158,6 +157,8 @@ export class Trunks {
   readonly #copies: boolean[] = []
   /** The receiving machine's access line has been passed. */
   readonly #landed: boolean[] = []
+  /** Where no bytes are in flight but the news that the trunk has ended: why. */
+  readonly #ended = new Map<number, CloseReason>()
   readonly #free: number[] = []
 
   constructor(world: TrunkWorld, options: TrunkOptions) {
@@ -221,8 +222,7 @@ export class Trunks {
       const delay =
         node.linkRandom.below(REPORT_DELAY) + this.#options.latency.oneWay(node.index, trunk.node(far).index)
       this.endDown(trunk, side)
-      if (reported && trunk.isUp(far))
-        this.#world.scheduleDown(this.#world.now + delay, trunk.id * 2 + far, CLOSE.lost)
+      if (reported && trunk.isUp(far)) this.#tell(trunk, far, this.#world.now + delay, CLOSE.lost)
     }
   }
 
@@ -237,7 +237,7 @@ export class Trunks {
     const depart = Math.max(this.#world.now, node.busyUntil)
     const at = heard ? trunk.lane(side).control(depart, WIRE_OVERHEAD_BYTES, node.linkRandom) : NEVER
     this.endDown(trunk, side)
-    if (at !== NEVER) this.#world.scheduleDown(at, trunk.id * 2 + far, reason)
+    if (at !== NEVER) this.#tell(trunk, far, at, reason)
   }
 
   /** Ends a trunk for good at both ends, now or later, as an interface that goes away does. */
@@ -247,7 +247,7 @@ export class Trunks {
     for (const side of [0, 1] as const) {
       if (!trunk.isUp(side)) continue
       const delay = trunk.node(side).linkRandom.below(REPORT_DELAY)
-      this.#world.scheduleDown(at + delay, trunk.id * 2 + side, CLOSE.lost)
+      this.#tell(trunk, side, at + delay, CLOSE.lost)
     }
   }
 
@@ -288,8 +288,13 @@ export class Trunks {
     return this.#on[slot] as Trunk
   }
 
-  bytesOf(slot: number): Uint8Array {
-    return this.#bytes[slot] as Uint8Array
+  /** Undefined: no packet, but the news that the trunk has ended (`endOf`). */
+  bytesOf(slot: number): Uint8Array | undefined {
+    return this.#bytes[slot]
+  }
+
+  endOf(slot: number): CloseReason {
+    return this.#ended.get(slot) as CloseReason
   }
 
   hopOf(slot: number): Hop {
@@ -315,10 +320,12 @@ export class Trunks {
     if (downPerByte === 0 || this.#landed[slot] === true) return now
     this.#landed[slot] = true
     if (channel === CHANNEL.data && node.downLine.backlog(now) > queue) return NEVER
-    return Math.ceil(node.downLine.pass(now, this.bytesOf(slot).length + WIRE_OVERHEAD_BYTES, downPerByte))
+    const bytes = (this.bytesOf(slot)?.length ?? 0) + WIRE_OVERHEAD_BYTES
+    return Math.ceil(node.downLine.pass(now, bytes, downPerByte))
   }
 
   release(slot: number): void {
+    if (this.#bytes[slot] === undefined) this.#ended.delete(slot)
     this.#bytes[slot] = undefined
     this.#on[slot] = undefined
     this.#free.push(slot)
@@ -414,10 +421,10 @@ export class Trunks {
     channel: Channel,
     at: Micros,
     hop: Hop,
-    bytes: Uint8Array,
+    bytes: Uint8Array | undefined,
     frame: number,
     copy: boolean,
-  ): void {
+  ): number {
     const slot = this.#free.length > 0 ? (this.#free.pop() as number) : this.#bytes.length
     this.#bytes[slot] = bytes
     this.#on[slot] = trunk
@@ -426,6 +433,13 @@ export class Trunks {
     this.#copies[slot] = copy
     this.#landed[slot] = false
     this.#world.schedulePacket(at, (trunk.id * 2 + to) * 2 + channel, slot)
+    return slot
+  }
+
+  /** The news that the trunk has ended goes the way of packets, so that it overtakes none. */
+  #tell(trunk: Trunk, side: Side, at: Micros, reason: CloseReason): void {
+    const slot = this.#fly(trunk, side, CHANNEL.control, at, CONTROL_HOP, undefined, 0, false)
+    this.#ended.set(slot, reason)
   }
 
   /** A cut path keeps control packets, as a stream's retransmission does, until it heals or is given up. */

@@ -37,7 +37,7 @@ import { type CreateTree, createNode } from '../core/node.ts'
 import { readU32, writeU32 } from '../core/wire/cursor.ts'
 import { fingerprint } from '../core/wire/fingerprint.ts'
 import { WIRE_OVERHEAD_BYTES } from '../core/wire/trunk.ts'
-import { Digest, hashText } from './digest.ts'
+import { Digest, hashData, hashTag, hashText } from './digest.ts'
 import { FrameTags } from './frame-tags.ts'
 import { type DoneJob, Jobs } from './jobs.ts'
 import { type DialModel, TARGET } from './links/dial.ts'
@@ -50,7 +50,7 @@ import { LOST, type Side, type Trunk, type TrunkOptions, Trunks, type TrunkWorld
 /** The record that every node keeps of itself; all others are its memberships'. */
 const NODE_RECORD = 1 as StoreId
 
-const EVENT = { packet: 0, alarm: 1, script: 2, linkDown: 3, stored: 4, held: 5, job: 6 } as const
+const EVENT = { packet: 0, alarm: 1, script: 2, free: 3, stored: 4, held: 5, job: 6 } as const
 /** Names of effects in the digest and in a printed record. */
 const EFFECT_NAMES = [
   'send-control',
@@ -134,19 +134,11 @@ export class World implements NodeWorld, TrunkWorld {
 
   // Building and scripting.
 
-  addNode(reach: Reachability, leaf: boolean): SimNode {
+  addNode(reach: Reachability): SimNode {
     const index = this.nodes.length
     const random = this.#options.streams.stream(`links/${index}`)
     // Machines' clocks start anywhere: nothing may depend on two of them agreeing.
-    const node = new SimNode(
-      this,
-      index,
-      reach,
-      leaf,
-      random,
-      CLOCK_BASE + random.below(1_000_000_000),
-      this.#rows,
-    )
+    const node = new SimNode(this, index, reach, random, CLOCK_BASE + random.below(1_000_000_000), this.#rows)
     this.nodes.push(node)
     this.trunks.addNode()
     return node
@@ -201,6 +193,7 @@ export class World implements NodeWorld, TrunkWorld {
     node.up = false
     node.host = undefined
     node.forgetAlarm()
+    this.#forgetInbox(node)
     this.#jobs.stopped(node)
     this.trunks.nodeGone(node, reported)
   }
@@ -293,9 +286,11 @@ export class World implements NodeWorld, TrunkWorld {
       case EVENT.script:
         ;(this.#take(b) as () => void)()
         break
-      case EVENT.linkDown:
-        this.#linkDown(a, this.#take(b) as CloseReason)
+      case EVENT.free: {
+        const node = this.nodes[a] as SimNode
+        if (node.life === b) this.#catchUp(node)
         break
+      }
       case EVENT.job:
         this.#jobDone(a, this.#take(b) as DoneJob)
         break
@@ -318,18 +313,27 @@ export class World implements NodeWorld, TrunkWorld {
       return
     }
     const node = trunk.node(side)
-    if (node.busyUntil > this.now) {
-      this.#waitForProcessor(node, end, slot, channel)
-      return
-    }
-    const frame = trunks.frameOf(slot)
     const landAt = trunks.landAt(slot, node, channel)
     if (landAt > this.now) {
       if (landAt !== NEVER) this.#queue.push(landAt, EVENT.packet, end, slot)
       else this.#dropLate(slot, LOST.queue, trunk.node(side === 0 ? 1 : 0), node)
       return
     }
+    // Something can wait for a free processor only in the very instant in which that becomes free.
+    const busy = node.busyUntil > this.now || (node.busyUntil === this.now && node.inbox.size > 0)
+    if (busy) this.#putOff(node, end, slot, channel)
+    else this.#takeIn(node, trunk, side, channel, slot)
+  }
+
+  // HOT PATH
+  #takeIn(node: SimNode, trunk: Trunk, side: Side, channel: Channel, slot: number): void {
+    const { trunks } = this
+    const frame = trunks.frameOf(slot)
     const bytes = trunks.bytesOf(slot)
+    if (bytes === undefined) {
+      this.#linkDown(node, trunk, side, slot)
+      return
+    }
     const hop = trunks.hopOf(slot)
     if (frame !== 0) this.observer.arrived(node, frame, trunks.isCopy(slot))
     trunks.release(slot)
@@ -341,14 +345,37 @@ export class World implements NodeWorld, TrunkWorld {
   }
 
   /** Puts the packet off until the processor is free, or drops it because too many wait. */
-  #waitForProcessor(node: SimNode, end: number, slot: number, channel: Channel): void {
-    if (channel === CHANNEL.data && node.backlog >= PROCESSOR_BACKLOG) {
-      this.#dropLate(slot, LOST.processor, node, node)
-      return
+  #putOff(node: SimNode, end: number, slot: number, channel: Channel): void {
+    if (channel === CHANNEL.data) {
+      if (node.backlog >= PROCESSOR_BACKLOG) {
+        this.#dropLate(slot, LOST.processor, node, node)
+        return
+      }
+      node.backlog += 1
     }
-    // The count falls as a whole when the processor has caught up.
-    node.backlog += 1
-    this.#queue.push(node.busyUntil, EVENT.packet, end, slot)
+    if (node.inbox.size === 0) this.#queue.push(node.busyUntil, EVENT.free, node.index, node.life)
+    node.inbox.add(end, slot)
+  }
+
+  /** Takes in what waits, in order, until something of it keeps the processor busy again. */
+  #catchUp(node: SimNode): void {
+    const { inbox } = node
+    while (inbox.size > 0 && node.busyUntil <= this.now) {
+      const { end, slot } = inbox
+      inbox.drop()
+      const trunk = this.trunks.trunkOf(slot)
+      const side = ((end >> 1) & 1) as Side
+      const channel = (end & 1) as Channel
+      if (channel === CHANNEL.data) node.backlog -= 1
+      if (trunk.isUp(side)) this.#takeIn(node, trunk, side, channel, slot)
+      else this.trunks.release(slot)
+    }
+    if (inbox.size > 0) this.#queue.push(node.busyUntil, EVENT.free, node.index, node.life)
+  }
+
+  #forgetInbox(node: SimNode): void {
+    for (; node.inbox.size > 0; node.inbox.drop()) this.trunks.release(node.inbox.slot)
+    node.backlog = 0
   }
 
   #dropLate(slot: number, reason: number, from: SimNode, to: SimNode): void {
@@ -361,7 +388,6 @@ export class World implements NodeWorld, TrunkWorld {
   #charge(node: SimNode): void {
     if (node.pendingWork === 0) return
     const from = node.busyUntil > this.now ? node.busyUntil : this.now
-    if (from === this.now) node.backlog = 0
     node.busyUntil = from + Math.round(node.pendingWork * node.slowness)
     node.pendingWork = 0
   }
@@ -375,13 +401,8 @@ export class World implements NodeWorld, TrunkWorld {
   // HOT PATH
   send(node: SimNode, link: LinkId, channel: Channel, hop: Hop, packet: Uint8Array): void {
     const control = channel === CHANNEL.control
-    this.#fold(
-      node,
-      control ? EFFECT.control : EFFECT.data,
-      link,
-      packet.length,
-      control ? fingerprint(packet) : hop,
-    )
+    if (control) this.#fold(node, EFFECT.control, link, packet.length, fingerprint(packet))
+    else this.#fold(node, EFFECT.data, link, packet.length, hashTag(packet) + hop)
     this.observer.sent(
       node,
       control,
@@ -393,12 +414,12 @@ export class World implements NodeWorld, TrunkWorld {
   }
 
   deliver(node: SimNode, port: PortId, frame: Uint8Array): void {
-    this.#fold(node, EFFECT.deliver, port, frame.length, 0)
+    this.#fold(node, EFFECT.deliver, port, frame.length, fingerprint(frame))
     this.observer.delivered(node, port, frame)
   }
 
   dial(node: SimNode, peer: PeerId, addresses: readonly Address[]): void {
-    this.#fold(node, EFFECT.dial, 0, addresses.length, hashText(peer))
+    this.#fold(node, EFFECT.dial, 0, addresses.length, hashData(addresses, hashText(peer)))
     this.dialsTried += 1
     const target = this.#dialled(addresses)
     const { life } = node
@@ -428,14 +449,14 @@ export class World implements NodeWorld, TrunkWorld {
   }
 
   startJob(node: SimNode, job: JobId, work: Job): void {
-    this.#fold(node, EFFECT.start, work.group, work.kind.length, hashText(work.kind))
+    this.#fold(node, EFFECT.start, work.group, work.kind.length, hashData(work))
     const { at, done } = this.#jobs.start(this.now, node, job, work)
     this.observer.worked(node, done.outcome)
     this.#queue.push(at, EVENT.job, node.index, this.#keep(done))
   }
 
   store(node: SimNode, id: StoreId, record: Uint8Array): void {
-    this.#fold(node, EFFECT.store, id, record.length, 0)
+    this.#fold(node, EFFECT.store, id, record.length, fingerprint(record))
     // A flush to a solid-state disk: 1 to 5 ms. Guess.
     const at = this.now + MILLISECOND + node.linkRandom.below(4 * MILLISECOND)
     this.#queue.push(
@@ -448,13 +469,8 @@ export class World implements NodeWorld, TrunkWorld {
 
   note(node: SimNode, event: NodeEvent): void {
     const { life } = node
-    this.#fold(
-      node,
-      EFFECT.note,
-      'link' in event ? (event.link ?? 0) : 0,
-      event.kind.length,
-      hashText(event.kind),
-    )
+    const link = 'link' in event ? (event.link ?? 0) : 0
+    this.#fold(node, EFFECT.note, link, event.kind.length, hashData(event))
     if (event.kind === 'neighbourUp' || event.kind === 'neighbourDown') {
       const trunk = this.trunks.get(event.link >> 1)
       if (trunk !== undefined)
@@ -468,10 +484,6 @@ export class World implements NodeWorld, TrunkWorld {
 
   schedulePacket(at: Micros, end: number, slot: number): void {
     this.#queue.push(at, EVENT.packet, end, slot)
-  }
-
-  scheduleDown(at: Micros, end: number, reason: CloseReason): void {
-    this.#queue.push(at, EVENT.linkDown, end, this.#keep(reason))
   }
 
   scheduleHeldCheck(at: Micros, end: number): void {
@@ -500,13 +512,11 @@ export class World implements NodeWorld, TrunkWorld {
     if (trunk.isUp(0)) dialler.host?.linkUp((trunk.id * 2) as LinkId, target.peer as PeerId, true)
   }
 
-  #linkDown(end: number, reason: CloseReason): void {
-    const trunk = this.trunks.get(end >> 1)
-    const side = (end & 1) as Side
-    if (trunk === undefined || !trunk.isUp(side)) return
-    const node = trunk.node(side)
+  #linkDown(node: SimNode, trunk: Trunk, side: Side, slot: number): void {
+    const reason = this.trunks.endOf(slot)
+    this.trunks.release(slot)
     this.trunks.endDown(trunk, side)
-    node.host?.linkDown(end as LinkId, reason)
+    node.host?.linkDown((trunk.id * 2 + side) as LinkId, reason)
     this.#charge(node)
   }
 

@@ -1,15 +1,26 @@
 /**
  * Which nodes hang together over neighbour links, and since when: deliveries are owed only between
- * nodes that were connected from 5 s before sending (mesh:M19), in whichever part of a split mesh. A part
- * goes by its lowest node; a node that is alone is in no part. The parts are found anew at most once a
- * second, and only if something changed; a node that lost its last neighbour counts as cut at once.
+ * nodes that were connected from 5 s before sending (mesh:M19), in whichever part of a split mesh. The
+ * parts are found anew at most once a second, and only if something changed; a node that lost its last
+ * neighbour counts as cut at once.
+ *
+ * The last looks are kept, so that two nodes are compared with each other at each of them: whoever else
+ * comes to their part or leaves it, root or lowest or half of it, breaks nothing between the two.
  */
 import { type Micros, NEVER } from '../../core/io.ts'
 
 const ALONE = -1
+/** Looks kept: at one a second, more than from 5 s before a frame is sent to when it is judged. */
+const LOOKS = 16
 
 /** Tells whether nothing passes from one node to another. */
 export type Cut = (from: number, to: number) => boolean
+
+/** What hung together from that time until the next look: the lowest node of each node's part, or ALONE. */
+interface Look {
+  at: Micros
+  readonly part: Int32Array
+}
 
 export class Connectivity {
   /** How many links both ends of a pair hold, by pair: two for a moment where both dialled. */
@@ -17,11 +28,10 @@ export class Connectivity {
   /** How many pairs a node is in. */
   readonly #degree: Int32Array
   readonly #alive: Uint8Array
-  /** Since when the node has been in the part it is in without a break; NEVER if it is alone. */
+  /** Since when the node has been in any part without a break; NEVER if it is alone. */
   readonly #since: Float64Array
-  /** The part of each node: its lowest node, or ALONE. */
-  #part: Int32Array
-  #before: Int32Array
+  /** The last first. */
+  readonly #looks: Look[] = []
   readonly #size: Int32Array
   #changed = true
   /** Nodes alive. */
@@ -33,8 +43,6 @@ export class Connectivity {
     this.#degree = new Int32Array(nodes)
     this.#alive = new Uint8Array(nodes)
     this.#since = new Float64Array(nodes).fill(NEVER)
-    this.#part = new Int32Array(nodes).fill(ALONE)
-    this.#before = new Int32Array(nodes)
     this.#size = new Int32Array(nodes)
   }
 
@@ -63,13 +71,14 @@ export class Connectivity {
     }
   }
 
-  connectedSince(node: number): Micros {
-    return this.#since[node] as number
-  }
-
-  /** Whether both were in one part at the last look. */
-  together(a: number, b: number): boolean {
-    return this.#part[a] === this.#part[b] && this.#part[a] !== ALONE
+  /** Whether both have been in one part at every look since then. */
+  togetherSince(a: number, b: number, since: Micros): boolean {
+    if ((this.#since[a] as number) > since || (this.#since[b] as number) > since) return false
+    for (const { at, part } of this.#looks) {
+      if (part[a] !== part[b]) return false
+      if (at <= since) return true
+    }
+    return false
   }
 
   /** Something other than links and lives changed what hangs together: a partition. */
@@ -81,10 +90,7 @@ export class Connectivity {
   refresh(now: Micros, cut: Cut | undefined): void {
     if (!this.#changed) return
     this.#changed = false
-    const before = this.#part
-    this.#part = this.#before
-    this.#before = before
-    const part = this.#part
+    const { part } = this.#nextLook(now)
     for (let node = 0; node < part.length; node++) part[node] = node
     for (const pair of this.#pairs.keys()) {
       const low = Math.floor(pair / part.length)
@@ -92,17 +98,25 @@ export class Connectivity {
       if (this.#alive[low] === 0 || this.#alive[high] === 0) continue
       if (cut === undefined || !(cut(low, high) || cut(high, low))) unite(part, low, high)
     }
-    const largest = this.#label()
+    const largest = this.#label(part)
     for (let node = 0; node < part.length; node++) {
       if (part[node] === ALONE) this.#since[node] = NEVER
-      else if (this.#since[node] === NEVER || before[node] !== part[node]) this.#since[node] = now
+      else if (this.#since[node] === NEVER) this.#since[node] = now
     }
     this.largestShare = this.living === 0 ? 0 : largest / this.living
   }
 
+  /** A new look, or the oldest over again. */
+  #nextLook(at: Micros): Look {
+    const oldest = this.#looks.length === LOOKS ? this.#looks.pop() : undefined
+    const look = oldest ?? { at, part: new Int32Array(this.#alive.length) }
+    look.at = at
+    this.#looks.unshift(look)
+    return look
+  }
+
   /** Each node gets the lowest of its part, or ALONE; answers the size of the largest part. */
-  #label(): number {
-    const part = this.#part
+  #label(part: Int32Array): number {
     const size = this.#size.fill(0)
     let largest = 0
     for (let node = 0; node < part.length; node++) {
@@ -127,7 +141,8 @@ export class Connectivity {
   }
 
   #pair(a: number, b: number): number {
-    return a < b ? a * this.#part.length + b : b * this.#part.length + a
+    const nodes = this.#alive.length
+    return a < b ? a * nodes + b : b * nodes + a
   }
 }
 

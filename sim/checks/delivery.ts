@@ -47,22 +47,18 @@ export interface FrameRecord {
   lostByChance: boolean
   /** Where it dropped copies, for whatever reason: pairs of nodes, from and to. */
   drops: number[] | undefined
-  settled: boolean
 }
 
 /** What delivery needs to know of the world. */
 export interface DeliveryWorld {
   life(node: number): number
   alive(node: number): boolean
-  connectedSince(node: number): Micros
   /** The node and what its open uppers lead to, upwards. */
   pathUp(node: number): readonly number[]
-  /** Both in one part of the mesh. */
-  together(a: number, b: number): boolean
+  /** Both in one part of the mesh since then. */
+  togetherSince(a: number, b: number, since: Micros): boolean
   isMember(node: number, vlan: number): boolean
   violation(kind: string, node: number, detail: string): void
-  /** A frame's fate is known; `owed` and `came` count receivers. */
-  settled(record: FrameRecord, owed: number, came: number): void
 }
 
 export class Delivery {
@@ -111,15 +107,10 @@ export class Delivery {
       cameAt: new Float64Array(receivers.length).fill(-1),
       lostByChance: false,
       drops: undefined,
-      settled: false,
     }
     this.#records.set(record.number, record)
     this.#bySentAt.push(record)
     return record
-  }
-
-  get(number: number): FrameRecord | undefined {
-    return this.#records.get(number)
   }
 
   /** A node's port was given a frame; answers its record unless something is wrong with that. */
@@ -196,18 +187,13 @@ export class Delivery {
   }
 
   #judge(record: FrameRecord): void {
-    record.settled = true
     let owed = 0
     let came = 0
-    const senderFit = this.#fit(record.sender, record.senderLife, record.sentAt)
+    const senderFit = this.#fit(record.sender, record.senderLife)
     for (let index = 0; index < record.receivers.length; index++) {
-      if (
-        !senderFit ||
-        !this.#fit(record.receivers[index] as number, record.receiverLives[index] as number, record.sentAt)
-      )
-        continue
       const receiver = record.receivers[index] as number
-      if (!this.#world.together(record.sender, receiver)) continue
+      if (!senderFit || !this.#fit(receiver, record.receiverLives[index] as number)) continue
+      if (!this.#world.togetherSince(record.sender, receiver, record.sentAt - CONNECTED_BEFORE)) continue
       const cameAt = record.cameAt[index] as number
       const inTime = cameAt >= 0 && cameAt <= record.sentAt + DELIVERY_BOUND
       if (!inTime && record.drops !== undefined && this.#isExcused(record, record.drops, receiver)) {
@@ -229,7 +215,6 @@ export class Delivery {
       this.owed += owed
       this.came += came
     }
-    this.#world.settled(record, owed, came)
   }
 
   #stormed(now: Micros, vlan: number): void {
@@ -258,13 +243,8 @@ export class Delivery {
     return false
   }
 
-  #fit(node: number, life: number, sentAt: Micros): boolean {
-    const world = this.#world
-    return (
-      world.alive(node) &&
-      world.life(node) === life &&
-      world.connectedSince(node) <= sentAt - CONNECTED_BEFORE
-    )
+  #fit(node: number, life: number): boolean {
+    return this.#world.alive(node) && this.#world.life(node) === life
   }
 }
 

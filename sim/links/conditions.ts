@@ -2,7 +2,7 @@
  * The conditions of a scenario as plain numbers: what a lane needs for each message, worked out once.
  *
  * Lanes look their conditions up at each message, so a change during a run is one assignment
- * (`lanes.profiles[k] = compileConditions(changed)`) and holds from the next message on.
+ * (`shared.conditions = compileConditions(changed)`) and holds from the next message on.
  */
 import type { Micros } from '../../core/io.ts'
 import type { Conditions } from '../scenario.ts'
@@ -34,8 +34,6 @@ export interface CompiledConditions {
   readonly queue: Micros
   /** The data channel is a stream: reliable and in order, loss becomes delay. */
   readonly stream: boolean
-  /** A trunk tells its ends when the other is gone. Lanes do not ask; the world does. */
-  readonly reportsLoss: boolean
 }
 
 export function compileConditions(conditions: Conditions): CompiledConditions {
@@ -51,7 +49,6 @@ export function compileConditions(conditions: Conditions): CompiledConditions {
     downPerByte: microsPerByte(conditions.downMbits),
     queue: conditions.queueMillis * MILLI,
     stream: conditions.data === 'stream',
-    reportsLoss: conditions.reportsLoss,
   }
 }
 

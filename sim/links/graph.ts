@@ -35,10 +35,6 @@ export class DialGraph {
     this.#targets = Int32Array.from(targets)
   }
 
-  get nodes(): number {
-    return this.#starts.length - 1
-  }
-
   /** Neighbours of a node, ascending. A view: do not write. */
   neighbours(node: number): Int32Array {
     return this.#targets.subarray(this.#starts[node], this.#starts[node + 1])

@@ -96,18 +96,17 @@ class Trouble {
 
 /** Numbers of a lane: places in its row. */
 const AT = {
-  /** The one-way delay as it was first, and as slowed by a fault. */
-  oneWay: 0,
-  delay: 1,
+  /** One way, without jitter. */
+  delay: 0,
   /** State of the jitter process, mean 1; not a number before the first draw. */
-  jitter: 2,
+  jitter: 1,
   /** Arrival of the last message in order. */
-  lastControl: 3,
-  lastData: 4,
+  lastControl: 2,
+  lastData: 3,
   /** 1 if the path was in its bad state at `stateAt`. */
-  bad: 5,
-  stateAt: 6,
-  ownLoss: 7,
+  bad: 4,
+  stateAt: 5,
+  ownLoss: 6,
 } as const
 
 export class Lane {
@@ -125,7 +124,6 @@ export class Lane {
     const { numbers } = shared.rows
     this.#at = at
     this.#numbers = numbers
-    numbers[at + AT.oneWay] = oneWay
     numbers[at + AT.delay] = oneWay
     numbers[at + AT.jitter] = Number.NaN
     numbers[at + AT.lastControl] = Number.NEGATIVE_INFINITY
@@ -232,11 +230,6 @@ export class Lane {
   }
 
   // Faults.
-
-  /** Multiplies the base delay, and with it the jitter; 1 is as at first. */
-  slow(factor: number): void {
-    this.#set(AT.delay, Math.max(1, Math.round(this.#get(AT.oneWay) * factor)))
-  }
 
   /**
    * Until then nothing is taken on the control channel, or on neither: control waits, data is dropped. A

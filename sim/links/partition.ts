@@ -22,8 +22,6 @@ export class Partition {
   /** The split that holds each bit. */
   readonly #standing: number[] = []
   #serial = 0
-  /** Changes with every split and healing, so that what was derived from the cuts can tell its age. */
-  generation = 0
 
   constructor(nodes: number) {
     this.#sides = new Int32Array(nodes)
@@ -58,7 +56,6 @@ export class Partition {
     for (const node of inside) this.#sides[node] = (this.#sides[node] as number) | mask
     if (oneWay) this.#inward |= mask
     else this.#both |= mask
-    this.generation++
     const split = this.#serial++ * BITS + bit
     this.#standing[bit] = split
     return split
@@ -74,7 +71,6 @@ export class Partition {
     this.#inward &= keep
     const sides = this.#sides
     for (let node = 0; node < sides.length; node++) sides[node] = (sides[node] as number) & keep
-    this.generation++
   }
 
   #freeBit(): number {

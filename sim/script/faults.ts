@@ -219,19 +219,27 @@ function slowDown(stage: Stage, node: number, factor: number, forSeconds: number
   })
 }
 
-function changeLinks({ stage, dials }: FaultTools, fault: Extract<Fault, { kind: 'links' }>): void {
+function changeLinks(tools: FaultTools, fault: Extract<Fault, { kind: 'links' }>): void {
+  const { world } = tools.stage
+  setLinks(tools)
+  world.at(world.now + Math.round(fault.forSeconds * SECOND), () => setLinks(tools))
+}
+
+/** As the scenario has them, changed by all such faults that last: of two that set one field, the later. */
+function setLinks({ stage, dials }: FaultTools): void {
   const { world, scenario } = stage
-  const before = world.trunks.shared.conditions
-  const reportedBefore = world.reportsLoss
-  const changed = { ...scenario.conditions, ...fault.conditions } as Conditions
-  world.trunks.shared.conditions = compileConditions(changed)
+  const lasting = scenario.faults
+    .filter((fault) => fault.kind === 'links')
+    .filter(({ atSeconds, forSeconds }) => {
+      const start = Math.round(atSeconds * SECOND)
+      return start <= world.now && world.now < start + Math.round(forSeconds * SECOND)
+    })
+    .sort((one, other) => one.atSeconds - other.atSeconds)
+  const changes = lasting.map(({ conditions }) => conditions)
+  const conditions: Conditions = Object.assign({ ...scenario.conditions }, ...changes)
+  world.trunks.shared.conditions = compileConditions(conditions)
   dials.loss = meanLoss(world.trunks.shared.conditions)
-  world.reportsLoss = changed.reportsLoss
-  world.at(world.now + Math.round(fault.forSeconds * SECOND), () => {
-    world.trunks.shared.conditions = before
-    dials.loss = meanLoss(before)
-    world.reportsLoss = reportedBefore
-  })
+  world.reportsLoss = conditions.reportsLoss
 }
 
 /** Random crashes, restarts and link cuts in equal parts, as the tree protocol was tried with. */
@@ -304,8 +312,6 @@ function broadcastStorm(
 function misbehave(stage: Stage, fault: Extract<Fault, { kind: 'misbehave' }>, node: number): void {
   const machine = stage.world.nodes[node]
   if (machine === undefined) return
-  machine.malice = fault.how
-  stage.world.at(stage.world.now + Math.round(fault.forSeconds * SECOND), () => {
-    machine.malice = undefined
-  })
+  const end = machine.misbehave(fault.how)
+  stage.world.at(stage.world.now + Math.round(fault.forSeconds * SECOND), end)
 }

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 /** The checkers themselves: each must report the mistake that it exists for. */
-import { describe, expect, it } from 'vitest'
-import { type LinkId, type Micros, NEVER, SECOND, TREE_ROLE } from '../../core/io.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { CHANNEL, type LinkId, type Micros, SECOND, TREE_ROLE } from '../../core/io.ts'
 import { fingerprint } from '../../core/wire/fingerprint.ts'
 import { Connectivity } from '../../sim/checks/connectivity.ts'
 import { CycleCheck } from '../../sim/checks/cycles.ts'
 import { Delivery, FRAME_KIND, type FrameKind, type FrameRecord } from '../../sim/checks/delivery.ts'
-import { Digest } from '../../sim/digest.ts'
-import type { SimNode } from '../../sim/node.ts'
+import { Digest, hashData } from '../../sim/digest.ts'
+import { SimNode } from '../../sim/node.ts'
 import { Run } from '../../sim/run.ts'
 import { checkScenario } from '../../sim/scenario/read.ts'
 import { Convergence } from '../../sim/script/convergence.ts'
@@ -56,26 +56,64 @@ describe('the cycle check', () => {
 })
 
 describe('connectivity', () => {
-  it('tells since when a node has been in its part of the mesh', () => {
+  const all = [0, 1, 2, 3]
+  function meshOf(...links: (readonly [number, number])[]): Connectivity {
     const mesh = new Connectivity(4)
-    for (const node of [0, 1, 2, 3]) mesh.setAlive(node, true)
-    mesh.connect(0, 1)
-    mesh.connect(1, 2)
+    for (const node of all) mesh.setAlive(node, true)
+    for (const [a, b] of links) mesh.connect(a, b)
+    return mesh
+  }
+
+  it('tells whether two have been in one part of the mesh since then', () => {
+    const mesh = meshOf([0, 1], [1, 2])
+    const sinceFirst = (since: Micros): boolean[] => all.map((node) => mesh.togetherSince(0, node, since))
     mesh.refresh(100, undefined)
-    expect([0, 1, 2, 3].map((node) => mesh.connectedSince(node))).toEqual([100, 100, 100, NEVER])
+    expect(sinceFirst(99)).toEqual([false, false, false, false])
+    expect(sinceFirst(100)).toEqual([true, true, true, false])
     mesh.connect(2, 3)
     mesh.refresh(200, undefined)
-    expect(mesh.connectedSince(3)).toBe(200)
-    expect(mesh.connectedSince(0)).toBe(100)
-    expect(mesh.together(0, 3)).toBe(true)
-    // A cut between 1 and 2: both halves go on, each by itself.
+    expect(sinceFirst(199)).toEqual([true, true, true, false])
+    expect(sinceFirst(200)).toEqual([true, true, true, true])
+    // A cut between 1 and 2: both halves go on, each by itself, as they were.
     mesh.touch()
     mesh.refresh(300, (a, b) => (a === 1 && b === 2) || (a === 2 && b === 1))
-    expect([0, 1, 2, 3].map((node) => mesh.connectedSince(node))).toEqual([100, 100, 300, 300])
-    expect([mesh.together(0, 1), mesh.together(2, 3), mesh.together(1, 2)]).toEqual([true, true, false])
+    expect(sinceFirst(100)).toEqual([true, true, false, false])
+    expect([mesh.togetherSince(2, 3, 199), mesh.togetherSince(2, 3, 200)]).toEqual([false, true])
     expect(mesh.largestShare).toBe(0.5)
+    // And are one again: across the cut from now on only.
+    mesh.touch()
+    mesh.refresh(400, undefined)
+    expect([sinceFirst(399), sinceFirst(400)]).toEqual([
+      [true, true, false, false],
+      [true, true, true, true],
+    ])
     mesh.disconnect(0, 1)
-    expect(mesh.connectedSince(0)).toBe(NEVER)
+    expect(mesh.togetherSince(0, 1, 1_000)).toBe(false)
+  })
+
+  it.each([0, 3])('breaks nothing between others when node %i goes and comes', (node) => {
+    const links = all.filter((other) => other !== node).map((other) => [node, other] as const)
+    const [a, b, c] = links.map(([, other]) => other) as [number, number, number]
+    const mesh = meshOf(...links, [a, b], [b, c])
+    mesh.refresh(1, undefined)
+    mesh.setAlive(node, false)
+    for (const [from, to] of links) mesh.disconnect(from, to)
+    mesh.refresh(100, undefined)
+    mesh.setAlive(node, true)
+    for (const [from, to] of links) mesh.connect(from, to)
+    mesh.refresh(200, undefined)
+    expect([mesh.togetherSince(a, b, 1), mesh.togetherSince(b, c, 1)]).toEqual([true, true])
+    expect([mesh.togetherSince(node, a, 199), mesh.togetherSince(node, a, 200)]).toEqual([false, true])
+  })
+
+  it('claims nothing of a time that it has forgotten', () => {
+    const mesh = meshOf([0, 1])
+    for (let at = 1; at <= 100; at++) {
+      mesh.touch()
+      mesh.refresh(at * SECOND, undefined)
+    }
+    expect(mesh.togetherSince(0, 1, 89 * SECOND)).toBe(true)
+    expect(mesh.togetherSince(0, 1, 50 * SECOND)).toBe(false)
   })
 
   it('counts double links once, and links of the dead not at all', () => {
@@ -87,10 +125,11 @@ describe('connectivity', () => {
     mesh.connect(2, 3)
     mesh.disconnect(0, 1)
     mesh.refresh(100, undefined)
-    expect([mesh.together(0, 2), mesh.together(2, 3), mesh.living]).toEqual([true, false, 3])
+    const together = (a: number, b: number): boolean => mesh.togetherSince(a, b, 100)
+    expect([together(0, 2), together(2, 3), mesh.living]).toEqual([true, false, 3])
     mesh.setAlive(1, false)
     mesh.refresh(200, undefined)
-    expect([mesh.together(0, 2), mesh.largestShare]).toEqual([false, 0.5])
+    expect([together(0, 2), mesh.largestShare]).toEqual([false, 0.5])
   })
 
   it('finds the same parts as a search from every node', () => {
@@ -107,7 +146,7 @@ describe('connectivity', () => {
         for (let from = 0; from < 20; from++) {
           const reached = reachable(from, open, alive)
           for (let to = 0; to < 20; to++)
-            if (to !== from) expect(mesh.together(from, to)).toBe(reached.has(to))
+            if (to !== from) expect(mesh.togetherSince(from, to, 1)).toBe(reached.has(to))
         }
       }),
     )
@@ -139,24 +178,18 @@ class FakeWorld {
   alive(): boolean {
     return true
   }
-  connectedSince(): Micros {
-    return this.since
-  }
   /** 2 below 5 below 1; 3 below 1. */
   pathUp(node: number): readonly number[] {
     return node === 2 ? [2, 5, 1] : node === 3 ? [3, 1] : [node]
   }
-  together(): boolean {
-    return true
+  togetherSince(_a: number, _b: number, since: Micros): boolean {
+    return this.since <= since
   }
   isMember(node: number): boolean {
     return node < 10
   }
   violation(kind: string): void {
     this.violations.push(kind)
-  }
-  settled(): void {
-    // Sums are what these tests look at.
   }
 }
 
@@ -358,9 +391,72 @@ describe('the digest', () => {
     expect(of([1, 2, 3, 4, 5], [6, 7, 0, 9, 10])).toBe(base)
   })
 
+  it('tells data apart by every text, number and byte of it, and by their order', () => {
+    const bytes = new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8, 9])
+    const other = new Uint8Array([5, 6, 7, 8, 1, 2, 3, 4, 9])
+    const all: unknown[] = [
+      { kind: 'a', first: 1, second: 2 },
+      { kind: 'b', first: 1, second: 2 },
+      { kind: 'a', first: 2, second: 1 },
+      { kind: 'a', first: 1 + 2 ** 32, second: 2 },
+      { kind: 'a', first: 1, second: undefined },
+      { kind: 'a', first: 1 },
+      { kind: 'a', first: 1, second: bytes },
+      { kind: 'a', first: 1, second: other },
+      { kind: 'a', first: 1, second: [bytes, other] },
+      { kind: 'a', first: 1, second: [other, bytes] },
+      { kind: 'a', first: 1, second: { third: bytes } },
+      { kind: 'a', first: true, second: '' },
+      { kind: 'a', first: false, second: '' },
+      [['a', 'b'], ['c']],
+      [['a'], ['b', 'c']],
+    ]
+    expect(new Set(all.map((data) => hashData(data))).size).toBe(all.length)
+  })
+
+  it.each(['deliver', 'store', 'dial', 'note', 'send'] as const)(
+    'takes in what a node says: %s',
+    (effect) => {
+      const digestWith = (last: number): string => {
+        const bytes = Uint8Array.of(0, last)
+        const real = SimNode.prototype
+        // At the end of what is said, where nobody in this run takes notice.
+        const said = {
+          deliver: (...[port, frame]: Parameters<SimNode['deliver']>) => [port, withLast(frame, last)],
+          store: (...[id, record]: Parameters<SimNode['store']>) => [id, withLast(record, last)],
+          dial: (...[peer, to]: Parameters<SimNode['dial']>) => [peer, [...to, bytes]],
+          note: (...[event]: Parameters<SimNode['note']>) => [{ ...event, more: bytes }],
+          send: (...[link, channel, hop, packet]: Parameters<SimNode['send']>) => [
+            link,
+            channel,
+            hop,
+            channel === CHANNEL.data ? withLast(packet, last) : packet,
+          ],
+        }
+        const original = real[effect] as (...args: unknown[]) => void
+        vi.spyOn(real, effect as 'note').mockImplementation(function (this: SimNode, ...args: unknown[]) {
+          original.call(this, ...(said[effect] as (...args: unknown[]) => unknown[])(...args))
+        } as never)
+        const traffic = [{ kind: 'unicast', perMemberPerSecond: 1 }]
+        const run = new Run(checkScenario({ ...TWO, traffic }, 'two.json'), { seed: 1, data: NO_DATA })
+        while (!run.done) run.step(run.endsAtSeconds)
+        vi.restoreAllMocks()
+        return run.digest
+      }
+      expect(digestWith(1)).toBe(digestWith(1))
+      expect(digestWith(1)).not.toBe(digestWith(2))
+    },
+  )
+
   it('tells control messages apart that differ in the order of a list only', () => {
     expect(fingerprint(new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8, 9]))).not.toBe(
       fingerprint(new Uint8Array([5, 6, 7, 8, 1, 2, 3, 4, 9])),
     )
   })
 })
+
+function withLast(bytes: Uint8Array, last: number): Uint8Array {
+  const changed = bytes.slice()
+  changed[bytes.length - 1] = last
+  return changed
+}

@@ -51,15 +51,6 @@ describe('a lane without conditions', () => {
     expect(lane.corrupted).toBe(false)
     expect(draws.u32()).toBe(random().u32())
   })
-
-  it('is slower by a factor, and as before at 1', () => {
-    const lane = laneWith()
-    lane.slow(3.5)
-    expect(lane.control(0, BYTES, random())).toBe(70 * MILLISECOND)
-    lane.slow(1)
-    expect(lane.data(SECOND, BYTES, random())).toBe(1)
-    expect(lane.first).toBe(SECOND + ONE_WAY)
-  })
 })
 
 describe('jitter', () => {
