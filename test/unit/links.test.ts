@@ -270,6 +270,20 @@ describe('a trunk', () => {
     expect(pair.end(1).link.loss).toBeLessThan(0.27)
   })
 
+  it('measures loss when the counts of packets begin anew after 2^32', () => {
+    const pair = new Pair(5_000)
+    pair.run(SECOND)
+    pair.end(0).link.packetsOut = 0xffff_ff80
+    pair.end(1).link.packetsIn = 0xffff_ff80
+    pair.run(30 * SECOND)
+    for (let turn = 0; turn < 256; turn++)
+      pair.end(0).links.data(pair.now, pair.end(0).link, DATA_HOP, new Uint8Array(100))
+    pair.drain()
+    pair.run(60 * SECOND)
+    expect(pair.end(1).link.packetsIn).toBe(128)
+    expect(pair.end(1).link.loss).toBe(0)
+  })
+
   it('keeps control packets in order while the channel is not ready, and gives up after 5 s', () => {
     const pair = new Pair(5_000)
     pair.run(SECOND)
