@@ -259,6 +259,25 @@ test('a neighbour that shuffles without end is heeded at its rate', () => {
   expect(world.node(0).counters.get('boundControlRate')).toBeGreaterThan(900)
 })
 
+test('a neighbour moves the own coordinates by two round trips at once, then by one a second', () => {
+  const world = besieged(1)
+  const node = world.node(0)
+  const [liar] = node.neighbours() as [Link]
+  liar.rtt = 2 * SECOND
+  const hello = (): string => {
+    const far = Uint8Array.of(9, 0, 9, 0, 0, 2, 1, 0)
+    world.step(node, () => node.mesh.onHello(world.now, liar, far, 0))
+    return String(node.mesh.coordinates())
+  }
+  const first = hello()
+  const second = hello()
+  expect(second).not.toBe(first)
+  for (let count = 0; count < 98; count++) expect(hello()).toBe(second)
+  expect(node.counters.get('boundControlRate')).toBe(98)
+  world.run(SECOND)
+  expect(hello()).not.toBe(second)
+})
+
 test('a neighbour that invents peers fills the passive view slowly, whatever it sends', () => {
   const world = besieged(7)
   const node = world.node(0)
