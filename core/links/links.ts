@@ -43,6 +43,9 @@ import { LinkNumbers, NUMBER } from './numbers.ts'
 /** Mesh text (c), limits: messages or bytes waiting on one control channel. */
 const CONTROL_QUEUE_MESSAGES = 1_024
 const CONTROL_QUEUE_BYTES = 262_144
+/** mesh:M15: of these a channel that is ready again takes so many in a step, and more after a pause. */
+const CONTROL_FLUSH = 64
+const CONTROL_FLUSH_PAUSE: Micros = MILLISECOND
 /** mesh:S24: packets waiting on one data channel, and for how long. */
 const DATA_QUEUE_PACKETS = 64
 const DATA_QUEUE_AGE: Micros = 20 * MILLISECOND
@@ -147,7 +150,7 @@ export class Links implements LinkPort {
 
   control(now: Micros, link: Link, packet: Uint8Array): void {
     if (link.ended) return
-    if (link.controlReady) {
+    if (link.controlReady && link.controlQueue.length === 0) {
       this.#sendControl(link, packet)
       return
     }
@@ -252,13 +255,12 @@ export class Links implements LinkPort {
     }
     link.controlReady = ready
     link.clogged = ready ? NEVER : now + CLOGGED_AFTER
-    if (!ready) {
-      this.#due(link, link.clogged)
+    if (ready) {
+      this.#flushControl(now, link)
       return
     }
-    const waiting = link.controlQueue.splice(0)
-    link.controlQueueBytes = 0
-    for (const packet of waiting) this.#sendControl(link, packet)
+    link.flushDue = NEVER
+    this.#due(link, link.clogged)
   }
 
   wake(now: Micros): Micros {
@@ -347,6 +349,15 @@ export class Links implements LinkPort {
     deadline.at = next
   }
 
+  #flushControl(now: Micros, link: Link): void {
+    for (const packet of link.controlQueue.splice(0, CONTROL_FLUSH)) {
+      link.controlQueueBytes -= packet.length
+      this.#sendControl(link, packet)
+    }
+    link.flushDue = link.controlQueue.length > 0 ? now + CONTROL_FLUSH_PAUSE : NEVER
+    this.#due(link, link.flushDue)
+  }
+
   #sendControl(link: Link, packet: Uint8Array): void {
     link.answerDue = NEVER
     const { counters, out } = this.#context
@@ -408,8 +419,10 @@ export class Links implements LinkPort {
       this.hangUp(now, link, CLOSE.clogged)
       return NEVER
     }
+    if (link.flushDue <= now) this.#flushControl(now, link)
     if (link.version === 0) {
-      if (now < link.openedAt + OPENING_LIMIT) return Math.min(link.openedAt + OPENING_LIMIT, link.clogged)
+      const opened = link.openedAt + OPENING_LIMIT
+      if (now < opened) return Math.min(opened, link.clogged, link.flushDue)
       this.hangUp(now, link, CLOSE.dead)
       return NEVER
     }
@@ -423,7 +436,7 @@ export class Links implements LinkPort {
   #earliest(now: Micros, link: Link): Micros {
     const idle =
       link.probes > 0 ? NEVER : Math.max(link.heardAt + HELLOS_MISSED * this.#period(link), now + 1)
-    return Math.min(link.helloDue, link.answerDue, link.silenceDue, idle, link.clogged)
+    return Math.min(link.helloDue, link.answerDue, link.silenceDue, idle, link.clogged, link.flushDue)
   }
 
   /** The next probe, or the end: false once the link is given up. */

@@ -302,6 +302,32 @@ describe('a trunk', () => {
     expect(end.context.counters.get('linkClogged')).toBe(1)
   })
 
+  it('says 64 of what waited in one step and the rest a millisecond later each, in order', () => {
+    const pair = new Pair(5_000)
+    pair.run(SECOND)
+    const end = pair.end(0)
+    const say = (kind: number): void =>
+      end.links.control(pair.now, end.link, new Uint8Array([0x10, 100 + kind]))
+    const said = (): number => end.context.counters.get('controlOut')
+    end.links.linkReady(pair.now, 7 as LinkId, CHANNEL.control, false)
+    for (let kind = 0; kind < 149; kind++) say(kind)
+    const before = said()
+    pair.end(1).controls.length = 0
+    end.links.linkReady(pair.now, 7 as LinkId, CHANNEL.control, true)
+    say(149)
+    pair.drain()
+    expect(said() - before).toBe(64)
+    const at = pair.now
+    pair.run(at + 1_000)
+    expect(said() - before).toBe(128)
+    pair.run(at + 2_000)
+    expect(said() - before).toBe(150)
+    say(150)
+    pair.drain()
+    pair.run(at + 10_000)
+    expect(pair.end(1).controls).toEqual(Array.from({ length: 151 }, (_, kind) => 100 + kind))
+  })
+
   it('makes progress while an answer waits behind a channel that is not ready', () => {
     const pair = new Pair(5_000)
     pair.run(SECOND)
