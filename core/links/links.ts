@@ -67,6 +67,11 @@ const HELLOS_MISSED = 3
 
 /** Links beyond the limit while peers ask to be let in and are answered. Guess. */
 const LINKS_OPENING_MAX = 32
+/**
+ * Links beyond these that this node dialled: strangers who hold all other places keep nobody from finding
+ * neighbours. More than it dials while one that says nothing is waited for. Guess.
+ */
+const LINKS_DIALLED_MAX = 8
 
 const versionRefused = struct({ lowest: u8, highest: u8 })
 
@@ -126,9 +131,12 @@ export class Links implements LinkPort {
 
   linkUp(now: Micros, id: LinkId, peer: PeerId, dialled: boolean): void {
     // Before its start is stored a node answers nobody: whoever dialled will dial again.
-    if (!this.#started || this.#all.length >= this.#context.config.linkLimit + LINKS_OPENING_MAX) {
+    const most = this.#context.config.linkLimit + LINKS_OPENING_MAX + (dialled ? LINKS_DIALLED_MAX : 0)
+    if (!this.#started || this.#all.length >= most) {
       this.#context.counters.add(COUNT.boundLinks)
       this.#context.out.hangUp(id, CLOSE.refused)
+      // Who asked for it waits for it no longer.
+      if (dialled) this.#listener.linkClosed(now, refused(id, peer, now), CLOSE.refused)
       return
     }
     const link = new Link(id, peer, peerKey(peer), dialled, now, this.#numbers)
@@ -482,4 +490,11 @@ export class Links implements LinkPort {
       else this.data(now, link, waiting.hop, waiting.packet)
     }
   }
+}
+
+/** A link that never was one of the node's. */
+function refused(id: LinkId, peer: PeerId, now: Micros): Link {
+  const link = new Link(id, peer, peerKey(peer), true, now)
+  link.ended = true
+  return link
 }

@@ -8,6 +8,7 @@ import {
   type LinkId,
   type Micros,
   type NodeEvent,
+  type PeerId,
   REACHABILITY,
   SECOND,
 } from '../../core/io.ts'
@@ -380,6 +381,24 @@ describe('a trunk', () => {
     }
     expect(end.context.counters.get('dropMalformed')).toBe(3)
     expect(end.link).toEqual(before)
+  })
+})
+
+describe('the places of a node', () => {
+  it('that silent strangers hold are not those of its own dials, and a refused dial is heard of', () => {
+    const end = new End(1)
+    end.links.start()
+    const peer = (id: number): PeerId => id.toString(16).padStart(64, '0') as PeerId
+    for (let id = 0; id < 200; id++) end.links.linkUp(0, id as LinkId, peer(id), false)
+    expect(end.links.all().length).toBe(96)
+    expect(end.context.counters.get('boundLinks')).toBe(104)
+    expect(end.closed).toEqual([])
+    for (let id = 200; id < 209; id++) end.links.linkUp(1, id as LinkId, peer(id), true)
+    for (let id = 200; id < 208; id++) expect(end.links.byPeer(peer(id))?.dialled).toBe(true)
+    expect(end.links.byPeer(peer(208))).toBeUndefined()
+    expect(end.closed).toEqual(['refused'])
+    end.context.out.drain(end.effects(() => undefined))
+    expect(end.hungUp).toBe('refused')
   })
 })
 
