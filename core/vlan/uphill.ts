@@ -69,6 +69,9 @@ export class Uphill {
 
   /** The link is no upper any more: what hung on it is gone at both ends. */
   lost(now: Micros, peer: Peer): void {
+    // Of a lower there is nothing to look for, and it comes and goes as it likes.
+    if (!peer.served) return
+    peer.served = false
     for (const vlan of this.#tables.states) if (vlan !== undefined) this.#lostBy(now, vlan, peer)
   }
 
@@ -188,6 +191,7 @@ export class Uphill {
     // Back to the one just left: the new set replaces the old, and no farewell may follow it.
     if (vlan.former?.peer === peer) vlan.former = undefined
     this.#tables.lower(vlan, now + MOVE_LIMIT)
+    peer.served = true
     return registerWith(this.#tables, now, vlan, peer)
   }
 
