@@ -87,47 +87,35 @@ export class Host {
   }
 
   linkUp(link: LinkId, peer: PeerId, dialled: boolean): void {
-    this.machine.linkUp(this.#enter(), link, peer, dialled)
-    this.#settle()
+    this.#input((now) => this.machine.linkUp(now, link, peer, dialled))
   }
 
   linkDown(link: LinkId, reason: CloseReason): void {
-    this.machine.linkDown(this.#enter(), link, reason)
-    this.#settle()
+    this.#input((now) => this.machine.linkDown(now, link, reason))
   }
 
   linkReady(link: LinkId, channel: Channel, ready: boolean): void {
-    this.machine.linkReady(this.#enter(), link, channel, ready)
-    this.#settle()
+    this.#input((now) => this.machine.linkReady(now, link, channel, ready))
   }
 
   dialFailed(peer: PeerId): void {
-    this.machine.dialFailed(this.#enter(), peer)
-    this.#settle()
+    this.#input((now) => this.machine.dialFailed(now, peer))
   }
 
   addressesChanged(addresses: readonly Address[], reach: Reachability): void {
-    this.machine.addressesChanged(this.#enter(), addresses, reach)
-    this.#settle()
+    this.#input((now) => this.machine.addressesChanged(now, addresses, reach))
   }
 
   stored(id: StoreId, ok: boolean): void {
-    this.machine.stored(this.#enter(), id, ok)
-    this.#settle()
+    this.#input((now) => this.machine.stored(now, id, ok))
   }
 
   jobDone(job: JobId, outcome: JobOutcome): void {
-    this.machine.jobDone(this.#enter(), job, outcome)
-    this.#settle()
+    this.#input((now) => this.machine.jobDone(now, job, outcome))
   }
 
   command(command: Command): void {
-    const now = this.#enter()
-    try {
-      this.machine.command(now, command)
-    } finally {
-      this.#settle()
-    }
+    this.#input((now) => this.machine.command(now, command))
   }
 
   /** The alarm went off. One that fires early is harmless: a wake does nothing before its time. */
@@ -137,6 +125,16 @@ export class Host {
     this.machine.wake(now)
     assert(this.machine.nextDeadline() > now, 'a wake made no progress: its deadline is not later than now')
     this.#settle()
+  }
+
+  /** What the machine refuses is thrown on to the caller, and the machine goes on. */
+  #input(input: (now: Micros) => void): void {
+    const now = this.#enter()
+    try {
+      input(now)
+    } finally {
+      this.#settle()
+    }
   }
 
   #enter(): Micros {

@@ -46,6 +46,8 @@ import type { Link, LinkPort } from './links/link.ts'
 import { Links, type LinksListener } from './links/links.ts'
 import { LoadMeter } from './links/load.ts'
 import { Memberships } from './member/memberships.ts'
+import { checkHints } from './mesh/dialler.ts'
+import { CONTACTS_MAX } from './mesh/limits.ts'
 import { Membership, type NeighbourListener } from './mesh/membership.ts'
 import { Outbox } from './outbox.ts'
 import { Crst } from './tree/crst.ts'
@@ -116,6 +118,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   readonly #groups: Memberships
   readonly #load: LoadMeter
   readonly #self: { -readonly [K in keyof HelloSelf]: HelloSelf[K] }
+  /** Peers to join through once the start is stored. */
   readonly #waiting: PeerHint[] = []
   #leaveBy: Micros = NEVER
   #state: 'starting' | 'running' | 'leaving' | 'left' = 'starting'
@@ -213,8 +216,8 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   }
 
   addressesChanged(now: Micros, addresses: readonly Address[], reach: Reachability): void {
-    this.#self.reach = reach
     this.#membership.addressesChanged(now, addresses, reach)
+    this.#self.reach = reach
   }
 
   stored(now: Micros, id: StoreId, ok: boolean): void {
@@ -238,7 +241,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
     switch (command.kind) {
       case 'bootstrap':
         if (this.#state === 'running') this.#membership.bootstrap(now, command.peers)
-        else this.#waiting.push(...command.peers)
+        else this.#holdContacts(command.peers)
         break
       case 'openPort':
         this.#vlans.openPort(now, command.port, command.vlan)
@@ -416,6 +419,14 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
 
   #lower(place: number, at: Micros): void {
     if (at < (this.#numbers[place] as number)) this.#numbers[place] = at
+  }
+
+  #holdContacts(hints: readonly PeerHint[]): void {
+    for (const hint of checkHints(hints)) {
+      if (this.#waiting.some(({ peer }) => peer === hint.peer)) continue
+      if (this.#waiting.length < CONTACTS_MAX) this.#waiting.push(hint)
+      else this.#counters.add(COUNT.boundDials)
+    }
   }
 
   #storeStart(): void {

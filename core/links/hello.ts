@@ -152,7 +152,7 @@ const LOSS_SAMPLE_MIN = 16
 function takeLoss(link: Link, peerOut: number): void {
   const sent = (peerOut - link.lossBaseOut) >>> 0
   if (sent < LOSS_SAMPLE_MIN) return
-  const received = link.packetsIn - link.lossBaseIn
+  const received = (link.packetsIn - link.lossBaseIn) >>> 0
   const share = Math.min(1, Math.max(0, 1 - received / sent))
   // The first sample stands for itself: on a quiet link the next is 20 s away.
   const first = link.lossBaseOut === 0 && link.lossBaseIn === 0

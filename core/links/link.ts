@@ -142,6 +142,15 @@ export class Link {
     this.#numbers.set(this.#place, NUMBER.clogged, value)
   }
 
+  /** Control messages wait although the channel is ready: more of them go then. */
+  get flushDue(): Micros {
+    return this.#numbers.get(this.#place, NUMBER.flush)
+  }
+
+  set flushDue(value: Micros) {
+    this.#numbers.set(this.#place, NUMBER.flush, value)
+  }
+
   /** Timing to be echoed: the peer's stamp. */
   get peerStamp(): number {
     return this.#numbers.get(this.#place, NUMBER.stamp)

@@ -43,6 +43,9 @@ import { LinkNumbers, NUMBER } from './numbers.ts'
 /** Mesh text (c), limits: messages or bytes waiting on one control channel. */
 const CONTROL_QUEUE_MESSAGES = 1_024
 const CONTROL_QUEUE_BYTES = 262_144
+/** mesh:M15: of these a channel that is ready again takes so many in a step, and more after a pause. */
+const CONTROL_FLUSH = 64
+const CONTROL_FLUSH_PAUSE: Micros = MILLISECOND
 /** mesh:S24: packets waiting on one data channel, and for how long. */
 const DATA_QUEUE_PACKETS = 64
 const DATA_QUEUE_AGE: Micros = 20 * MILLISECOND
@@ -64,6 +67,11 @@ const HELLOS_MISSED = 3
 
 /** Links beyond the limit while peers ask to be let in and are answered. Guess. */
 const LINKS_OPENING_MAX = 32
+/**
+ * Links beyond these that this node dialled: strangers who hold all other places keep nobody from finding
+ * neighbours. More than it dials while one that says nothing is waited for. Guess.
+ */
+const LINKS_DIALLED_MAX = 8
 
 const versionRefused = struct({ lowest: u8, highest: u8 })
 
@@ -123,9 +131,12 @@ export class Links implements LinkPort {
 
   linkUp(now: Micros, id: LinkId, peer: PeerId, dialled: boolean): void {
     // Before its start is stored a node answers nobody: whoever dialled will dial again.
-    if (!this.#started || this.#all.length >= this.#context.config.linkLimit + LINKS_OPENING_MAX) {
+    const most = this.#context.config.linkLimit + LINKS_OPENING_MAX + (dialled ? LINKS_DIALLED_MAX : 0)
+    if (!this.#started || this.#all.length >= most) {
       this.#context.counters.add(COUNT.boundLinks)
       this.#context.out.hangUp(id, CLOSE.refused)
+      // Who asked for it waits for it no longer.
+      if (dialled) this.#listener.linkClosed(now, refused(id, peer, now), CLOSE.refused)
       return
     }
     const link = new Link(id, peer, peerKey(peer), dialled, now, this.#numbers)
@@ -147,7 +158,7 @@ export class Links implements LinkPort {
 
   control(now: Micros, link: Link, packet: Uint8Array): void {
     if (link.ended) return
-    if (link.controlReady) {
+    if (link.controlReady && link.controlQueue.length === 0) {
       this.#sendControl(link, packet)
       return
     }
@@ -252,13 +263,12 @@ export class Links implements LinkPort {
     }
     link.controlReady = ready
     link.clogged = ready ? NEVER : now + CLOGGED_AFTER
-    if (!ready) {
-      this.#due(link, link.clogged)
+    if (ready) {
+      this.#flushControl(now, link)
       return
     }
-    const waiting = link.controlQueue.splice(0)
-    link.controlQueueBytes = 0
-    for (const packet of waiting) this.#sendControl(link, packet)
+    link.flushDue = NEVER
+    this.#due(link, link.clogged)
   }
 
   wake(now: Micros): Micros {
@@ -347,6 +357,15 @@ export class Links implements LinkPort {
     deadline.at = next
   }
 
+  #flushControl(now: Micros, link: Link): void {
+    for (const packet of link.controlQueue.splice(0, CONTROL_FLUSH)) {
+      link.controlQueueBytes -= packet.length
+      this.#sendControl(link, packet)
+    }
+    link.flushDue = link.controlQueue.length > 0 ? now + CONTROL_FLUSH_PAUSE : NEVER
+    this.#due(link, link.flushDue)
+  }
+
   #sendControl(link: Link, packet: Uint8Array): void {
     link.answerDue = NEVER
     const { counters, out } = this.#context
@@ -408,8 +427,10 @@ export class Links implements LinkPort {
       this.hangUp(now, link, CLOSE.clogged)
       return NEVER
     }
+    if (link.flushDue <= now) this.#flushControl(now, link)
     if (link.version === 0) {
-      if (now < link.openedAt + OPENING_LIMIT) return Math.min(link.openedAt + OPENING_LIMIT, link.clogged)
+      const opened = link.openedAt + OPENING_LIMIT
+      if (now < opened) return Math.min(opened, link.clogged, link.flushDue)
       this.hangUp(now, link, CLOSE.dead)
       return NEVER
     }
@@ -423,7 +444,7 @@ export class Links implements LinkPort {
   #earliest(now: Micros, link: Link): Micros {
     const idle =
       link.probes > 0 ? NEVER : Math.max(link.heardAt + HELLOS_MISSED * this.#period(link), now + 1)
-    return Math.min(link.helloDue, link.answerDue, link.silenceDue, idle, link.clogged)
+    return Math.min(link.helloDue, link.answerDue, link.silenceDue, idle, link.clogged, link.flushDue)
   }
 
   /** The next probe, or the end: false once the link is given up. */
@@ -469,4 +490,11 @@ export class Links implements LinkPort {
       else this.data(now, link, waiting.hop, waiting.packet)
     }
   }
+}
+
+/** A link that never was one of the node's. */
+function refused(id: LinkId, peer: PeerId, now: Micros): Link {
+  const link = new Link(id, peer, peerKey(peer), true, now)
+  link.ended = true
+  return link
 }

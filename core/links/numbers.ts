@@ -26,6 +26,7 @@ export const NUMBER = {
   load: 15,
   coordinatesHigh: 16,
   coordinatesLow: 17,
+  flush: 18,
 } as const
 const ROW = Object.keys(NUMBER).length
 /** Links that a node has room for at first: a usual number. */
@@ -70,6 +71,7 @@ export class LinkNumbers {
     numbers[row + NUMBER.answer] = NEVER
     numbers[row + NUMBER.hello] = NEVER
     numbers[row + NUMBER.clogged] = NEVER
+    numbers[row + NUMBER.flush] = NEVER
     return place
   }
 

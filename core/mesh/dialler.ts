@@ -76,6 +76,15 @@ interface Contact {
   retryAt: Micros
 }
 
+/** Copies, checked: a wrong hint is the caller's mistake and says so. */
+export function checkHints(hints: readonly PeerHint[]): PeerHint[] {
+  return hints.map(({ peer, addresses, reach }) => ({
+    peer: parsePeerId(peer),
+    addresses: addresses.map(checkAddress),
+    reach,
+  }))
+}
+
 export class Dialler {
   readonly #context: Context
   readonly #dice: Dice
@@ -106,16 +115,15 @@ export class Dialler {
     this.#unreached = unreached
   }
 
+  /** Of a list with a wrong hint in it nothing is kept. */
   addContacts(hints: readonly PeerHint[]): void {
-    for (const hint of hints) {
-      const peer = parsePeerId(hint.peer)
+    for (const { peer, addresses, reach } of checkHints(hints)) {
       if (peer === this.#context.self || this.#contact(peer) !== undefined) continue
       if (this.#contacts.length >= CONTACTS_MAX) {
         this.#context.counters.add(COUNT.boundDials)
         return
       }
-      const addresses = hint.addresses.map(checkAddress)
-      this.#contacts.push({ peer, addresses, reach: hint.reach, failures: 0, retryAt: 0 })
+      this.#contacts.push({ peer, addresses, reach, failures: 0, retryAt: 0 })
       this.#joinsOwed = JOINS_OWED
     }
   }

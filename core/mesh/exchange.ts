@@ -137,16 +137,21 @@ export class Exchange {
     if (!this.#mayShuffle(now, from)) return
     const { walk, peers } = message
     const hops = Math.min(message.hops, this.#context.config.activeWalk) - 1
-    // 4.4: with hops to go and another neighbour to go to, it is passed on as it is.
+    // 4.4: with hops to go and another neighbour to go to, it is passed on. What others say of this node is
+    // not: from here it would look like its own word.
     const onward = hops > 0 ? this.#roster.nextHop(this.#dice, from.link) : undefined
     if (onward !== undefined) {
+      const others = peers.filter(({ key }) => !sameBytes(key, this.#context.selfKey))
       this.#remember(now, walk, from.link.id, onward.id)
-      this.#links.control(now, onward, encodeControl(KIND.shuffle, shuffle, { walk, hops, peers }))
+      this.#links.control(now, onward, encodeControl(KIND.shuffle, shuffle, { walk, hops, peers: others }))
       return
     }
     // 4.4: otherwise it is accepted and answered with ourselves and random others.
     this.#answer(now, from.link, walk, undefined)
-    this.learn(now, peers, from, true)
+    // Whoever starts a walk names itself first.
+    const [first] = peers
+    if (first !== undefined && sameBytes(first.key, from.link.key)) from.address = first.address.slice()
+    this.learn(now, peers, from)
   }
 
   /** Answers the number of a walk that began here and is over now. */
@@ -176,15 +181,11 @@ export class Exchange {
 
   /**
    * Hearsay of a neighbour into the passive view: only relays that can be dialled, are not linked and were
-   * not given up. What it says of itself may be no hearsay (`ownWord`) but its new address.
+   * not given up.
    */
-  learn(now: Micros, peers: readonly Descriptor[], from: Peering, ownWord = false): void {
+  learn(now: Micros, peers: readonly Descriptor[], from: Peering): void {
     for (const peer of peers) {
-      const linked = this.#roster.byKey(peer.key)
-      if (linked !== undefined) {
-        if (linked === from && ownWord) linked.address = peer.address.slice()
-        continue
-      }
+      if (this.#roster.byKey(peer.key) !== undefined) continue
       const useful = peer.relay && peer.reach !== REACHABILITY.private && peer.address.length > 0
       if (!useful || sameBytes(peer.key, this.#context.selfKey)) continue
       if (this.#unreached.isPaused(now, peer.key)) continue

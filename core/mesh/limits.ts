@@ -115,6 +115,12 @@ export const FORWARDS_RESERVE_BURST = 20
 /** SHUFFLE and its reply from one neighbour, a second; 0.02 is usual. Guesses. */
 export const SHUFFLES_RATE = 2
 export const SHUFFLES_BURST = 20
+/**
+ * Round trips that one link may move the own coordinates by, a second: HELLOs that answer data come once a
+ * second, and what is more is a liar's. Two at once, since answers bunch up on the way.
+ */
+export const SAMPLES_RATE = 1
+export const SAMPLES_BURST = 2
 
 /**
  * Entries of a full passive view that may be replaced by what one neighbour says, a second: usual is 0.012

@@ -35,10 +35,18 @@ import { Admission } from './admission.ts'
 import { Dialler, type Wish } from './dialler.ts'
 import { Exchange } from './exchange.ts'
 import { Handshake, type HandshakeListener } from './handshake.ts'
-import { ANCHOR_FIRST, ANCHOR_LONGEST, HANDSHAKE_LIMIT, HUNGER_FIRST, TRIM_PERIOD } from './limits.ts'
+import {
+  ANCHOR_FIRST,
+  ANCHOR_LONGEST,
+  HANDSHAKE_LIMIT,
+  HUNGER_FIRST,
+  SAMPLES_BURST,
+  SAMPLES_RATE,
+  TRIM_PERIOD,
+} from './limits.ts'
 import { PARTING } from './messages.ts'
 import { PeerTable } from './peer-table.ts'
-import { type Census, isPublic, PURPOSE, Roster, relaysWanted } from './roster.ts'
+import { type Census, isPublic, PURPOSE, Roster, relaysWanted, take } from './roster.ts'
 import { Self } from './self.ts'
 import { Swap } from './swap.ts'
 import { Unreached } from './unreached.ts'
@@ -205,7 +213,9 @@ export class Membership implements HandshakeListener {
     const low = readU32(packet, at + 4)
     link.coordinatesHigh = high
     link.coordinatesLow = low
-    this.#self.coordinates.update(link.rtt / MILLISECOND, high, low, this.#dice)
+    if (take(peering.samples, now, SAMPLES_RATE, SAMPLES_BURST))
+      this.#self.coordinates.update(link.rtt / MILLISECOND, high, low, this.#dice)
+    else this.#context.counters.add(COUNT.boundControlRate)
     if (peering.purpose !== PURPOSE.optimise || peering.asked) return
     if (this.#swap.measured(now, peering)) this.#handshake.ask(now, peering)
   }

@@ -17,7 +17,7 @@ import {
 } from '../io.ts'
 import { isRelay, type Link } from '../links/link.ts'
 import { readU32, writeU32 } from '../wire/cursor.ts'
-import { LEAF_RELAYS, REPLACED_BURST, SHUFFLES_BURST, UNBIASED } from './limits.ts'
+import { LEAF_RELAYS, REPLACED_BURST, SAMPLES_BURST, SHUFFLES_BURST, UNBIASED } from './limits.ts'
 import type { Descriptor } from './messages.ts'
 import { COORDINATES_BYTES, UNKNOWN_COORDINATES } from './vivaldi.ts'
 
@@ -58,6 +58,8 @@ export interface Peering {
   /** Answers to walks that this contact started for us and may still send. */
   answers: number
   readonly shuffles: Bucket
+  /** Round trips that may yet move the own coordinates. */
+  readonly samples: Bucket
   /**
    * Relay or leaf, as its first HELLO said. A node is one or the other for all of its life, and limits here,
    * in trees and in VLANs depend on it, so who says something else later is hung up. Reachability and whether
@@ -126,6 +128,7 @@ export class Roster {
       address,
       answers: 0,
       shuffles: { tokens: SHUFFLES_BURST, at: 0 },
+      samples: { tokens: SAMPLES_BURST, at: 0 },
       relay: isRelay(link),
       isPublic: isPublic(link),
       forwards: { tokens: 0, at: link.openedAt },

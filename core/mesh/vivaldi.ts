@@ -19,7 +19,10 @@ const PER_ERROR = 32_768
 const GAIN = 0.25
 /** Least height in ms: the access link of a node costs something. Guess. */
 const HEIGHT_MIN = 0.125
-/** No sample moves a node farther than this, in ms: a liar pulls slowly. Guess. */
+/**
+ * No sample moves a node farther than this, in ms, and of each link one a second is taken (limits.ts): a liar
+ * pulls slowly. Guess.
+ */
 const STEP_MAX = 100
 /** Samples beyond this, in ms, say more of queues than of distance. Guess. */
 const SAMPLE_MAX = 2_000

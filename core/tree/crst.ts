@@ -124,13 +124,10 @@ export class Crst implements Tree {
     arm(this.#state, now)
   }
 
-  /**
-   * How many further uppers (0 … 2) are wanted although the upper says that it carries every VLAN, as
-   * after a refusal by quota. A restricted upper makes them wanted anyway (mesh:M3).
-   */
-  wantFurtherUppers(count: number): void {
+  wantFurtherUppers(now: Micros, count: number): void {
     this.#state.furtherWanted = Math.min(2, Math.max(0, count))
-    arm(this.#state, 0)
+    // In a step of its own: it may be asked in the middle of a wake.
+    arm(this.#state, now + 1)
   }
 
   wake(now: Micros): Micros {

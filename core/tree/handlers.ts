@@ -29,7 +29,7 @@ import {
 import { type Neighbour, PATH_STATE } from './neighbour.ts'
 import { takeOwnCertificate, takeUpdatePath, takeVoid, takeWholePath } from './paths.ts'
 import { findHash, passBeat, provenRank, takeBeat } from './roots.ts'
-import { arm, setRole, type TreeState } from './state.ts'
+import { arm, mayFlip, setRole, type TreeState } from './state.ts'
 
 export function dispatch(
   state: TreeState,
@@ -223,7 +223,9 @@ function onAttach(state: TreeState, now: Micros, neighbour: Neighbour, packet: U
     state.left ||
     !state.context.config.relay ||
     message.generation !== state.generation
-  if (!isRefused) setRole(state, now, neighbour, TREE_ROLE.lower)
+  // Beyond its rate it is not heard, and says it again later.
+  if (!isRefused && (neighbour.role === TREE_ROLE.lower || mayFlip(state, now, neighbour)))
+    setRole(state, now, neighbour, TREE_ROLE.lower)
   // Acknowledged or told the present state, either way: a repeated ATTACH shows that the first word was lost.
   touch(state, now, neighbour)
   return true

@@ -20,6 +20,12 @@ export type PathState = (typeof PATH_STATE)[keyof typeof PATH_STATE]
 
 export const NO_PATH: readonly number[] = []
 
+/** What is left of a burst, and when that was. */
+export interface Allowance {
+  tokens: number
+  at: Micros
+}
+
 export interface Neighbour {
   readonly link: Link
   /** 0 … 63: its bit in the tables of certificates and voids. */
@@ -95,8 +101,10 @@ export interface Neighbour {
   askWait: Micros
   askedAt: Micros
   answeredAt: Micros
-  verifyTokens: number
-  verifyAt: Micros
+  /** Signatures of its making that may yet be checked. */
+  readonly verify: Allowance
+  /** Changes of this end's half of the link that it may yet cause. */
+  readonly flips: Allowance
 
   // Its last HELLO (mesh:N8), and until when one that says the same as before needs no look.
   summaryRoot: number
@@ -107,6 +115,13 @@ export interface Neighbour {
 /** Signatures that one neighbour may make us check: a burst, then a rate. Guesses: 7 % of a core at worst. */
 const VERIFY_BURST = 1_000
 const VERIFY_PER_SECOND = 500
+
+/**
+ * How often this end's half of the link may open for a lower and be lost with an upper: each time all VLANs
+ * may have to be looked at. More at once than the storms of the simulator bring. Guesses.
+ */
+const FLIPS_BURST = 20
+const FLIPS_PER_SECOND = 1
 
 /** Before anything that is spaced in time. */
 const LONG_AGO: Micros = SECOND
@@ -158,8 +173,8 @@ export function newNeighbour(link: Link, slot: number, now: Micros): Neighbour {
     askWait: 0,
     askedAt: -LONG_AGO,
     answeredAt: -LONG_AGO,
-    verifyTokens: VERIFY_BURST,
-    verifyAt: now,
+    verify: { tokens: VERIFY_BURST, at: now },
+    flips: { tokens: FLIPS_BURST, at: now },
     summaryRoot: 0,
     summaryBeat: 0,
     quietUntil: 0,
@@ -168,19 +183,18 @@ export function newNeighbour(link: Link, slot: number, now: Micros): Neighbour {
 
 /** Whether one more signature of this neighbour's may be checked now; takes it from its allowance. */
 export function spendVerify(neighbour: Neighbour, now: Micros): boolean {
-  return spend(neighbour, now, VERIFY_PER_SECOND, VERIFY_BURST)
+  return spend(neighbour.verify, now, VERIFY_PER_SECOND, VERIFY_BURST)
+}
+
+/** Whether this end's half may change once more on the neighbour's account; takes it from its allowance. */
+export function spendFlip(neighbour: Neighbour, now: Micros): boolean {
+  return spend(neighbour.flips, now, FLIPS_PER_SECOND, FLIPS_BURST)
 }
 
 /** Takes one from an allowance of `burst` at once and then `rate` a second; false if nothing is left. */
-export function spend(
-  from: { verifyTokens: number; verifyAt: Micros },
-  now: Micros,
-  rate: number,
-  burst: number,
-): boolean {
-  const refill = ((now - from.verifyAt) * rate) / SECOND
-  const tokens = Math.min(burst, from.verifyTokens + refill)
-  from.verifyAt = now
-  from.verifyTokens = tokens < 1 ? tokens : tokens - 1
+export function spend(from: Allowance, now: Micros, rate: number, burst: number): boolean {
+  const tokens = Math.min(burst, from.tokens + ((now - from.at) * rate) / SECOND)
+  from.at = now
+  from.tokens = tokens < 1 ? tokens : tokens - 1
   return tokens >= 1
 }

@@ -5,11 +5,11 @@
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
 import type { Dice } from '../dice.ts'
-import { type LinkId, type Micros, NEVER, TREE_ROLE, type TreeRole } from '../io.ts'
+import { type LinkId, type Micros, NEVER, SECOND, TREE_ROLE, type TreeRole } from '../io.ts'
 import type { Link, LinkPort } from '../links/link.ts'
 import { CertificateTable } from './certificates.ts'
 import type { Label, Rank, RootRecord } from './label.ts'
-import { type Neighbour, NO_PATH, spend, spendVerify } from './neighbour.ts'
+import { type Allowance, type Neighbour, NO_PATH, spend, spendFlip, spendVerify } from './neighbour.ts'
 import type { TreeListener } from './tree.ts'
 import { VoidTable } from './voids.ts'
 
@@ -117,8 +117,7 @@ export interface TreeState {
   left: boolean
 
   // Signatures that all neighbours together may make this tree check (`mayVerify`).
-  verifyTokens: number
-  verifyAt: Micros
+  readonly verify: Allowance
 }
 
 /**
@@ -127,6 +126,9 @@ export interface TreeState {
  */
 const VERIFY_BURST = 4_000
 const VERIFY_PER_SECOND = 1_000
+
+/** By then the allowance has one more (neighbour.ts). */
+const FLIP_PAUSE: Micros = SECOND
 
 export function newState(
   context: Context,
@@ -188,8 +190,7 @@ export function newState(
     busy: false,
     lost: [],
     left: false,
-    verifyTokens: VERIFY_BURST,
-    verifyAt: 0,
+    verify: { tokens: VERIFY_BURST, at: 0 },
   }
 }
 
@@ -218,6 +219,11 @@ export function setRole(state: TreeState, now: Micros, neighbour: Neighbour, rol
   if (neighbour.role === role) return
   if (neighbour.role !== TREE_ROLE.none && role !== TREE_ROLE.none)
     setRole(state, now, neighbour, TREE_ROLE.none)
+  // An upper that is lost again and again is none for a while: each time all that is below has to move.
+  if (neighbour.role === TREE_ROLE.upper && !mayFlip(state, now, neighbour)) {
+    neighbour.avoidUntil = Math.max(neighbour.avoidUntil, now + FLIP_PAUSE)
+    arm(state, neighbour.avoidUntil)
+  }
   neighbour.role = role
   state.links.setTreeUse(now, neighbour.link, role !== TREE_ROLE.none)
   state.uppers = undefined
@@ -228,8 +234,15 @@ export function setRole(state: TreeState, now: Micros, neighbour: Neighbour, rol
 
 /** Whether one more signature may be checked for the neighbour now; counted if not. */
 export function mayVerify(state: TreeState, now: Micros, neighbour: Neighbour): boolean {
-  if (spendVerify(neighbour, now) && spend(state, now, VERIFY_PER_SECOND, VERIFY_BURST)) return true
+  if (spendVerify(neighbour, now) && spend(state.verify, now, VERIFY_PER_SECOND, VERIFY_BURST)) return true
   state.context.counters.add(COUNT.boundVerify)
+  return false
+}
+
+/** Whether this end's half of the link may change once more on the neighbour's account; counted if not. */
+export function mayFlip(state: TreeState, now: Micros, neighbour: Neighbour): boolean {
+  if (spendFlip(neighbour, now)) return true
+  state.context.counters.add(COUNT.boundControlRate)
   return false
 }
 

@@ -37,6 +37,11 @@ export interface Tree {
   role(link: LinkId): TreeRole
   /** Links whose upper half is open here, the tree's own upper first, then further ones by metric. */
   uppers(): readonly Link[]
+  /**
+   * How many further uppers (0 … 2) are wanted although the upper says that it carries every VLAN: after a
+   * refusal by quota. A restricted upper makes them wanted anyway (mesh:B1, M3).
+   */
+  wantFurtherUppers(now: Micros, count: number): void
   /** The peer that is the root of the tree this node hangs in; undefined while detached. */
   root(): PeerId | undefined
   /** The node will leave soon: asks those below to find other uppers, while it still serves them. */

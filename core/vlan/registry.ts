@@ -153,8 +153,9 @@ export class Registry {
     const preference = this.#preference(now)
     if (this.tables.due <= now) this.#scan(now)
     const checked = this.#claims.wake(now)
+    const further = this.#uphill.wake(now)
     this.settle(now)
-    return Math.min(this.tables.due, checked, preference, this.tables.nextFlush(now))
+    return Math.min(this.tables.due, checked, preference, further, this.tables.nextFlush(now))
   }
 
   /** For the pacing of tables.ts. */

@@ -87,6 +87,8 @@ export interface Peer {
   // Registrations with a message to send, in order; see Pacing.
   queue: Registration[]
   waiting: boolean
+  /** As an upper: VLANs were registered with it since it was last lost. */
+  served: boolean
   /** As an upper: changes that it would take from this node. */
   readonly sends: Bucket
 }

@@ -175,6 +175,7 @@ export class Tables {
       pending: 0,
       queue: [],
       waiting: false,
+      served: false,
       sends: new Bucket(now, CHANGES.linkPerSecond * OWN_SHARE, CHANGES.linkBurst * OWN_SHARE),
     }
     this.slots[slot] = peer

@@ -14,9 +14,16 @@
  *   the lower's has not heard it.
  */
 import { COUNT } from '../counters.ts'
-import { MILLISECOND, type Micros, NEVER, SECOND } from '../io.ts'
+import { MILLISECOND, MINUTE, type Micros, NEVER, SECOND } from '../io.ts'
 import type { Downhill } from './downhill.ts'
-import { OTHERS, type Others, type OthersMessage, REFUSAL_NAMES, type RegisterRefused } from './messages.ts'
+import {
+  OTHERS,
+  type Others,
+  type OthersMessage,
+  REFUSAL,
+  REFUSAL_NAMES,
+  type RegisterRefused,
+} from './messages.ts'
 import { FLAG, groupFlags, type Peer, type Upper, type Vlan } from './state.ts'
 import type { Tables } from './tables.ts'
 import { registerAgain, registerWith, sayAll, sayFarewell, tendUpper, tokenRefused } from './upper.ts'
@@ -29,10 +36,19 @@ const MOVE_LIMIT: Micros = 2 * SECOND
  * 100 ms and none with 250; each second of it brings the moved members all their frames twice.
  */
 const MOVE_LINGER: Micros = 500 * MILLISECOND
+/** B1: uppers beside the tree's own, for VLANs that it refused by quota. */
+const FURTHER_UPPERS = 2
+/**
+ * They are kept for so long after the last such refusal. Who refused is asked again every five minutes, and
+ * while it still has no room the way through another must not end. Guess.
+ */
+const FURTHER_TIME: Micros = 8 * MINUTE
 
 export class Uphill {
   readonly #tables: Tables
   readonly #downhill: Downhill
+  /** Until then the tree is asked for further uppers; NEVER while it is not. */
+  #furtherUntil: Micros = NEVER
 
   constructor(tables: Tables, downhill: Downhill) {
     this.#tables = tables
@@ -69,6 +85,9 @@ export class Uphill {
 
   /** The link is no upper any more: what hung on it is gone at both ends. */
   lost(now: Micros, peer: Peer): void {
+    // Of a lower there is nothing to look for, and it comes and goes as it likes.
+    if (!peer.served) return
+    peer.served = false
     for (const vlan of this.#tables.states) if (vlan !== undefined) this.#lostBy(now, vlan, peer)
   }
 
@@ -123,8 +142,18 @@ export class Uphill {
     this.#tables.context.out.note({ kind: 'vlanRefused', vlan: vlan.text, link: peer.link.id, reason })
     vlan.refusedLow |= peer.low
     vlan.refusedHigh |= peer.high
+    if (message.reason === REFUSAL.quota) this.#wantFurther(now)
     this.#lostBy(now, vlan, peer)
     this.choose(now, vlan)
+  }
+
+  /** Does what is due for all VLANs together and answers when something next is. */
+  wake(now: Micros): Micros {
+    if (this.#furtherUntil <= now) {
+      this.#furtherUntil = NEVER
+      this.#tables.tree.wantFurtherUppers(now, 0)
+    }
+    return this.#furtherUntil
   }
 
   /** Once a minute: the set hash, and now and then another try with those who refused. */
@@ -175,6 +204,12 @@ export class Uphill {
     return undefined
   }
 
+  #wantFurther(now: Micros): void {
+    if (this.#furtherUntil === NEVER) this.#tables.tree.wantFurtherUppers(now, FURTHER_UPPERS)
+    this.#furtherUntil = now + FURTHER_TIME
+    this.#tables.context.deadline.lower(this.#furtherUntil)
+  }
+
   /** Nobody above takes the VLAN. That is news unless there is nobody above: the root is every VLAN's top. */
   #cut(vlan: Vlan): void {
     if (vlan.upper === undefined && this.#tables.tree.uppers().length > 0 && !vlan.cut) {
@@ -188,6 +223,7 @@ export class Uphill {
     // Back to the one just left: the new set replaces the old, and no farewell may follow it.
     if (vlan.former?.peer === peer) vlan.former = undefined
     this.#tables.lower(vlan, now + MOVE_LIMIT)
+    peer.served = true
     return registerWith(this.#tables, now, vlan, peer)
   }
 

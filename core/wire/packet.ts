@@ -10,7 +10,6 @@
  * Accessors cannot fail once `isDataPacket` has said yes; before that they may read undefined.
  */
 import { TAG_BYTES } from '../crypto/ports.ts'
-import { readU32 } from './cursor.ts'
 import { DATA_VERSION_TYPE } from './kinds.ts'
 
 export const VLAN_OFFSET = 1
@@ -53,23 +52,6 @@ export function vlanIs(packet: Uint8Array, vlan: Uint8Array): boolean {
 // HOT PATH
 export function mlsIdIs(packet: Uint8Array, mlsId: Uint8Array): boolean {
   return idIs(packet, MLS_OFFSET, mlsId)
-}
-
-// HOT PATH
-export function tokenIs(packet: Uint8Array, token: Uint8Array): boolean {
-  return idIs(packet, TOKEN_OFFSET, token)
-}
-
-// HOT PATH
-/** Four bytes of the VLAN-ID, enough to find a bucket of a table; whoever wants certainty compares. */
-export function vlanWord(packet: Uint8Array): number {
-  return readU32(packet, VLAN_OFFSET)
-}
-
-// HOT PATH
-/** Four bytes of the token. It is a hash (or a lie): a table must bound its buckets. */
-export function tokenWord(packet: Uint8Array): number {
-  return readU32(packet, TOKEN_OFFSET)
 }
 
 /** Views, for tables and notes: borrowed like the packet. */

@@ -36,6 +36,13 @@ class ScriptedTree implements Tree {
   setOpen(): void {
     // Here too.
   }
+
+  /** What was asked for, oldest first. */
+  readonly furtherWanted: number[] = []
+  wantFurtherUppers(_now: Micros, count: number): void {
+    this.furtherWanted.push(count)
+  }
+
   setReachable(): void {
     // Ranks are scripted.
   }

@@ -97,23 +97,39 @@ describe('Host', () => {
     expect(() => host.linkDown(1 as LinkId, 'lost')).toThrow('an input arrived while effects')
   })
 
-  it('drains what a refused command had already asked for', () => {
+  it.each<[keyof Machine, (host: Host) => void]>([
+    ['command', (host) => host.command({ kind: 'leave' })],
+    ['addressesChanged', (host) => host.addressesChanged([], 0)],
+    ['linkUp', (host) => host.linkUp(1 as LinkId, 'x' as never, true)],
+    ['linkDown', (host) => host.linkDown(1 as LinkId, 'lost')],
+    ['linkReady', (host) => host.linkReady(1 as LinkId, 0, true)],
+    ['dialFailed', (host) => host.dialFailed('x' as never)],
+    ['stored', (host) => host.stored(1 as never, true)],
+    ['jobDone', (host) => host.jobDone(1 as never, {} as never)],
+  ])('drains what a refused %s had already asked for, and goes on', (name, input) => {
     let drained = 0
+    let armed: Micros = NEVER
     const host = new Host(
       machine({
-        command: () => {
+        [name]: () => {
           throw new Error('wrong call')
         },
         drain: () => {
           drained += 1
         },
+        nextDeadline: () => 5,
       }),
       { now: () => 0 },
-      { set: () => undefined, clear: () => undefined },
+      {
+        set: (at) => {
+          armed = at
+        },
+        clear: () => undefined,
+      },
       effects,
     )
-    expect(() => host.command({ kind: 'leave' })).toThrow('wrong call')
-    expect(drained).toBe(1)
-    expect(() => host.linkDown(1 as LinkId, 'lost')).not.toThrow()
+    expect(() => input(host)).toThrow('wrong call')
+    expect([drained, armed]).toEqual([1, 5])
+    expect(() => host.frame(1 as never, new Uint8Array(1))).not.toThrow()
   })
 })

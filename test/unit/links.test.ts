@@ -8,6 +8,7 @@ import {
   type LinkId,
   type Micros,
   type NodeEvent,
+  type PeerId,
   REACHABILITY,
   SECOND,
 } from '../../core/io.ts'
@@ -270,6 +271,20 @@ describe('a trunk', () => {
     expect(pair.end(1).link.loss).toBeLessThan(0.27)
   })
 
+  it('measures loss when the counts of packets begin anew after 2^32', () => {
+    const pair = new Pair(5_000)
+    pair.run(SECOND)
+    pair.end(0).link.packetsOut = 0xffff_ff80
+    pair.end(1).link.packetsIn = 0xffff_ff80
+    pair.run(30 * SECOND)
+    for (let turn = 0; turn < 256; turn++)
+      pair.end(0).links.data(pair.now, pair.end(0).link, DATA_HOP, new Uint8Array(100))
+    pair.drain()
+    pair.run(60 * SECOND)
+    expect(pair.end(1).link.packetsIn).toBe(128)
+    expect(pair.end(1).link.loss).toBe(0)
+  })
+
   it('keeps control packets in order while the channel is not ready, and gives up after 5 s', () => {
     const pair = new Pair(5_000)
     pair.run(SECOND)
@@ -286,6 +301,32 @@ describe('a trunk', () => {
     pair.run(pair.now + 5 * SECOND + 1)
     expect(end.hungUp).toBe('clogged')
     expect(end.context.counters.get('linkClogged')).toBe(1)
+  })
+
+  it('says 64 of what waited in one step and the rest a millisecond later each, in order', () => {
+    const pair = new Pair(5_000)
+    pair.run(SECOND)
+    const end = pair.end(0)
+    const say = (kind: number): void =>
+      end.links.control(pair.now, end.link, new Uint8Array([0x10, 100 + kind]))
+    const said = (): number => end.context.counters.get('controlOut')
+    end.links.linkReady(pair.now, 7 as LinkId, CHANNEL.control, false)
+    for (let kind = 0; kind < 149; kind++) say(kind)
+    const before = said()
+    pair.end(1).controls.length = 0
+    end.links.linkReady(pair.now, 7 as LinkId, CHANNEL.control, true)
+    say(149)
+    pair.drain()
+    expect(said() - before).toBe(64)
+    const at = pair.now
+    pair.run(at + 1_000)
+    expect(said() - before).toBe(128)
+    pair.run(at + 2_000)
+    expect(said() - before).toBe(150)
+    say(150)
+    pair.drain()
+    pair.run(at + 10_000)
+    expect(pair.end(1).controls).toEqual(Array.from({ length: 151 }, (_, kind) => 100 + kind))
   })
 
   it('makes progress while an answer waits behind a channel that is not ready', () => {
@@ -340,6 +381,24 @@ describe('a trunk', () => {
     }
     expect(end.context.counters.get('dropMalformed')).toBe(3)
     expect(end.link).toEqual(before)
+  })
+})
+
+describe('the places of a node', () => {
+  it('that silent strangers hold are not those of its own dials, and a refused dial is heard of', () => {
+    const end = new End(1)
+    end.links.start()
+    const peer = (id: number): PeerId => id.toString(16).padStart(64, '0') as PeerId
+    for (let id = 0; id < 200; id++) end.links.linkUp(0, id as LinkId, peer(id), false)
+    expect(end.links.all().length).toBe(96)
+    expect(end.context.counters.get('boundLinks')).toBe(104)
+    expect(end.closed).toEqual([])
+    for (let id = 200; id < 209; id++) end.links.linkUp(1, id as LinkId, peer(id), true)
+    for (let id = 200; id < 208; id++) expect(end.links.byPeer(peer(id))?.dialled).toBe(true)
+    expect(end.links.byPeer(peer(208))).toBeUndefined()
+    expect(end.closed).toEqual(['refused'])
+    end.context.out.drain(end.effects(() => undefined))
+    expect(end.hungUp).toBe('refused')
   })
 })
 

@@ -1,5 +1,6 @@
 /** How one link becomes a neighbour or not, and what strangers can and cannot do. */
 import { expect, test } from 'vitest'
+import { peerKey } from '../../core/ids.ts'
 import { CLOSE, MILLISECOND, type PeerId, REACHABILITY, SECOND } from '../../core/io.ts'
 import { CAPABILITY, type Link } from '../../core/links/link.ts'
 import { Membership } from '../../core/mesh/membership.ts'
@@ -259,6 +260,25 @@ test('a neighbour that shuffles without end is heeded at its rate', () => {
   expect(world.node(0).counters.get('boundControlRate')).toBeGreaterThan(900)
 })
 
+test('a neighbour moves the own coordinates by two round trips at once, then by one a second', () => {
+  const world = besieged(1)
+  const node = world.node(0)
+  const [liar] = node.neighbours() as [Link]
+  liar.rtt = 2 * SECOND
+  const hello = (): string => {
+    const far = Uint8Array.of(9, 0, 9, 0, 0, 2, 1, 0)
+    world.step(node, () => node.mesh.onHello(world.now, liar, far, 0))
+    return String(node.mesh.coordinates())
+  }
+  const first = hello()
+  const second = hello()
+  expect(second).not.toBe(first)
+  for (let count = 0; count < 98; count++) expect(hello()).toBe(second)
+  expect(node.counters.get('boundControlRate')).toBe(98)
+  world.run(SECOND)
+  expect(hello()).not.toBe(second)
+})
+
 test('a neighbour that invents peers fills the passive view slowly, whatever it sends', () => {
   const world = besieged(7)
   const node = world.node(0)
@@ -299,6 +319,61 @@ test('a neighbour that invents peers fills the passive view slowly, whatever it 
   }
   expect(recommended[HONEST]).toBeGreaterThan(100)
   expect(recommended[LIE]).toBeLessThan(0.5 * (recommended[HONEST] ?? 0))
+})
+
+/** What a node says of a neighbour when another neighbour asks it for peers, until it says something. */
+function addressTold(world: MeshWorld, asker: Link, of: Link): Uint8Array {
+  for (let turn = 0; turn < 200; turn++) {
+    const before = world.told.length
+    say(world, asker, KIND.shuffle, shuffle, { walk: turn, hops: 1, peers: [] })
+    world.run(SECOND)
+    for (const packet of world.told.slice(before)) {
+      const peers = packet[1] === KIND.shuffleReply ? decodeControl(shuffleReply, packet)?.peers : undefined
+      const entry = peers?.find(({ key }) => key.every((byte, at) => byte === of.key[at]))
+      if (entry !== undefined) return entry.address
+    }
+  }
+  throw new Error('never said')
+}
+
+test('a neighbour has a new address if it says so itself, first of all that its walk tells', () => {
+  const world = besieged(3)
+  const [link, asker] = world.node(0).neighbours() as [Link, Link]
+  const entry = (key: Uint8Array, where: number): Descriptor => {
+    const moved = new Uint8Array(8).fill(where)
+    return { key, reach: REACHABILITY.public, relay: true, coordinates: new Uint8Array(8), address: moved }
+  }
+  const stranger = entry(new Uint8Array(32).fill(7), 1)
+  say(world, link, KIND.shuffle, shuffle, { walk: 1, hops: 1, peers: [stranger, entry(link.key, 2)] })
+  expect(addressTold(world, asker, link)).toEqual(address)
+  say(world, link, KIND.shuffle, shuffle, { walk: 2, hops: 1, peers: [entry(link.key, 3), stranger] })
+  expect(addressTold(world, asker, link)).toEqual(new Uint8Array(8).fill(3))
+})
+
+test('what a stranger says of a node does not reach the neighbours of that node as its own word', () => {
+  const world = new MeshWorld(3)
+  const [zero, one] = [world.add(), world.add({ contacts: [0] })]
+  world.run(20 * SECOND)
+  const liar = world.intrude(one)
+  const node = world.node(one)
+  const tell = <T>(kind: Kind, schema: Schema<T>, value: T): void =>
+    world.step(node, () => node.mesh.onMessage(world.now, liar, kind, encodeControl(kind, schema, value)))
+  tell(KIND.neighbour, neighbour, { priority: PRIORITY.high, address })
+  const lie = {
+    key: peerKey(node.peer),
+    reach: REACHABILITY.public,
+    relay: true,
+    coordinates: new Uint8Array(8),
+    address: new Uint8Array(8).fill(0xee),
+  }
+  tell(KIND.shuffle, shuffle, { walk: 5, hops: 6, peers: [lie] })
+  world.run(2 * SECOND)
+  expect(world.node(zero).neighbours().length).toBe(1)
+  world.crash(one)
+  world.run(10 * SECOND)
+  expect(world.dialled.filter(({ from, to }) => from === zero && to === one).length).toBeGreaterThan(0)
+  // Only the liar itself has an address where nobody is.
+  expect(world.dialled.filter(({ to }) => to < 0).length).toBe(world.misrouted)
 })
 
 test('strangers who are refused replace no more of the passive view than one neighbour may', () => {

@@ -1,6 +1,6 @@
 /** What one link, or a few, can make a relay do: effects of a step, memory, processor time, places. */
 import { describe, expect, it } from 'vitest'
-import { MILLISECOND, MINUTE, type Micros, SECOND } from '../../core/io.ts'
+import { MILLISECOND, MINUTE, type Micros, SECOND, TREE_ROLE } from '../../core/io.ts'
 import {
   decodeRefused,
   encodeRegister,
@@ -219,6 +219,31 @@ describe('a link', () => {
     bench.world.now += SETTLED
     bench.say(2, lab)
     expect(bench.vlan(lab).lowers.length).toBe(2)
+  })
+
+  it('that comes and goes as a lower without a VLAN makes the relay look at none', () => {
+    const bench = new Bench(2)
+    for (let vlan = 0; vlan < 100; vlan++) bench.say(1, id(vlan))
+    const { world, relay, registry } = bench
+    let looks = 0
+    const { states } = registry.tables
+    Object.defineProperty(states, Symbol.iterator, {
+      value: () => {
+        looks += 1
+        return states.values()
+      },
+    })
+    const { roles } = world.at(relay).tree
+    const link = world.link(relay, 2)
+    for (const role of [TREE_ROLE.none, TREE_ROLE.lower, TREE_ROLE.none, TREE_ROLE.lower]) {
+      roles.set(link.id, role)
+      world.input(relay, () => registry.roleChanged(world.now, link, role))
+    }
+    expect(looks).toBe(0)
+    // Its own VLANs go with it all the same.
+    roles.set(world.link(relay, 1).id, TREE_ROLE.none)
+    world.input(relay, () => registry.roleChanged(world.now, world.link(relay, 1), TREE_ROLE.none))
+    expect(registry.tables.vlanCount).toBe(0)
   })
 
   it('pays nothing for a farewell without tokens', () => {

@@ -10,7 +10,7 @@ import {
 } from '../../core/vlan/messages.ts'
 import { KIND } from '../../core/wire/kinds.ts'
 import { listen, name } from '../support/vlan-talk.ts'
-import { type Passing, VlanWorld, vlanIdOf } from '../support/vlan-world.ts'
+import { type Member, type Passing, VlanWorld, vlanIdOf } from '../support/vlan-world.ts'
 
 const SETTLED = 10 * SECOND
 const STEP = 10 * MILLISECOND
@@ -251,6 +251,40 @@ describe('quotas', () => {
     expect(world.view(root, 'vlan 3', 'spec')?.tokens).toBe(1_024)
     expect(world.at(root).count('boundTokens')).toBe(64)
     expect(world.at(root).count('registrationsRefused')).toBe(66)
+  })
+
+  it('make further uppers wanted, and for eight minutes after the last refusal', () => {
+    const world = new VlanWorld(2)
+    const [upper, leaf] = [world.node(), world.node({ relay: false })]
+    world.attach(leaf, upper)
+    const { furtherWanted } = world.at(leaf).tree
+    const members = Array.from({ length: 64 }, (_, vlan) => world.join(leaf, `vlan ${vlan}`))
+    world.run(SETTLED)
+    expect(furtherWanted).toEqual([])
+    world.join(leaf, 'one more')
+    world.run(SETTLED)
+    expect(furtherWanted).toEqual([2])
+    // With no other upper the VLAN asks the same one again each minute.
+    world.run(20 * MINUTE)
+    expect(furtherWanted).toEqual([2])
+    expect(world.at(upper).count('boundVlans')).toBeGreaterThan(15)
+    world.leave(members[0] as Member)
+    world.run(2 * MINUTE)
+    expect(world.view(leaf, 'one more')?.upper).toBe(world.link(leaf, upper).id)
+    world.run(5 * MINUTE)
+    expect(furtherWanted).toEqual([2])
+    world.run(3 * MINUTE)
+    expect(furtherWanted).toEqual([2, 0])
+  })
+
+  it('are not what policy refuses: further uppers are not wanted for that', () => {
+    const world = new VlanWorld(2)
+    const [upper, leaf] = [world.node({ policy: { mode: 'restricted' } }), world.node({ relay: false })]
+    world.attach(leaf, upper)
+    world.join(leaf, 'lab')
+    world.run(SETTLED)
+    expect(world.at(upper).count('registrationsRefused')).toBe(1)
+    expect(world.at(leaf).tree.furtherWanted).toEqual([])
   })
 
   it('refuse changes beyond the rate', () => {

@@ -19,7 +19,7 @@ import {
 } from '../../core/seal/cards.ts'
 import { NO_LEAF } from '../../core/seal/directory.ts'
 import { PAYLOAD_KIND } from '../../core/vlan/plaintext.ts'
-import { TRUNK_PACKET_BYTES, tokenIs } from '../../core/wire/packet.ts'
+import { idIs, TOKEN_OFFSET, TRUNK_PACKET_BYTES } from '../../core/wire/packet.ts'
 import { cardOf, Forger } from '../support/seal-forge.ts'
 import { SealWorld, type TestEpoch, type TestMember } from '../support/seal-world.ts'
 
@@ -132,7 +132,8 @@ function broadcasts(world: SealWorld, of: TestMember): number[] {
   const start = world.now
   const times: number[] = []
   world.onPacket = (from, packet) => {
-    if (from === of && tokenIs(packet, world.broadcast)) times.push((world.now - start) / MILLISECOND)
+    if (from === of && idIs(packet, TOKEN_OFFSET, world.broadcast))
+      times.push((world.now - start) / MILLISECOND)
     return true
   }
   return times

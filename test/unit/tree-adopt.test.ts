@@ -357,10 +357,10 @@ describe('further uppers', () => {
 
   it('are attached on demand', () => {
     const bench = withAlternates(false)
-    bench.crst.wantFurtherUppers(1)
+    bench.crst.wantFurtherUppers(bench.now, 1)
     bench.wait(MILLISECOND)
     expect(bench.crst.uppers()).toHaveLength(2)
-    bench.crst.wantFurtherUppers(0)
+    bench.crst.wantFurtherUppers(bench.now, 0)
     bench.wait(MILLISECOND)
     expect(bench.crst.uppers()).toHaveLength(1)
   })

@@ -13,6 +13,7 @@ import {
   type Claimed,
   certificate,
   certificateMessage,
+  detachMessage,
   pathMessage,
   requestMessage,
   TreeBench,
@@ -266,6 +267,41 @@ describe('floods', () => {
     expect(bench.to(BOB, KIND.void, voidMessage)).toEqual([])
     expect(bench.updatesTo(BOB).length).toBeGreaterThan(1)
     expect(bench.updatesTo(BOB).flatMap(({ voids }) => voids)).toEqual([])
+  })
+
+  it('a lower that comes and goes is one at its rate only, and the word that it goes is always taken', () => {
+    const bench = benchWithBob()
+    bench.wait(3 * SECOND)
+    const { generation } = bench.lastUpdate(BOB)
+    const flip = (): boolean => {
+      bench.from(BOB, attachMessage(generation))
+      const isLower = bench.role(BOB) === TREE_ROLE.lower
+      bench.from(BOB, detachMessage(generation))
+      expect(bench.role(BOB)).toBe(TREE_ROLE.none)
+      return isLower
+    }
+    expect(Array.from({ length: 500 }, flip).filter(Boolean).length).toBe(20)
+    expect(bench.count('boundControlRate')).toBe(480)
+    bench.wait(SECOND)
+    expect([flip(), flip()]).toEqual([true, false])
+  })
+
+  it('an upper that regresses without end is one at its rate only', () => {
+    const bench = benchWithBob()
+    bench.from(BOB, updateOf({ claimed: honest }))
+    expect(bench.role(BOB)).toBe(TREE_ROLE.upper)
+    const opened = (): number => bench.roles.filter(({ role }) => role === TREE_ROLE.upper).length
+    for (let turn = 0; turn < 2_000; turn++) {
+      bench.from(BOB, updateOf({ claimed: honest, generation: turn + 2 }))
+      bench.wait(10 * MILLISECOND)
+    }
+    expect(opened()).toBeGreaterThan(10)
+    // Twenty at once and two in each of twenty seconds: one after the pause, one for what came in meanwhile.
+    expect(opened()).toBeLessThanOrEqual(61)
+    // One that has come to rest is an upper again.
+    bench.from(BOB, updateOf({ claimed: honest, generation: 9_999 }))
+    bench.wait(3 * SECOND)
+    expect(bench.role(BOB)).toBe(TREE_ROLE.upper)
   })
 
   it('requests and attachments are answered at their pace only', () => {

@@ -38,7 +38,7 @@ function furtherOf(bench: TreeBench): Actor[] {
 
 function restrict(bench: TreeBench): void {
   for (const link of bench.all()) link.capabilities = 1
-  bench.crst.wantFurtherUppers(2)
+  bench.crst.wantFurtherUppers(bench.now, 2)
   bench.wait(MILLISECOND)
 }
 
