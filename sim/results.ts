@@ -148,7 +148,7 @@ export function flatMetrics(metrics: Metrics): Map<string, number> {
 const GROUPS: readonly { readonly title: string; readonly fits: RegExp }[] = [
   {
     title: 'delivery',
-    fits: /^(delivery|frames|copies|reachable|attachedShare|connectedShare|storm|member)/,
+    fits: /^(delivery|arrivedShare|frames|copies|reachable|attachedShare|connectedShare|storm|member)/,
   },
   { title: 'latency', fits: /^(latency|stretch)/ },
   { title: 'outages', fits: /^(outage|converge|attachSeconds|falseLinkDeaths)/ },

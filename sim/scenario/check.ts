@@ -16,7 +16,7 @@ type Report = (path: Path, message: string, ...others: readonly Path[]) => void
 const SHARE_TOLERANCE = 1e-6
 
 /** Bounds on what is a share. */
-const SHARE_BOUNDS: readonly BoundName[] = ['delivery', 'reachableShare']
+const SHARE_BOUNDS: readonly BoundName[] = ['delivery', 'arrivedShare', 'reachableShare']
 
 export function checkTogether(scenario: Scenario): Mistake[] {
   const mistakes: Mistake[] = []
@@ -254,6 +254,7 @@ function missingFor({ traffic, faults, churn }: Scenario, name: BoundName): Need
     met ? undefined : { what, where }
   switch (name) {
     case 'delivery':
+    case 'arrivedShare':
     case 'latencyP99Millis':
       return need(traffic.length > 0, 'traffic', 'traffic')
     case 'stretchP50':
