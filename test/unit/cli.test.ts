@@ -168,6 +168,15 @@ describe('many seeds', () => {
     expect(summariseRuns([report(1, 1)]).delivery).toEqual({ seeds: 1, mean: 1, min: 1, max: 1 })
   })
 
+  it('count what one of them did not see as zero, and leave out what one did not measure', () => {
+    const counting = (metrics: RunReport['metrics']): RunReport => ({ ...report(1, 1), metrics })
+    const dropped = { counters: { framesIn: 8, dropStorm: 4 }, joins: { p50: 2 } }
+    const of = summariseRuns([counting(dropped), counting({ counters: { framesIn: 6 } })])
+    expect(of['counters.dropStorm']).toMatchObject({ seeds: 2, mean: 2, min: 0, max: 4 })
+    expect(of['counters.framesIn']).toMatchObject({ seeds: 2, mean: 7 })
+    expect(of['joins.p50']).toEqual({ seeds: 1, mean: 2, min: 2, max: 2 })
+  })
+
   it('name each failing seed with its line', () => {
     const failing = [{ seed: 2, what: 'delivered-twice', repeat: 'npx peertap sim run x --seed 2' }]
     const lines = seedsLines(SCENARIO, reports, summary, failing)
