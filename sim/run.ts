@@ -4,7 +4,6 @@
  */
 import { noble } from '../core/crypto/noble.ts'
 import type { Crypto } from '../core/crypto/ports.ts'
-import { InvariantError } from '../core/errors.ts'
 import {
   type JobOutcome,
   type Micros,
@@ -177,18 +176,11 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     return lines
   }
 
-  /** Lets the world run on to that time, or to the end. */
+  /** Lets the world run on to that time, or to the end. Throws InvariantError: a fault of the program. */
   step(untilSeconds: number): void {
     if (this.#done) return
     const until = Math.min(Math.round(untilSeconds * SECOND), this.#endsAt)
-    try {
-      this.world.run(until)
-    } catch (error) {
-      if (!(error instanceof InvariantError)) throw error
-      this.violation('invariant', -1, error.message)
-      this.#done = true
-      return
-    }
+    this.world.run(until)
     if (until === this.#endsAt) this.#finish()
   }
 

@@ -22,6 +22,9 @@ const who = z
   ])
   .describe('Whom it hits.')
 
+/** A year: all faults of a run together stay where microseconds are whole numbers. */
+const SKEW_MAX_SECONDS = 31_536_000
+
 const atSeconds = atLeastZero.describe('When it begins, in simulated seconds.')
 const forSeconds = positive.describe('How long it lasts.')
 const restartAfterSeconds = atLeastZero.optional().describe('Down for so long; without it, for good.')
@@ -70,6 +73,8 @@ export const fault = z
         who,
         skewSeconds: z
           .number()
+          .min(-SKEW_MAX_SECONDS)
+          .max(SKEW_MAX_SECONDS)
           .describe('The clock jumps by so much; a monotonic clock ignores a step back.'),
         driftPpm: z.number().min(-1_000).max(1_000).default(0).describe('And then runs fast by so much.'),
       })

@@ -138,6 +138,12 @@ const REFUSED: readonly (readonly [what: string, changes: object, message: strin
       'remove it for the default',
   ],
   [
+    'a clock that is off by more than a year',
+    { faults: [{ kind: 'clock', atSeconds: 50, who: { share: 1 }, skewSeconds: 1e12 }] },
+    'faults[0].skewSeconds is 1000000000000; it must be a number from -31536000 to 31536000; ' +
+      'lower it to at most 31536000',
+  ],
+  [
     'nobody to hit',
     { faults: [crash({})] },
     'faults[0].who is { } (an object); it must be an object with exactly one of the keys ' +
