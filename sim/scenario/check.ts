@@ -183,6 +183,7 @@ function checkFault(scenario: Scenario, fault: Fault, path: Path, report: Report
     )
   }
   if ('who' in fault) checkWho(scenario, fault.who, [...path, 'who'], report)
+  if (fault.kind === 'revoke') checkRevoke(scenario, fault.vlan, path, report)
   if (fault.kind === 'broadcast-storm' && scenario.vlans.length === 0) {
     report(
       [...path, 'kind'],
@@ -192,7 +193,37 @@ function checkFault(scenario: Scenario, fault: Fault, path: Path, report: Report
   }
 }
 
-function checkWho({ nodes, latency }: Scenario, who: Who, path: Path, report: Report): void {
+function checkRevoke({ vlans }: Scenario, vlan: number, path: Path, report: Report): void {
+  const all = vlans.reduce((sum, { count }) => sum + count, 0)
+  if (all === 0) {
+    report([...path, 'kind'], 'is "revoke", but there is no VLAN; add an entry to "vlans"', ['vlans'])
+  } else if (vlan >= all) {
+    const rule = `VLANs are numbered from 0 to ${all - 1} in the order of "vlans"`
+    report([...path, 'vlan'], `is ${vlan}; ${rule}; choose one of them`, ['vlans'])
+  } else if (groupOf(vlans, vlan) !== 'mls') {
+    const rule = 'nobody can be put out of one under a static key'
+    report([...path, 'vlan'], `is ${vlan}; ${rule}; give that VLAN "group": "mls"`, ['vlans'])
+  }
+}
+
+/** Entries of "vlans" stand for `count` VLANs each, numbered through. */
+function groupOf(vlans: Scenario['vlans'], vlan: number): 'static' | 'mls' | undefined {
+  let first = 0
+  for (const { count, group } of vlans) {
+    if (vlan < first + count) return group
+    first += count
+  }
+  return undefined
+}
+
+function checkWho({ nodes, latency, vlans }: Scenario, who: Who, path: Path, report: Report): void {
+  if ('role' in who && who.role === 'committer' && groupOf(vlans, 0) !== 'mls') {
+    report(
+      [...path, 'role'],
+      'is "committer", but VLAN 0 has no MLS group, so that nobody commits; give it "group": "mls"',
+      ['vlans'],
+    )
+  }
   if ('nodes' in who) {
     const beyond = who.nodes.findIndex((node) => node >= nodes.count)
     if (beyond < 0) return

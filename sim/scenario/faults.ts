@@ -44,7 +44,11 @@ export const fault = z
       .strictObject({
         kind: z.literal('revoke'),
         atSeconds,
-        vlan: z.int().min(0).default(0),
+        vlan: z
+          .int()
+          .min(0)
+          .default(0)
+          .describe('VLANs are numbered from 0 in the order of "vlans"; it must have an MLS group.'),
         count: z.int().min(1).default(1).describe('Members, drawn by the seed; never the first one.'),
       })
       .describe('The authority revokes members of an MLS group through its first member that is up.'),

@@ -212,6 +212,27 @@ const UNFIT: readonly (readonly [what: string, changes: object, message: string]
       'raise linkLimit or lower activeTarget',
   ],
   [
+    'a revocation where no authority is',
+    { faults: [{ kind: 'revoke', atSeconds: 50 }] },
+    'faults[0].vlan is 0; nobody can be put out of one under a static key; give that VLAN "group": "mls"',
+  ],
+  [
+    'a revocation in a VLAN that does not exist',
+    { faults: [{ kind: 'revoke', atSeconds: 50, vlan: 7 }] },
+    'faults[0].vlan is 7; VLANs are numbered from 0 to 0 in the order of "vlans"; choose one of them',
+  ],
+  [
+    'a revocation without VLANs',
+    { vlans: [], traffic: [], bounds: {}, faults: [{ kind: 'revoke', atSeconds: 50 }] },
+    'faults[0].kind is "revoke", but there is no VLAN; add an entry to "vlans"',
+  ],
+  [
+    'a committer where nobody commits',
+    { faults: [crash({ role: 'committer' })] },
+    'faults[0].who.role is "committer", but VLAN 0 has no MLS group, so that nobody commits; ' +
+      'give it "group": "mls"',
+  ],
+  [
     'a fault without time to heal',
     { faults: [{ kind: 'partition', atSeconds: 60, who: { share: 0.5 }, healAfterSeconds: 30 }] },
     'faults[0].atSeconds is 60, so that this fault ends at 90 s; it must end by 70 s ' +
