@@ -274,11 +274,11 @@ function checkBounds(scenario: Scenario, report: Report): void {
 interface Need {
   readonly what: string
   /** The key of the scenario that would have it. */
-  readonly where: 'traffic' | 'churn' | 'faults'
+  readonly where: 'traffic' | 'churn' | 'faults' | 'vlans'
 }
 
 /** What a bound needs that the scenario does not have. */
-function missingFor({ traffic, faults, churn }: Scenario, name: BoundName): Need | undefined {
+function missingFor({ traffic, faults, churn, vlans }: Scenario, name: BoundName): Need | undefined {
   const group = traffic.some(({ kind }) => kind === 'broadcast' || kind === 'multicast')
   const crashes = faults.some(({ kind }) => kind === 'relay-crashes')
   const need = (met: boolean, where: Need['where'], what: string): Need | undefined =>
@@ -287,6 +287,8 @@ function missingFor({ traffic, faults, churn }: Scenario, name: BoundName): Need
     case 'delivery':
     case 'arrivedShare':
     case 'latencyP99Millis':
+      if (vlans.length > 0 && vlans.every(({ members }) => members < 2))
+        return { where: 'vlans', what: 'a VLAN with two members' }
       return need(traffic.length > 0, 'traffic', 'traffic')
     case 'stretchP50':
       return need(
@@ -296,12 +298,28 @@ function missingFor({ traffic, faults, churn }: Scenario, name: BoundName): Need
       )
     case 'convergeSeconds':
     case 'reachableShare':
+      if (vlans.length === 0) return { where: 'vlans', what: 'VLANs' }
       return need(churn.kind === 'none', 'churn', 'an end of all churn (churn of kind "none")')
     case 'copiesPerMember':
       return need(group, 'traffic', 'broadcast or multicast traffic')
     case 'outageP50Seconds':
     case 'outageP99Seconds':
       return need(crashes, 'faults', 'a fault of kind "relay-crashes"')
+    case 'joinP50Seconds':
+    case 'joinP99Seconds':
+    case 'epochs':
+    case 'oneEpochSeconds':
+      return need(
+        vlans.some(({ group }) => group === 'mls'),
+        'vlans',
+        'a VLAN with "group": "mls"',
+      )
+    case 'evictSeconds':
+      return need(
+        faults.some(({ kind }) => kind === 'revoke'),
+        'faults',
+        'a fault of kind "revoke"',
+      )
     default:
       return undefined
   }

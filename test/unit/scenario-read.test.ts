@@ -266,6 +266,26 @@ const UNFIT: readonly (readonly [what: string, changes: object, message: string]
       'add it or remove the bound',
   ],
   [
+    'a bound on a group where none is',
+    { bounds: { oneEpochSeconds: { max: 5 } } },
+    'bounds.oneEpochSeconds cannot be measured without a VLAN with "group": "mls"; add it or remove the bound',
+  ],
+  [
+    'a bound on evictions where nobody is put out',
+    { vlans: [{ count: 1, members: 10, group: 'mls' }], bounds: { evictSeconds: { max: 5 } } },
+    'bounds.evictSeconds cannot be measured without a fault of kind "revoke"; add it or remove the bound',
+  ],
+  [
+    'a bound on who talks where nobody does',
+    { vlans: [{ count: 3, members: 1 }], bounds: { delivery: { min: 1 } } },
+    'bounds.delivery cannot be measured without a VLAN with two members; add it or remove the bound',
+  ],
+  [
+    'a bound on members where none are',
+    { vlans: [], traffic: [], bounds: { convergeSeconds: { max: 5 } } },
+    'bounds.convergeSeconds cannot be measured without VLANs; add it or remove the bound',
+  ],
+  [
     'a bound on what needs rest where there is none',
     {
       churn: { kind: 'fitted', preset: 'kad-2007' },
