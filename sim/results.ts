@@ -22,6 +22,8 @@ export interface Progress {
   readonly simulatedSeconds: number
   /** Where the run ends. */
   readonly totalSeconds: number
+  /** Where the scenario says that it ends; healing may go on for longer. */
+  readonly scenarioSeconds: number
   readonly aliveNodes: number
   /** Packets that links have carried so far. */
   readonly messages: number
@@ -54,6 +56,14 @@ export interface Violation {
   readonly detail: string
 }
 
+/** Whom a fault of the scenario has hit. */
+export interface FaultHits {
+  readonly kind: string
+  readonly atSeconds: number
+  /** That were up then; one that is hit again counts again. */
+  readonly nodes: number
+}
+
 export interface BoundResult {
   readonly name: BoundName
   /** Null: the run did not measure it, which fails the bound. */
@@ -76,6 +86,10 @@ export interface RunResult {
   readonly violations: readonly Violation[]
   readonly bounds: readonly BoundResult[]
   readonly metrics: Metrics
+  /** In the order of the scenario. */
+  readonly faults: readonly FaultHits[]
+  /** What to know before believing the figures, in sentences: a fault that hit nobody, nobody to test. */
+  readonly remarks: readonly string[]
   readonly events: number
   readonly messages: number
   readonly simulatedSeconds: number

@@ -26,7 +26,15 @@ import { measure } from './metrics.ts'
 import type { MlsVlan } from './mls-vlans.ts'
 import type { SimNode } from './node.ts'
 import { Streams } from './random.ts'
-import { compareBounds, type RunOptions, type RunResult, type Simulation, type Violation } from './results.ts'
+import { remarksOf } from './remarks.ts'
+import {
+  compareBounds,
+  type FaultHits,
+  type RunOptions,
+  type RunResult,
+  type Simulation,
+  type Violation,
+} from './results.ts'
 import type { Scenario } from './scenario.ts'
 import { startChurn } from './script/churn.ts'
 import { Convergence } from './script/convergence.ts'
@@ -55,6 +63,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   readonly meter: Meter
   readonly outages: OutageProbes
   readonly convergence: Convergence | undefined
+  readonly hits: readonly FaultHits[]
   readonly stretch = new Histogram()
   readonly groups: Groups
   readonly nonces = new Nonces()
@@ -132,7 +141,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       region: (node) => this.#surroundings.latency.region(node),
       start: (node, isNew) => this.#start(node, isNew),
     }
-    startFaults(this.tools)
+    this.hits = startFaults(this.tools)
     const calm = Math.max(scenario.nodes.joinSeconds, faultsEnd(scenario))
     this.#calm = calm
     // Nobody knows when visitors will have done their last.
@@ -195,6 +204,8 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       violations: this.#violations,
       bounds,
       metrics,
+      faults: this.hits,
+      remarks: this.#done ? remarksOf(this) : [],
       events: this.world.events,
       messages: this.world.messages,
       simulatedSeconds: this.world.now / SECOND,
@@ -385,6 +396,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     const goOn = this.#options.onProgress?.({
       simulatedSeconds: world.now / SECOND,
       totalSeconds: this.#endsAt / SECOND,
+      scenarioSeconds: this.scenario.seconds,
       aliveNodes: stage.connectivity.living,
       messages: world.messages,
       events: world.digest.effects,
@@ -444,7 +456,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     const { convergence, scenario } = this
     if (convergence === undefined) return
     const within = `within ${scenario.healSeconds} s of the last fault`
-    if (convergence.treeSeconds === undefined) {
+    if (convergence.treeSeconds === undefined && this.stage.living().length > 0) {
       const share = (this.stage.attachedShare() * 100).toFixed(2)
       this.violation(
         'not-attached',
@@ -452,7 +464,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
         `not all living nodes hung in one tree ${within}; at the end ${share} % did`,
       )
     }
-    if (scenario.vlans.length > 0 && convergence.talkSeconds() === undefined) {
+    if (scenario.vlans.length > 0 && !convergence.hasNobody && convergence.talkSeconds() === undefined) {
       this.violation('not-converged', -1, `some members could still not talk ${within}`)
     }
   }

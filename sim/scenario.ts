@@ -102,7 +102,14 @@ export const scenarioSchema = z
     question: z.string().min(10).describe('What the run is to answer, in a sentence.'),
     notes: z.array(z.string().min(1)).default([]).describe('Why the parameters are as they are.'),
     sources: z.array(z.string().min(1)).default([]).describe('Where parameters and data come from.'),
-    seconds: z.number().positive().max(864_000).describe('Length of the run in simulated time.'),
+    seconds: z
+      .number()
+      .positive()
+      .max(864_000)
+      .describe(
+        'Length of the run in simulated time. Where nodes do not come and go by themselves it goes on ' +
+          'until 5 s after healSeconds after the last fault (or joinSeconds), if that is later.',
+      ),
     warmupSeconds: atLeastZero
       .default(30)
       .describe('Results are counted from here on; the mesh has formed by then.'),

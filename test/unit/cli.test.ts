@@ -42,6 +42,8 @@ function report(seed: number, delivery: number): RunReport {
       latencyMillis: { p50: 80, p99: 300 },
       counters: { dropStorm: 3, packetsIn: 1_000 },
     },
+    faults: [],
+    remarks: [],
     events: 10_000,
     messages: 5_000,
     simulatedSeconds: 60,
@@ -149,6 +151,16 @@ describe('the report of a run', () => {
     expect(lines.join('\n')).toContain('FAILED  delivery  0.99000  at least 0.9995')
     expect(lines.join('\n')).toContain('12.500000 s node 3 delivered-twice: frame 7')
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(100)
+  })
+})
+
+describe('remarks', () => {
+  it('stand before the figures, and once where seeds share them', () => {
+    const remarked = { ...report(1, 1), remarks: ['faults[0] (crash at 3 s) hit no node that was up'] }
+    const text = ['', 'remarks', `  ${remarked.remarks[0]}`, ''].join('\n')
+    expect(runLines(SCENARIO, remarked, 'x').join('\n')).toContain(text)
+    const lines = seedsLines(SCENARIO, [remarked, remarked], {}, [])
+    expect(lines.filter((line) => line.includes('hit no node'))).toHaveLength(1)
   })
 })
 

@@ -268,7 +268,8 @@ const UNFIT: readonly (readonly [what: string, changes: object, message: string]
   [
     'a bound on a group where none is',
     { bounds: { oneEpochSeconds: { max: 5 } } },
-    'bounds.oneEpochSeconds cannot be measured without a VLAN with "group": "mls"; add it or remove the bound',
+    'bounds.oneEpochSeconds cannot be measured without a VLAN with "group": "mls"; ' +
+      'add it or remove the bound',
   ],
   [
     'a bound on evictions where nobody is put out',
