@@ -116,6 +116,10 @@ export interface Manifest {
   readonly scenarioHash: string
   readonly seeds: readonly number[]
   readonly peertap: string
+  /** SHA-256 in hex over all sources that a simulation consists of, and its dependencies' versions. */
+  readonly codeHash: string
+  /** Of the checkout, where it is one; its files may have been changed since: codeHash tells. */
+  readonly commit?: string
   readonly runtime: string
   /** What was asked for on the command line, as it was given. */
   readonly flags: readonly string[]
