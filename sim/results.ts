@@ -16,6 +16,8 @@ import type { Visitors } from './visitors.ts'
 /** Data files by their name relative to the data directory, unpacked. Throws UsageError when missing. */
 export interface DataFiles {
   text(name: string): string
+  /** Where it lies, for messages. */
+  placeOf?(name: string): string
 }
 
 export interface Progress {

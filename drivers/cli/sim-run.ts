@@ -117,9 +117,10 @@ async function runSeeds(
 }
 
 /** All reports; throws the first failure, ours before the user's, since it must not get lost. */
-function reportsOf({ repeat }: Request, outcomes: readonly Outcome[]): RunReport[] {
+function reportsOf({ repeat, source }: Request, outcomes: readonly Outcome[]): RunReport[] {
   const failed = outcomes.flatMap((outcome) => ('failure' in outcome ? [outcome] : []))
   const first = failed.find(({ failure }) => !failure.usage) ?? failed[0]
+  if (first?.failure.usage === true) throw new UsageError(`${source}: ${first.failure.message}`)
   if (first !== undefined) throw errorOf(first.failure, repeat(first.seed))
   return outcomes.flatMap((outcome) => ('report' in outcome ? [outcome.report] : []))
 }

@@ -94,6 +94,9 @@ export const nodes = z
   })
   .describe('The machines.')
 
+/** Forms of recorded sessions that can be read. */
+export const TRACE_FORMATS = ['avt', 'splay', 'fta'] as const
+
 const gracefulShare = share.default(0.5).describe('Departures that say goodbye; all others are crashes.')
 
 export const churn = z
@@ -104,16 +107,19 @@ export const churn = z
         kind: z.literal('trace'),
         file: z.string().min(1).describe('Relative to the data directory.'),
         format: z
-          .enum(['avt'])
+          .enum(TRACE_FORMATS)
           .default('avt')
-          .describe('avt: one node a line, pairs of on and off in seconds.'),
+          .describe(
+            'avt: one node a line, its id, a number and so many pairs of on and off in seconds. splay: one ' +
+              'node a line, times of on and off in turn. fta: the event table of the Failure Trace Archive.',
+          ),
         fromHours: atLeastZero.default(0).describe('Where in the trace the run begins.'),
         compress: positive.default(1).describe('Trace seconds for each simulated second.'),
         ditherSeconds: atLeastZero
-          .default(917)
+          .optional()
           .describe(
             'Every transition is moved by up to this many trace seconds, because the probe grid of a trace ' +
-              'hides the real instant.',
+              'hides the real instant. Without it: 917 for avt (half the grid of the Skype trace), else 0.',
           ),
         gracefulShare,
       })
