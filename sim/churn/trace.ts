@@ -52,7 +52,8 @@ export function traceChurn(options: TraceChurn): Churn {
   }
   const untilSeconds = fromSeconds + seconds * compress
   if (fromSeconds < 0 || untilSeconds > trace.endSeconds) {
-    const window = `seconds times churn.compress from churn.fromHours on is ${fromSeconds} to ${untilSeconds} s`
+    const wanted = `${fromSeconds} to ${untilSeconds} s`
+    const window = `seconds times churn.compress from churn.fromHours on is ${wanted}`
     const found = `${trace.source} ends at ${trace.endSeconds} s, and ${window}`
     throw new UsageError(`${found}; begin earlier or run shorter`)
   }

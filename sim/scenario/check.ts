@@ -67,10 +67,7 @@ function checkNodes(scenario: Scenario, report: Report): void {
       nodeConfigChanges(config)
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
-      report(['nodes', name], `cannot work (times here in microseconds): ${error.message}`, [
-        'nodes',
-        'config',
-      ])
+      report(['nodes', name], `cannot work: ${error.message}`, ['nodes', 'config'])
       return
     }
   }

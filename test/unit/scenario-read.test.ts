@@ -84,6 +84,17 @@ const REFUSED: readonly (readonly [what: string, changes: object, message: strin
     'nodes.config.silense is not a known key; did you mean "silence"?',
   ],
   [
+    'a timer of nanoseconds',
+    { nodes: { count: 20, config: { beatPeriod: 0.001 } } },
+    'nodes.config.beatPeriod is 0.001; it must be a number from 1 to 864000000; raise it to at least 1',
+  ],
+  [
+    'a timer that never comes',
+    { nodes: { count: 20, config: { silence: 1e300 } } },
+    'nodes.config.silence is 1e+300; it must be a number from 1 to 864000000; ' +
+      'lower it to at most 864000000',
+  ],
+  [
     'a probability above one',
     { conditions: { reorder: 5 } },
     'conditions.reorder is 5; it must be a share from 0 to 1; for 5 % write 0.05',
@@ -202,13 +213,19 @@ const UNFIT: readonly (readonly [what: string, changes: object, message: string]
   [
     'parameters of a node that cannot work together',
     { nodes: { count: 20, config: { activeTarget: 40, linkLimit: 30 } } },
-    'nodes.config cannot work (times here in microseconds): activeTarget 40 exceeds linkLimit 30; ' +
+    'nodes.config cannot work: activeTarget 40 exceeds linkLimit 30; ' +
       'raise linkLimit or lower activeTarget',
+  ],
+  [
+    'a time of waiting that ends before it begins',
+    { nodes: { count: 20, config: { holdFloor: 1_200.5 } } },
+    'nodes.config cannot work: holdFloor 1200.5 exceeds holdCeiling 1000 (milliseconds); ' +
+      'raise holdCeiling or lower holdFloor',
   ],
   [
     'parameters of the contacts that cannot work together with those of all nodes',
     { nodes: { count: 20, config: { linkLimit: 30 }, contactConfig: { activeTarget: 40 } } },
-    'nodes.contactConfig cannot work (times here in microseconds): activeTarget 40 exceeds linkLimit 30; ' +
+    'nodes.contactConfig cannot work: activeTarget 40 exceeds linkLimit 30; ' +
       'raise linkLimit or lower activeTarget',
   ],
   [
