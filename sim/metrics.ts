@@ -37,10 +37,12 @@ export function measure(run: Measured): Metrics {
   const outages = summarise(run.outages.outages.map((micros) => micros / 1e6))
   const metrics: Record<string, Metric> = {
     ...deliveryMetrics(run),
+    framesSent: delivery.givenOut,
     framesOwed: delivery.owed,
     framesLost: delivery.owed - delivery.came,
     framesExcused: delivery.excusedByLinkModel,
     framesStormed: delivery.excusedByStorm,
+    framesUnconnected: delivery.unconnected,
     controlBytesPerNodeSecond: control.mean,
     controlBytesPerNodeSecondByNode: { p50: control.p50, p99: control.p99, max: control.max },
     controlBytesPerNodeSecondByKind: meter.byKind(),
@@ -104,9 +106,10 @@ function groupMetrics({ groups, nonces, oneEpochSeconds }: Measured, metrics: Re
 
 /** What was not measured is left out: no frame owed is no delivery of 1. */
 function deliveryMetrics({ stage, stretch }: Measured): Record<string, Metric> {
-  const { owed, came, groupArrivals, groupDeliveries, latency } = stage.delivery
+  const { owed, came, givenOut, arrivedInTime, groupArrivals, groupDeliveries, latency } = stage.delivery
   const metrics: Record<string, Metric> = {}
   if (owed > 0) metrics['delivery'] = came / owed
+  if (givenOut > 0) metrics['arrivedShare'] = arrivedInTime / givenOut
   if (groupDeliveries > 0) metrics['copiesPerMember'] = groupArrivals / groupDeliveries
   if (latency.count > 0) {
     metrics['latencyMillis'] = quantiles(latency, 1_000)

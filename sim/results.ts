@@ -16,12 +16,16 @@ import type { Visitors } from './visitors.ts'
 /** Data files by their name relative to the data directory, unpacked. Throws UsageError when missing. */
 export interface DataFiles {
   text(name: string): string
+  /** Where it lies, for messages. */
+  placeOf?(name: string): string
 }
 
 export interface Progress {
   readonly simulatedSeconds: number
   /** Where the run ends. */
   readonly totalSeconds: number
+  /** Where the scenario says that it ends; healing may go on for longer. */
+  readonly scenarioSeconds: number
   readonly aliveNodes: number
   /** Packets that links have carried so far. */
   readonly messages: number
@@ -54,6 +58,14 @@ export interface Violation {
   readonly detail: string
 }
 
+/** Whom a fault of the scenario has hit. */
+export interface FaultHits {
+  readonly kind: string
+  readonly atSeconds: number
+  /** That were up then; one that is hit again counts again. */
+  readonly nodes: number
+}
+
 export interface BoundResult {
   readonly name: BoundName
   /** Null: the run did not measure it, which fails the bound. */
@@ -76,6 +88,10 @@ export interface RunResult {
   readonly violations: readonly Violation[]
   readonly bounds: readonly BoundResult[]
   readonly metrics: Metrics
+  /** In the order of the scenario. */
+  readonly faults: readonly FaultHits[]
+  /** What to know before believing the figures, in sentences: a fault that hit nobody, nobody to test. */
+  readonly remarks: readonly string[]
   readonly events: number
   readonly messages: number
   readonly simulatedSeconds: number
@@ -102,6 +118,10 @@ export interface Manifest {
   readonly scenarioHash: string
   readonly seeds: readonly number[]
   readonly peertap: string
+  /** SHA-256 in hex over all sources that a simulation consists of, and its dependencies' versions. */
+  readonly codeHash: string
+  /** Of the checkout, where it is one; its files may have been changed since: codeHash tells. */
+  readonly commit?: string
   readonly runtime: string
   /** What was asked for on the command line, as it was given. */
   readonly flags: readonly string[]
@@ -148,7 +168,7 @@ export function flatMetrics(metrics: Metrics): Map<string, number> {
 const GROUPS: readonly { readonly title: string; readonly fits: RegExp }[] = [
   {
     title: 'delivery',
-    fits: /^(delivery|frames|copies|reachable|attachedShare|connectedShare|storm|member)/,
+    fits: /^(delivery|arrivedShare|frames|copies|reachable|attachedShare|connectedShare|storm|member)/,
   },
   { title: 'latency', fits: /^(latency|stretch)/ },
   { title: 'outages', fits: /^(outage|converge|attachSeconds|falseLinkDeaths)/ },

@@ -4,7 +4,6 @@
  */
 import { noble } from '../core/crypto/noble.ts'
 import type { Crypto } from '../core/crypto/ports.ts'
-import { InvariantError } from '../core/errors.ts'
 import {
   type JobOutcome,
   type Micros,
@@ -27,7 +26,15 @@ import { measure } from './metrics.ts'
 import type { MlsVlan } from './mls-vlans.ts'
 import type { SimNode } from './node.ts'
 import { Streams } from './random.ts'
-import { compareBounds, type RunOptions, type RunResult, type Simulation, type Violation } from './results.ts'
+import { remarksOf } from './remarks.ts'
+import {
+  compareBounds,
+  type FaultHits,
+  type RunOptions,
+  type RunResult,
+  type Simulation,
+  type Violation,
+} from './results.ts'
 import type { Scenario } from './scenario.ts'
 import { startChurn } from './script/churn.ts'
 import { Convergence } from './script/convergence.ts'
@@ -56,6 +63,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   readonly meter: Meter
   readonly outages: OutageProbes
   readonly convergence: Convergence | undefined
+  readonly hits: readonly FaultHits[]
   readonly stretch = new Histogram()
   readonly groups: Groups
   readonly nonces = new Nonces()
@@ -133,7 +141,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       region: (node) => this.#surroundings.latency.region(node),
       start: (node, isNew) => this.#start(node, isNew),
     }
-    startFaults(this.tools)
+    this.hits = startFaults(this.tools)
     const calm = Math.max(scenario.nodes.joinSeconds, faultsEnd(scenario))
     this.#calm = calm
     // Nobody knows when visitors will have done their last.
@@ -177,18 +185,11 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     return lines
   }
 
-  /** Lets the world run on to that time, or to the end. */
+  /** Lets the world run on to that time, or to the end. Throws InvariantError: a fault of the program. */
   step(untilSeconds: number): void {
     if (this.#done) return
     const until = Math.min(Math.round(untilSeconds * SECOND), this.#endsAt)
-    try {
-      this.world.run(until)
-    } catch (error) {
-      if (!(error instanceof InvariantError)) throw error
-      this.violation('invariant', -1, error.message)
-      this.#done = true
-      return
-    }
+    this.world.run(until)
     if (until === this.#endsAt) this.#finish()
   }
 
@@ -203,6 +204,8 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       violations: this.#violations,
       bounds,
       metrics,
+      faults: this.hits,
+      remarks: this.#done ? remarksOf(this) : [],
       events: this.world.events,
       messages: this.world.messages,
       simulatedSeconds: this.world.now / SECOND,
@@ -393,6 +396,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     const goOn = this.#options.onProgress?.({
       simulatedSeconds: world.now / SECOND,
       totalSeconds: this.#endsAt / SECOND,
+      scenarioSeconds: this.scenario.seconds,
       aliveNodes: stage.connectivity.living,
       messages: world.messages,
       events: world.digest.effects,
@@ -452,7 +456,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     const { convergence, scenario } = this
     if (convergence === undefined) return
     const within = `within ${scenario.healSeconds} s of the last fault`
-    if (convergence.treeSeconds === undefined) {
+    if (convergence.treeSeconds === undefined && this.stage.living().length > 0) {
       const share = (this.stage.attachedShare() * 100).toFixed(2)
       this.violation(
         'not-attached',
@@ -460,7 +464,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
         `not all living nodes hung in one tree ${within}; at the end ${share} % did`,
       )
     }
-    if (scenario.vlans.length > 0 && convergence.talkSeconds() === undefined) {
+    if (scenario.vlans.length > 0 && !convergence.hasNobody && convergence.talkSeconds() === undefined) {
       this.violation('not-converged', -1, `some members could still not talk ${within}`)
     }
   }

@@ -58,7 +58,13 @@ const topology = z
 /** What a scenario may set limits to: the name is the metric's. */
 export const BOUNDS = {
   delivery:
-    'Share of owed frames that came in time; what the link model dropped or a storm in the VLAN is not owed.',
+    'Share of owed frames that came within 5 s. A frame of traffic counts once for each member it is for ' +
+    'that is up, and is one of four: unconnected (an end went down meanwhile, or the two were not in one ' +
+    'part of the mesh from 5 s before until 5 s after), excused (it did not come, and the link model ' +
+    'dropped a copy on the way), stormed (a group frame that did not come while somebody stormed in the ' +
+    'VLAN), or else owed.',
+  arrivedShare:
+    'The same end to end: share that came within 5 s of all frames to members that were up, owed or not.',
   copiesPerMember: 'Arrivals of a group frame at a member, copies made by the link model left out.',
   controlBytesPerNodeSecond: 'Control bytes sent, headers included, per node and second.',
   outageP50Seconds:
@@ -96,7 +102,14 @@ export const scenarioSchema = z
     question: z.string().min(10).describe('What the run is to answer, in a sentence.'),
     notes: z.array(z.string().min(1)).default([]).describe('Why the parameters are as they are.'),
     sources: z.array(z.string().min(1)).default([]).describe('Where parameters and data come from.'),
-    seconds: z.number().positive().max(864_000).describe('Length of the run in simulated time.'),
+    seconds: z
+      .number()
+      .positive()
+      .max(864_000)
+      .describe(
+        'Length of the run in simulated time. Where nodes do not come and go by themselves it goes on ' +
+          'until 5 s after healSeconds after the last fault (or joinSeconds), if that is later.',
+      ),
     warmupSeconds: atLeastZero
       .default(30)
       .describe('Results are counted from here on; the mesh has formed by then.'),

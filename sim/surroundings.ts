@@ -5,6 +5,7 @@
 import type { NodeConfig } from '../core/config.ts'
 import { UsageError } from '../core/errors.ts'
 import { REACHABILITY, type Reachability } from '../core/io.ts'
+import { readFile } from './data/file.ts'
 import { readFreifunk } from './data/freifunk.ts'
 import { readGml } from './data/gml.ts'
 import type { Graph } from './data/graph.ts'
@@ -48,7 +49,7 @@ export function buildSurroundings(scenario: Scenario, streams: Streams, data: Da
   const graph = topology?.graph
   const matrix =
     scenario.latency.kind === 'matrix'
-      ? readMatrix(data.text(scenario.latency.file), scenario.latency.file)
+      ? readFile(data, 'latency.file', scenario.latency.file, readMatrix)
       : undefined
   const latency = latencyModel(scenario.latency, nodes.count, streams, matrix)
   const conditions = compileConditions(scenario.conditions)
@@ -125,15 +126,11 @@ interface Topology {
   readonly pathLoss: (from: number, to: number) => number
 }
 
+const TOPOLOGY_READERS = { freifunk: readFreifunk, gml: readGml, graphml: readGraphml } as const
+
 function readTopology(spec: TopologySpec, count: number, data: DataFiles): Topology {
   const { file } = spec
-  const text = data.text(file)
-  const read: Graph =
-    spec.format === 'freifunk'
-      ? readFreifunk(text, file)
-      : spec.format === 'gml'
-        ? readGml(text, file)
-        : readGraphml(text, file)
+  const read: Graph = readFile(data, 'topology.file', file, TOPOLOGY_READERS[spec.format])
   if (read.nodes.length !== count) {
     throw new UsageError(
       `nodes.count is ${count}, but ${file} has ${read.nodes.length} nodes; ` +

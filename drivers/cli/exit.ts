@@ -9,7 +9,7 @@ import type { Failure } from '../sim/worker.ts'
 export const EXIT = {
   /** Everything asked for was done, and all bounds hold. */
   ok: 0,
-  /** A bound or an invariant failed, or two runs differ. */
+  /** A bound failed, a violation was seen, or two runs differ. */
   failed: 1,
   /** The user's mistake: scenario, flag or file. */
   usage: 2,
@@ -21,7 +21,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 export const EXIT_HELP = [
   'Exit codes:',
   '  0  done, and all bounds hold',
-  '  1  a bound or an invariant failed, a line of a script was refused, or two equal runs differ',
+  '  1  a bound failed, what never must be happened, a line of a script was refused, or runs differ',
   '  2  a mistake in a scenario, a flag or a file',
   '  3  a fault of PeerTap itself',
 ].join('\n')

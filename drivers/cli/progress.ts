@@ -71,8 +71,12 @@ class ProgressState {
     const messages = this.#finishedMessages + sum((one) => one.messages)
     const whole = (value: number): string => formatNumber(Math.round(value))
     const total = running[0]?.totalSeconds ?? simulated
+    const scenario = running[0]?.scenarioSeconds ?? total
+    const healing = total > scenario ? ` (${whole(scenario)} and healing)` : ''
     const place =
-      this.seeds > 1 ? `${this.#finished} of ${this.seeds} seeds` : `${whole(simulated)} of ${whole(total)} s`
+      this.seeds > 1
+        ? `${this.#finished} of ${this.seeds} seeds`
+        : `${whole(simulated)} of ${whole(total)} s${healing}`
     const speed = simulated / wall
     return [
       place,

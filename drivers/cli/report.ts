@@ -23,9 +23,10 @@ const COUNTERS = 'counters'
 const HIDDEN = [COUNTERS, 'notes']
 
 export function runLines(scenario: Scenario, report: RunReport, repeat: string): string[] {
-  const { bounds, violations } = report
+  const { bounds, violations, remarks } = report
   const lines = [`${report.scenario}, seed ${report.seed}: ${verdict(report)}`, ...questionLines(scenario)]
   if (violations.length > 0) lines.push('', ...violationLines(violations))
+  if (remarks.length > 0) lines.push('', 'remarks', ...remarkLines(remarks))
   if (bounds.length > 0) {
     const rows = bounds.map(({ name, value, limit, ok }) => [
       ok ? 'ok' : 'FAILED',
@@ -62,6 +63,10 @@ function violationLines(violations: readonly Violation[]): string[] {
     )
   })
   return [`violations${more > 0 ? ` (${shown.length} of ${violations.length})` : ''}`, ...lines]
+}
+
+function remarkLines(remarks: readonly string[]): string[] {
+  return remarks.flatMap((one) => wrapWords(one.split(' '), WIDTH - 2, 2).map((line) => `  ${line}`))
 }
 
 function metricLines(metrics: Metrics): string[] {
@@ -133,6 +138,8 @@ export function seedsLines(
     if (title !== undefined) lines.push(title)
     lines.push(line)
   }
+  const remarks = new Set(reports.flatMap((report) => report.remarks))
+  if (remarks.size > 0) lines.push('', 'remarks, of one seed or more', ...remarkLines([...remarks]))
   if (failing.length > 0) lines.push('', 'failing seeds')
   for (const { seed, what, repeat } of failing) {
     lines.push(

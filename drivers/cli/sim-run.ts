@@ -5,11 +5,12 @@
 import { UsageError } from '../../core/errors.ts'
 import type { Manifest, RunReport, Scenario } from '../../sim/index.ts'
 import { manifestOf } from '../sim/manifest.ts'
-import { checkOutput, writeOutput } from '../sim/output.ts'
+import { type Output, takeOutput } from '../sim/output.ts'
 import { type Outcome, runAll } from '../sim/pool.ts'
 import { summariseRuns } from '../sim/summary.ts'
 import { EXIT, type ExitCode, errorOf } from './exit.ts'
 import type { Given, Verb } from './flags.ts'
+import { beforeSignals } from './interrupted.ts'
 import { progressStyle, showProgress } from './progress.ts'
 import { faultsOf, runLines, type SeedLine, seedsLines } from './report.ts'
 import {
@@ -53,21 +54,51 @@ async function run(given: Given): Promise<ExitCode> {
   const { scenario, directory, dither, flags } = request
   const manifest = manifestOf({ scenario, seeds, dither, flags, dataDirectory: directory })
   const out = given.text('out')
-  if (out !== undefined) checkOutput(out, manifest, given.on('force'))
-  const outcomes = await runSeeds(request, seeds, given)
-  const reports = reportsOf(request, outcomes)
-  const result =
-    count === undefined
-      ? { ...(reports[0] as RunReport), manifest }
-      : seedsResult(scenario, reports, manifest)
-  if (given.on('json')) console.log(JSON.stringify(result))
-  else console.log(humanLines(request, reports, count !== undefined).join('\n'))
-  // After the words: a disk that filled up in the meantime must not cost the results as well.
-  if (out !== undefined) writeOutput(out, scenario, manifest, result)
-  return reports.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed
+  const output = out === undefined ? undefined : takeOutput(out, manifest, given.on('force'))
+  const finished: RunReport[] = []
+  const stopListening = beforeSignals(() => {
+    if (output === undefined) return
+    if (count !== undefined && finished.length > 0) saveFinished(output, scenario, finished, manifest)
+    output.release()
+  })
+  try {
+    const outcomes = await runSeeds(request, seeds, given, finished)
+    const reports = reportsOf(request, outcomes)
+    const result =
+      count === undefined
+        ? { ...(reports[0] as RunReport), manifest }
+        : seedsResult(scenario, reports, manifest)
+    if (given.on('json')) console.log(JSON.stringify(result))
+    else console.log(humanLines(request, reports, count !== undefined).join('\n'))
+    // After the words: a disk that filled up in the meantime must not cost the results as well.
+    output?.write(scenario, manifest, result)
+    return reports.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed
+  } finally {
+    stopListening()
+    output?.release()
+  }
 }
 
-async function runSeeds(request: Request, seeds: readonly number[], given: Given): Promise<Outcome[]> {
+/** Hours of work must not be lost because the last seed was one too many. */
+function saveFinished(
+  output: Output,
+  scenario: Scenario,
+  finished: readonly RunReport[],
+  manifest: Manifest,
+): void {
+  const reports = finished.toSorted((a, b) => a.seed - b.seed)
+  const partial = { ...manifest, seeds: reports.map(({ seed }) => seed) }
+  output.write(scenario, partial, seedsResult(scenario, reports, partial))
+  console.error(`interrupted; written: the results of ${reports.length} of ${manifest.seeds.length} seeds`)
+}
+
+/** Those that end well are put into `finished` as they do. */
+async function runSeeds(
+  request: Request,
+  seeds: readonly number[],
+  given: Given,
+  finished: RunReport[],
+): Promise<Outcome[]> {
   const { scenario, directory, dither } = request
   const title = seeds.length === 1 ? `${scenario.name}, seed ${seeds[0]}` : scenario.name
   const display = showProgress(progressStyle(given.on('quiet')), title, seeds.length)
@@ -75,7 +106,10 @@ async function runSeeds(request: Request, seeds: readonly number[], given: Given
   try {
     return await runAll(jobs, {
       progress: (seed, progress) => display.update(seed, progress),
-      finished: ({ seed }) => display.finished(seed),
+      finished: (outcome) => {
+        if ('report' in outcome) finished.push(outcome.report)
+        display.finished(outcome.seed)
+      },
     })
   } finally {
     display.end()
@@ -83,9 +117,10 @@ async function runSeeds(request: Request, seeds: readonly number[], given: Given
 }
 
 /** All reports; throws the first failure, ours before the user's, since it must not get lost. */
-function reportsOf({ repeat }: Request, outcomes: readonly Outcome[]): RunReport[] {
+function reportsOf({ repeat, source }: Request, outcomes: readonly Outcome[]): RunReport[] {
   const failed = outcomes.flatMap((outcome) => ('failure' in outcome ? [outcome] : []))
   const first = failed.find(({ failure }) => !failure.usage) ?? failed[0]
+  if (first?.failure.usage === true) throw new UsageError(`${source}: ${first.failure.message}`)
   if (first !== undefined) throw errorOf(first.failure, repeat(first.seed))
   return outcomes.flatMap((outcome) => ('report' in outcome ? [outcome.report] : []))
 }

@@ -21,6 +21,10 @@ export class DiskData implements DataFiles {
     this.#directory = directory
   }
 
+  placeOf(name: string): string {
+    return inside(this.#directory, name)
+  }
+
   text(name: string): string {
     const bytes = readBytes(this.#directory, name)
     try {

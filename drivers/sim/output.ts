@@ -19,15 +19,25 @@ import {
 import { dirname, join, resolve } from 'node:path'
 import { UsageError } from '../../core/errors.ts'
 import type { Manifest, Scenario } from '../../sim/index.ts'
+import { LOCK, releaseLock, takeLock } from './lock.ts'
 import { identity } from './manifest.ts'
 
 const MANIFEST = 'manifest.json'
 
+/** A directory that this process alone writes into. */
+export interface Output {
+  /** Writes `result.json`, `scenario.json` (defaults filled in) and, last, `manifest.json`. */
+  write(scenario: Scenario, manifest: Manifest, result: object): void
+  /** Lets others in, and takes away what was made for nothing. May be called again. */
+  release(): void
+}
+
 /**
- * Makes the directory if need be and tries to write into it. Throws UsageError if that fails, or if there
- * is anything but results of the same run and `force` does not allow it.
+ * Makes the directory if need be and takes it for this process, which proves that it can be written into.
+ * Throws UsageError if that fails, if another process has it, or if there is anything but results of the
+ * same run and `force` does not allow it.
  */
-export function checkOutput(directory: string, manifest: Manifest, force: boolean): void {
+export function takeOutput(directory: string, manifest: Manifest, force: boolean): Output {
   const found = whatIsAt(directory, directory)
   if (found !== undefined && !found.isDirectory()) {
     const what = found.isFile() ? 'this is a file' : 'this is no directory'
@@ -35,16 +45,42 @@ export function checkOutput(directory: string, manifest: Manifest, force: boolea
   }
   if (found !== undefined && !force) checkContents(directory, manifest)
   const made = makeDirectory(directory)
-  try {
-    tryWriting(directory)
-  } catch (error) {
-    for (const one of made.reverse()) rmdirSync(one)
-    throw unwritable(directory, error)
+  const removeMade = (): void => {
+    for (const one of made.splice(0).reverse()) removeIfEmpty(one)
   }
+  let isOurs = false
+  const release = (): void => {
+    if (isOurs) releaseLock(directory)
+    isOurs = false
+    removeMade()
+  }
+  try {
+    takeLockOf(directory)
+    isOurs = true
+    // Again: whoever had it meanwhile may have left results.
+    if (!force) checkContents(directory, manifest)
+  } catch (error) {
+    release()
+    throw error
+  }
+  return { write: (scenario, final, result) => writeOutput(directory, scenario, final, result), release }
 }
 
-/** Writes `result.json`, `scenario.json` (defaults filled in) and, last, `manifest.json`. */
-export function writeOutput(directory: string, scenario: Scenario, manifest: Manifest, result: object): void {
+function takeLockOf(directory: string): void {
+  let holder: string | undefined
+  try {
+    // Permissions do not tell whether it works: those of /proc and of a full disk look good.
+    holder = takeLock(directory)
+  } catch (error) {
+    throw unwritable(directory, error)
+  }
+  if (holder === undefined) return
+  throw new UsageError(
+    `--out ${directory}: ${holder} writes there now; name another directory, or wait for its end`,
+  )
+}
+
+function writeOutput(directory: string, scenario: Scenario, manifest: Manifest, result: object): void {
   try {
     writeAtomically(join(directory, 'scenario.json'), scenario)
     writeAtomically(join(directory, 'result.json'), result)
@@ -59,7 +95,9 @@ function checkContents(directory: string, manifest: Manifest): void {
   let names: string[]
   let there: string | undefined
   try {
-    names = readdirSync(directory).sort()
+    names = readdirSync(directory)
+      .filter((name) => name !== LOCK)
+      .sort()
     there = names.includes(MANIFEST) ? readFileSync(join(directory, MANIFEST), 'utf8') : undefined
   } catch (error) {
     throw new UsageError(
@@ -105,15 +143,11 @@ function makeDirectory(directory: string): string[] {
   return missing
 }
 
-/** Permissions do not tell: those of /proc and of a full disk look good. */
-function tryWriting(directory: string): void {
-  const path = join(directory, `.peertap.${process.pid}.tmp`)
-  const file = openSync(path, 'wx')
+function removeIfEmpty(directory: string): void {
   try {
-    writeFileSync(file, '{}\n')
-  } finally {
-    closeSync(file)
-    rmSync(path)
+    rmdirSync(directory)
+  } catch {
+    // Somebody has put something there, or taken it away: it is not ours any more.
   }
 }
 

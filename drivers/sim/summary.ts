@@ -13,18 +13,23 @@ export interface MetricSummary {
   readonly max: number
 }
 
-/** By the flat name of the metric, in the order in which runs name them. */
+/**
+ * By the flat name of the metric, in the order in which runs name them. A metric that is split names only
+ * what came up: a part that a run leaves out of one that it has was zero.
+ */
 export function summariseRuns(reports: readonly RunReport[]): Record<string, MetricSummary> {
-  const values = new Map<string, number[]>()
-  for (const report of reports) {
-    for (const [name, value] of flatMetrics(report.metrics)) {
-      if (!Number.isFinite(value)) continue
-      const list = values.get(name)
-      if (list === undefined) values.set(name, [value])
-      else list.push(value)
-    }
+  const flat = reports.map(({ metrics }) => flatMetrics(metrics))
+  const names = new Set(flat.flatMap((metrics) => [...metrics.keys()]))
+  const summary: Record<string, MetricSummary> = {}
+  for (const name of names) {
+    const whole = name.split('.')[0] as string
+    const values = reports.flatMap(({ metrics }, index) => {
+      const value = flat[index]?.get(name) ?? (typeof metrics[whole] === 'object' ? 0 : Number.NaN)
+      return Number.isFinite(value) ? [value] : []
+    })
+    if (values.length > 0) summary[name] = summariseValues(values)
   }
-  return Object.fromEntries([...values].map(([name, list]) => [name, summariseValues(list)]))
+  return summary
 }
 
 function summariseValues(values: readonly number[]): MetricSummary {

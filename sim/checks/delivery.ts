@@ -73,10 +73,17 @@ export class Delivery {
   readonly latency = new Histogram()
   readonly #countFrom: Micros
 
+  /** Frames of traffic times those they were for, which were up; each pair is in one of the four below. */
+  givenOut = 0
   owed = 0
-  came = 0
   excusedByLinkModel = 0
   excusedByStorm = 0
+  /** Sender or receiver went down, or they were not connected all the time. */
+  unconnected = 0
+  /** Of what was owed. */
+  came = 0
+  /** Of all. */
+  arrivedInTime = 0
   /** Arrivals of group frames at receivers, copies made by the link model left out, and deliveries. */
   groupArrivals = 0
   groupDeliveries = 0
@@ -187,34 +194,36 @@ export class Delivery {
   }
 
   #judge(record: FrameRecord): void {
-    let owed = 0
-    let came = 0
-    const senderFit = this.#fit(record.sender, record.senderLife)
+    const { kind, sentAt, sender } = record
+    if (sentAt < this.#countFrom || kind === FRAME_KIND.storm || kind === FRAME_KIND.probe) return
+    const isSenderFit = this.#fit(sender, record.senderLife)
     for (let index = 0; index < record.receivers.length; index++) {
-      const receiver = record.receivers[index] as number
-      if (!senderFit || !this.#fit(receiver, record.receiverLives[index] as number)) continue
-      if (!this.#world.togetherSince(record.sender, receiver, record.sentAt - CONNECTED_BEFORE)) continue
       const cameAt = record.cameAt[index] as number
-      const inTime = cameAt >= 0 && cameAt <= record.sentAt + DELIVERY_BOUND
-      if (!inTime && record.drops !== undefined && this.#isExcused(record, record.drops, receiver)) {
-        if (record.sentAt >= this.#countFrom) this.excusedByLinkModel += 1
-        continue
-      }
-      if (!inTime && this.#inStorm(record)) {
-        if (record.sentAt >= this.#countFrom) this.excusedByStorm += 1
-        continue
-      }
-      owed += 1
-      if (inTime) came += 1
+      const inTime = cameAt >= 0 && cameAt <= sentAt + DELIVERY_BOUND
+      const fate = this.#fateOf(record, index, isSenderFit, inTime)
+      this[fate] += 1
+      this.givenOut += 1
+      if (!inTime) continue
+      this.arrivedInTime += 1
+      if (fate === 'owed') this.came += 1
     }
-    if (
-      record.sentAt >= this.#countFrom &&
-      record.kind !== FRAME_KIND.storm &&
-      record.kind !== FRAME_KIND.probe
-    ) {
-      this.owed += owed
-      this.came += came
-    }
+  }
+
+  /** Which of the sums a receiver of a frame belongs to. */
+  #fateOf(
+    record: FrameRecord,
+    index: number,
+    isSenderFit: boolean,
+    inTime: boolean,
+  ): 'unconnected' | 'excusedByLinkModel' | 'excusedByStorm' | 'owed' {
+    const receiver = record.receivers[index] as number
+    const isFit = isSenderFit && this.#fit(receiver, record.receiverLives[index] as number)
+    if (!isFit || !this.#world.togetherSince(record.sender, receiver, record.sentAt - CONNECTED_BEFORE))
+      return 'unconnected'
+    if (inTime) return 'owed'
+    if (record.drops !== undefined && this.#isExcused(record, record.drops, receiver))
+      return 'excusedByLinkModel'
+    return this.#inStorm(record) ? 'excusedByStorm' : 'owed'
   }
 
   #stormed(now: Micros, vlan: number): void {

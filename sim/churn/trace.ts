@@ -47,15 +47,15 @@ export function traceChurn(options: TraceChurn): Churn {
   if (!(ditherSeconds >= 0))
     throw new UsageError(`churn: ditherSeconds is ${ditherSeconds}; it must not be negative`)
   if (nodes > trace.names.length) {
-    const found = `${trace.source} has ${trace.names.length} nodes, ${nodes} are wanted`
-    throw new UsageError(`churn: ${found}; take fewer nodes or another trace`)
+    const found = `${trace.source} has ${trace.names.length} nodes, and nodes.count is ${nodes}`
+    throw new UsageError(`${found}; take fewer nodes or another trace`)
   }
   const untilSeconds = fromSeconds + seconds * compress
   if (fromSeconds < 0 || untilSeconds > trace.endSeconds) {
-    const window = `the run needs ${fromSeconds} to ${untilSeconds} s of ${trace.source}`
-    throw new UsageError(
-      `churn: ${window}, which ends at ${trace.endSeconds} s; begin earlier or run shorter`,
-    )
+    const wanted = `${fromSeconds} to ${untilSeconds} s`
+    const window = `seconds times churn.compress from churn.fromHours on is ${wanted}`
+    const found = `${trace.source} ends at ${trace.endSeconds} s, and ${window}`
+    throw new UsageError(`${found}; begin earlier or run shorter`)
   }
   const end = seconds * SECOND
   return {

@@ -27,7 +27,7 @@ export function readMatrix(text: string, source: string): LatencyMatrix {
 
 /**
  * A square of numbers in milliseconds, one row a line, separated by blanks, commas or semicolons. The two
- * directions of a pair are averaged; what stands on the diagonal is ignored. Throws DataError.
+ * directions of a pair are averaged; from a node to itself it is 0. Throws DataError.
  */
 export function readSquare(text: string, source: string): LatencyMatrix {
   const lines: number[] = []
@@ -44,6 +44,14 @@ export function readSquare(text: string, source: string): LatencyMatrix {
     values.push(
       Float64Array.from(fields, (field, column) => roundTrip(field, `latency ${column + 1}`, place)),
     )
+    const own = values.at(-1)?.[lines.length] ?? 0
+    if (own !== 0) {
+      const column = `latency ${lines.length + 1}`
+      refuse(
+        place,
+        `${column}, from this node to itself, is ${own}; it must be 0; mend it, or is a row missing?`,
+      )
+    }
     lines.push(line)
   }
   const n = values[0]?.length ?? 0

@@ -16,7 +16,7 @@ type Report = (path: Path, message: string, ...others: readonly Path[]) => void
 const SHARE_TOLERANCE = 1e-6
 
 /** Bounds on what is a share. */
-const SHARE_BOUNDS: readonly BoundName[] = ['delivery', 'reachableShare']
+const SHARE_BOUNDS: readonly BoundName[] = ['delivery', 'arrivedShare', 'reachableShare']
 
 export function checkTogether(scenario: Scenario): Mistake[] {
   const mistakes: Mistake[] = []
@@ -67,10 +67,7 @@ function checkNodes(scenario: Scenario, report: Report): void {
       nodeConfigChanges(config)
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
-      report(['nodes', name], `cannot work (times here in microseconds): ${error.message}`, [
-        'nodes',
-        'config',
-      ])
+      report(['nodes', name], `cannot work: ${error.message}`, ['nodes', 'config'])
       return
     }
   }
@@ -183,6 +180,7 @@ function checkFault(scenario: Scenario, fault: Fault, path: Path, report: Report
     )
   }
   if ('who' in fault) checkWho(scenario, fault.who, [...path, 'who'], report)
+  if (fault.kind === 'revoke') checkRevoke(scenario, fault.vlan, path, report)
   if (fault.kind === 'broadcast-storm' && scenario.vlans.length === 0) {
     report(
       [...path, 'kind'],
@@ -192,7 +190,37 @@ function checkFault(scenario: Scenario, fault: Fault, path: Path, report: Report
   }
 }
 
-function checkWho({ nodes, latency }: Scenario, who: Who, path: Path, report: Report): void {
+function checkRevoke({ vlans }: Scenario, vlan: number, path: Path, report: Report): void {
+  const all = vlans.reduce((sum, { count }) => sum + count, 0)
+  if (all === 0) {
+    report([...path, 'kind'], 'is "revoke", but there is no VLAN; add an entry to "vlans"', ['vlans'])
+  } else if (vlan >= all) {
+    const rule = `VLANs are numbered from 0 to ${all - 1} in the order of "vlans"`
+    report([...path, 'vlan'], `is ${vlan}; ${rule}; choose one of them`, ['vlans'])
+  } else if (groupOf(vlans, vlan) !== 'mls') {
+    const rule = 'nobody can be put out of one under a static key'
+    report([...path, 'vlan'], `is ${vlan}; ${rule}; give that VLAN "group": "mls"`, ['vlans'])
+  }
+}
+
+/** Entries of "vlans" stand for `count` VLANs each, numbered through. */
+function groupOf(vlans: Scenario['vlans'], vlan: number): 'static' | 'mls' | undefined {
+  let first = 0
+  for (const { count, group } of vlans) {
+    if (vlan < first + count) return group
+    first += count
+  }
+  return undefined
+}
+
+function checkWho({ nodes, latency, vlans }: Scenario, who: Who, path: Path, report: Report): void {
+  if ('role' in who && who.role === 'committer' && groupOf(vlans, 0) !== 'mls') {
+    report(
+      [...path, 'role'],
+      'is "committer", but VLAN 0 has no MLS group, so that nobody commits; give it "group": "mls"',
+      ['vlans'],
+    )
+  }
   if ('nodes' in who) {
     const beyond = who.nodes.findIndex((node) => node >= nodes.count)
     if (beyond < 0) return
@@ -243,18 +271,21 @@ function checkBounds(scenario: Scenario, report: Report): void {
 interface Need {
   readonly what: string
   /** The key of the scenario that would have it. */
-  readonly where: 'traffic' | 'churn' | 'faults'
+  readonly where: 'traffic' | 'churn' | 'faults' | 'vlans'
 }
 
 /** What a bound needs that the scenario does not have. */
-function missingFor({ traffic, faults, churn }: Scenario, name: BoundName): Need | undefined {
+function missingFor({ traffic, faults, churn, vlans }: Scenario, name: BoundName): Need | undefined {
   const group = traffic.some(({ kind }) => kind === 'broadcast' || kind === 'multicast')
   const crashes = faults.some(({ kind }) => kind === 'relay-crashes')
   const need = (met: boolean, where: Need['where'], what: string): Need | undefined =>
     met ? undefined : { what, where }
   switch (name) {
     case 'delivery':
+    case 'arrivedShare':
     case 'latencyP99Millis':
+      if (vlans.length > 0 && vlans.every(({ members }) => members < 2))
+        return { where: 'vlans', what: 'a VLAN with two members' }
       return need(traffic.length > 0, 'traffic', 'traffic')
     case 'stretchP50':
       return need(
@@ -264,12 +295,28 @@ function missingFor({ traffic, faults, churn }: Scenario, name: BoundName): Need
       )
     case 'convergeSeconds':
     case 'reachableShare':
+      if (vlans.length === 0) return { where: 'vlans', what: 'VLANs' }
       return need(churn.kind === 'none', 'churn', 'an end of all churn (churn of kind "none")')
     case 'copiesPerMember':
       return need(group, 'traffic', 'broadcast or multicast traffic')
     case 'outageP50Seconds':
     case 'outageP99Seconds':
       return need(crashes, 'faults', 'a fault of kind "relay-crashes"')
+    case 'joinP50Seconds':
+    case 'joinP99Seconds':
+    case 'epochs':
+    case 'oneEpochSeconds':
+      return need(
+        vlans.some(({ group }) => group === 'mls'),
+        'vlans',
+        'a VLAN with "group": "mls"',
+      )
+    case 'evictSeconds':
+      return need(
+        faults.some(({ kind }) => kind === 'revoke'),
+        'faults',
+        'a fault of kind "revoke"',
+      )
     default:
       return undefined
   }

@@ -22,6 +22,9 @@ const who = z
   ])
   .describe('Whom it hits.')
 
+/** A year: all faults of a run together stay where microseconds are whole numbers. */
+const SKEW_MAX_SECONDS = 31_536_000
+
 const atSeconds = atLeastZero.describe('When it begins, in simulated seconds.')
 const forSeconds = positive.describe('How long it lasts.')
 const restartAfterSeconds = atLeastZero.optional().describe('Down for so long; without it, for good.')
@@ -41,7 +44,11 @@ export const fault = z
       .strictObject({
         kind: z.literal('revoke'),
         atSeconds,
-        vlan: z.int().min(0).default(0),
+        vlan: z
+          .int()
+          .min(0)
+          .default(0)
+          .describe('VLANs are numbered from 0 in the order of "vlans"; it must have an MLS group.'),
         count: z.int().min(1).default(1).describe('Members, drawn by the seed; never the first one.'),
       })
       .describe('The authority revokes members of an MLS group through its first member that is up.'),
@@ -70,6 +77,8 @@ export const fault = z
         who,
         skewSeconds: z
           .number()
+          .min(-SKEW_MAX_SECONDS)
+          .max(SKEW_MAX_SECONDS)
           .describe('The clock jumps by so much; a monotonic clock ignores a step back.'),
         driftPpm: z.number().min(-1_000).max(1_000).default(0).describe('And then runs fast by so much.'),
       })

@@ -58,9 +58,18 @@ export const latency = z
     z
       .strictObject({
         kind: z.literal('matrix'),
-        file: z.string().min(1).describe('Rows i,j,rtt_ms; relative to the data directory.'),
+        file: z
+          .string()
+          .min(1)
+          .describe(
+            'Rows i,j,rtt_ms under that head, each pair once, or a square of milliseconds whose two ' +
+              'directions are averaged; relative to the data directory.',
+          ),
       })
-      .describe('Measured round trips; each node is placed at a row of the matrix.'),
+      .describe(
+        'Measured round trips. Each node is placed at a row drawn by the seed, so that there may be more ' +
+          'nodes than rows or fewer; two at one row are 1 ms apart.',
+      ),
   ])
   .describe('How far nodes are from each other.')
 

@@ -3,6 +3,7 @@
  */
 import { z } from 'zod'
 import { type NodeConfig, nodeConfig } from '../../core/config.ts'
+import { UsageError } from '../../core/errors.ts'
 import { MILLISECOND } from '../../core/io.ts'
 import { atLeastZero, positive, share } from './links.ts'
 
@@ -40,9 +41,12 @@ const CONFIG_UNITS = {
 type ConfigName = keyof typeof CONFIG_UNITS
 const CONFIG_NAMES = Object.keys(CONFIG_UNITS) as ConfigName[]
 
+/** The longest run: a timer that never comes is none. */
+const TIMER_MAX_MILLIS = 864_000_000
+
 const CONFIG_VALUES = {
   count: z.int().min(0).optional(),
-  millis: positive.describe('Milliseconds.').optional(),
+  millis: z.number().min(1).max(TIMER_MAX_MILLIS).describe('Milliseconds.').optional(),
 } as const
 
 const config = z
@@ -54,7 +58,7 @@ const config = z
   )
   .describe("Overrides of every node's parameters, by the names in core/config.ts; times in milliseconds.")
 
-/** The overrides in the node's own units (microseconds). Throws UsageError if they cannot work together. */
+/** The overrides in the node's own units (microseconds). Throws UsageError if they do not work together. */
 export function nodeConfigChanges(changes: z.infer<typeof config>): Partial<NodeConfig> {
   const result: Partial<Record<ConfigName, number>> = {}
   for (const name of CONFIG_NAMES) {
@@ -62,7 +66,14 @@ export function nodeConfigChanges(changes: z.infer<typeof config>): Partial<Node
     if (value === undefined) continue
     result[name] = CONFIG_UNITS[name] === 'millis' ? Math.round(value * MILLISECOND) : value
   }
-  nodeConfig(result)
+  const { holdFloor, holdCeiling } = nodeConfig(result)
+  if (holdFloor > holdCeiling) {
+    const [floor, ceiling] = [holdFloor / MILLISECOND, holdCeiling / MILLISECOND]
+    throw new UsageError(
+      `holdFloor ${floor} exceeds holdCeiling ${ceiling} (milliseconds); ` +
+        'raise holdCeiling or lower holdFloor',
+    )
+  }
   return result
 }
 
@@ -94,6 +105,9 @@ export const nodes = z
   })
   .describe('The machines.')
 
+/** Forms of recorded sessions that can be read. */
+const TRACE_FORMATS = ['avt', 'splay', 'fta'] as const
+
 const gracefulShare = share.default(0.5).describe('Departures that say goodbye; all others are crashes.')
 
 export const churn = z
@@ -104,16 +118,19 @@ export const churn = z
         kind: z.literal('trace'),
         file: z.string().min(1).describe('Relative to the data directory.'),
         format: z
-          .enum(['avt'])
+          .enum(TRACE_FORMATS)
           .default('avt')
-          .describe('avt: one node a line, pairs of on and off in seconds.'),
+          .describe(
+            'avt: one node a line, its id, a number and so many pairs of on and off in seconds. splay: one ' +
+              'node a line, times of on and off in turn. fta: the event table of the Failure Trace Archive.',
+          ),
         fromHours: atLeastZero.default(0).describe('Where in the trace the run begins.'),
         compress: positive.default(1).describe('Trace seconds for each simulated second.'),
         ditherSeconds: atLeastZero
-          .default(917)
+          .optional()
           .describe(
             'Every transition is moved by up to this many trace seconds, because the probe grid of a trace ' +
-              'hides the real instant.',
+              'hides the real instant. Without it: 917 for avt (half the grid of the Skype trace), else 0.',
           ),
         gracefulShare,
       })

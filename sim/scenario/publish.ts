@@ -54,11 +54,17 @@ export function dataNeeds({ latency, topology, churn }: Scenario): DataNeed[] {
     needs.push({
       key: 'churn.file',
       name: churn.file,
-      content: 'an availability trace in .avt form, as in the Skype super-peer trace (Guha et al., 2006)',
+      content: TRACES[churn.format],
     })
   }
   return needs
 }
+
+const TRACES = {
+  avt: 'an availability trace in .avt form, as in the Skype super-peer trace (Guha et al., 2006)',
+  splay: "an availability trace as SPLAY's churn generator writes it: one node a line, seconds, on first",
+  fta: 'an event table of the Failure Trace Archive, columns separated by tabs',
+} as const
 
 const TOPOLOGIES = {
   freifunk: 'a mesh graph in the form of meshnet-lab: {"links": [{"source", "target", "source_tq", ...}]}',

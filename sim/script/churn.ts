@@ -6,10 +6,23 @@ import { SECOND } from '../../core/io.ts'
 import { fittedChurn } from '../churn/fitted.ts'
 import { CHURN_PRESETS } from '../churn/presets.ts'
 import type { Churn, Transition } from '../churn/schedule.ts'
-import { traceChurn } from '../churn/trace.ts'
-import { readAvt } from '../data/avt.ts'
+import { SKYPE_DITHER_SECONDS, traceChurn } from '../churn/trace.ts'
+import { type AvailabilityTrace, readAvt, readFta, readSplay } from '../data/avt.ts'
+import { readFile } from '../data/file.ts'
 import type { RunOptions } from '../results.ts'
+import type { ChurnSpec } from '../scenario.ts'
 import type { Stage } from '../stage.ts'
+
+type TraceFormat = Extract<ChurnSpec, { kind: 'trace' }>['format']
+
+const READERS: Readonly<Record<TraceFormat, (text: string, source: string) => AvailabilityTrace>> = {
+  avt: readAvt,
+  splay: readSplay,
+  fta: readFta,
+}
+
+/** Traces in Godfrey's form come from probing; the others tell instants. */
+const DITHER_SECONDS: Readonly<Record<TraceFormat, number>> = { avt: SKYPE_DITHER_SECONDS, splay: 0, fta: 0 }
 
 export type StartNode = (node: number, newIdentity: boolean) => void
 
@@ -36,10 +49,10 @@ function churnOf(stage: Stage, options: RunOptions): Churn | undefined {
     case 'trace':
       return traceChurn({
         ...common,
-        trace: readAvt(options.data.text(churn.file), churn.file),
+        trace: readFile(options.data, 'churn.file', churn.file, READERS[churn.format]),
         fromSeconds: churn.fromHours * 3_600,
         compress: churn.compress,
-        ditherSeconds: options.dither === false ? 0 : churn.ditherSeconds,
+        ditherSeconds: options.dither === false ? 0 : (churn.ditherSeconds ?? DITHER_SECONDS[churn.format]),
         gracefulShare: churn.gracefulShare,
         newIdentityShare: 0,
       })

@@ -16,6 +16,8 @@ const PROBE_BYTES = 100
 
 interface Round {
   readonly at: Micros
+  /** Some VLAN had two members that were up. */
+  readonly hasPairs: boolean
   readonly records: FrameRecord[]
 }
 
@@ -49,12 +51,18 @@ export class Convergence {
   talkSeconds(): number | undefined {
     let since: Micros | undefined
     for (const round of this.#rounds) {
+      if (!round.hasPairs) continue
       // No evidence is no success: a round in which nobody knew anybody's address proves nothing.
       const isFine = round.records.length > 0 && round.records.every((record) => this.#fine(record))
       if (!isFine) since = undefined
       else if (since === undefined) since = round.at
     }
     return since === undefined ? undefined : (since - this.#from) / SECOND
+  }
+
+  /** Whether there was never anybody who could be asked to talk to another. */
+  get hasNobody(): boolean {
+    return this.#rounds.length > 0 && this.#rounds.every(({ hasPairs }) => !hasPairs)
   }
 
   /** Share of the last three rounds' probes that arrived; undefined if there were none. */
@@ -98,12 +106,14 @@ export class Convergence {
     const { world, vlans } = this.#stage
     if (world.now > this.#until || vlans.length === 0) return
     const records: FrameRecord[] = []
+    let hasPairs = false
     for (let looked = 0; looked < vlans.length && records.length < PROBES_MAX; looked++) {
       const vlan = vlans[this.#nextVlan % vlans.length]
       this.#nextVlan += 1
       if (vlan === undefined) continue
       const living = vlan.members.filter((node) => this.#stage.isIn(node, vlan))
       if (living.length < 2) continue
+      hasPairs = true
       living.forEach((node, index) => {
         const partner = living[(index + 1 + (number % (living.length - 1))) % living.length] as number
         if (partner === node) return
@@ -111,7 +121,7 @@ export class Convergence {
         if (record !== undefined) records.push(record)
       })
     }
-    this.#rounds.push({ at: world.now, records })
+    this.#rounds.push({ at: world.now, hasPairs, records })
     world.at(world.now + ROUND, () => this.#round(number + 1))
   }
 }

@@ -11,6 +11,7 @@ import type { DialModel } from '../links/dial.ts'
 import type { Partition } from '../links/partition.ts'
 import type { SimNode } from '../node.ts'
 import type { Random } from '../random.ts'
+import type { FaultHits } from '../results.ts'
 import type { Conditions, Fault, Scenario, Who } from '../scenario.ts'
 import type { Stage } from '../stage.ts'
 import type { Trunk } from '../trunks.ts'
@@ -30,12 +31,23 @@ export interface FaultTools {
   readonly start: (node: number, newIdentity: boolean) => void
 }
 
-export function startFaults(tools: FaultTools): void {
+/** The sums fill while the run goes on. */
+export function startFaults(tools: FaultTools): FaultHits[] {
   const { stage } = tools
-  stage.scenario.faults.forEach((fault, index) => {
+  return stage.scenario.faults.map((fault, index) => {
     const random = stage.streams.stream(`fault/${index}`)
-    stage.atSeconds(fault.atSeconds, () => startFault(tools, fault, random))
+    const hits = { kind: fault.kind, atSeconds: fault.atSeconds, nodes: 0 }
+    const hit = (nodes: number): void => {
+      hits.nodes += nodes
+    }
+    stage.atSeconds(fault.atSeconds, () => startFault({ ...tools, hit }, fault, random))
+    return hits
   })
+}
+
+/** Tools of one fault, which says how many nodes it hits. */
+interface FaultAtWork extends FaultTools {
+  readonly hit: (nodes: number) => void
 }
 
 /** When the last fault has ended, in seconds; 0 without faults. */
@@ -60,7 +72,7 @@ function faultSeconds(fault: Fault): number {
   }
 }
 
-function startFault(tools: FaultTools, fault: Fault, random: Random): void {
+function startFault(tools: FaultAtWork, fault: Fault, random: Random): void {
   const { stage } = tools
   switch (fault.kind) {
     case 'crash':
@@ -92,23 +104,33 @@ function startFault(tools: FaultTools, fault: Fault, random: Random): void {
       break
     case 'links':
       changeLinks(tools, fault)
+      tools.hit(stage.living().length)
       break
     case 'storm':
       storm(tools, fault, random)
       break
-    case 'revoke':
+    case 'revoke': {
+      const before = evicted(stage, fault.vlan)
       revoke(stage, fault, random)
+      tools.hit(evicted(stage, fault.vlan) - before)
       break
+    }
     case 'relay-crashes':
       relayCrashes(tools, fault, random)
       break
     case 'broadcast-storm':
-      for (const node of chosen(tools, fault.who, random)) broadcastStorm(stage, fault, node)
+      for (const node of chosen(tools, fault.who, random, (one) => stage.vlansOf[one]?.[0] !== undefined))
+        broadcastStorm(stage, fault, node)
       break
     case 'misbehave':
       for (const node of chosen(tools, fault.who, random)) misbehave(stage, fault, node)
       break
   }
+}
+
+function evicted(stage: Stage, vlan: number): number {
+  const members = stage.vlans[vlan]?.members ?? []
+  return members.filter((node) => stage.groups.isEvicted(vlan, node)).length
 }
 
 /** Contacts are spared where a share or a count is drawn: they are the way back in. */
@@ -154,7 +176,19 @@ function revoke(stage: Stage, fault: Extract<Fault, { kind: 'revoke' }>, random:
   }
 }
 
-function chosen(tools: FaultTools, who: Who, random: Random): number[] {
+/** Counts those that are up, and that the fault can do something to. */
+function chosen(
+  tools: FaultAtWork,
+  who: Who,
+  random: Random,
+  canHit: (node: number) => boolean = () => true,
+): number[] {
+  const nodes = drawn(tools, who, random)
+  tools.hit(nodes.filter((node) => tools.stage.isUp(node) && canHit(node)).length)
+  return nodes
+}
+
+function drawn(tools: FaultTools, who: Who, random: Random): number[] {
   const { stage } = tools
   const { count, contacts } = stage.scenario.nodes
   if ('nodes' in who) return who.nodes.filter((node) => node < count)
@@ -198,7 +232,7 @@ function restartLater(
   world.at(world.now + Math.max(1, Math.round(afterSeconds * SECOND)), () => tools.start(node, newIdentity))
 }
 
-function cutOff(tools: FaultTools, fault: Extract<Fault, { kind: 'partition' }>, random: Random): void {
+function cutOff(tools: FaultAtWork, fault: Extract<Fault, { kind: 'partition' }>, random: Random): void {
   const { stage, partition } = tools
   const inside = chosen(tools, fault.who, random)
   const id = partition.split(inside, fault.oneWay)
@@ -243,7 +277,7 @@ function setLinks({ stage, dials }: FaultTools): void {
 }
 
 /** Random crashes, restarts and link cuts in equal parts, as the tree protocol was tried with. */
-function storm(tools: FaultTools, fault: Extract<Fault, { kind: 'storm' }>, random: Random): void {
+function storm(tools: FaultAtWork, fault: Extract<Fault, { kind: 'storm' }>, random: Random): void {
   const { stage } = tools
   const { world } = stage
   const { contacts, count } = stage.scenario.nodes
@@ -259,6 +293,7 @@ function storm(tools: FaultTools, fault: Extract<Fault, { kind: 'storm' }>, rand
     const machine = world.nodes[node]
     if (pick < 0.4 && machine?.up === true) {
       world.crash(machine, world.reportsLoss)
+      tools.hit(1)
       down.push(node)
     } else if (pick < 0.8 && down.length > 0) {
       tools.start(down.splice(random.below(down.length), 1)[0] as number, false)
@@ -272,7 +307,7 @@ function storm(tools: FaultTools, fault: Extract<Fault, { kind: 'storm' }>, rand
 }
 
 function relayCrashes(
-  tools: FaultTools,
+  tools: FaultAtWork,
   fault: Extract<Fault, { kind: 'relay-crashes' }>,
   random: Random,
 ): void {
@@ -285,6 +320,7 @@ function relayCrashes(
         const machine = world.nodes[victim]
         if (machine === undefined || !machine.up) return
         world.crash(machine, fault.reported)
+        tools.hit(1)
         restartLater(tools, victim, fault.restartAfterSeconds, false)
       })
     })

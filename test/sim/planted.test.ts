@@ -3,6 +3,7 @@
  * silent here is worth nothing elsewhere.
  */
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { assert, InvariantError } from '../../core/errors.ts'
 import { Host } from '../../core/host.ts'
 import type { CreateTree } from '../../core/node.ts'
 import { Crst } from '../../core/tree/crst.ts'
@@ -44,6 +45,13 @@ const replaying = {
 }
 
 afterEach(() => vi.restoreAllMocks())
+
+describe('an assertion that fails', () => {
+  it('ends the run as a fault of the program, and is no violation of the scenario', () => {
+    const failing: CreateTree = () => assert(false, 'planted') as never
+    expect(() => run({}, failing)).toThrow(InvariantError)
+  })
+})
 
 describe('a tree protocol with a safety rule removed', () => {
   it('makes no cycle while nothing is removed', () => {

@@ -2,8 +2,10 @@
  * The program in a world that means it no good: streams that end, processes that are killed, files that
  * never answer.
  */
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { CliFolder, withSimulation } from '../support/cli.ts'
 
@@ -93,6 +95,63 @@ describe('threads of many seeds', () => {
     await Promise.race([once(child.stderr ?? child, 'data'), closed])
     child.kill(signal)
     expect(await closed).toEqual([null, signal])
+  })
+})
+
+describe('a directory for results', () => {
+  const MANIFEST = ['manifest.json', 'result.json', 'scenario.json']
+  const at = (name: string): string => join(cli.folder, name)
+  /** Begins a run that writes there and waits until its progress says so. */
+  async function startInto(name: string, source: string, progress = '%'): Promise<ChildProcess> {
+    const words = ['sim', 'run', small, '--seeds', '4', '--out', name]
+    const child = cli.start(words, withSimulation(source))
+    for (let said = ''; !said.includes(progress); ) said += (await once(child.stderr ?? child, 'data'))[0]
+    return child
+  }
+  async function end(child: ChildProcess): Promise<string> {
+    let said = ''
+    child.stderr?.on('data', (data) => (said += data))
+    const closed = once(child, 'close')
+    child.kill('SIGINT')
+    expect(await closed).toEqual([null, 'SIGINT'])
+    return said
+  }
+
+  it("is one run's at a time, and free again when that was killed", async () => {
+    const child = await startInto('shared', ENDLESS)
+    expect(cli.call(['sim', 'run', small, '--quiet', '--out', 'shared', '--force'])).toEqual({
+      code: 2,
+      out: '',
+      err:
+        `--out shared: the run of process ${child.pid} writes there now; name another directory, ` +
+        'or wait for its end\n',
+    })
+    const closed = once(child, 'close')
+    child.kill('SIGKILL')
+    await closed
+    expect(cli.call(['sim', 'run', small, '--quiet', '--out', 'shared']).code).toBe(0)
+    expect(readdirSync(at('shared')).sort()).toEqual(MANIFEST)
+  })
+
+  it('that was made for nothing is removed when the run is interrupted', async () => {
+    await end(await startInto('new/empty', ENDLESS))
+    expect(existsSync(at('new'))).toBe(false)
+  })
+
+  it('gets the results of the seeds that had ended by then', async () => {
+    const half = ENDLESS.replace('done = false', '').replace(
+      'constructor(scenario, options) { this.options = options }',
+      `constructor(scenario, options) { this.options = options; this.done = options.seed < 3 }
+      result() {
+        const { seed } = this.options
+        return { seed, ok: true, bounds: [], violations: [], remarks: [], metrics: {}, messages: 1 }
+      }`,
+    )
+    const said = await end(await startInto('half', half, '2 of 4 seeds'))
+    expect(said).toContain('interrupted; written: the results of 2 of 4 seeds')
+    expect(readdirSync(at('half')).sort()).toEqual(MANIFEST)
+    const { seeds } = JSON.parse(readFileSync(join(at('half'), 'manifest.json'), 'utf8'))
+    expect(seeds).toEqual([1, 2])
   })
 })
 

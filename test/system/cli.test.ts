@@ -199,6 +199,18 @@ describe('a mistake', () => {
     )
   })
 
+  it('in a data file names scenario, key, file and line', () => {
+    writeFileSync(join(folder, 'a.avt'), '0a 1 5 3\n')
+    const set = 'churn={"kind":"trace","file":"a.avt"}'
+    expect(peertap(['sim', 'run', small, '--quiet', '--data', folder, '--set', set])).toEqual({
+      code: 2,
+      out: '',
+      err:
+        `small.json: churn.file: ${join(folder, 'a.avt')} line 1: on-interval 1 ends at 3 before it starts ` +
+        'at 5; times must rise; remove or mend the line\n',
+    })
+  })
+
   const data = requires.data()
   it.skipIf(!data)('in the name of a data file gets a suggestion', () => {
     const { err } = peertap(['sim', 'run', 'churn-skype', '--set', 'churn.file=churn-skype-2005/SKYP.avt'])

@@ -277,6 +277,24 @@ describe('the delivery check', () => {
     expect(delivery.excusedByStorm).toBe(3)
   })
 
+  it('counts each frame and receiver in one of four sums, and neither probes nor storms in any', () => {
+    const { world, delivery } = setUp()
+    const settle = (): void => delivery.settle(sentAt + 6 * SECOND)
+    const came = delivery.sent(sentAt, FRAME_KIND.broadcast, 0, 1, [2, 3, 4])
+    for (const node of [2, 3]) delivery.delivered(sentAt + 1, node, 0, came.number)
+    for (const kind of [FRAME_KIND.unicast, FRAME_KIND.probe, FRAME_KIND.storm])
+      delivery.linkModelDropped(delivery.sent(sentAt, kind, 1, 1, [3]).number, 1, 3, true)
+    settle()
+    world.since = sentAt - 4 * SECOND
+    const apart = delivery.sent(sentAt, FRAME_KIND.broadcast, 0, 1, [5, 6])
+    delivery.delivered(sentAt + 1, 5, 0, apart.number)
+    delivery.delivered(sentAt + 5.5 * SECOND, 6, 0, apart.number)
+    settle()
+    const { givenOut, owed, excusedByLinkModel, excusedByStorm, unconnected, arrivedInTime } = delivery
+    expect([owed, excusedByLinkModel, excusedByStorm, unconnected]).toEqual([3, 1, 0, 2])
+    expect([givenOut, delivery.came, arrivedInTime]).toEqual([6, 2, 3])
+  })
+
   it('counts copies of group frames at members, those of the link model left out', () => {
     const { delivery } = setUp()
     const { number } = delivery.sent(sentAt, FRAME_KIND.multicast, 0, 1, [2, 3])

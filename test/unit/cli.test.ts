@@ -42,6 +42,8 @@ function report(seed: number, delivery: number): RunReport {
       latencyMillis: { p50: 80, p99: 300 },
       counters: { dropStorm: 3, packetsIn: 1_000 },
     },
+    faults: [],
+    remarks: [],
     events: 10_000,
     messages: 5_000,
     simulatedSeconds: 60,
@@ -152,6 +154,16 @@ describe('the report of a run', () => {
   })
 })
 
+describe('remarks', () => {
+  it('stand before the figures, and once where seeds share them', () => {
+    const remarked = { ...report(1, 1), remarks: ['faults[0] (crash at 3 s) hit no node that was up'] }
+    const text = ['', 'remarks', `  ${remarked.remarks[0]}`, ''].join('\n')
+    expect(runLines(SCENARIO, remarked, 'x').join('\n')).toContain(text)
+    const lines = seedsLines(SCENARIO, [remarked, remarked], {}, [])
+    expect(lines.filter((line) => line.includes('hit no node'))).toHaveLength(1)
+  })
+})
+
 describe('many seeds', () => {
   const reports = [report(1, 1), report(2, 0.99), report(3, 0.9996)]
   const summary = summariseRuns(reports)
@@ -166,6 +178,15 @@ describe('many seeds', () => {
 
   it('have no interval if there is one', () => {
     expect(summariseRuns([report(1, 1)]).delivery).toEqual({ seeds: 1, mean: 1, min: 1, max: 1 })
+  })
+
+  it('count what one of them did not see as zero, and leave out what one did not measure', () => {
+    const counting = (metrics: RunReport['metrics']): RunReport => ({ ...report(1, 1), metrics })
+    const dropped = { counters: { framesIn: 8, dropStorm: 4 }, joins: { p50: 2 } }
+    const of = summariseRuns([counting(dropped), counting({ counters: { framesIn: 6 } })])
+    expect(of['counters.dropStorm']).toMatchObject({ seeds: 2, mean: 2, min: 0, max: 4 })
+    expect(of['counters.framesIn']).toMatchObject({ seeds: 2, mean: 7 })
+    expect(of['joins.p50']).toEqual({ seeds: 1, mean: 2, min: 2, max: 2 })
   })
 
   it('name each failing seed with its line', () => {

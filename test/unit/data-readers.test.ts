@@ -181,6 +181,7 @@ describe('matrices', () => {
     [readSquare, '0 x\n1 0', /latency 2 is "x"; it must be a decimal number/],
     [readSquare, '0 1e308\n1e308 0', /latency 2 is 1e308; it must be milliseconds, at most 60000; convert/],
     [readPairs, '0,1,60001', /rtt_ms is 60001; it must be milliseconds, at most 60000; convert or mend it/],
+    [readSquare, '0 1\n1 7', /line 2: latency 2, from this node to itself, is 7; it must be 0; mend it/],
     [readSquare, '', /0 rows of 0 numbers/],
     [readPairs, 'i,j,rtt_ms\n0,1,1\n0,2,1', /the pair 1,2 is missing; every pair of 3 nodes must be there/],
     [readPairs, '0,1,1\n0,1,2', /line 2: the pair 0,1 stands here again/],

@@ -29,6 +29,21 @@ describe('the scenarios that come with PeerTap', () => {
   })
 })
 
+describe('the scenario that the README shows', () => {
+  it('is in order, and its lists of kinds are those of the schema', () => {
+    const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8')
+    const shown = /```json\n(\{\n {2}"version".*?)```/s.exec(readme)?.[1] ?? ''
+    expect(readScenario(shown, 'README.md').faults).toHaveLength(1)
+    const { faults, churn } = publishedSchema().properties ?? {}
+    const kinds = [...(faults?.items?.oneOf ?? []), ...(churn?.oneOf ?? [])].map(
+      ({ properties }) => properties?.kind?.const,
+    )
+    const fitted = churn?.oneOf?.find(({ properties }) => properties?.preset !== undefined)
+    for (const name of [...kinds, ...(fitted?.properties?.preset?.enum ?? [])])
+      expect(readme, String(name)).toContain(`\`${name}\``)
+  })
+})
+
 describe('the published schema', () => {
   // If it is not: peertap sim schema > scenarios/schema.json
   it('is the one that lies among the scenarios', () => {

@@ -84,6 +84,17 @@ const REFUSED: readonly (readonly [what: string, changes: object, message: strin
     'nodes.config.silense is not a known key; did you mean "silence"?',
   ],
   [
+    'a timer of nanoseconds',
+    { nodes: { count: 20, config: { beatPeriod: 0.001 } } },
+    'nodes.config.beatPeriod is 0.001; it must be a number from 1 to 864000000; raise it to at least 1',
+  ],
+  [
+    'a timer that never comes',
+    { nodes: { count: 20, config: { silence: 1e300 } } },
+    'nodes.config.silence is 1e+300; it must be a number from 1 to 864000000; ' +
+      'lower it to at most 864000000',
+  ],
+  [
     'a probability above one',
     { conditions: { reorder: 5 } },
     'conditions.reorder is 5; it must be a share from 0 to 1; for 5 % write 0.05',
@@ -136,6 +147,12 @@ const REFUSED: readonly (readonly [what: string, changes: object, message: strin
     { conditions: null },
     'conditions is null; it must be an object with keys such as jitter, loss, reorder, duplicate; ' +
       'remove it for the default',
+  ],
+  [
+    'a clock that is off by more than a year',
+    { faults: [{ kind: 'clock', atSeconds: 50, who: { share: 1 }, skewSeconds: 1e12 }] },
+    'faults[0].skewSeconds is 1000000000000; it must be a number from -31536000 to 31536000; ' +
+      'lower it to at most 31536000',
   ],
   [
     'nobody to hit',
@@ -196,14 +213,41 @@ const UNFIT: readonly (readonly [what: string, changes: object, message: string]
   [
     'parameters of a node that cannot work together',
     { nodes: { count: 20, config: { activeTarget: 40, linkLimit: 30 } } },
-    'nodes.config cannot work (times here in microseconds): activeTarget 40 exceeds linkLimit 30; ' +
+    'nodes.config cannot work: activeTarget 40 exceeds linkLimit 30; ' +
       'raise linkLimit or lower activeTarget',
+  ],
+  [
+    'a time of waiting that ends before it begins',
+    { nodes: { count: 20, config: { holdFloor: 1_200.5 } } },
+    'nodes.config cannot work: holdFloor 1200.5 exceeds holdCeiling 1000 (milliseconds); ' +
+      'raise holdCeiling or lower holdFloor',
   ],
   [
     'parameters of the contacts that cannot work together with those of all nodes',
     { nodes: { count: 20, config: { linkLimit: 30 }, contactConfig: { activeTarget: 40 } } },
-    'nodes.contactConfig cannot work (times here in microseconds): activeTarget 40 exceeds linkLimit 30; ' +
+    'nodes.contactConfig cannot work: activeTarget 40 exceeds linkLimit 30; ' +
       'raise linkLimit or lower activeTarget',
+  ],
+  [
+    'a revocation where no authority is',
+    { faults: [{ kind: 'revoke', atSeconds: 50 }] },
+    'faults[0].vlan is 0; nobody can be put out of one under a static key; give that VLAN "group": "mls"',
+  ],
+  [
+    'a revocation in a VLAN that does not exist',
+    { faults: [{ kind: 'revoke', atSeconds: 50, vlan: 7 }] },
+    'faults[0].vlan is 7; VLANs are numbered from 0 to 0 in the order of "vlans"; choose one of them',
+  ],
+  [
+    'a revocation without VLANs',
+    { vlans: [], traffic: [], bounds: {}, faults: [{ kind: 'revoke', atSeconds: 50 }] },
+    'faults[0].kind is "revoke", but there is no VLAN; add an entry to "vlans"',
+  ],
+  [
+    'a committer where nobody commits',
+    { faults: [crash({ role: 'committer' })] },
+    'faults[0].who.role is "committer", but VLAN 0 has no MLS group, so that nobody commits; ' +
+      'give it "group": "mls"',
   ],
   [
     'a fault without time to heal',
@@ -237,6 +281,27 @@ const UNFIT: readonly (readonly [what: string, changes: object, message: string]
     { bounds: { outageP99Seconds: { max: 1 } } },
     'bounds.outageP99Seconds cannot be measured without a fault of kind "relay-crashes"; ' +
       'add it or remove the bound',
+  ],
+  [
+    'a bound on a group where none is',
+    { bounds: { oneEpochSeconds: { max: 5 } } },
+    'bounds.oneEpochSeconds cannot be measured without a VLAN with "group": "mls"; ' +
+      'add it or remove the bound',
+  ],
+  [
+    'a bound on evictions where nobody is put out',
+    { vlans: [{ count: 1, members: 10, group: 'mls' }], bounds: { evictSeconds: { max: 5 } } },
+    'bounds.evictSeconds cannot be measured without a fault of kind "revoke"; add it or remove the bound',
+  ],
+  [
+    'a bound on who talks where nobody does',
+    { vlans: [{ count: 3, members: 1 }], bounds: { delivery: { min: 1 } } },
+    'bounds.delivery cannot be measured without a VLAN with two members; add it or remove the bound',
+  ],
+  [
+    'a bound on members where none are',
+    { vlans: [], traffic: [], bounds: { convergeSeconds: { max: 5 } } },
+    'bounds.convergeSeconds cannot be measured without VLANs; add it or remove the bound',
   ],
   [
     'a bound on what needs rest where there is none',

@@ -406,8 +406,8 @@ describe('a trace', () => {
   })
 
   it.each([
-    [{ nodes: 4 }, /tiny\.avt has 3 nodes, 4 are wanted; take fewer/],
-    [{ fromSeconds: 500, seconds: 600 }, /needs 500 to 1100 s of tiny\.avt, which ends at 1000 s/],
+    [{ nodes: 4 }, /tiny\.avt has 3 nodes, and nodes\.count is 4; take fewer/],
+    [{ fromSeconds: 500, seconds: 600 }, /^tiny\.avt ends at 1000 s, and seconds .* is 500 to 1100 s;/],
     [{ ditherSeconds: -1 }, /ditherSeconds is -1; it must not be negative/],
   ])('refuses %j', (changes, message) => {
     expect(() => play(changes)).toThrow(message)
