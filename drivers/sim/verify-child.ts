@@ -7,6 +7,8 @@ import { advance, createRun, type Job } from './job.ts'
 import { type Failure, failureOf } from './worker.ts'
 
 export interface VerifyOrder {
+  /** Process that asks: who is orphaned, even while it starts, has another parent. */
+  readonly parent: number
   readonly job: Job
   /** Cut short here; undefined: to the end. */
   readonly untilSeconds: number | undefined
@@ -27,13 +29,10 @@ export type VerifyAnswer =
   | { readonly kind: 'lines'; readonly lines: readonly string[] }
   | { readonly kind: 'failure'; readonly failure: Failure }
 
-/** Who started this process. One that was orphaned gets another parent. */
-const PARENT = process.ppid
-
-function obey({ job, untilSeconds, record }: VerifyOrder): VerifyAnswer {
+function obey({ parent, job, untilSeconds, record }: VerifyOrder): VerifyAnswer {
   const run = createRun(job, (progress) => {
     // The end of the channel is an event, and no event is heard while this simulates.
-    if (process.ppid !== PARENT) process.exit()
+    if (process.ppid !== parent) process.exit()
     answer({ kind: 'progress', progress })
   })
   if (record !== undefined) return { kind: 'lines', lines: run.record(record.from, record.to) }

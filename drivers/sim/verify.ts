@@ -60,7 +60,7 @@ async function compareTwo(
   untilSeconds: number | undefined,
   onProgress: (progress: Progress) => void,
 ): Promise<Verdict> {
-  const order: VerifyOrder = { job, untilSeconds, record: undefined }
+  const order: VerifyOrder = { parent: process.pid, job, untilSeconds, record: undefined }
   const [first, second] = await Promise.all([
     fingerprintOf(order, 0, onProgress),
     // The slower of two like processes is not worth a second line.
