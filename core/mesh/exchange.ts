@@ -137,13 +137,14 @@ export class Exchange {
     if (!this.#mayShuffle(now, from)) return
     const { walk, peers } = message
     const hops = Math.min(message.hops, this.#context.config.activeWalk) - 1
-    // 4.4: with hops to go and another neighbour to go to, it is passed on. What others say of this node is
-    // not: from here it would look like its own word.
+    // 4.4: with hops to go and another neighbour to go to, it is passed on, but not what others say of this
+    // node: from here that would look like its own word, so it says itself what is so.
     const onward = hops > 0 ? this.#roster.nextHop(this.#dice, from.link) : undefined
     if (onward !== undefined) {
-      const others = peers.filter(({ key }) => !sameBytes(key, this.#context.selfKey))
+      const { selfKey } = this.#context
+      const mended = peers.flatMap((peer) => (sameBytes(peer.key, selfKey) ? this.#withSelf([]) : [peer]))
       this.#remember(now, walk, from.link.id, onward.id)
-      this.#links.control(now, onward, encodeControl(KIND.shuffle, shuffle, { walk, hops, peers: others }))
+      this.#links.control(now, onward, encodeControl(KIND.shuffle, shuffle, { walk, hops, peers: mended }))
       return
     }
     // 4.4: otherwise it is accepted and answered with ourselves and random others.
