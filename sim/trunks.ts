@@ -157,6 +157,8 @@ export class Trunks {
   readonly #copies: boolean[] = []
   /** The receiving machine's access line has been passed. */
   readonly #landed: boolean[] = []
+  /** Access lines are limited, or have been. */
+  #narrow = false
   /** Where no bytes are in flight but the news that the trunk has ended: why. */
   readonly #ended = new Map<number, CloseReason>()
   readonly #free: number[] = []
@@ -317,7 +319,9 @@ export class Trunks {
   landAt(slot: number, node: SimNode, channel: Channel): Micros {
     const { now } = this.#world
     const { downPerByte, queue } = this.shared.conditions
-    if (downPerByte === 0 || this.#landed[slot] === true) return now
+    if (downPerByte > 0) this.#narrow = true
+    // A line that is free of its limit still lets nothing pass what waits in it.
+    if (!this.#narrow || this.#landed[slot] === true) return now
     this.#landed[slot] = true
     if (channel === CHANNEL.data && node.downLine.backlog(now) > queue) return NEVER
     const bytes = (this.bytesOf(slot)?.length ?? 0) + WIRE_OVERHEAD_BYTES

@@ -82,10 +82,14 @@ describe('a stream', () => {
   const slow = { faults: [{ kind: 'slow', atSeconds: 1, who: { share: 1 }, factor: 1_000, forSeconds: 35 }] }
   const narrow = { conditions: { downMbits: 0.05 } }
 
+  const narrower = { conditions: { downMbits: 0.01 } }
+  const narrowed = { faults: [{ kind: 'links', atSeconds: 15, forSeconds: 10, ...narrower }] }
+
   it.each([
     ['machines are busy', slow],
     ['access lines are full', narrow],
     ['both', { ...slow, ...narrow }],
+    ['access lines are full for a while', narrowed],
   ])('stays in order to its end where %s', (_, trouble) => {
     const seen = watchStreams()
     finish(runOf({ ...busy, ...trouble }))
