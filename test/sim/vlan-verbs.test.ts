@@ -281,6 +281,20 @@ describe('what lasts', () => {
     expect(mesh.refusal(waiting).refusal).toBe('stopped')
   })
 
+  test('no more verbs wait at once than a node can bear', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const url = mesh.invitation(1)
+    mesh.live.crash(1)
+    const { verbs } = mesh.node(2)
+    const waiting = Array.from({ length: 256 }, () => verbs.join(url, 5e6))
+    expect(mesh.refusal(verbs.join(url)).refusal).toBe('tooMany')
+    expect(mesh.refusal(verbs.create(HOME)).refusal).toBe('tooMany')
+    mesh.run(6)
+    expect(new Set(waiting.map((each) => mesh.refusal(each).refusal))).toEqual(new Set(['noDoor']))
+    mesh.value(verbs.create(HOME))
+  })
+
   test('nobody forgets a VLAN by mistake while in it', () => {
     const mesh = new LiveMesh()
     mesh.vlan(1)
