@@ -231,9 +231,15 @@ export class LiveMachine {
     this.#world.inject(this.#node, port, frame, 0)
   }
 
-  /** Runs once that much time has passed, whether the machine is up or not. */
+  /** Runs once that much time has passed by the machine's own clock, whether it is up or not. */
   after(wait: Micros, run: () => void): void {
-    this.#world.at(this.#world.now + wait, run)
+    const due = this.now() + wait
+    const look = (): void => {
+      const left = due - this.now()
+      if (left <= 0) run()
+      else this.#world.at(this.#world.now + Math.ceil(left / this.#node.clockRate), look)
+    }
+    this.#world.at(this.#world.now + Math.ceil(wait / this.#node.clockRate), look)
   }
 
   /** Undefined while the machine is down. */
