@@ -95,11 +95,6 @@ export class Live implements Visitors {
 
   // What time and misfortune do.
 
-  /** Owners hear what has happened until now. */
-  settle(): void {
-    this.run(this.now)
-  }
-
   /** Lets time pass until then, or until the scenario ends. */
   run(until: Micros): void {
     this.#run.step(until / SECOND)
