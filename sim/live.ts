@@ -95,11 +95,6 @@ export class Live implements Visitors {
 
   // What time and misfortune do.
 
-  /** Owners hear what has happened until now. */
-  settle(): void {
-    this.run(this.now)
-  }
-
   /** Lets time pass until then, or until the scenario ends. */
   run(until: Micros): void {
     this.#run.step(until / SECOND)
@@ -231,9 +226,15 @@ export class LiveMachine {
     this.#world.inject(this.#node, port, frame, 0)
   }
 
-  /** Runs once that much time has passed, whether the machine is up or not. */
+  /** Runs once that much time has passed by the machine's own clock, whether it is up or not. */
   after(wait: Micros, run: () => void): void {
-    this.#world.at(this.#world.now + wait, run)
+    const due = this.now() + wait
+    const look = (): void => {
+      const left = due - this.now()
+      if (left <= 0) run()
+      else this.#world.at(this.#world.now + Math.ceil(left / this.#node.clockRate), look)
+    }
+    this.#world.at(this.#world.now + Math.ceil(wait / this.#node.clockRate), look)
   }
 
   /** Undefined while the machine is down. */

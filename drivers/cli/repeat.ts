@@ -21,6 +21,6 @@ export function repeatLine({ words, source, data, dither, settings }: RepeatPart
 }
 
 /** As a POSIX shell takes it. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
 }

@@ -2,15 +2,17 @@
  * `peertap sim shell`: somebody sits at the machines of a simulated mesh and tells them what to do, line by
  * line, from a terminal, a pipe or a file.
  */
-import { createReadStream, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createInterface, type Interface } from 'node:readline'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { UsageError } from '../../core/errors.ts'
 import { SECOND } from '../../core/io.ts'
 import type { Live } from '../../sim/index.ts'
 import { createLive } from '../sim/job.ts'
-import { EXIT, type ExitCode } from './exit.ts'
+import { failureOf } from '../sim/worker.ts'
+import { EXIT, type ExitCode, errorOf } from './exit.ts'
 import type { Given, Verb } from './flags.ts'
+import { quoted } from './repeat.ts'
 import { type Performed, Session, type Spoken } from './shell/session.ts'
 import { type Request, readRequest, SCENARIO_ARGUMENT, SCENARIO_FLAGS, seedOf } from './sim-request.ts'
 
@@ -49,6 +51,8 @@ async function run(given: Given): Promise<ExitCode> {
   let performed: Performed = 'done'
   try {
     performed = await converse(session, live, source, isEchoed)
+  } catch (error) {
+    throw error instanceof UsageError ? error : errorOf(failureOf(error), repeatLine(request, seed, given))
   } finally {
     source.lines.close()
   }
@@ -100,10 +104,12 @@ function openSource(script: string | undefined): Source {
 }
 
 function openScript(path: string): Readable {
-  const found = statSync(path, { throwIfNoEntry: false })
-  if (found === undefined) throw new UsageError(`--script ${path}: there is no such file; name one`)
-  if (found.isDirectory()) throw new UsageError(`--script ${path}: this is a directory; name a file in it`)
-  return createReadStream(path, 'utf8')
+  try {
+    return Readable.from([readFileSync(path, 'utf8')])
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    throw new UsageError(`--script ${path}: it cannot be read (${why}); name a file with the lines`)
+  }
 }
 
 function humanVoice({ kind, at, to, lines }: Spoken): void {
@@ -115,11 +121,15 @@ function jsonVoice({ kind, at, value }: Spoken): void {
   console.log(JSON.stringify({ kind, atSeconds: at / SECOND, ...value }))
 }
 
-function sayEnd({ repeat, source }: Request, seed: number, live: Live, given: Given): void {
+function repeatLine({ repeat }: Request, seed: number, given: Given): string {
+  const script = given.text('script')
+  return script === undefined ? `${repeat(seed)} < LINES` : `${repeat(seed)} --script ${quoted(script)}`
+}
+
+function sayEnd(request: Request, seed: number, live: Live, given: Given): void {
+  const { source } = request
   const seconds = live.now / SECOND
   const { digest, violations } = live
-  const script = given.text('script')
-  const line = script === undefined ? `${repeat(seed)} < LINES` : `${repeat(seed)} --script ${script}`
   if (given.on('json')) {
     const end = {
       kind: 'end',
@@ -133,7 +143,7 @@ function sayEnd({ repeat, source }: Request, seed: number, live: Live, given: Gi
     return
   }
   console.log(`digest  ${digest}, after ${seconds.toFixed(2)} simulated s`)
-  console.log(`repeat  ${line}`)
+  console.log(`repeat  ${repeatLine(request, seed, given)}`)
 }
 
 function clock(at: number): string {

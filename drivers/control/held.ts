@@ -25,6 +25,8 @@ export class HeldVlan {
   welcomeRefused: string | undefined
   readonly #node: ControlledNode
   readonly #ledger: Ledger
+  /** Facts that were looked at, by the bytes that the node lends. */
+  readonly #taken = new WeakSet<Uint8Array>()
 
   constructor(node: ControlledNode, kept: KeptVlan) {
     this.#node = node
@@ -55,7 +57,11 @@ export class HeldVlan {
 
   /** A copy of the node's, with all that it knows by now. */
   ledger(): Ledger {
-    for (const fact of this.view()?.facts ?? this.kept.identity.facts) this.#ledger.add(fact)
+    for (const fact of this.view()?.facts ?? this.kept.identity.facts) {
+      if (this.#taken.has(fact)) continue
+      this.#taken.add(fact)
+      this.#ledger.add(fact)
+    }
     return this.#ledger
   }
 

@@ -2,6 +2,7 @@
 import { hex, unhex } from '../../core/ids.ts'
 import { type Micros, SECOND } from '../../core/io.ts'
 import type { Grant } from '../../core/ledger/facts.ts'
+import type { Ledger } from '../../core/ledger/ledger.ts'
 import type { HeldVlan } from './held.ts'
 import { macWritten } from './names.ts'
 
@@ -71,13 +72,14 @@ export function memberRows(held: HeldVlan, now: Micros): MemberRow[] {
   const view = held.view()
   if (view === undefined) return []
   const ledger = held.ledger()
+  const admins = adminsOf(held, ledger)
   return view.members.map(({ member, mac, joinedMillis, heardAt }) => {
     const key = unhex(member)
     const self = member === view.self
     return {
       member,
       self,
-      role: isAdmin(held, member) ? 'admin' : 'member',
+      role: admins.has(member) ? 'admin' : 'member',
       mac: macWritten(self ? view.mac : mac),
       online: self || (heardAt !== undefined && now - heardAt <= ONLINE_WITHIN),
       heardSecondsAgo: heardAt === undefined ? undefined : (now - heardAt) / SECOND,
@@ -89,8 +91,9 @@ export function memberRows(held: HeldVlan, now: Micros): MemberRow[] {
 }
 
 export function grantRows(held: HeldVlan, wallMillis: number): GrantRow[] {
+  const ledger = held.ledger()
   return held.grants().map((grant) => {
-    const [holder] = held.ledger().holders(grant.id)
+    const [holder] = ledger.holders(grant.id)
     return {
       serial: hex(grant.id),
       kind: grant.holderKind,
@@ -98,7 +101,7 @@ export function grantRows(held: HeldVlan, wallMillis: number): GrantRow[] {
       holder: holder && hex(holder),
       issuer: grant.issuer && hex(grant.issuer),
       endsMillis: grant.end,
-      state: stateOf(held, grant, holder, wallMillis),
+      state: stateOf(ledger, grant, holder, wallMillis),
     }
   })
 }
@@ -132,13 +135,13 @@ export function vlanDetails(held: HeldVlan): VlanDetails {
   }
 }
 
-function isAdmin(held: HeldVlan, member: string): boolean {
-  const ledger = held.ledger()
-  return held.adminGrants(member).some(({ id }) => ledger.fallen(id) === undefined)
+/** Keys of those whose grant as an admin was not revoked. */
+function adminsOf(held: HeldVlan, ledger: Ledger): ReadonlySet<string> {
+  const standing = held.grants().filter(({ id, role }) => role === 'admin' && ledger.fallen(id) === undefined)
+  return new Set(standing.map(({ holder }) => hex(holder)))
 }
 
-function stateOf(held: HeldVlan, grant: Grant, holder: Uint8Array | undefined, wallMillis: number): string {
-  const ledger = held.ledger()
+function stateOf(ledger: Ledger, grant: Grant, holder: Uint8Array | undefined, wallMillis: number): string {
   const fallen = ledger.fallen(grant.id)
   if (fallen !== undefined) return fallen
   const why = holder === undefined ? undefined : ledger.refused(holder)?.why

@@ -142,7 +142,7 @@ export class VlanVerbs {
   /** Says goodbye for good, and removes the VLAN from this node. */
   leave(name: string): Pending<Gone> {
     return this.#with(name, (held) => {
-      const out = notIn(held)
+      const out = notIn(held) ?? this.#waits.full()
       if (out !== undefined) return Pending.of<Gone>(out)
       const began = this.#node.now()
       const { port } = held.kept

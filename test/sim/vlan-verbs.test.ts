@@ -59,6 +59,19 @@ describe('getting in', () => {
     expect(mesh.value(verbs.join(url)).members).toBe(2)
   })
 
+  test('is waited for by the clock of the node itself', () => {
+    const slow = { kind: 'clock', atSeconds: 5, who: { nodes: [2] }, skewSeconds: 0, driftPpm: -1_000 }
+    const mesh = new LiveMesh(1, 8, { faults: [slow] })
+    mesh.vlan(1)
+    const url = mesh.invitation(1)
+    mesh.live.crash(1)
+    const began = mesh.live.now
+    expect(mesh.refusal(mesh.node(2).verbs.join(url, 50e6)).refusal).toBe('noDoor')
+    const seconds = (mesh.live.now - began) / 1e6
+    expect(seconds).toBeGreaterThan(50.04)
+    expect(seconds).toBeLessThan(50.07)
+  })
+
   test('is refused by name with an invitation that is spent, revoked or over', () => {
     const mesh = new LiveMesh()
     mesh.vlan(1)
@@ -279,6 +292,20 @@ describe('what lasts', () => {
     const waiting = mesh.node(2).verbs.leave('home')
     mesh.live.crash(2)
     expect(mesh.refusal(waiting).refusal).toBe('stopped')
+  })
+
+  test('no more verbs wait at once than a node can bear', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const url = mesh.invitation(1)
+    mesh.live.crash(1)
+    const { verbs } = mesh.node(2)
+    const waiting = Array.from({ length: 256 }, () => verbs.join(url, 5e6))
+    expect(mesh.refusal(verbs.join(url)).refusal).toBe('tooMany')
+    expect(mesh.refusal(verbs.create(HOME)).refusal).toBe('tooMany')
+    mesh.run(6)
+    expect(new Set(waiting.map((each) => mesh.refusal(each).refusal))).toEqual(new Set(['noDoor']))
+    mesh.value(verbs.create(HOME))
   })
 
   test('nobody forgets a VLAN by mistake while in it', () => {

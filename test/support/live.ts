@@ -25,7 +25,7 @@ export class LiveMesh {
   readonly events: { readonly node: number; readonly event: NodeEvent }[] = []
   readonly frames: { readonly node: number; readonly port: PortId; readonly frame: Uint8Array }[] = []
 
-  constructor(seed = 1, count = 8) {
+  constructor(seed = 1, count = 8, changes: object = {}) {
     const scenario = checkScenario(
       {
         version: 1,
@@ -33,6 +33,7 @@ export class LiveMesh {
         question: 'Do verbs do what they say?',
         seconds: 3_600,
         nodes: { count, joinSeconds: 1 },
+        ...changes,
       },
       'live',
     )

@@ -75,16 +75,23 @@ describe('a script', () => {
     expect(cli.call(['sim', 'shell', 'mesh.json', '--script', 'nowhere'])).toEqual({
       code: 2,
       out: '',
-      err: '--script nowhere: there is no such file; name one\n',
+      err: '--script nowhere: it cannot be read (ENOENT); name a file with the lines\n',
     })
   })
 
   it('ends with 3 at a fault of our own', () => {
-    const broken = withSimulation('export class Run { constructor() { throw new Error("the sky fell") } }')
+    const falling = `export class Run {
+      world = { now: 0, nodes: [] }
+      violations = []
+      endsAtSeconds = 10
+      step() { throw new Error('the sky fell') }
+    }`
     cli.file('lines.txt', 'run 5')
-    const { code, err } = cli.call(['sim', 'shell', 'mesh.json', '--script', 'lines.txt'], broken)
+    const words = ['sim', 'shell', 'mesh.json', '--script', 'lines.txt']
+    const { code, err } = cli.call(words, withSimulation(falling))
     expect(code).toBe(3)
     expect(err).toContain('the sky fell')
+    expect(err).toContain('Repeat it with: npx peertap sim shell mesh.json --seed 1 --script lines.txt\n')
   })
 })
 

@@ -11,6 +11,7 @@ import { done, type Outcome, Pending, REFUSAL, type Refused, refused } from '../
 import type { SimulatedNode } from '../../control/simulated.ts'
 import type { Entered } from '../../control/vlans.ts'
 import { type Given, givenBy, type Wording } from '../flags.ts'
+import { WIDTH, wrapWords } from '../table.ts'
 import { type Answer, VLAN_WORDS } from '../vlan-words.ts'
 import {
   FRAME_BYTES_MAX,
@@ -347,8 +348,11 @@ function pingLines({ label, to, bytes, echoes }: Pinged): string[] {
 
 function saidLines({ label, heard }: Said): string[] {
   if (heard.length === 0) return [`nobody in ${label} heard it`]
+  // A no-break space keeps a node and its time on one line.
   const each = heard.map(
-    ({ node, afterMillis }) => `${node} ${formatNumber(Math.round(afterMillis * 1_000) / 1_000)} ms`,
+    ({ node, afterMillis }) =>
+      `${node}\u00a0${formatNumber(Math.round(afterMillis * 1_000) / 1_000)}\u00a0ms`,
   )
-  return [`heard in ${label} by ${heard.length}: ${each.join(', ')}`]
+  const words = [`heard in ${label} by ${heard.length}:`, ...each]
+  return wrapWords(words, WIDTH - 2, 2).map((line) => line.replaceAll('\u00a0', ' '))
 }

@@ -79,7 +79,7 @@ export class Session {
     const read = readLine(text, this.#variables)
     if (read === undefined) return 'done'
     // A node that was started on the line before has come back to its VLANs by now.
-    this.#live.settle()
+    this.#pass(this.#live.now)
     const { assigns, isLeftAlone } = read
     return this.#obey({ line, text: text.trim(), assigns, expects: undefined, isLeftAlone }, read.words)
   }
@@ -207,10 +207,20 @@ export class Session {
         throw new UsageError(`the scenario ends at ${seconds} s; give it more time, with --set seconds=86400`)
       }
       const tick = this.#leftAlone.length === 0 && until <= live.endsAt ? STRIDE : TICK
-      live.run(Math.min(live.now + tick, until, live.endsAt))
+      this.#pass(Math.min(live.now + tick, until, live.endsAt))
       if (this.#lookAround() === 'failed') performed = 'failed'
     }
     return performed
+  }
+
+  /** What people asked for was checked before: a wrong call while time passes is a fault of ours. */
+  #pass(until: Micros): void {
+    try {
+      this.#live.run(until)
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      throw new Error(`while time passed: ${error.message}`, { cause: error })
+    }
   }
 
   #lookAround(): Performed {
