@@ -8,6 +8,7 @@ export { Live, type LiveMachine, type Owner } from './live.ts'
 export {
   type BoundResult,
   type DataFiles,
+  type FaultHits,
   flatMetrics,
   formatLimit,
   formatNumber,

@@ -2,6 +2,7 @@
  * What a person reads after a run: bounds first, then metrics by group, then how to repeat it.
  */
 import {
+  type FaultHits,
   formatLimit,
   formatNumber,
   groupMetrics,
@@ -18,12 +19,15 @@ import { tableLines, WIDTH, wrapWords } from './table.ts'
 /** Violations that are printed; --json has them all. */
 const VIOLATIONS_SHOWN = 10
 
+/** The same of faults. */
+const FAULTS_SHOWN = 10
+
 /** Records of everything that was counted: too long for people, who get the drops among them. */
 const COUNTERS = 'counters'
 const HIDDEN = [COUNTERS, 'notes']
 
 export function runLines(scenario: Scenario, report: RunReport, repeat: string): string[] {
-  const { bounds, violations, remarks } = report
+  const { bounds, violations, remarks, faults } = report
   const lines = [`${report.scenario}, seed ${report.seed}: ${verdict(report)}`, ...questionLines(scenario)]
   if (violations.length > 0) lines.push('', ...violationLines(violations))
   if (remarks.length > 0) lines.push('', 'remarks', ...remarkLines(remarks))
@@ -36,6 +40,7 @@ export function runLines(scenario: Scenario, report: RunReport, repeat: string):
     ])
     lines.push('', 'bounds', ...tableLines(rows, ['left', 'left', 'right', 'left']))
   }
+  if (faults.length > 0) lines.push('', ...faultLines(faults))
   lines.push(...metricLines(report.metrics), '', ...costLines(report))
   return [...lines, `digest  ${report.digest}`, `repeat  ${repeat}`]
 }
@@ -67,6 +72,20 @@ function violationLines(violations: readonly Violation[]): string[] {
 
 function remarkLines(remarks: readonly string[]): string[] {
   return remarks.flatMap((one) => wrapWords(one.split(' '), WIDTH - 2, 2).map((line) => `  ${line}`))
+}
+
+function faultLines(faults: readonly FaultHits[]): string[] {
+  const shown = faults.slice(0, FAULTS_SHOWN)
+  const more = faults.length - shown.length
+  const rows = shown.map(({ kind, atSeconds, nodes }) => [
+    kind,
+    `at ${formatNumber(atSeconds)} s`,
+    `hit ${nodes} ${nodes === 1 ? 'node' : 'nodes'}`,
+  ])
+  return [
+    `faults${more > 0 ? ` (${shown.length} of ${faults.length})` : ''}`,
+    ...tableLines(rows, ['left', 'right', 'left']),
+  ]
 }
 
 function metricLines(metrics: Metrics): string[] {

@@ -154,6 +154,16 @@ describe('the report of a run', () => {
   })
 })
 
+describe('faults', () => {
+  it('stand with how many nodes each hit, the first ten', () => {
+    const hits = (nodes: number) => ({ kind: 'crash', atSeconds: 90.5, nodes })
+    const lines = runLines(SCENARIO, { ...report(1, 1), faults: [hits(97), hits(1)] }, 'x').join('\n')
+    expect(lines).toContain('\nfaults\n  crash  at 90.50 s  hit 97 nodes\n  crash  at 90.50 s  hit 1 node\n')
+    const many = { ...report(1, 1), faults: Array.from({ length: 12 }, () => hits(2)) }
+    expect(runLines(SCENARIO, many, 'x')).toContain('faults (10 of 12)')
+  })
+})
+
 describe('remarks', () => {
   it('stand before the figures, and once where seeds share them', () => {
     const remarked = { ...report(1, 1), remarks: ['faults[0] (crash at 3 s) hit no node that was up'] }
