@@ -22,7 +22,7 @@ it('knows which frame a packet carries that left late', () => {
         forSeconds: 0.015,
       })),
       vlans: [{ count: 1, members: 3 }],
-      traffic: [{ kind: 'unicast', perMemberPerSecond: 500 }],
+      traffic: [{ kind: 'unicast', perMemberPerSecond: 200 }],
     }),
     { seed: 1, data: { text: () => '' } },
   )
