@@ -5,6 +5,7 @@
 export { decimal } from './data/error.ts'
 export { CHUNK_EFFECTS } from './digest.ts'
 export { Live, type LiveMachine, type Owner } from './live.ts'
+export type { EngineId, MlsEngines } from './mls/engines.ts'
 export {
   type BoundResult,
   type DataFiles,

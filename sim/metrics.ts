@@ -99,6 +99,7 @@ function groupMetrics({ groups, nonces, oneEpochSeconds }: Measured, metrics: Re
   metrics['joins'] = { count: joins.count, p50: joins.p50, p90: joins.p90, p99: joins.p99, max: joins.max }
   if (groups.evictions.length > 0) metrics['evictSeconds'] = Math.max(...groups.evictions) / 1e6
   metrics['epochs'] = groups.epochCount
+  metrics['apartSeconds'] = groups.apart.longest / 1e6
   if (oneEpochSeconds !== undefined) metrics['oneEpochSeconds'] = oneEpochSeconds
   metrics['groupEvents'] = groups.eventKinds
   metrics['sealsUnwatched'] = nonces.unwatched

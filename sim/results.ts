@@ -10,6 +10,7 @@
  */
 import type { Crypto } from '../core/crypto/ports.ts'
 import type { CreateTree } from '../core/node.ts'
+import type { MlsEngines } from './mls/engines.ts'
 import type { BoundName, Limit, Scenario } from './scenario.ts'
 import type { Visitors } from './visitors.ts'
 
@@ -44,6 +45,8 @@ export interface RunOptions {
   readonly trace?: (line: string) => void
   /** The cryptography of a scenario that asks for the real one: by default that of plain JavaScript. */
   readonly realCrypto?: Crypto | undefined
+  /** The engines of a scenario that asks for ts-mls; nothing here can be in their place. */
+  readonly mlsEngines?: MlsEngines | undefined
   /** Another tree protocol in CRST's place, to compare them; also the mutants that checkers are tried on. */
   readonly createTree?: CreateTree | undefined
   /** People at its machines (sim/live.ts). */

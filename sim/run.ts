@@ -4,6 +4,7 @@
  */
 import { noble } from '../core/crypto/noble.ts'
 import type { Crypto } from '../core/crypto/ports.ts'
+import { UsageError } from '../core/errors.ts'
 import {
   type JobOutcome,
   type Micros,
@@ -23,6 +24,7 @@ import { Nonces } from './checks/nonces.ts'
 import { standInCrypto } from './crypto.ts'
 import { Meter } from './meter.ts'
 import { measure } from './metrics.ts'
+import type { MlsEngines } from './mls/engines.ts'
 import type { MlsVlan } from './mls-vlans.ts'
 import type { SimNode } from './node.ts'
 import { Streams } from './random.ts'
@@ -98,7 +100,11 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     const plain = scenario.crypto === 'real' ? (options.realCrypto ?? noble) : standInCrypto
     const { hash } = plain
     this.crypto = plain
-    this.groups = new Groups(hash, (kind, node, detail) => this.violation(kind, node, detail))
+    this.groups = new Groups(
+      hash,
+      (kind, node, detail) => this.violation(kind, node, detail),
+      () => this.#surroundings.partition.active,
+    )
     // Memory for every packet that is sealed: only where keys change.
     const isWatched = options.visitors !== undefined || scenario.vlans.some(({ group }) => group === 'mls')
     const crypto = isWatched ? { ...plain, aead: this.nonces.watch(plain.aead) } : plain
@@ -109,6 +115,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
         crypto,
         hints: (node) => this.#hints(node),
         createTree: options.createTree,
+        engines: enginesFor(scenario, options),
       },
       this,
     )
@@ -229,7 +236,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     this.stage.connectivity.setAlive(node.index, false)
     for (const vlan of this.stage.vlansOf[node.index] ?? []) {
       this.stage.macs.delete(node.index * 65_536 + vlan.index)
-      this.groups.gone(vlan.index, node.index)
+      this.groups.gone(this.world.now, vlan.index, node.index)
     }
   }
 
@@ -423,6 +430,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     }
     this.#judgeLiveness()
     this.#judgeGroups()
+    this.world.end()
   }
 
   /** Members that belong to the group: up, and not put out. */
@@ -487,4 +495,10 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     if (far === undefined || this.#surroundings.partition.cut(node.index, far.index)) return
     if (!this.#surroundings.partition.cut(far.index, node.index)) this.falseLinkDeaths += 1
   }
+}
+
+function enginesFor({ mls }: Scenario, { mlsEngines }: RunOptions): MlsEngines | undefined {
+  if (mls === 'standin') return undefined
+  if (mlsEngines !== undefined) return mlsEngines
+  throw new UsageError(`mls is "${mls}", which cannot be run here; set it to "standin"`)
 }

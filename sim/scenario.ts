@@ -25,7 +25,7 @@ const vlans = z
     group: z
       .enum(['static', 'mls'])
       .default('static')
-      .describe('One key for ever, or a group that MLS keeps (with a stand-in engine at its cost).'),
+      .describe('One key for ever, or a group that MLS keeps.'),
     enterFromSeconds: atLeastZero
       .default(0)
       .describe('MLS only: when members but the first begin to ask to be let in.'),
@@ -78,6 +78,7 @@ export const BOUNDS = {
   joinP99Seconds: 'MLS: 99th percentile of the same.',
   evictSeconds: 'MLS: longest time from a revocation to the last member in an epoch without the evicted.',
   oneEpochSeconds: 'MLS: from the end of the last fault until all members of each VLAN are in one epoch.',
+  apartSeconds: 'MLS: longest time with members in more than one epoch, partitions left out.',
   epochs: 'MLS: epochs that some member adopted.',
   falseLinkDeathsPerNodeHour: 'Links declared dead though their other end lived and could be reached.',
 } as const
@@ -120,6 +121,10 @@ export const scenarioSchema = z
       .enum(['standin', 'real'])
       .default('standin')
       .describe('Real algorithms, or cheap ones of the same shape with a modelled cost.'),
+    mls: z
+      .enum(['standin', 'tsmls'])
+      .default('standin')
+      .describe('Who keeps MLS groups: ts-mls, or an engine of the same shape; both at a modelled cost.'),
     nodes,
     latency: latency.default({ kind: 'regions', preset: 'libp2p-8' }),
     conditions: conditions.prefault({}),

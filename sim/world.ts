@@ -39,8 +39,9 @@ import { fingerprint } from '../core/wire/fingerprint.ts'
 import { WIRE_OVERHEAD_BYTES } from '../core/wire/trunk.ts'
 import { Digest, hashData, hashTag, hashText } from './digest.ts'
 import { FrameTags } from './frame-tags.ts'
-import { type DoneJob, Jobs } from './jobs.ts'
+import { Jobs, type PendingJob } from './jobs.ts'
 import { type DialModel, TARGET } from './links/dial.ts'
+import type { MlsEngines } from './mls/engines.ts'
 import { chargedCrypto, HOST_AT, type NodeWorld, SimNode } from './node.ts'
 import { EventQueue } from './queue.ts'
 import { keysFrom, type Streams } from './random.ts'
@@ -79,7 +80,7 @@ export interface Observer {
   stopped(node: SimNode): void
   delivered(node: SimNode, port: PortId, frame: Uint8Array): void
   noted(node: SimNode, event: NodeEvent): void
-  /** A job will come to this. */
+  /** A job came to this; the node is about to hear of it. */
   worked(node: SimNode, outcome: JobOutcome): void
   /** A data packet that carries the frame came to a node; `copy`: made by the link model. */
   arrived(node: SimNode, frame: number, copy: boolean): void
@@ -96,6 +97,8 @@ export interface WorldOptions extends TrunkOptions {
   readonly config: (node: number) => Partial<NodeConfig>
   readonly hints: (node: number) => readonly PeerHint[]
   readonly createTree: CreateTree | undefined
+  /** Who does the MLS of all machines; stand-ins if nobody. */
+  readonly engines: MlsEngines | undefined
 }
 
 export class World implements NodeWorld, TrunkWorld {
@@ -129,7 +132,7 @@ export class World implements NodeWorld, TrunkWorld {
     this.trunks = new Trunks(this, options)
     this.reportsLoss = options.reportsLoss
     this.#crypto = options.crypto
-    this.#jobs = new Jobs(options.crypto)
+    this.#jobs = new Jobs(options.crypto, options.engines)
   }
 
   // Building and scripting.
@@ -271,6 +274,11 @@ export class World implements NodeWorld, TrunkWorld {
     return false
   }
 
+  /** No time passes any more. */
+  end(): void {
+    this.#jobs.end()
+  }
+
   #dispatch(kind: number, a: number, b: number): void {
     switch (kind) {
       case EVENT.packet:
@@ -292,7 +300,7 @@ export class World implements NodeWorld, TrunkWorld {
         break
       }
       case EVENT.job:
-        this.#jobDone(a, this.#take(b) as DoneJob)
+        this.#jobDone(a, this.#take(b) as PendingJob)
         break
       case EVENT.stored:
         this.#stored(a, this.#take(b) as { life: number; id: StoreId; record: Uint8Array })
@@ -450,9 +458,8 @@ export class World implements NodeWorld, TrunkWorld {
 
   startJob(node: SimNode, job: JobId, work: Job): void {
     this.#fold(node, EFFECT.start, work.group, work.kind.length, hashData(work))
-    const { at, done } = this.#jobs.start(this.now, node, job, work)
-    this.observer.worked(node, done.outcome)
-    this.#queue.push(at, EVENT.job, node.index, this.#keep(done))
+    const { at, pending } = this.#jobs.start(this.now, node, job, work)
+    this.#queue.push(at, EVENT.job, node.index, this.#keep(pending))
   }
 
   store(node: SimNode, id: StoreId, record: Uint8Array): void {
@@ -536,9 +543,11 @@ export class World implements NodeWorld, TrunkWorld {
     this.#charge(node)
   }
 
-  #jobDone(index: number, { life, job, outcome }: DoneJob): void {
+  #jobDone(index: number, { life, job, outcome: take }: PendingJob): void {
     const node = this.nodes[index] as SimNode
     if (!node.up || node.life !== life) return
+    const outcome = take()
+    this.observer.worked(node, outcome)
     node.host?.jobDone(job, outcome)
     this.#charge(node)
   }

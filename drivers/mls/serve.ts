@@ -27,7 +27,8 @@ export function serve(port: MessagePort, engine: MlsEngine): void {
   say({ kind: 'ready' })
 }
 
-async function answerTo(engine: MlsEngine, job: MlsJob): Promise<Answer> {
+/** Never rejects. */
+export async function answerTo(engine: MlsEngine, job: MlsJob): Promise<Exclude<Answer, { kind: 'ready' }>> {
   try {
     return { kind: 'outcome', outcome: await engine.run(job) }
   } catch (error) {

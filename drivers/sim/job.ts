@@ -5,6 +5,7 @@
 import { UsageError } from '../../core/errors.ts'
 import { Live, type Progress, Run, type RunOptions, type RunReport, type Scenario } from '../../sim/index.ts'
 import { chooseCrypto } from '../crypto/provider.ts'
+import { EngineThreads } from '../mls/engines.ts'
 import { DiskData } from './data-files.ts'
 
 /** Plain data: it crosses threads and processes. */
@@ -17,6 +18,14 @@ export interface Job {
 
 /** Told no more often than this, so that a fast run does not spend its time on telling. */
 const PROGRESS_MILLIS = 200
+
+/** Threads for MLS, the same for all runs of this thread. */
+let threads: EngineThreads | undefined
+
+function engines(): EngineThreads {
+  threads ??= new EngineThreads()
+  return threads
+}
 
 /** Runs to the end. Throws what the simulation throws. */
 export function runJob(job: Job, onProgress: (progress: Progress) => void): RunReport {
@@ -74,5 +83,6 @@ function optionsOf(job: Job): RunOptions {
     dither: job.dither,
     // Whichever it is, the run is the same.
     realCrypto: job.scenario.crypto === 'real' ? chooseCrypto().crypto : undefined,
+    mlsEngines: job.scenario.mls === 'tsmls' ? engines() : undefined,
   }
 }

@@ -9,6 +9,7 @@ import type { GroupEvent } from '../../core/group/events.ts'
 import { hex, mlsId } from '../../core/ids.ts'
 import type { Micros } from '../../core/io.ts'
 import type { MlsOutcome } from '../../core/mls/engine.ts'
+import { Apart } from './apart.ts'
 
 /** A member that was in the group for this long has the cards of the others and they have its tokens. */
 const SETTLED_AFTER: Micros = 5_000_000
@@ -37,6 +38,7 @@ export class Groups {
   /** From a revocation to the last member's clean epoch, in microseconds. */
   readonly evictions: number[] = []
   readonly eventKinds: Record<string, number> = {}
+  readonly apart: Apart
   readonly #hash: Hash
   readonly #violation: (kind: string, node: number, detail: string) => void
   readonly #places = new Map<string, Place>()
@@ -52,9 +54,15 @@ export class Groups {
   readonly #oneSince = new Map<number, Micros>()
   readonly #partedAt = new Map<number, Micros>()
 
-  constructor(hash: Hash, violation: (kind: string, node: number, detail: string) => void) {
+  /** `isCut`: whether the network is in parts now. */
+  constructor(
+    hash: Hash,
+    violation: (kind: string, node: number, detail: string) => void,
+    isCut: () => boolean = () => false,
+  ) {
     this.#hash = hash
     this.#violation = violation
+    this.apart = new Apart(isCut)
   }
 
   /** Who a member key belongs to. */
@@ -67,8 +75,9 @@ export class Groups {
     this.#places.set(placeName(vlan, node), place)
   }
 
-  gone(vlan: number, node: number): void {
+  gone(now: Micros, vlan: number, node: number): void {
     this.#places.delete(placeName(vlan, node))
+    this.apart.moved(now, vlan, node, undefined)
     for (const waiting of this.#open.values()) waiting.delete(node)
   }
 
@@ -79,6 +88,7 @@ export class Groups {
     if (event.kind === 'epoch') this.#adopted(now, place, event.mlsId, event.number)
     else if (event.kind === 'memberRemoved') this.#removed(now, vlan, node, place, event.member)
     else if (event.kind === 'ended') place.epoch = undefined
+    if (!this.isEvicted(vlan, node)) this.apart.moved(now, vlan, node, place.epoch)
   }
 
   /** Members of one epoch must have one secret: from what engines answer, not from what nodes say. */
@@ -97,6 +107,7 @@ export class Groups {
   revoked(now: Micros, vlan: number, node: number, others: readonly number[]): void {
     const eviction = { vlan, node, at: now }
     this.#evicted.set(placeName(vlan, node), eviction)
+    this.apart.moved(now, vlan, node, undefined)
     const inside = others.filter((other) => this.epochOf(vlan, other) !== undefined)
     this.#open.set(eviction, new Set(inside))
   }
@@ -139,6 +150,7 @@ export class Groups {
 
   /** To be asked from time to time: notes since when all of a VLAN are in one epoch. */
   look(now: Micros, vlan: number, nodes: readonly number[]): void {
+    this.apart.look(now, vlan)
     const isIn = nodes.length > 0 && this.epochOf(vlan, nodes[0] as number) !== undefined
     if (isIn && this.epochs(vlan, nodes) === 1) {
       this.#partedAt.delete(vlan)

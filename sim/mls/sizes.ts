@@ -35,6 +35,9 @@ const SUITES: Readonly<Record<Suite, SuiteBytes>> = {
   [SUITE.xwing]: { key: 1_216, encapsulated: 1_120, hash: 64 },
 }
 
+/** Of large groups; only costs are reckoned with it. */
+export const STORED_BYTES_PER_MEMBER = 441
+
 /** Length of an HPKE public key. */
 export function hpkeKeyBytes(suite: Suite): number {
   return SUITES[suite].key

@@ -53,7 +53,7 @@ import {
   storedSchema,
   UNSIGNED,
 } from './messages.ts'
-import { keyPackageBytes, stateBytes } from './sizes.ts'
+import { keyPackageBytes, STORED_BYTES_PER_MEMBER, stateBytes } from './sizes.ts'
 import { keysOfMember, treeOfOne } from './tree.ts'
 
 interface HeldState extends Insider {
@@ -326,9 +326,6 @@ export class StandInEngine implements MlsEngine<MlsOutcome> {
     }
   }
 }
-
-/** Of large groups; only costs are reckoned with it. */
-const STORED_BYTES_PER_MEMBER = 441
 
 function sizeOf({ suite, facts }: Epoch): CostShape {
   return { ...NO_WORK, suite, members: facts.roster.length }

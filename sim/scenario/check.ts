@@ -24,6 +24,7 @@ export function checkTogether(scenario: Scenario): Mistake[] {
     mistakes.push({ path, message: `${pathText(path)} ${message}`, others })
   }
   checkNodes(scenario, report)
+  checkEngine(scenario, report)
   checkTimes(scenario, report)
   checkFiles(scenario, report)
   checkDistributions(scenario, report)
@@ -70,6 +71,17 @@ function checkNodes(scenario: Scenario, report: Report): void {
       report(['nodes', name], `cannot work: ${error.message}`, ['nodes', 'config'])
       return
     }
+  }
+}
+
+/** ts-mls signs and verifies with Ed25519; leaves and credentials that stand-ins signed it would refuse. */
+function checkEngine({ mls, crypto, vlans }: Scenario, report: Report): void {
+  if (mls !== 'tsmls') return
+  if (crypto !== 'real') {
+    report(['mls'], 'is "tsmls", which needs real keys; set crypto to "real" as well', ['crypto'])
+  }
+  if (vlans.every(({ group }) => group !== 'mls')) {
+    report(['mls'], 'is "tsmls", but no VLAN has a group of kind "mls"; add one or remove this', ['vlans'])
   }
 }
 

@@ -1,6 +1,7 @@
 /** Checks of groups and seals from above: each must report the mistake that it exists for. */
 import { describe, expect, test } from 'vitest'
 import type { MlsOutcome } from '../../core/mls/engine.ts'
+import { Apart } from '../../sim/checks/apart.ts'
 import { Groups } from '../../sim/checks/groups.ts'
 import { Nonces } from '../../sim/checks/nonces.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
@@ -76,6 +77,32 @@ describe('groups', () => {
     groups.look(3_000_007, 0, [0, 1, 2])
     expect(groups.oneSince([0])).toBeUndefined()
     expect(groups.epochs(0, [0, 1, 2])).toBe(2)
+  })
+})
+
+describe('members apart', () => {
+  /** Two members, of whom one steps ahead at 10 and the other follows at 30; the longest spell. */
+  function spell(isCut: (now: number) => boolean): number {
+    let now = 0
+    const apart = new Apart(() => isCut(now))
+    const at = (time: number, node: number, epoch: string | undefined): void => {
+      now = time
+      apart.moved(now, 0, node, epoch)
+    }
+    at(1, 0, 'a')
+    at(2, 1, 'a')
+    at(10, 0, 'b')
+    now = 20
+    apart.look(now, 0)
+    at(30, 1, 'b')
+    at(90, 1, undefined)
+    return apart.longest
+  }
+
+  test('count from the first step to the last, and not while there is a cut', () => {
+    expect(spell(() => false)).toBe(20)
+    expect(spell((now) => now === 20)).toBe(0)
+    expect(spell((now) => now > 30)).toBe(20)
   })
 })
 
