@@ -6,10 +6,11 @@
 
 import type { Hash } from '../../core/crypto/ports.ts'
 import type { GroupEvent } from '../../core/group/events.ts'
-import { hex, mlsId } from '../../core/ids.ts'
+import { hex } from '../../core/ids.ts'
 import type { Micros } from '../../core/io.ts'
 import type { MlsOutcome } from '../../core/mls/engine.ts'
 import { Apart } from './apart.ts'
+import { Rosters } from './rosters.ts'
 
 /** A member that was in the group for this long has the cards of the others and they have its tokens. */
 const SETTLED_AFTER: Micros = 5_000_000
@@ -22,13 +23,15 @@ interface Place {
   epoch: string | undefined
   askedAt: Micros
   enteredAt: Micros | undefined
-  /** Members that this one has seen removed, by node, and when. */
+  /** Revoked members, by node, and when this one came into an epoch without them. */
   readonly removed: Map<number, Micros>
 }
 
 interface Eviction {
   readonly vlan: number
   readonly node: number
+  /** Member key in hex. */
+  readonly key: string
   readonly at: Micros
 }
 
@@ -39,15 +42,14 @@ export class Groups {
   readonly evictions: number[] = []
   readonly eventKinds: Record<string, number> = {}
   readonly apart: Apart
-  readonly #hash: Hash
+  readonly rosters: Rosters
   readonly #violation: (kind: string, node: number, detail: string) => void
   readonly #places = new Map<string, Place>()
-  readonly #secrets = new Map<string, string>()
   /** Parent of each epoch that somebody went to from it. */
   readonly #parents = new Map<string, string>()
   readonly #numbers = new Map<string, number>()
-  /** Node of a member key in hex, by VLAN. */
-  readonly #nodes = new Map<string, number>()
+  /** Member keys in hex, by VLAN and node. */
+  readonly #keys = new Map<string, string>()
   readonly #evicted = new Map<string, Eviction>()
   readonly #open = new Map<Eviction, Set<number>>()
   /** Since when all are in one epoch, by VLAN; see `look`. */
@@ -60,14 +62,14 @@ export class Groups {
     violation: (kind: string, node: number, detail: string) => void,
     isCut: () => boolean = () => false,
   ) {
-    this.#hash = hash
+    this.rosters = new Rosters(hash)
     this.#violation = violation
     this.apart = new Apart(isCut)
   }
 
   /** Who a member key belongs to. */
   know(vlan: number, node: number, memberKey: Uint8Array): void {
-    this.#nodes.set(`${vlan}/${hex(memberKey)}`, node)
+    this.#keys.set(placeName(vlan, node), hex(memberKey))
   }
 
   asked(now: Micros, vlan: number, node: number): void {
@@ -85,27 +87,22 @@ export class Groups {
     this.eventKinds[event.kind] = (this.eventKinds[event.kind] ?? 0) + 1
     const place = this.#places.get(placeName(vlan, node))
     if (place === undefined) return
-    if (event.kind === 'epoch') this.#adopted(now, place, event.mlsId, event.number)
-    else if (event.kind === 'memberRemoved') this.#removed(now, vlan, node, place, event.member)
-    else if (event.kind === 'ended') place.epoch = undefined
+    if (event.kind === 'epoch') {
+      this.#adopted(now, place, event.mlsId, event.number)
+      this.#leftBehind(now, vlan, node, place, event.mlsId)
+    } else if (event.kind === 'ended') place.epoch = undefined
     if (!this.isEvicted(vlan, node)) this.apart.moved(now, vlan, node, place.epoch)
   }
 
-  /** Members of one epoch must have one secret: from what engines answer, not from what nodes say. */
+  /** Members of one epoch must have one secret. */
   secret(node: number, outcome: MlsOutcome): void {
-    if (!outcome.ok) return
-    const made = 'epoch' in outcome ? outcome.epoch : 'candidate' in outcome ? outcome.candidate : undefined
-    const init = made?.exports[0]
-    if (made === undefined || init === undefined) return
-    const name = hex(mlsId(this.#hash, init))
-    const secret = hex(made.exporterSecret)
-    const known = this.#secrets.get(name)
-    if (known === undefined) this.#secrets.set(name, secret)
-    else if (known !== secret) this.#violation('two-secrets', node, `epoch ${name} has two exporter secrets`)
+    const epoch = this.rosters.note(outcome)
+    if (epoch !== undefined) this.#violation('two-secrets', node, `epoch ${epoch} has two exporter secrets`)
   }
 
   revoked(now: Micros, vlan: number, node: number, others: readonly number[]): void {
-    const eviction = { vlan, node, at: now }
+    const key = this.#keys.get(placeName(vlan, node)) ?? ''
+    const eviction = { vlan, node, key, at: now }
     this.#evicted.set(placeName(vlan, node), eviction)
     this.apart.moved(now, vlan, node, undefined)
     const inside = others.filter((other) => this.epochOf(vlan, other) !== undefined)
@@ -195,13 +192,21 @@ export class Groups {
     this.joins.push(now - place.askedAt)
   }
 
-  #removed(now: Micros, vlan: number, node: number, place: Place, member: string): void {
-    const out = this.#nodes.get(`${vlan}/${member}`)
-    const eviction = out === undefined ? undefined : this.#evicted.get(placeName(vlan, out))
-    if (out === undefined || eviction === undefined) return
-    place.removed.set(out, now)
-    const waiting = this.#open.get(eviction)
-    if (waiting?.delete(node) && waiting.size === 0) this.evictions.push(now - eviction.at)
+  /** Which of the revoked are not in the member's new epoch; whoever was out must not be in again. */
+  #leftBehind(now: Micros, vlan: number, node: number, place: Place, epoch: string): void {
+    const roster = this.rosters.of(epoch)
+    for (const eviction of this.#evicted.values()) {
+      if (roster === undefined || eviction.vlan !== vlan || eviction.node === node) continue
+      const wasOut = place.removed.has(eviction.node)
+      if (roster.has(eviction.key)) {
+        if (wasOut)
+          this.#violation('in-again', node, `went back to an epoch of node ${eviction.node}, which is out`)
+        continue
+      }
+      if (!wasOut) place.removed.set(eviction.node, now)
+      const waiting = this.#open.get(eviction)
+      if (waiting?.delete(node) && waiting.size === 0) this.evictions.push(now - eviction.at)
+    }
   }
 
   #isOneLine(left: string | undefined, right: string | undefined): boolean {

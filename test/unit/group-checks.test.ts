@@ -1,5 +1,6 @@
 /** Checks of groups and seals from above: each must report the mistake that it exists for. */
 import { describe, expect, test } from 'vitest'
+import { hex, mlsId } from '../../core/ids.ts'
 import type { MlsOutcome } from '../../core/mls/engine.ts'
 import { Apart } from '../../sim/checks/apart.ts'
 import { Groups } from '../../sim/checks/groups.ts'
@@ -20,28 +21,38 @@ function scene() {
   return { groups, found }
 }
 
-function outcome(secret: number): MlsOutcome {
-  return {
-    ok: true,
-    kind: 'epoch',
-    epoch: { exports: [new Uint8Array(32)], exporterSecret: new Uint8Array(32).fill(secret) },
-  } as unknown as MlsOutcome
+/** What an engine answers to whoever comes into the epoch of that number with members of these keys. */
+function outcome(epoch: number, secret: number, keys: readonly Uint8Array[]): MlsOutcome {
+  const roster = keys.map((key) => ({ credential: key }))
+  const exports = [new Uint8Array(32).fill(epoch)]
+  const facts = { exports, exporterSecret: new Uint8Array(32).fill(secret), roster }
+  return { ok: true, kind: 'epoch', epoch: facts } as unknown as MlsOutcome
+}
+
+function nameOf(epoch: number): string {
+  return hex(mlsId(standInCrypto.hash, new Uint8Array(32).fill(epoch)))
 }
 
 describe('groups', () => {
   test('two secrets in one epoch are reported, one is not', () => {
     const { groups, found } = scene()
-    groups.secret(0, outcome(1))
-    groups.secret(1, outcome(1))
+    groups.secret(0, outcome(7, 1, KEYS))
+    groups.secret(1, outcome(7, 1, KEYS))
+    groups.secret(1, outcome(8, 2, KEYS))
     expect(found).toEqual([])
-    groups.secret(2, outcome(2))
+    groups.secret(2, outcome(7, 2, KEYS))
     expect(found).toEqual(['two-secrets'])
   })
 
   test('a frame sealed after its sender had removed the receiver is reported, one before is not', () => {
     const { groups, found } = scene()
+    const goes = (now: number, node: number, epoch: number): void =>
+      groups.noted(now, 0, node, { kind: 'epoch', mlsId: nameOf(epoch), number: 1, members: 2 })
+    groups.secret(0, outcome(7, 1, KEYS))
+    groups.secret(0, outcome(8, 2, KEYS.slice(0, 2)))
     groups.revoked(10, 0, 2, [0, 1])
-    groups.noted(20, 0, 0, { kind: 'memberRemoved', member: '03' })
+    goes(12, 0, 7)
+    goes(20, 0, 8)
     groups.delivered(0, 0, 15, 2)
     groups.delivered(0, 1, 30, 2)
     expect(found).toEqual([])
@@ -49,9 +60,11 @@ describe('groups', () => {
     groups.delivered(0, 0, 30, 2)
     groups.delivered(0, 2, 30, 0)
     expect(found).toEqual(['delivered-to-evicted', 'delivered-from-evicted'])
-    groups.noted(50, 0, 1, { kind: 'memberRemoved', member: '03' })
+    goes(50, 1, 8)
     expect(groups.evictions).toEqual([40])
     expect(groups.unfinished).toBe(0)
+    goes(60, 1, 7)
+    expect(found.at(-1)).toBe('in-again')
   })
 
   test('frames are owed in one line of epochs, and not between branches', () => {
