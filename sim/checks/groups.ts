@@ -80,7 +80,7 @@ export class Groups {
   gone(now: Micros, vlan: number, node: number): void {
     this.#places.delete(placeName(vlan, node))
     this.apart.moved(now, vlan, node, undefined)
-    for (const waiting of this.#open.values()) waiting.delete(node)
+    this.#excuse(vlan, node)
   }
 
   noted(now: Micros, vlan: number, node: number, event: GroupEvent): void {
@@ -104,6 +104,7 @@ export class Groups {
     const key = this.#keys.get(placeName(vlan, node)) ?? ''
     const eviction = { vlan, node, key, at: now }
     this.#evicted.set(placeName(vlan, node), eviction)
+    this.#excuse(vlan, node)
     this.apart.moved(now, vlan, node, undefined)
     const inside = others.filter((other) => this.epochOf(vlan, other) !== undefined)
     this.#open.set(eviction, new Set(inside))
@@ -190,6 +191,11 @@ export class Groups {
     if (place.enteredAt !== undefined) return
     place.enteredAt = now
     this.joins.push(now - place.askedAt)
+  }
+
+  /** Nobody waits for what this member does. */
+  #excuse(vlan: number, node: number): void {
+    for (const [eviction, waiting] of this.#open) if (eviction.vlan === vlan) waiting.delete(node)
   }
 
   /** Which of the revoked are not in the member's new epoch; whoever was out must not be in again. */

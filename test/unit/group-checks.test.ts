@@ -67,6 +67,14 @@ describe('groups', () => {
     expect(found.at(-1)).toBe('in-again')
   })
 
+  test('whoever is put out itself need not carry out what came before', () => {
+    const { groups } = scene()
+    groups.revoked(10, 0, 2, [0, 1])
+    groups.revoked(10, 0, 1, [0])
+    groups.gone(20, 0, 0)
+    expect(groups.unfinished).toBe(0)
+  })
+
   test('frames are owed in one line of epochs, and not between branches', () => {
     const { groups } = scene()
     const later = 6_000_000
