@@ -8,6 +8,8 @@ export type GroupEvent =
   | { readonly kind: 'switched'; readonly from: string; readonly to: string }
   | { readonly kind: 'memberAdded'; readonly member: string }
   | { readonly kind: 'memberRemoved'; readonly member: string }
+  /** The ledger refuses somebody who is in the roster: nothing is sealed for it from here on (sec:B9). */
+  | { readonly kind: 'memberRefused'; readonly member: string }
   /** This member is refused by the ledger; nothing more is sent or received. */
   | { readonly kind: 'ended'; readonly why: 'revoked' | 'left' | 'void' | 'lost' }
   /** Two keys redeemed one invitation; only the first of this branch stays (sec:C5). */

@@ -58,6 +58,7 @@ function judge(group: GroupState, now: Micros, name: string, identity: Identity)
   if (group.refused.has(name)) return
   group.refused.set(name, identity.memberKey)
   group.out.refuse(identity.memberKey)
+  group.note({ kind: 'memberRefused', member: name })
   group.wakeBy(now)
 }
 
