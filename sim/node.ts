@@ -248,11 +248,18 @@ export class SimNode implements Clock, Alarm, Effects {
   }
 }
 
+/** Told of what machines seal and open. */
+export interface SealWatch {
+  sealed(node: number, header: Uint8Array, plain: Uint8Array): void
+  opened(node: number, header: Uint8Array): void
+}
+
 /** The world's cryptography, its cost charged to one machine; `onSealed` hears of each packet sealed. */
 export function chargedCrypto(
   crypto: Crypto,
   node: SimNode,
   onSealed: (packet: Uint8Array) => void = () => {},
+  watch?: SealWatch,
 ): Crypto {
   const { signatures, aead, agreement } = crypto
   const charged: Signatures = {
@@ -269,12 +276,15 @@ export function chargedCrypto(
   const sealed: Aead = {
     seal: (key, nonce, header, plain, out) => {
       node.pendingWork += COST.seal
+      watch?.sealed(node.index, header, plain)
       aead.seal(key, nonce, header, plain, out)
       onSealed(out)
     },
     open: (key, nonce, header, text, out) => {
       node.pendingWork += COST.seal
-      return aead.open(key, nonce, header, text, out)
+      const opens = aead.open(key, nonce, header, text, out)
+      if (opens) watch?.opened(node.index, header)
+      return opens
     },
     mask: (key, block, out) => aead.mask(key, block, out),
   }

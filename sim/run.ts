@@ -5,6 +5,7 @@
 import { noble } from '../core/crypto/noble.ts'
 import type { Crypto } from '../core/crypto/ports.ts'
 import { UsageError } from '../core/errors.ts'
+import { hex } from '../core/ids.ts'
 import {
   type JobOutcome,
   type Micros,
@@ -21,6 +22,7 @@ import { CycleCheck } from './checks/cycles.ts'
 import { Delivery, type DeliveryWorld, FRAME_KIND, type FrameRecord } from './checks/delivery.ts'
 import { Groups } from './checks/groups.ts'
 import { Nonces } from './checks/nonces.ts'
+import { Reach } from './checks/reach.ts'
 import { standInCrypto } from './crypto.ts'
 import { Meter } from './meter.ts'
 import { measure } from './metrics.ts'
@@ -69,6 +71,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   readonly stretch = new Histogram()
   readonly groups: Groups
   readonly nonces = new Nonces()
+  readonly reach: Reach
   readonly counters: Record<string, number> = {}
   readonly eventKinds: Record<string, number> = {}
   falseLinkDeaths = 0
@@ -105,6 +108,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       (kind, node, detail) => this.violation(kind, node, detail),
       () => this.#surroundings.partition.active,
     )
+    this.reach = new Reach(this.groups.rosters, (kind, node, detail) => this.violation(kind, node, detail))
     // Memory for every packet that is sealed: only where keys change.
     const isWatched = options.visitors !== undefined || scenario.vlans.some(({ group }) => group === 'mls')
     const crypto = isWatched ? { ...plain, aead: this.nonces.watch(plain.aead) } : plain
@@ -115,6 +119,8 @@ export class Run implements Observer, DeliveryWorld, Simulation {
         crypto,
         hints: (node) => this.#hints(node),
         createTree: options.createTree,
+        // Visitors bring VLANs of their own, of which nobody here knows who is in.
+        watch: isWatched && options.visitors === undefined ? this.reach : undefined,
         engines: enginesFor(scenario, options),
       },
       this,
@@ -233,6 +239,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     const from = Math.max(this.#startedAt[node.index] as number, this.#warmup)
     this.meter.wasUp(node.index, this.world.now - from)
     this.stage.cycles.nodeGone(node.index)
+    this.reach.stopped(node.index)
     this.stage.connectivity.setAlive(node.index, false)
     for (const vlan of this.stage.vlansOf[node.index] ?? []) {
       this.stage.macs.delete(node.index * 65_536 + vlan.index)
@@ -266,6 +273,8 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       this.stage.macs.set(node.index * 65_536 + vlanOf(event.port), event.mac)
     } else if (event.kind === 'group') {
       this.groups.noted(this.world.now, vlanOf(event.port), node.index, event.event)
+      if (event.event.kind === 'memberRefused' && this.groups.isRevoked(event.event.member))
+        this.reach.heard(node.index, event.event.member)
       // Who is out has no place in the VLAN any more.
       if (event.event.kind === 'ended') this.stage.macs.delete(node.index * 65_536 + vlanOf(event.port))
     } else if (event.kind === 'neighbourDown' && event.reason === 'dead') {
@@ -378,7 +387,9 @@ export class Run implements Observer, DeliveryWorld, Simulation {
         : isFounder
           ? { kind: 'found' }
           : { kind: 'join', mayFound: false }
-    this.groups.know(vlan.index, node.index, mls.memberKey(node.index))
+    const memberKey = mls.memberKey(node.index)
+    this.groups.know(vlan.index, node.index, memberKey)
+    this.reach.know(node.index, hex(memberKey))
     this.groups.asked(this.world.now, vlan.index, node.index)
     this.world.command(node, { kind: 'enter', port, identity: mls.identity(node.index), entrance })
     this.#listen(node, vlan)

@@ -42,7 +42,7 @@ import { FrameTags } from './frame-tags.ts'
 import { Jobs, type PendingJob } from './jobs.ts'
 import { type DialModel, TARGET } from './links/dial.ts'
 import type { MlsEngines } from './mls/engines.ts'
-import { chargedCrypto, HOST_AT, type NodeWorld, SimNode } from './node.ts'
+import { chargedCrypto, HOST_AT, type NodeWorld, type SealWatch, SimNode } from './node.ts'
 import { EventQueue } from './queue.ts'
 import { keysFrom, type Streams } from './random.ts'
 import { Rows } from './rows.ts'
@@ -97,6 +97,7 @@ export interface WorldOptions extends TrunkOptions {
   readonly config: (node: number) => Partial<NodeConfig>
   readonly hints: (node: number) => readonly PeerHint[]
   readonly createTree: CreateTree | undefined
+  readonly watch: SealWatch | undefined
   /** Who does the MLS of all machines; stand-ins if nobody. */
   readonly engines: MlsEngines | undefined
 }
@@ -176,7 +177,7 @@ export class World implements NodeWorld, TrunkWorld {
       selfSeed: seed,
       restored: node.disk,
       config: this.#options.config(node.index),
-      crypto: chargedCrypto(this.#crypto, node, (packet) => this.#sealed(packet)),
+      crypto: chargedCrypto(this.#crypto, node, (packet) => this.#sealed(packet), this.#options.watch),
       dice: streams.stream(name),
       keys: keysFrom(streams.stream(`${name}/keys`)),
       wall: node.wall,

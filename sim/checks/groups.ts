@@ -122,6 +122,11 @@ export class Groups {
 
   // Questions.
 
+  /** Whether the authority has revoked this member key, in hex. */
+  isRevoked(memberKey: string): boolean {
+    return [...this.#evicted.values()].some(({ key }) => key === memberKey)
+  }
+
   isEvicted(vlan: number, node: number): boolean {
     return this.#evicted.has(placeName(vlan, node))
   }

@@ -1,10 +1,21 @@
 /** Checks of groups and seals from above: each must report the mistake that it exists for. */
 import { describe, expect, test } from 'vitest'
-import { hex, mlsId } from '../../core/ids.ts'
+import { encodeHandshake, type Handshake } from '../../core/group/messages.ts'
+import { concat, hex, mlsId, unhex } from '../../core/ids.ts'
 import type { MlsOutcome } from '../../core/mls/engine.ts'
+import {
+  FLAG,
+  PAYLOAD_KIND,
+  type PayloadKind,
+  plaintextLength,
+  writePlaintext,
+} from '../../core/vlan/plaintext.ts'
+import { AAD_BYTES, MLS_OFFSET } from '../../core/wire/packet.ts'
 import { Apart } from '../../sim/checks/apart.ts'
 import { Groups } from '../../sim/checks/groups.ts'
 import { Nonces } from '../../sim/checks/nonces.ts'
+import { Reach } from '../../sim/checks/reach.ts'
+import { Rosters } from '../../sim/checks/rosters.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
 
 const KEYS = [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)] as const
@@ -27,6 +38,11 @@ function outcome(epoch: number, secret: number, keys: readonly Uint8Array[]): Ml
   const exports = [new Uint8Array(32).fill(epoch)]
   const facts = { exports, exporterSecret: new Uint8Array(32).fill(secret), roster }
   return { ok: true, kind: 'epoch', epoch: facts } as unknown as MlsOutcome
+}
+
+/** A handshake as it stands in a packet, after the sender's leaf. */
+function behindLeaf(said: Handshake): Uint8Array {
+  return concat(new Uint8Array(4), encodeHandshake(said))
 }
 
 function nameOf(epoch: number): string {
@@ -98,6 +114,58 @@ describe('groups', () => {
     groups.look(3_000_007, 0, [0, 1, 2])
     expect(groups.oneSince([0])).toBeUndefined()
     expect(groups.epochs(0, [0, 1, 2])).toBe(2)
+  })
+})
+
+describe('reach', () => {
+  /** Member 0 is in epoch 7 with member 2, whom it knows to be revoked; member 1 is in no epoch. */
+  function scene() {
+    const found: string[] = []
+    const rosters = new Rosters(standInCrypto.hash)
+    rosters.note(outcome(7, 1, [KEYS[0], KEYS[2]]))
+    const reach = new Reach(rosters, (kind) => found.push(kind))
+    for (const [node, key] of KEYS.entries()) reach.know(node, hex(key))
+    const header = new Uint8Array(AAD_BYTES)
+    header.set(unhex(nameOf(7)), MLS_OFFSET)
+    const seals = (
+      node: number,
+      kind: PayloadKind,
+      flags: number,
+      payload: Uint8Array = new Uint8Array(8),
+    ): void => {
+      const plain = new Uint8Array(plaintextLength(flags, payload.length))
+      writePlaintext(plain, kind, 1, 0, payload, flags)
+      reach.sealed(node, header, plain)
+    }
+    return { found, reach, header, seals }
+  }
+
+  test('whoever is not in the epoch of a packet may neither open nor seal it', () => {
+    const { found, reach, header, seals } = scene()
+    reach.opened(0, header)
+    reach.opened(1, new Uint8Array(AAD_BYTES))
+    seals(0, PAYLOAD_KIND.frame, FLAG.signed)
+    expect(found).toEqual([])
+    reach.opened(1, header)
+    seals(1, PAYLOAD_KIND.frame, FLAG.none)
+    expect(found).toEqual(['opened-outside', 'sealed-outside'])
+  })
+
+  test('whoever knows of a revocation seals for all only what ends the epoch', () => {
+    const { found, reach, seals } = scene()
+    reach.heard(0, hex(KEYS[2]))
+    seals(0, PAYLOAD_KIND.frame, FLAG.none)
+    seals(0, PAYLOAD_KIND.ledger, FLAG.signed)
+    seals(0, PAYLOAD_KIND.handshake, FLAG.signed, behindLeaf({ kind: 'ack', ack: new Uint8Array(84) }))
+    expect(found).toEqual([])
+    expect(reach.farewells).toBe(2)
+    for (const kind of [PAYLOAD_KIND.frame, PAYLOAD_KIND.card, PAYLOAD_KIND.control])
+      seals(0, kind, FLAG.signed)
+    seals(0, PAYLOAD_KIND.handshake, FLAG.signed, behindLeaf({ kind: 'want', children: [] }))
+    expect(found).toEqual(Array(4).fill('sealed-for-evicted'))
+    reach.stopped(0)
+    seals(0, PAYLOAD_KIND.frame, FLAG.signed)
+    expect(found).toHaveLength(4)
   })
 })
 
