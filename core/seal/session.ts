@@ -176,11 +176,17 @@ export class Sessions {
     return session
   }
 
-  /** Whether the INIT belongs to an epoch that is not sealed under any more: then it cannot be repeated. */
+  /**
+   * Whether the INIT cannot be repeated: it belongs to an epoch that is not sealed under any more, or to a
+   * token of the peer that is not used any more. Its box is bound to both.
+   */
   #isLost(now: Micros, session: SendSession): boolean {
-    const { current } = this.#context.epochs
+    const { epochs, own } = this.#context
+    const { current } = epochs
+    const { card } = session.peer
+    if (card !== undefined && !sameBytes(session.token, own.tokens.token(card.mac))) return true
     if (current === undefined || session.initSerial === current.serial) return false
-    return this.#context.epochs.parent(now)?.serial !== session.initSerial
+    return epochs.parent(now)?.serial !== session.initSerial
   }
 
   /** Makes and sends an INIT; undefined while channel keys are not sealed under, or with a bad frame key. */

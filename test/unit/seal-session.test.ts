@@ -5,6 +5,7 @@ import { hex, macText } from '../../core/ids.ts'
 import { MILLISECOND, MINUTE, SECOND } from '../../core/io.ts'
 import { NO_ACK } from '../../core/seal/init.ts'
 import { PAYLOAD_KIND } from '../../core/vlan/plaintext.ts'
+import { TOKEN_OFFSET } from '../../core/wire/packet.ts'
 import { cardOf, Forger } from '../support/seal-forge.ts'
 import {
   framePayload,
@@ -346,6 +347,20 @@ describe('ending', () => {
     // Numbers rise, or it is a replay.
     expect(init(10, NO_ACK)).toBe('dropStale')
     expect(init(9, NO_ACK)).toBe('dropStale')
+  })
+
+  test('with a token that the peer has left goes on with another INIT, for the new one', () => {
+    const [world, alice, bob] = pair()
+    const stale = { token: () => new Uint8Array(16).fill(7), saltId: new Uint8Array(16) }
+    alice.sealer.useTokens(stale)
+    world.onPacket = (from, packet) => from !== alice || packet[TOKEN_OFFSET] !== 7
+    alice.send(bob)
+    world.runFor(2 * SECOND)
+    expect(world.got(bob)).toEqual([])
+    alice.sealer.useTokens(world.tokens)
+    const { frame } = alice.send(bob)
+    world.runFor(SECOND)
+    expect(world.got(bob)).toEqual([frame])
   })
 
   test('a frame key of low order opens nothing, and nothing breaks', () => {
