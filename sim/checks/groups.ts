@@ -176,11 +176,9 @@ export class Groups {
     return latest
   }
 
-  /** Revocations that some living member has not carried out. */
-  get unfinished(): number {
-    let count = 0
-    for (const waiting of this.#open.values()) if (waiting.size > 0) count += 1
-    return count
+  /** Member keys of those who are out and whom some living member has still in its epoch. */
+  get unfinished(): readonly string[] {
+    return [...this.#open].filter(([, waiting]) => waiting.size > 0).map(([{ key }]) => key)
   }
 
   get epochCount(): number {

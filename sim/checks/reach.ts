@@ -5,6 +5,7 @@
  */
 import { decodeHandshake } from '../../core/group/messages.ts'
 import { hex } from '../../core/ids.ts'
+import { type Micros, SECOND } from '../../core/io.ts'
 import { LEAF_BYTES } from '../../core/seal/outbound.ts'
 import {
   FLAG,
@@ -17,8 +18,14 @@ import {
 import { AAD_BYTES, MLS_OFFSET, TOKEN_OFFSET } from '../../core/wire/packet.ts'
 import type { Rosters } from './rosters.ts'
 
-/** Kinds of handshake that go on under an epoch with a refused member: its end, and what helps to agree. */
-const FAREWELLS: readonly string[] = ['commit', 'ack']
+/** A ledger is on the disk so long after it has changed: a second, and what the disk takes. */
+const STORED_AFTER: Micros = 2 * SECOND
+
+/**
+ * Kinds of handshake that go on under an epoch with a refused member: the commit that ends it, what settles
+ * it, and beyond sec:B9 the request for it, which names MLS-IDs and nothing that headers do not show.
+ */
+const FAREWELLS: readonly string[] = ['commit', 'ack', 'want']
 /** First byte of a handshake that is a commit (core/group/messages.ts). */
 const COMMIT = 1
 
@@ -27,9 +34,10 @@ export class Reach {
   farewells = 0
   readonly #rosters: Rosters
   readonly #violation: (kind: string, node: number, detail: string) => void
-  /** Member keys in hex, by node: of all its VLANs, and those that it knows to be revoked. */
+  /** Member keys in hex, by node: of all its VLANs, those that it knows to be revoked, and has stored. */
   readonly #keys = new Map<number, Set<string>>()
-  readonly #refused = new Map<number, Set<string>>()
+  readonly #refused = new Map<number, Map<string, Micros>>()
+  readonly #kept = new Map<number, Set<string>>()
 
   constructor(rosters: Rosters, violation: (kind: string, node: number, detail: string) => void) {
     this.#rosters = rosters
@@ -42,13 +50,27 @@ export class Reach {
   }
 
   /** The node has learnt that this member is revoked. */
-  heard(node: number, memberKey: string): void {
-    add(this.#refused, node, memberKey)
+  heard(now: Micros, node: number, memberKey: string): void {
+    const heard = this.#refused.get(node) ?? new Map<string, Micros>()
+    this.#refused.set(node, heard)
+    if (!heard.has(memberKey)) heard.set(memberKey, now)
   }
 
-  /** Its memory is gone. */
-  stopped(node: number): void {
+  /** Its memory is gone; what it had heard some time before is on its disk. */
+  stopped(now: Micros, node: number): void {
+    for (const [memberKey, since] of this.#refused.get(node) ?? [])
+      if (now - since >= STORED_AFTER) add(this.#kept, node, memberKey)
     this.#refused.delete(node)
+  }
+
+  /** It starts without what it had stored. */
+  forgot(node: number): void {
+    this.#kept.delete(node)
+  }
+
+  /** Whether some node knows of the revocation, or must find it on its disk. */
+  isHeard(memberKey: string): boolean {
+    return [...this.#refused.values(), ...this.#kept.values()].some((keys) => keys.has(memberKey))
   }
 
   opened(node: number, header: Uint8Array): void {
@@ -64,7 +86,7 @@ export class Reach {
       this.#violation('sealed-outside', node, `a packet of epoch ${epochOf(header)}, which it is not in`)
     // What goes to one other, under a secret of the two, nobody else opens, whoever else is in the epoch.
     if ((flagsOf(plain) & FLAG.signed) === 0) return
-    const heard = [...(this.#refused.get(node) ?? [])].find((key) => roster.has(key))
+    const heard = [...(this.#refused.get(node)?.keys() ?? [])].find((key) => roster.has(key))
     if (heard === undefined) return
     const what = whatIs(plain)
     if (what === 'ledger' || FAREWELLS.includes(what)) this.farewells += 1

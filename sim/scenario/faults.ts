@@ -53,6 +53,14 @@ export const fault = z
       })
       .describe('The authority revokes members of an MLS group through its first member that is up.'),
     z
+      .strictObject({
+        kind: z.literal('resign'),
+        atSeconds,
+        vlan: z.int().min(0).default(0),
+        count: z.int().min(1).default(1).describe('Members, drawn by the seed; never the first one.'),
+      })
+      .describe('Members of an MLS group leave it for good; their machines stay.'),
+    z
       .strictObject({ kind: z.literal('leave'), atSeconds, who, restartAfterSeconds })
       .describe('Nodes say goodbye and stop.'),
     z
@@ -137,6 +145,7 @@ export function endOfFault(one: Fault): number {
     case 'partition':
       return one.atSeconds + one.healAfterSeconds
     case 'clock':
+    case 'resign':
     case 'revoke':
       return one.atSeconds
     case 'relay-crashes':

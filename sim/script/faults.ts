@@ -63,6 +63,7 @@ function faultSeconds(fault: Fault): number {
     case 'partition':
       return fault.healAfterSeconds
     case 'clock':
+    case 'resign':
     case 'revoke':
       return 0
     case 'relay-crashes':
@@ -109,6 +110,12 @@ function startFault(tools: FaultAtWork, fault: Fault, random: Random): void {
     case 'storm':
       storm(tools, fault, random)
       break
+    case 'resign': {
+      const before = evicted(stage, fault.vlan)
+      resign(stage, fault, random)
+      tools.hit(evicted(stage, fault.vlan) - before)
+      break
+    }
     case 'revoke': {
       const before = evicted(stage, fault.vlan)
       revoke(stage, fault, random)
@@ -173,6 +180,24 @@ function revoke(stage: Stage, fault: Extract<Fault, { kind: 'revoke' }>, random:
       issuer: mls.issuer,
       target: mls.memberKey(target),
     })
+  }
+}
+
+/** Members say goodbye to their group, each for itself. */
+function resign(stage: Stage, fault: Extract<Fault, { kind: 'resign' }>, random: Random): void {
+  const vlan = stage.vlans[fault.vlan]
+  if (vlan?.mls === undefined) return
+  const { mls, index, members } = vlan
+  const candidates = members.filter(
+    (node) =>
+      node !== mls.founder && stage.isIn(node, vlan) && stage.groups.epochOf(index, node) !== undefined,
+  )
+  for (let left = Math.min(fault.count, candidates.length); left > 0; left--) {
+    const [node] = candidates.splice(random.below(candidates.length), 1)
+    if (node === undefined) return
+    const others = members.filter((other) => other !== node && stage.isIn(other, vlan))
+    stage.groups.revoked(stage.world.now, index, node, others)
+    stage.world.command(stage.world.nodes[node] as SimNode, { kind: 'leaveVlan', port: portOf(index) })
   }
 }
 

@@ -72,13 +72,13 @@ describe('groups', () => {
     groups.delivered(0, 0, 15, 2)
     groups.delivered(0, 1, 30, 2)
     expect(found).toEqual([])
-    expect(groups.unfinished).toBe(1)
+    expect(groups.unfinished).toEqual(['03'])
     groups.delivered(0, 0, 30, 2)
     groups.delivered(0, 2, 30, 0)
     expect(found).toEqual(['delivered-to-evicted', 'delivered-from-evicted'])
     goes(50, 1, 8)
     expect(groups.evictions).toEqual([40])
-    expect(groups.unfinished).toBe(0)
+    expect(groups.unfinished).toEqual([])
     goes(60, 1, 7)
     expect(found.at(-1)).toBe('in-again')
   })
@@ -88,7 +88,7 @@ describe('groups', () => {
     groups.revoked(10, 0, 2, [0, 1])
     groups.revoked(10, 0, 1, [0])
     groups.gone(20, 0, 0)
-    expect(groups.unfinished).toBe(0)
+    expect(groups.unfinished).toEqual([])
   })
 
   test('frames are owed in one line of epochs, and not between branches', () => {
@@ -153,7 +153,7 @@ describe('reach', () => {
 
   test('whoever knows of a revocation seals for all only what ends the epoch', () => {
     const { found, reach, seals } = scene()
-    reach.heard(0, hex(KEYS[2]))
+    reach.heard(0, 0, hex(KEYS[2]))
     seals(0, PAYLOAD_KIND.frame, FLAG.none)
     seals(0, PAYLOAD_KIND.ledger, FLAG.signed)
     seals(0, PAYLOAD_KIND.handshake, FLAG.signed, behindLeaf({ kind: 'ack', ack: new Uint8Array(84) }))
@@ -161,11 +161,27 @@ describe('reach', () => {
     expect(reach.farewells).toBe(2)
     for (const kind of [PAYLOAD_KIND.frame, PAYLOAD_KIND.card, PAYLOAD_KIND.control])
       seals(0, kind, FLAG.signed)
-    seals(0, PAYLOAD_KIND.handshake, FLAG.signed, behindLeaf({ kind: 'want', children: [] }))
+    seals(0, PAYLOAD_KIND.handshake, FLAG.signed, behindLeaf({ kind: 'offers', offers: [] }))
     expect(found).toEqual(Array(4).fill('sealed-for-evicted'))
-    reach.stopped(0)
+    reach.stopped(0, 0)
     seals(0, PAYLOAD_KIND.frame, FLAG.signed)
     expect(found).toHaveLength(4)
+  })
+})
+
+describe('a word', () => {
+  test('is lost with a machine that had not stored it, or lost its disk', () => {
+    const reach = new Reach(new Rosters(standInCrypto.hash), () => {})
+    const second = 1_000_000
+    reach.heard(0, 1, '03')
+    expect(reach.isHeard('03')).toBe(true)
+    reach.stopped(second, 1)
+    expect(reach.isHeard('03')).toBe(false)
+    reach.heard(2 * second, 1, '03')
+    reach.stopped(9 * second, 1)
+    expect(reach.isHeard('03')).toBe(true)
+    reach.forgot(1)
+    expect(reach.isHeard('03')).toBe(false)
   })
 })
 
