@@ -49,8 +49,9 @@ export class Reach {
     add(this.#keys, node, memberKey)
   }
 
-  /** The node has learnt that this member is revoked. */
+  /** The node has learnt that this member is revoked. Who hears it of itself owes nothing and tells nobody. */
   heard(now: Micros, node: number, memberKey: string): void {
+    if (this.#keys.get(node)?.has(memberKey)) return
     const heard = this.#refused.get(node) ?? new Map<string, Micros>()
     this.#refused.set(node, heard)
     if (!heard.has(memberKey)) heard.set(memberKey, now)

@@ -173,6 +173,9 @@ describe('a word', () => {
   test('is lost with a machine that had not stored it, or lost its disk', () => {
     const reach = new Reach(new Rosters(standInCrypto.hash), () => {})
     const second = 1_000_000
+    reach.know(3, '03')
+    reach.heard(0, 3, '03')
+    expect(reach.isHeard('03')).toBe(false)
     reach.heard(0, 1, '03')
     expect(reach.isHeard('03')).toBe(true)
     reach.stopped(second, 1)
