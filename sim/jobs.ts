@@ -9,6 +9,7 @@ import type { JobId, JobOutcome, Micros } from '../core/io.ts'
 import type { MlsJob } from '../core/mls/engine.ts'
 import { DistantEngine, type MachineEngine, type MlsEngines, PromptEngine } from './mls/engines.ts'
 import { Verdicts } from './mls/judge.ts'
+import type { KeptStates } from './mls/kept.ts'
 import { StandInEngine } from './mls/standin.ts'
 import type { SimNode } from './node.ts'
 
@@ -29,13 +30,16 @@ interface Thread {
 export class Jobs {
   readonly #crypto: Crypto
   readonly #engines: MlsEngines | undefined
+  /** Where states go of machines whose owners keep all. */
+  readonly #kept: KeptStates | undefined
   readonly #verdicts = new Verdicts()
   readonly #threads = new Map<SimNode, Thread>()
 
   /** `engines`: where the work is done; without them stand-ins do it. */
-  constructor(crypto: Crypto, engines: MlsEngines | undefined) {
+  constructor(crypto: Crypto, engines: MlsEngines | undefined, kept: KeptStates | undefined) {
     this.#crypto = crypto
     this.#engines = engines
+    this.#kept = kept
   }
 
   /** Begins the work; answers when it is due. */
@@ -45,8 +49,12 @@ export class Jobs {
     const cost = Math.round(engine.costMicros(work) * node.slowness)
     thread.busyUntil = Math.max(now, thread.busyUntil) + Math.max(1, cost)
     engine.start(work)
-    const pending = { life: node.life, job, outcome: () => engine.take() }
-    return { at: thread.busyUntil, pending }
+    const outcome = (): JobOutcome => {
+      const came = engine.take()
+      this.#kept?.note(node.index, work, came, engine)
+      return came
+    }
+    return { at: thread.busyUntil, pending: { life: node.life, job, outcome } }
   }
 
   /** The machine stopped: its memory is gone. */
@@ -64,12 +72,12 @@ export class Jobs {
   #threadOf(node: SimNode): Thread {
     const known = this.#threads.get(node)
     if (known !== undefined && known.life === node.life) return known
-    const thread = { life: node.life, engine: this.#newEngine(), busyUntil: 0 }
+    const thread = { life: node.life, engine: this.newEngine(), busyUntil: 0 }
     this.#threads.set(node, thread)
     return thread
   }
 
-  #newEngine(): MachineEngine {
+  newEngine(): MachineEngine {
     return this.#engines === undefined
       ? new PromptEngine(new StandInEngine(this.#crypto, this.#verdicts))
       : new DistantEngine(this.#engines)

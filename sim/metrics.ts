@@ -4,6 +4,7 @@
  */
 import type { Groups } from './checks/groups.ts'
 import type { Nonces } from './checks/nonces.ts'
+import type { Reach } from './checks/reach.ts'
 import type { Meter } from './meter.ts'
 import type { Metric, Metrics } from './results.ts'
 import type { Convergence } from './script/convergence.ts'
@@ -26,6 +27,8 @@ export interface Measured {
   readonly falseLinkDeaths: number
   readonly groups: Groups
   readonly nonces: Nonces
+  readonly reach: Reach
+  readonly adversary: Readonly<Record<string, number>>
   readonly oneEpochSeconds: number | undefined
 }
 
@@ -91,7 +94,10 @@ export function measure(run: Measured): Metrics {
   return metrics
 }
 
-function groupMetrics({ groups, nonces, oneEpochSeconds }: Measured, metrics: Record<string, Metric>): void {
+function groupMetrics(
+  { stage, groups, nonces, reach, adversary, oneEpochSeconds }: Measured,
+  metrics: Record<string, Metric>,
+): void {
   if (groups.epochCount === 0) return
   const joins = summarise(groups.joins.map((micros) => micros / 1e6))
   metrics['joinP50Seconds'] = joins.p50
@@ -103,6 +109,7 @@ function groupMetrics({ groups, nonces, oneEpochSeconds }: Measured, metrics: Re
   if (oneEpochSeconds !== undefined) metrics['oneEpochSeconds'] = oneEpochSeconds
   metrics['groupEvents'] = groups.eventKinds
   metrics['sealsUnwatched'] = nonces.unwatched
+  if (stage.adversaries.length > 0) metrics['adversary'] = { ...adversary, misled: reach.misled }
 }
 
 /** What was not measured is left out: no frame owed is no delivery of 1. */

@@ -45,7 +45,7 @@ import { Convergence } from './script/convergence.ts'
 import { type FaultTools, faultsEnd, startFaults } from './script/faults.ts'
 import { OutageProbes } from './script/outages.ts'
 import { answer, startTraffic } from './script/traffic.ts'
-import { Stage } from './stage.ts'
+import { type Resister, Stage } from './stage.ts'
 import { Histogram } from './statistics.ts'
 import { buildSurroundings, type Surroundings } from './surroundings.ts'
 import { LOST } from './trunks.ts'
@@ -75,6 +75,8 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   readonly counters: Record<string, number> = {}
   readonly eventKinds: Record<string, number> = {}
   falseLinkDeaths = 0
+  /** Of revoked members that did not go: states kept, rival commits released, epochs within reach. */
+  readonly adversary = { kept: 0, released: 0, reached: 0 }
   readonly #options: RunOptions
   readonly #surroundings: Surroundings
   readonly #violations: Violation[] = []
@@ -82,6 +84,9 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   readonly #startedAt: Float64Array
   readonly #endsAt: Micros
   readonly #mlsVlans: readonly SimVlan[]
+  /** For revoked members that do not go. */
+  readonly #keepsCommits: boolean
+  readonly #commits: Uint8Array[] = []
   /** When the last fault has ended, in seconds. */
   readonly #calm: number
   readonly #warmup: Micros
@@ -109,6 +114,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       () => this.#surroundings.partition.active,
     )
     this.reach = new Reach(this.groups.rosters, (kind, node, detail) => this.violation(kind, node, detail))
+    this.#keepsCommits = scenario.faults.some((fault) => fault.kind === 'revoke' && fault.hostile)
     // Memory for every packet that is sealed: only where keys change.
     const isWatched = options.visitors !== undefined || scenario.vlans.some(({ group }) => group === 'mls')
     const crypto = isWatched ? { ...plain, aead: this.nonces.watch(plain.aead) } : plain
@@ -121,6 +127,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
         createTree: options.createTree,
         // Visitors bring VLANs of their own, of which nobody here knows who is in.
         watch: isWatched && options.visitors === undefined ? this.reach : undefined,
+        keepsStates: this.#keepsCommits,
         engines: enginesFor(scenario, options),
       },
       this,
@@ -141,6 +148,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       cycles,
       connectivity,
       groups,
+      reach: this.reach,
       hash,
     })
     this.outages = new OutageProbes(this.stage)
@@ -273,6 +281,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       this.stage.macs.set(node.index * 65_536 + vlanOf(event.port), event.mac)
     } else if (event.kind === 'group') {
       this.groups.noted(this.world.now, vlanOf(event.port), node.index, event.event)
+      if (event.event.kind === 'epoch') this.reach.adopted(node.index, event.event.mlsId)
       if (event.event.kind === 'memberRefused' && this.groups.isRevoked(event.event.member))
         this.reach.heard(this.world.now, node.index, event.event.member)
       // Who is out has no place in the VLAN any more.
@@ -283,6 +292,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   }
 
   worked(node: SimNode, outcome: JobOutcome): void {
+    if (this.#keepsCommits && outcome.ok && outcome.kind === 'committed') this.#commits.push(outcome.commit)
     this.groups.secret(node.index, outcome)
   }
 
@@ -467,10 +477,23 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       if (epochs !== 1 || this.groups.epochOf(vlan.index, inside[0] ?? -1) === undefined)
         this.violation('group-split', -1, `members of VLAN ${vlan.index} end in ${epochs} epochs`)
     }
+    for (const adversary of this.stage.adversaries) this.#judgeResister(adversary)
     // A word that was lost with the only one who had heard it is lost.
     const unfinished = this.groups.unfinished.filter((key) => this.reach.isHeard(key))
     if (unfinished.length > 0)
       this.violation('not-evicted', -1, `${unfinished.length} revocations were not carried out`)
+  }
+
+  /** With all that it kept and every commit that was made, a revoked member gets into no clean epoch. */
+  #judgeResister(adversary: Resister): void {
+    const { memberKey, node } = adversary
+    const reached = adversary.reach(this.#commits)
+    this.adversary.kept += adversary.keptCount
+    this.adversary.released += adversary.released
+    this.adversary.reached += reached.size
+    for (const epoch of reached)
+      if (this.groups.rosters.of(epoch)?.has(memberKey) === false)
+        this.violation('evicted-follows', node.index, `it can open epoch ${epoch}, which is without it`)
   }
 
   /** Phase two: after the last fault all living nodes hang in one tree and every pair talks. */

@@ -7,10 +7,24 @@ import type { Connectivity } from './checks/connectivity.ts'
 import type { CycleCheck } from './checks/cycles.ts'
 import type { Delivery, FrameKind, FrameRecord } from './checks/delivery.ts'
 import type { Groups } from './checks/groups.ts'
+import type { Reach } from './checks/reach.ts'
+import type { SimNode } from './node.ts'
 import type { Streams } from './random.ts'
 import type { Scenario } from './scenario.ts'
 import { makeFrame, portOf, type SimVlan } from './vlans.ts'
 import type { World } from './world.ts'
+
+/** A revoked member that does not go (sim/script/adversary.ts), as it is judged afterwards. */
+export interface Resister {
+  readonly node: SimNode
+  /** In hex. */
+  readonly memberKey: string
+  readonly keptCount: number
+  /** Commits that were sent into the VLAN. */
+  readonly released: number
+  /** MLS-IDs of all epochs whose secrets it can derive with these commits. */
+  reach(commits: readonly Uint8Array[]): ReadonlySet<string>
+}
 
 export class Stage {
   readonly scenario: Scenario
@@ -21,7 +35,10 @@ export class Stage {
   readonly cycles: CycleCheck
   readonly connectivity: Connectivity
   readonly groups: Groups
+  readonly reach: Reach
   readonly hash: Hash
+  /** Revoked members that do not go. */
+  readonly adversaries: Resister[] = []
   /** For each node, the VLANs it is a member of. */
   readonly vlansOf: readonly (readonly SimVlan[])[]
   /** MAC of a member's port by node × 65,536 + VLAN; absent while the port is down. */
@@ -30,7 +47,16 @@ export class Stage {
   constructor(
     parts: Pick<
       Stage,
-      'scenario' | 'streams' | 'world' | 'vlans' | 'delivery' | 'cycles' | 'connectivity' | 'groups' | 'hash'
+      | 'scenario'
+      | 'streams'
+      | 'world'
+      | 'vlans'
+      | 'delivery'
+      | 'cycles'
+      | 'connectivity'
+      | 'groups'
+      | 'reach'
+      | 'hash'
     >,
   ) {
     this.scenario = parts.scenario
@@ -41,6 +67,7 @@ export class Stage {
     this.cycles = parts.cycles
     this.connectivity = parts.connectivity
     this.groups = parts.groups
+    this.reach = parts.reach
     this.hash = parts.hash
     const vlansOf: SimVlan[][] = Array.from({ length: parts.scenario.nodes.count }, () => [])
     for (const vlan of parts.vlans) for (const node of vlan.members) vlansOf[node]?.push(vlan)

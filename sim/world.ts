@@ -41,7 +41,8 @@ import { Digest, hashData, hashTag, hashText } from './digest.ts'
 import { FrameTags } from './frame-tags.ts'
 import { Jobs, type PendingJob } from './jobs.ts'
 import { type DialModel, TARGET } from './links/dial.ts'
-import type { MlsEngines } from './mls/engines.ts'
+import type { MachineEngine, MlsEngines } from './mls/engines.ts'
+import { type KeptState, KeptStates } from './mls/kept.ts'
 import { chargedCrypto, HOST_AT, type NodeWorld, type SealWatch, SimNode } from './node.ts'
 import { EventQueue } from './queue.ts'
 import { keysFrom, type Streams } from './random.ts'
@@ -98,6 +99,8 @@ export interface WorldOptions extends TrunkOptions {
   readonly hints: (node: number) => readonly PeerHint[]
   readonly createTree: CreateTree | undefined
   readonly watch: SealWatch | undefined
+  /** Whether all states of all engines are kept, for attackers to draw on. */
+  readonly keepsStates: boolean
   /** Who does the MLS of all machines; stand-ins if nobody. */
   readonly engines: MlsEngines | undefined
 }
@@ -121,8 +124,9 @@ export class World implements NodeWorld, TrunkWorld {
   readonly #options: WorldOptions
   readonly #queue = new EventQueue()
   readonly #rows = new Rows()
-  readonly #crypto: Crypto
+  readonly crypto: Crypto
   readonly #jobs: Jobs
+  readonly #kept: KeptStates | undefined
   // Scripts and other rare things, by slot.
   readonly #things: unknown[] = []
   readonly #freeThings: number[] = []
@@ -132,8 +136,9 @@ export class World implements NodeWorld, TrunkWorld {
     this.observer = observer
     this.trunks = new Trunks(this, options)
     this.reportsLoss = options.reportsLoss
-    this.#crypto = options.crypto
-    this.#jobs = new Jobs(options.crypto, options.engines)
+    this.crypto = options.crypto
+    this.#kept = options.keepsStates ? new KeptStates(options.crypto.hash) : undefined
+    this.#jobs = new Jobs(options.crypto, options.engines, this.#kept)
   }
 
   // Building and scripting.
@@ -177,7 +182,7 @@ export class World implements NodeWorld, TrunkWorld {
       selfSeed: seed,
       restored: node.disk,
       config: this.#options.config(node.index),
-      crypto: chargedCrypto(this.#crypto, node, (packet) => this.#sealed(packet), this.#options.watch),
+      crypto: chargedCrypto(this.crypto, node, (packet) => this.#sealed(packet), this.#options.watch),
       dice: streams.stream(name),
       keys: keysFrom(streams.stream(`${name}/keys`)),
       wall: node.wall,
@@ -242,7 +247,7 @@ export class World implements NodeWorld, TrunkWorld {
 
   /** The identity that the machine runs or would run now. */
   peerOf(node: SimNode): PeerId {
-    node.peer ??= peerIdOf(this.#crypto.signatures.publicKey(this.#identitySeed(node)))
+    node.peer ??= peerIdOf(this.crypto.signatures.publicKey(this.#identitySeed(node)))
     return node.peer
   }
 
@@ -273,6 +278,16 @@ export class World implements NodeWorld, TrunkWorld {
       this.#dispatch(queue.kind, queue.a, queue.b)
     }
     return false
+  }
+
+  /** What an attacker has who owned that machine: states by the MLS-ID of their epoch. */
+  keptBy(node: SimNode): ReadonlyMap<string, KeptState> {
+    return this.#kept?.by(node.index) ?? new Map()
+  }
+
+  /** One that belongs to no machine. */
+  newEngine(): MachineEngine {
+    return this.#jobs.newEngine()
   }
 
   /** No time passes any more. */

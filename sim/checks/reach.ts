@@ -32,12 +32,18 @@ const COMMIT = 1
 export class Reach {
   /** Packets that were sealed for all under an epoch with a member whom the sealer knew to be refused. */
   farewells = 0
+  /** Members that went over to an epoch that a revoked one made, before they had heard. */
+  misled = 0
   readonly #rosters: Rosters
   readonly #violation: (kind: string, node: number, detail: string) => void
   /** Member keys in hex, by node: of all its VLANs, those that it knows to be revoked, and has stored. */
   readonly #keys = new Map<number, Set<string>>()
   readonly #refused = new Map<number, Map<string, Micros>>()
   readonly #kept = new Map<number, Set<string>>()
+  /** Epochs that revoked members made, and who. */
+  readonly #forged = new Map<string, string>()
+  /** Header of the last packet that a node sealed for all. */
+  readonly #calls = new Map<number, Uint8Array>()
 
   constructor(rosters: Rosters, violation: (kind: string, node: number, detail: string) => void) {
     this.#rosters = rosters
@@ -49,7 +55,7 @@ export class Reach {
     add(this.#keys, node, memberKey)
   }
 
-  /** The node has learnt that this member is revoked. Who hears it of itself owes nothing and tells nobody. */
+  /** The node has learnt that this member is revoked. Who hears it of itself owes and tells nothing. */
   heard(now: Micros, node: number, memberKey: string): void {
     if (this.#keys.get(node)?.has(memberKey)) return
     const heard = this.#refused.get(node) ?? new Map<string, Micros>()
@@ -62,6 +68,28 @@ export class Reach {
     for (const [memberKey, since] of this.#refused.get(node) ?? [])
       if (now - since >= STORED_AFTER) add(this.#kept, node, memberKey)
     this.#refused.delete(node)
+  }
+
+  /** A member that is revoked has made these epochs. */
+  forged(memberKey: string, epochs: readonly string[]): void {
+    for (const epoch of epochs) this.#forged.set(epoch, memberKey)
+  }
+
+  adopted(node: number, epoch: string): void {
+    const maker = this.#forged.get(epoch)
+    if (maker === undefined) return
+    if (this.#refused.get(node)?.has(maker))
+      this.#violation(
+        'adopted-from-evicted',
+        node,
+        `epoch ${epoch}, which ${maker} made, known to be revoked`,
+      )
+    else this.misled += 1
+  }
+
+  /** Where a node spoke to all last: the header of that packet. */
+  lastCall(node: number): Uint8Array | undefined {
+    return this.#calls.get(node)
   }
 
   /** It starts without what it had stored. */
@@ -87,6 +115,7 @@ export class Reach {
       this.#violation('sealed-outside', node, `a packet of epoch ${epochOf(header)}, which it is not in`)
     // What goes to one other, under a secret of the two, nobody else opens, whoever else is in the epoch.
     if ((flagsOf(plain) & FLAG.signed) === 0) return
+    this.#calls.set(node, header.slice())
     const heard = [...(this.#refused.get(node)?.keys() ?? [])].find((key) => roster.has(key))
     if (heard === undefined) return
     const what = whatIs(plain)

@@ -42,6 +42,8 @@ export interface MachineEngine {
   start(job: MlsJob): void
   /** Outcomes in the order of their jobs. */
   take(): MlsOutcome
+  /** Does a job at once and at no cost, as attackers do; undefined while others are under way. */
+  run(job: MlsJob): MlsOutcome | undefined
   close(): void
 }
 
@@ -65,6 +67,10 @@ export class PromptEngine implements MachineEngine {
     const outcome = this.#done.shift()
     assert(outcome !== undefined, 'the outcome of a job that was not started')
     return outcome
+  }
+
+  run(job: MlsJob): MlsOutcome {
+    return this.#engine.run(job)
   }
 
   close(): void {
@@ -111,6 +117,12 @@ export class DistantEngine implements MachineEngine {
     const outcome = this.#engines.take(this.#id)
     this.#note(job, outcome)
     return outcome
+  }
+
+  run(job: MlsJob): MlsOutcome | undefined {
+    if (this.#started.length > 0) return undefined
+    this.start(job)
+    return this.take()
   }
 
   close(): void {

@@ -50,6 +50,10 @@ export const fault = z
           .default(0)
           .describe('VLANs are numbered from 0 in the order of "vlans"; it must have an MLS group.'),
         count: z.int().min(1).default(1).describe('Members, drawn by the seed; never the first one.'),
+        hostile: z
+          .boolean()
+          .default(false)
+          .describe('They do not go: they keep all states and release rival commits, some late.'),
       })
       .describe('The authority revokes members of an MLS group through its first member that is up.'),
     z

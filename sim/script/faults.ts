@@ -15,7 +15,8 @@ import type { FaultHits } from '../results.ts'
 import type { Conditions, Fault, Scenario, Who } from '../scenario.ts'
 import type { Stage } from '../stage.ts'
 import type { Trunk } from '../trunks.ts'
-import { BROADCAST_MAC, portOf } from '../vlans.ts'
+import { BROADCAST_MAC, portOf, type SimVlan } from '../vlans.ts'
+import { Adversary } from './adversary.ts'
 import type { OutageProbes } from './outages.ts'
 
 const NO_KEY = new Uint8Array(32)
@@ -180,7 +181,17 @@ function revoke(stage: Stage, fault: Extract<Fault, { kind: 'revoke' }>, random:
       issuer: mls.issuer,
       target: mls.memberKey(target),
     })
+    if (fault.hostile) resist(stage, vlan, target)
   }
+}
+
+/** A revoked member goes on from the epoch that it is in. */
+function resist(stage: Stage, vlan: SimVlan, target: number): void {
+  const node = stage.world.nodes[target]
+  const parent = stage.groups.epochOf(vlan.index, target)
+  const header = stage.reach.lastCall(target)
+  if (node === undefined || parent === undefined || header === undefined) return
+  stage.adversaries.push(new Adversary(stage, vlan, node, parent, header))
 }
 
 /** Members say goodbye to their group, each for itself. */

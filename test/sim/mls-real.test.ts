@@ -19,7 +19,7 @@ const NO_FILES = {
 
 /** Six members come in, one is put out, a third restarts, half is cut off while another is put out. */
 const FAULTS = [
-  { kind: 'revoke', atSeconds: 30 },
+  { kind: 'revoke', atSeconds: 30, hostile: true },
   { kind: 'crash', atSeconds: 40, who: { share: 0.3 }, restartAfterSeconds: 3 },
   { kind: 'partition', atSeconds: 50, who: { share: 0.5 }, healAfterSeconds: 10 },
   { kind: 'revoke', atSeconds: 52 },
@@ -63,6 +63,7 @@ describe('a VLAN under ts-mls', () => {
     const { metrics, violations, digest } = run.result()
     expect(violations).toEqual([])
     expect(run.groups.eventKinds['ended']).toBe(2)
+    expect(run.adversary.released).toBeGreaterThan(4)
     expect(metrics['evictSeconds']).toBeDefined()
     expect(metrics['oneEpochSeconds']).toBeLessThan(60)
     expect(runOf(1, 1).result()).toEqual(run.result())

@@ -70,6 +70,20 @@ describe('a VLAN that MLS keeps', () => {
     expect(metrics['framesLost']).toBe(0)
   })
 
+  it('is not moved by a revoked member that keeps all and releases rival commits', () => {
+    const faults = [
+      { kind: 'revoke', atSeconds: 45, hostile: true },
+      { kind: 'partition', atSeconds: 50, who: { share: 0.5 }, healAfterSeconds: 10 },
+      { kind: 'revoke', atSeconds: 52, hostile: true },
+    ]
+    const run = runOf(1, faults)
+    expect(run.result().violations).toEqual([])
+    expect(run.adversary.released).toBe(18)
+    // It has states to follow from, and follows as far as its own commits lead.
+    expect(run.adversary.kept).toBeGreaterThan(4)
+    expect(run.adversary.reached).toBeGreaterThanOrEqual(run.adversary.kept)
+  })
+
   it('goes on from disks, without being let in again', () => {
     const run = startOf(1, [{ kind: 'crash', atSeconds: 45, who: { share: 0.5 }, restartAfterSeconds: 5 }])
     run.step(44)

@@ -151,6 +151,18 @@ describe('reach', () => {
     expect(found).toEqual(['opened-outside', 'sealed-outside'])
   })
 
+  test('whoever knows of a revocation goes over to no epoch of the revoked; who does not may', () => {
+    const { found, reach } = scene()
+    reach.forged(hex(KEYS[2]), [nameOf(9)])
+    reach.adopted(0, nameOf(8))
+    reach.adopted(0, nameOf(9))
+    expect(found).toEqual([])
+    expect(reach.misled).toBe(1)
+    reach.heard(0, 0, hex(KEYS[2]))
+    reach.adopted(0, nameOf(9))
+    expect(found).toEqual(['adopted-from-evicted'])
+  })
+
   test('whoever knows of a revocation seals for all only what ends the epoch', () => {
     const { found, reach, seals } = scene()
     reach.heard(0, 0, hex(KEYS[2]))
