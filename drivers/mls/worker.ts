@@ -3,8 +3,8 @@
  * started it ends it when a job takes too long (runner.ts).
  */
 import { parentPort } from 'node:worker_threads'
-import { noble } from '../../core/crypto/noble.ts'
 import { TsMlsEngine } from '../../core/mls/tsmls.ts'
+import { chooseCrypto } from '../crypto/provider.ts'
 import { serve } from './serve.ts'
 
-if (parentPort !== null) serve(parentPort, new TsMlsEngine(noble))
+if (parentPort !== null) serve(parentPort, new TsMlsEngine(chooseCrypto().crypto))
