@@ -14,7 +14,7 @@ import { Run } from '../../sim/run.ts'
 import { byBudget, REPOSITORY } from '../support/requirements.ts'
 import { type Schedule, scenarioOf, schedules } from '../support/schedules.ts'
 
-const RUNS = Number(process.env['PEERTAP_SCHEDULES'] ?? byBudget(20, 400))
+const RUNS = Number(process.env['PEERTAP_SCHEDULES'] ?? byBudget(50, 400))
 const FIRST = Number(process.env['PEERTAP_FIRST_SEED'] ?? 1)
 /** Attempts to make a failing history shorter: each is a run. */
 const SHRINKS_MAX = 60
@@ -68,7 +68,7 @@ describe('random histories of a group', () => {
     )
   })
 
-  it.runIf(RUNS >= 20 && FIRST === 1)('reach what can happen to a group', () => {
+  it.runIf(RUNS >= 50 && FIRST === 1)('reach what can happen to a group', () => {
     expect([...reached].sort()).toEqual(
       expect.arrayContaining(['ended', 'epoch', 'folding', 'founded', 'joined', 'memberRefused', 'switched']),
     )
