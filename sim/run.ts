@@ -384,7 +384,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   }
 
   #enter(node: SimNode, vlan: SimVlan, mls: MlsVlan): void {
-    if (!node.up || this.groups.isEvicted(vlan.index, node.index)) return
+    if (!node.up || node.leaving || this.groups.isEvicted(vlan.index, node.index)) return
     const port = portOf(vlan.index)
     const isFounder = mls.founder === node.index && node.life === 1
     const stored = {
