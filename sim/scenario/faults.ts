@@ -53,6 +53,9 @@ export const fault = z
       })
       .describe('The authority revokes members of an MLS group through its first member that is up.'),
     z
+      .strictObject({ kind: z.literal('rekey'), atSeconds, who })
+      .describe('These members of MLS groups are told to renew their keys, all at once.'),
+    z
       .strictObject({ kind: z.literal('leave'), atSeconds, who, restartAfterSeconds })
       .describe('Nodes say goodbye and stop.'),
     z
@@ -138,6 +141,7 @@ export function endOfFault(one: Fault): number {
       return one.atSeconds + one.healAfterSeconds
     case 'clock':
     case 'revoke':
+    case 'rekey':
       return one.atSeconds
     case 'relay-crashes':
       return one.atSeconds + (one.times - 1) * one.everySeconds + one.restartAfterSeconds

@@ -64,6 +64,7 @@ function faultSeconds(fault: Fault): number {
       return fault.healAfterSeconds
     case 'clock':
     case 'revoke':
+    case 'rekey':
       return 0
     case 'relay-crashes':
       return fault.everySeconds * (fault.times - 1) + fault.restartAfterSeconds
@@ -115,6 +116,9 @@ function startFault(tools: FaultAtWork, fault: Fault, random: Random): void {
       tools.hit(evicted(stage, fault.vlan) - before)
       break
     }
+    case 'rekey':
+      for (const node of chosen(tools, fault.who, random)) rekey(stage, node)
+      break
     case 'relay-crashes':
       relayCrashes(tools, fault, random)
       break
@@ -173,6 +177,13 @@ function revoke(stage: Stage, fault: Extract<Fault, { kind: 'revoke' }>, random:
       issuer: mls.issuer,
       target: mls.memberKey(target),
     })
+  }
+}
+
+function rekey(stage: Stage, node: number): void {
+  for (const vlan of stage.vlansOf[node] ?? []) {
+    if (vlan.mls === undefined || stage.groups.epochOf(vlan.index, node) === undefined) continue
+    stage.world.command(stage.world.nodes[node] as SimNode, { kind: 'rekey', port: portOf(vlan.index) })
   }
 }
 
