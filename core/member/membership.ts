@@ -13,7 +13,6 @@
 
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
-import type { DoorWires } from '../door/context.ts'
 import { Doorway } from '../door/doorway.ts'
 import { Envelope } from '../door/envelope.ts'
 import { DoorTally } from '../door/refusals.ts'
@@ -21,7 +20,7 @@ import type { DoorMember } from '../door/sponsor-port.ts'
 import { doorRoute } from '../door/token.ts'
 import { assert } from '../errors.ts'
 import { GroupCounts } from '../group/counts.ts'
-import type { AdoptedEpoch, ChannelKind, GroupEffects, Purpose, Slot, Whom } from '../group/effects.ts'
+import type { AdoptedEpoch, ChannelKind, Purpose, Slot, Whom } from '../group/effects.ts'
 import type { GroupEvent } from '../group/events.ts'
 import { Group, type GroupCommand } from '../group/group.ts'
 import type { WallClock } from '../group/state.ts'
@@ -40,6 +39,7 @@ import type { Port } from '../vlan/port.ts'
 import { ANY, type Edge, ROUTE, type Sealing } from '../vlan/sealing.ts'
 import type { TokenBook } from '../vlan/tokens.ts'
 import { Books, type BranchTokens } from './books.ts'
+import { Hands, Wires } from './hands.ts'
 import type { VlanIdentity } from './identity.ts'
 
 /** The range from which each member draws its first hop limit (mesh:M9). */
@@ -548,78 +548,4 @@ function prefixed(prefix: string, counts: Readonly<Record<string, number>>): Rec
     return [prefix + name.charAt(0).toUpperCase() + name.slice(1), count] as const
   })
   return Object.fromEntries(named)
-}
-
-/** Where the door's packets and registrations go. */
-class Wires implements DoorWires {
-  readonly #member: Membership
-
-  constructor(member: Membership) {
-    this.#member = member
-  }
-
-  send(now: Micros, packet: Uint8Array): void {
-    this.#member.transmit(now, packet)
-  }
-
-  hold(now: Micros, token: Uint8Array, proof: Uint8Array): void {
-    this.#member.hold(now, token, proof)
-  }
-
-  release(now: Micros, token: Uint8Array): void {
-    this.#member.release(now, token)
-  }
-}
-
-/** The group's effects, by their names there. */
-class Hands implements GroupEffects {
-  readonly #member: Membership
-
-  constructor(member: Membership) {
-    this.#member = member
-  }
-
-  send(mlsId: Uint8Array, to: Whom, kind: ChannelKind, payload: Uint8Array): void {
-    this.#member.announce(mlsId, to, kind, payload)
-  }
-
-  start(job: number, work: MlsJob): void {
-    this.#member.start(job, work)
-  }
-
-  store(id: number, slot: Slot, record: Uint8Array): void {
-    this.#member.store(id, slot, record)
-  }
-
-  adopt(epoch: AdoptedEpoch): void {
-    this.#member.adopt(epoch)
-  }
-
-  refuse(memberKey: Uint8Array): void {
-    this.#member.refuse(memberKey)
-  }
-
-  end(): void {
-    this.#member.end()
-  }
-
-  welcome(route: Uint8Array, message: Uint8Array): void {
-    this.#member.bring(route, message)
-  }
-
-  knock(purpose: Purpose, head: Uint8Array | undefined): void {
-    this.#member.ask(purpose, head)
-  }
-
-  doorSend(session: number, message: Uint8Array): void {
-    this.#member.say(session, message)
-  }
-
-  doorClose(session: number): void {
-    this.#member.hangUp(session)
-  }
-
-  event(event: GroupEvent): void {
-    this.#member.tell(event)
-  }
 }
