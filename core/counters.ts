@@ -99,6 +99,7 @@ export const COUNTERS = [
   'boundClaims',
   'boundPathRequests',
   'boundVerify',
+  'boundPaced',
   'boundControlRate',
   // Life of links and trees.
   'helloSent',
@@ -124,6 +125,11 @@ export const COUNTERS = [
   'registrations',
   'registrationsRefused',
   'registrationResent',
+  // Bytes of packets that members of MLS groups seal and get which carry no frame.
+  'groupBytesOut',
+  'groupBytesIn',
+  'doorBytesOut',
+  'doorBytesIn',
   // Life of sealed groups.
   'livesStarted',
   'cardsSent',

@@ -171,6 +171,8 @@ export type Command =
       /** How long it may be redeemed and its member stays; by default 90 days. */
       readonly lifeMillis?: number
     }
+  /** New keys from this member, when its turn has come among all who want them (sec:B2). */
+  | { readonly kind: 'rekey'; readonly port: PortId }
   /** Says goodbye to the group, for good as far as this member key goes; the port stays until closed. */
   | { readonly kind: 'leaveVlan'; readonly port: PortId }
   | { readonly kind: 'closePort'; readonly port: PortId }

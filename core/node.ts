@@ -258,6 +258,9 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
       case 'invite':
         this.#groups.invite(now, command.port, command.issuer, command)
         break
+      case 'rekey':
+        this.#groups.rekey(now, command.port)
+        break
       case 'leaveVlan':
         this.#groups.leave(now, command.port)
         break

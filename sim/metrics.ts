@@ -94,11 +94,20 @@ export function measure(run: Measured): Metrics {
   return metrics
 }
 
-function groupMetrics(
-  { stage, groups, nonces, reach, adversary, oneEpochSeconds }: Measured,
-  metrics: Record<string, Metric>,
-): void {
+function groupMetrics(run: Measured, metrics: Record<string, Metric>): void {
+  const { stage, groups, nonces, reach, adversary, oneEpochSeconds, counters } = run
   if (groups.epochCount === 0) return
+  const members = stage.vlans.reduce(
+    (sum, vlan) => sum + (vlan.mls === undefined ? 0 : vlan.members.length),
+    0,
+  )
+  const bytes = { groupOut: 0, groupIn: 0, doorOut: 0, doorIn: 0 }
+  bytes.groupOut = (counters['groupBytesOut'] ?? 0) / members
+  bytes.groupIn = (counters['groupBytesIn'] ?? 0) / members
+  bytes.doorOut = (counters['doorBytesOut'] ?? 0) / members
+  bytes.doorIn = (counters['doorBytesIn'] ?? 0) / members
+  metrics['groupControlBytes'] = bytes.groupOut + bytes.groupIn + bytes.doorOut + bytes.doorIn
+  metrics['groupControlBytesByWay'] = bytes
   const joins = summarise(groups.joins.map((micros) => micros / 1e6))
   metrics['joinP50Seconds'] = joins.p50
   metrics['joinP99Seconds'] = joins.p99

@@ -87,7 +87,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   /** For revoked members that do not go. */
   readonly #keepsCommits: boolean
   readonly #commits: Uint8Array[] = []
-  /** When the last fault has ended, in seconds. */
+  /** When the last fault has ended and everybody has asked to be let in, in seconds. */
   readonly #calm: number
   readonly #warmup: Micros
   #done = false
@@ -163,7 +163,8 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       start: (node, isNew) => this.#start(node, isNew),
     }
     this.hits = startFaults(this.tools)
-    const calm = Math.max(scenario.nodes.joinSeconds, faultsEnd(scenario))
+    const entered = scenario.vlans.map((each) => each.enterFromSeconds + each.enterSeconds)
+    const calm = Math.max(scenario.nodes.joinSeconds, faultsEnd(scenario), ...entered)
     this.#calm = calm
     // Nobody knows when visitors will have done their last.
     const unforeseen = churning || options.visitors !== undefined

@@ -70,16 +70,20 @@ export const BOUNDS = {
   outageP50Seconds:
     'Median time without delivery of pairs whose path led through a crashed relay, 0 if nothing was lost.',
   outageP99Seconds: '99th percentile of the same.',
-  convergeSeconds: 'From the end of the last fault until all connected pairs talk.',
+  convergeSeconds:
+    'From the end of the last fault, or the last one entering, until all connected pairs talk.',
   latencyP99Millis: '99th percentile of the time from sender to receiver.',
   stretchP50: 'Median of the time from sender to receiver over the delay of a direct path between them.',
   reachableShare: 'Pairs of members that can talk at the end.',
   joinP50Seconds: 'MLS: median time from asking to be let in to the first epoch.',
   joinP99Seconds: 'MLS: 99th percentile of the same.',
   evictSeconds: 'MLS: longest time from a revocation to the last member in an epoch without the evicted.',
-  oneEpochSeconds: 'MLS: from the end of the last fault until all members of each VLAN are in one epoch.',
+  oneEpochSeconds:
+    'MLS: from the end of the last fault or request to be let in until all of each VLAN are in one epoch.',
   apartSeconds: 'MLS: longest time with members in more than one epoch, partitions left out.',
   epochs: 'MLS: epochs that some member adopted.',
+  groupControlBytes:
+    'MLS: bytes a member seals and gets in the whole run for cards, requests, the group and its door.',
   falseLinkDeathsPerNodeHour: 'Links declared dead though their other end lived and could be reached.',
 } as const
 export type BoundName = keyof typeof BOUNDS

@@ -18,7 +18,9 @@ import type { DoorContext } from './context.ts'
 import { NO_HEAD, type Purpose } from './handshake.ts'
 import {
   CLOSE_WITHIN,
+  DELIVER_TURN,
   DELIVER_WITHIN,
+  DELIVERIES_AT_ONCE,
   DELIVERIES_MAX,
   KNOCK_WITHIN,
   SESSIONS_MAX,
@@ -61,9 +63,12 @@ interface Outgoing {
 const NOT_OPEN = { sponsor: undefined, isClosing: false }
 
 interface Delivery {
-  readonly caller: Caller
+  readonly route: Uint8Array
   readonly message: Uint8Array
-  readonly until: Micros
+  /** From when its turn comes. */
+  until: Micros
+  /** None while it waits for its turn. */
+  caller: Caller | undefined
   isSaid: boolean
 }
 
@@ -161,9 +166,14 @@ export class Doorway {
     this.#sponsor.open(now)
   }
 
+  /** The members are others than before. */
+  review(now: Micros): void {
+    this.#sponsor.review(now)
+  }
+
   /** Ends everything. */
   shut(now: Micros): void {
-    for (const { caller } of [...this.#outgoing.values(), ...this.#deliveries.values()]) caller.stop(now)
+    for (const { caller } of [...this.#outgoing.values(), ...this.#deliveries.values()]) caller?.stop(now)
     this.#outgoing.clear()
     this.#deliveries.clear()
     this.#sponsor.await(now, false)
@@ -174,14 +184,14 @@ export class Doorway {
   packet(moment: Moment, packet: Uint8Array): void {
     if (this.#sponsor.listens(packet)) this.#sponsor.packet(moment.now, packet)
     for (const { caller } of [...this.#outgoing.values(), ...this.#deliveries.values()])
-      if (caller.listens(packet)) caller.packet(moment, packet)
-    this.#attend(moment.now)
+      if (caller?.listens(packet)) caller.packet(moment, packet)
+    this.#attend(moment)
   }
 
   wake(moment: Moment): void {
     this.#sponsor.wake(moment.now)
-    for (const { caller } of [...this.#outgoing.values(), ...this.#deliveries.values()]) caller.wake(moment)
-    this.#attend(moment.now)
+    for (const { caller } of [...this.#outgoing.values(), ...this.#deliveries.values()]) caller?.wake(moment)
+    this.#attend(moment)
   }
 
   // Commands of the group.
@@ -230,17 +240,16 @@ export class Doorway {
   /** Brings a Welcome to a route; false if too many are under way. The bytes are not copied. */
   deliver(moment: Moment, route: Uint8Array, message: Uint8Array): boolean {
     const { now } = moment
-    const { crypto, vlan, tally } = this.#context
     const name = hex(route)
-    this.#deliveries.get(name)?.caller.stop(now)
+    this.#deliveries.get(name)?.caller?.stop(now)
     this.#deliveries.delete(name)
     if (this.#deliveries.size >= DELIVERIES_MAX) {
-      tally.add(DOOR_REFUSAL.deliveriesFull)
+      this.#context.tally.add(DOOR_REFUSAL.deliveriesFull)
       return false
     }
-    const caller = this.#caller(now, routeToken(crypto, vlan, route))
-    this.#deliveries.set(name, { caller, message, until: now + DELIVER_WITHIN, isSaid: false })
-    caller.call(moment, 'deliver')
+    const waiting = { caller: undefined, until: NEVER, isSaid: false }
+    this.#deliveries.set(name, { route: route.slice(), message, ...waiting })
+    this.#deliverNext(moment)
     return true
   }
 
@@ -266,7 +275,7 @@ export class Doorway {
   listens(packet: Uint8Array): boolean {
     if (this.#sponsor.listens(packet)) return true
     for (const { caller } of this.#outgoing.values()) if (caller.listens(packet)) return true
-    for (const { caller } of this.#deliveries.values()) if (caller.listens(packet)) return true
+    for (const { caller } of this.#deliveries.values()) if (caller?.listens(packet)) return true
     return false
   }
 
@@ -275,7 +284,8 @@ export class Doorway {
     for (const { caller, until, sponsor } of this.#outgoing.values())
       at = Math.min(at, caller.nextDeadline(), sponsor === undefined ? until : NEVER)
     for (const until of this.#closing.values()) at = Math.min(at, until)
-    for (const { caller, until } of this.#deliveries.values()) at = Math.min(at, caller.nextDeadline(), until)
+    for (const { caller, until } of this.#deliveries.values())
+      at = Math.min(at, caller?.nextDeadline() ?? NEVER, until)
     return at
   }
 
@@ -289,10 +299,28 @@ export class Doorway {
     return new Caller(now, this.#context, { ...options, ...more })
   }
 
-  #attend(now: Micros): void {
+  #attend(moment: Moment): void {
+    const { now } = moment
     for (const each of [...this.#outgoing.values()]) this.#attendOutgoing(now, each)
     for (const [name, each] of [...this.#deliveries]) this.#attendDelivery(now, name, each)
+    this.#deliverNext(moment)
     this.#finish(now)
+  }
+
+  /** Calls at the routes whose turn it is. Who does not answer for a while keeps nobody else waiting. */
+  #deliverNext(moment: Moment): void {
+    const { crypto, vlan } = this.#context
+    let free = DELIVERIES_AT_ONCE
+    for (const { caller, until, isSaid } of this.#deliveries.values())
+      if (caller !== undefined && (isSaid || moment.now < until - DELIVER_WITHIN + DELIVER_TURN)) free -= 1
+    for (const delivery of this.#deliveries.values()) {
+      if (free <= 0) return
+      if (delivery.caller !== undefined) continue
+      free -= 1
+      delivery.until = moment.now + DELIVER_WITHIN
+      delivery.caller = this.#caller(moment.now, routeToken(crypto, vlan, delivery.route))
+      delivery.caller.call(moment, 'deliver')
+    }
   }
 
   /** Closes what is to be closed and has nothing left to say. */
@@ -325,17 +353,17 @@ export class Doorway {
 
   #attendDelivery(now: Micros, name: string, delivery: Delivery): void {
     const { caller } = delivery
-    for (let event = caller.take(); event !== undefined; event = caller.take()) {
+    for (let event = caller?.take(); caller !== undefined && event !== undefined; event = caller.take()) {
       if (event.kind === 'opened') delivery.isSaid = caller.say(now, delivery.message)
       else if (event.kind === 'ended') {
         delivery.isSaid = false
         caller.again(now)
       }
     }
-    const isDone = delivery.isSaid && caller.session?.isQuiet === true
+    const isDone = delivery.isSaid && caller?.session?.isQuiet === true
     if (!isDone && now < delivery.until) return
     if (!isDone) this.#context.tally.add(DOOR_REFUSAL.silent)
-    caller.stop(now)
+    caller?.stop(now)
     this.#deliveries.delete(name)
   }
 

@@ -9,6 +9,9 @@ export const RESPONDERS = 3
 /** How long the second three wait for a sign that one of the first was taken. */
 export const SECOND_WAVE: Micros = SECOND
 
+/** How often a member looks whether it is one of those that keep the door. Guess. */
+export const KEEPERS_REVIEW: Micros = 10 * SECOND
+
 // What a member does for strangers (sec:C5, S12).
 
 /** Packets with the door's token that are opened, a second: half a core's per mille. As in sec:S12. */
@@ -93,10 +96,14 @@ export const FOUND_AFTER: Micros = MINUTE
 export const KNOCK_WITHIN: Micros = 20 * SECOND
 /** A session that the group closed is kept for so long to deliver what was said before. Guess. */
 export const CLOSE_WITHIN: Micros = 5 * SECOND
-/** Welcomes under way at a time: those of one commit (sec:B4). */
-export const DELIVERIES_MAX = 64
+/** Welcomes that are to be delivered: those of four commits (sec:B4). */
+export const DELIVERIES_MAX = 256
+/** And under way at a time: a crowd's together would be many megabytes in flight. Guess. */
+export const DELIVERIES_AT_ONCE = 32
 /** A Welcome that is not delivered after so long is given up: the joiner asks again. Guess. */
 export const DELIVER_WITHIN: Micros = 30 * SECOND
+/** A joiner that takes longer than so to answer holds its place no more while others wait. Guess. */
+export const DELIVER_TURN: Micros = 5 * SECOND
 /** Route proofs: how long one lasts and when it is renewed, at half of that. */
 export const ROUTE_LIFETIME_SECONDS = 600
 export const ROUTE_RENEW: Micros = (ROUTE_LIFETIME_SECONDS / 2) * SECOND

@@ -36,8 +36,8 @@ export interface DoorMember extends Learner {
   certificate(): Certificate | undefined
   /** Who was added when in the adopted lineage (sec:C5). */
   lineage(): Lineage
-  /** Member keys heard in the last 60 s and not refused, this member's own among them (sec:B5). */
-  live(now: Micros): readonly Uint8Array[]
+  /** Member keys of those that keep the door and were heard in the last 60 s (sec:B5, C4). */
+  keepers(now: Micros): readonly Uint8Array[]
   /** Wall time; undefined while the clock is not set. */
   wall(now: Micros): WallMillis | undefined
   /** MLS-IDs of the adopted lineage, the newest first, at most LINEAGE_MAX. */

@@ -41,6 +41,7 @@ import {
 import {
   CALLER_MESSAGE_BYTES_MAX,
   CALLS_PER_SECOND,
+  KEEPERS_REVIEW,
   MESSAGE_BYTES_MAX,
   OPENS_PER_SECOND,
   RESPONDERS,
@@ -79,6 +80,8 @@ export class Sponsor {
   readonly #services: Services
   #usedAt: Micros = 0
   #isAwaited = false
+  #isOpen = false
+  #reviewAt: Micros = NEVER
 
   constructor(
     now: Micros,
@@ -104,10 +107,20 @@ export class Sponsor {
 
   // Inputs.
 
-  /** Registers the door. */
+  /** There is a group to be let into: registers the door for as long as this member is to keep it. */
   open(now: Micros): void {
     if (this.#port.head() === undefined) throw new UsageError('a door without a group; open it after joining')
-    this.#door.hold(now)
+    this.#isOpen = true
+    this.review(now)
+  }
+
+  /** Others may have come or gone: looks whether this member keeps the door. */
+  review(now: Micros): void {
+    if (!this.#isOpen) return
+    this.#reviewAt = now + KEEPERS_REVIEW
+    const isKeeper = this.#placeIn(this.#port.keepers(now)) !== undefined
+    if (isKeeper && !this.#door.isHeld) this.#door.hold(now)
+    if (!isKeeper) this.#door.release(now)
   }
 
   /** Registers the route for as long as a Welcome may come to it, or no longer. */
@@ -119,6 +132,8 @@ export class Sponsor {
   /** Ends all sessions and registrations. */
   shut(now: Micros): void {
     for (const serving of [...this.#sessions.values()]) this.#end(now, serving, DOOR_REFUSAL.doorShut)
+    this.#isOpen = false
+    this.#reviewAt = NEVER
     this.#door.release(now)
     this.#back.release(now)
   }
@@ -140,6 +155,7 @@ export class Sponsor {
       if (serving.session.isOver(now)) this.#end(now, serving, DOOR_REFUSAL.silent)
       else this.#tend(now, serving)
     }
+    if (this.#reviewAt <= now) this.review(now)
     this.#door.wake(now)
     if (this.#isBackIdle(now)) this.#back.release(now)
     else this.#back.wake(now)
@@ -183,7 +199,7 @@ export class Sponsor {
   nextDeadline(): Micros {
     const isNeeded = this.#isAwaited || this.#sessions.size > 0
     const back = isNeeded || !this.#back.isHeld ? NEVER : this.#usedAt + ROUTE_LINGER
-    let at = Math.min(back, this.#callers.nextDeadline())
+    let at = Math.min(back, this.#callers.nextDeadline(), this.#reviewAt)
     at = Math.min(at, this.#door.nextDeadline(), this.#back.nextDeadline())
     for (const service of this.#sessions.values())
       at = Math.min(at, service.session.nextDeadline(), service.nextDeadline())
@@ -226,7 +242,7 @@ export class Sponsor {
     if (purpose === 'deliver') return 0
     const head = this.#port.head()
     if (head === undefined) return undefined
-    const live = this.#port.live(now)
+    const live = this.#port.keepers(now)
     const isOfBranch = (): boolean => this.#port.lineageIds().some((id) => sameBytes(id, call.head))
     // The branch that is sought answers, through its ambassador.
     if (purpose === 'merge') return isOfBranch() ? this.#placeIn(byRank(crypto.hash, head, live)) : undefined

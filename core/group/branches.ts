@@ -5,6 +5,7 @@
 import { jittered } from '../dice.ts'
 import { hex } from '../ids.ts'
 import type { Micros } from '../io.ts'
+import type { AdoptedEpoch } from './effects.ts'
 import type { Epoch, NewEpoch } from './epoch.ts'
 import { acknowledge, forkOf, isSettled } from './evidence.ts'
 import {
@@ -37,7 +38,7 @@ export function adoptChild(group: GroupState, now: Micros, rival: Rival, made: N
     group.note({ kind: 'switched', from: before.name, to: made.epoch.name })
   }
   spendAdded(group, parent, made.epoch)
-  push(group, now, made, left.length === 0)
+  push(group, now, made, 'child', left.length === 0, rival.isLogged)
   const { mlsId, step } = made.epoch
   const fork = forkOf(group, parent)
   if (step !== undefined) fork.child = { mlsId, ...step }
@@ -52,6 +53,7 @@ export function beginLine(
   group: GroupState,
   now: Micros,
   made: NewEpoch,
+  origin: 'entered' | 'restored',
   lineage: readonly string[] = [],
 ): void {
   for (const epoch of group.line) {
@@ -68,7 +70,7 @@ export function beginLine(
   group.phase = 'member'
   group.newSince = now
   for (const { identity } of made.epoch.roster.values()) group.spent.spend(identity, made.epoch.number)
-  push(group, now, made, false)
+  push(group, now, made, origin, false)
   // Whoever is alone has nobody to wait for.
   if (made.epoch.roster.size > 1) {
     group.liveBy = now + LIVE_WITHIN
@@ -79,7 +81,14 @@ export function beginLine(
   group.wakeBy(group.lookAt)
 }
 
-function push(group: GroupState, now: Micros, { epoch, facts }: NewEpoch, isForward: boolean): void {
+function push(
+  group: GroupState,
+  now: Micros,
+  { epoch, facts }: NewEpoch,
+  origin: AdoptedEpoch['origin'],
+  isForward: boolean,
+  isLate = false,
+): void {
   const { counts } = group.ports
   epoch.adoptedAt = now
   group.line.push(epoch)
@@ -95,7 +104,7 @@ function push(group: GroupState, now: Micros, { epoch, facts }: NewEpoch, isForw
   const { suite } = facts
   // A copy: an own commit may be left and come back to, and whoever seals zeroes what it was given.
   const exporterSecret = facts.exporterSecret.slice()
-  group.out.adopt({ mlsId, suite, roster, ownLeaf, leafSeed, exporterSecret, salts, grace })
+  group.out.adopt({ mlsId, suite, roster, ownLeaf, leafSeed, exporterSecret, salts, grace, origin, isLate })
   group.note({ kind: 'epoch', mlsId: epoch.name, number: epoch.number, members: roster.size })
   while (group.line.length > ROLLBACK_MAX + 1) letGoOldest(group)
   group.wakeBy(now)

@@ -2,20 +2,35 @@
  * Own commits: when one is due, whose turn it is, and what is in it (sec:B2 to B5). How it is stored and
  * sent is told by publishing.ts.
  */
-import { type Micros, NEVER } from '../io.ts'
+import { type Micros, NEVER, SECOND } from '../io.ts'
 import { ADDS_MAX, encodeCommitData } from '../ledger/commit-data.ts'
+import { encodeFacts } from '../ledger/exchange.ts'
+import type { Fact } from '../ledger/facts.ts'
 import type { WallMillis } from '../ledger/fields.ts'
 import { dueRemovals, type Removal } from '../ledger/proposals.ts'
 import { stepInDelay } from '../ledger/rank.ts'
 import type { MlsJob } from '../mls/engine.ts'
 import { REMOVES_MAX } from '../mls/limits.ts'
 import { type Epoch, encodeSalts, rotates, WISHES } from './epoch.ts'
-import { ADD_BATCH, COMMIT_COST_PER_MEMBER, EXPIRY_CHECK, SALT_LIFE_MILLIS, SLOWNESS_MAX } from './limits.ts'
-import { additions, forgetOffers, oldestOffer } from './offers.ts'
+import {
+  ADD_BATCH,
+  ADD_BATCH_EACH,
+  ADD_BATCH_MAX,
+  COMMIT_COST_PER_ADD,
+  COMMIT_COST_PER_MEMBER,
+  EXPIRY_CHECK,
+  KEEPERS_MAX,
+  SALT_LIFE_MILLIS,
+  SLOWNESS_MAX,
+  UNURGENT,
+} from './limits.ts'
+import { type Addition, additions, forgetOffers, oldestOffer } from './offers.ts'
 import { isMajorityThere, placeAmong } from './presence.ts'
 import { preferredRival } from './rivals.ts'
+import { sayFacts } from './say.ts'
 import type { GroupState } from './state.ts'
 import type { Task } from './tasks.ts'
+import { updateDue } from './updates.ts'
 
 type CommitTask = Extract<Task, { kind: 'commit' }>
 
@@ -24,19 +39,22 @@ function dueSince(
   group: GroupState,
   now: Micros,
   head: Epoch,
-): { readonly since: Micros; readonly isRemoval: boolean } {
-  if (group.isDirty(head)) return { since: now, isRemoval: true }
+): { readonly since: Micros; readonly isRemoval: boolean; readonly isUrgent: boolean } {
+  if (group.isDirty(head)) return { since: now, isRemoval: true, isUrgent: true }
   forgetOffers(group, now, head)
   const oldest = oldestOffer(group)
   // A new epoch begins a batch of its own, or a crowd would cost an epoch for each that arrives.
   const begun = Math.max(oldest, head.adoptedAt)
-  const adds = oldest === NEVER ? NEVER : group.offers.size >= ADDS_MAX ? begun : begun + ADD_BATCH
-  const update = group.updateAt > now || isMajorityThere(group, now) ? group.updateAt : NEVER
+  const batch = Math.min(ADD_BATCH_MAX, ADD_BATCH + ADD_BATCH_EACH * (group.offers.size - 1))
+  const adds = oldest === NEVER ? NEVER : group.offers.size >= ADDS_MAX ? begun : begun + batch
+  const due = updateDue(group, now, head)
+  const update = due === NEVER || isMajorityThere(group, now) ? due : NEVER
   // A key update of one's own is nobody else's to step in for.
-  return {
-    since: Math.min(adds, group.refreshAt, saltDue(group, head), update, expiredSince(group, now, head)),
-    isRemoval: false,
-  }
+  const keys = Math.min(group.refreshAt, saltDue(group, head), update)
+  const people = Math.min(adds, expiredSince(group, now, head))
+  // Keys are renewed along with whatever is done for people.
+  const isUrgent = people !== NEVER
+  return { since: isUrgent ? people : keys, isRemoval: false, isUrgent }
 }
 
 function saltDue(group: GroupState, head: Epoch): Micros {
@@ -64,7 +82,7 @@ export function planCommit(
 ): { readonly job: MlsJob; readonly task: CommitTask } | undefined {
   const { head } = group
   if (head === undefined || !mayCommit(group, now, head)) return undefined
-  const { since, isRemoval } = dueSince(group, now, head)
+  const { since, isRemoval, isUrgent } = dueSince(group, now, head)
   if (since === NEVER) {
     group.duty = undefined
     return undefined
@@ -74,10 +92,13 @@ export function planCommit(
   if (duty === undefined || !isKnown || (!isRemoval && duty.since !== since)) {
     const isOwnUpdate = !isRemoval && since === group.updateAt
     const place = isOwnUpdate ? 0 : placeAmong(group, now)
-    const expected = Math.max(group.slowness, COMMIT_COST_PER_MEMBER * head.roster.size)
+    const adds = Math.min(ADDS_MAX, group.offers.size)
+    const expected =
+      Math.max(group.slowness, COMMIT_COST_PER_MEMBER * head.roster.size) + COMMIT_COST_PER_ADD * adds
     const slowness = place === 0 ? 0 : Math.min(SLOWNESS_MAX, 2 * expected)
     // What became due while this member was away is not its turn to do at once.
-    const at = Math.max(since, now) + stepInDelay(place, isRemoval, group.ports.dice) + slowness
+    const step = stepInDelay(place, isRemoval, group.ports.dice) * (isUrgent ? 1 : UNURGENT)
+    const at = Math.max(since, now) + step + slowness
     group.duty = { head: head.name, isRemoval, since, at }
   }
   if (group.duty === undefined) return undefined
@@ -92,6 +113,8 @@ function mayCommit(group: GroupState, now: Micros, head: Epoch): boolean {
   if (group.phase !== 'member' || group.endAt !== NEVER || group.storing !== undefined) return false
   if (group.committedFor.has(head.name) || group.isRefused(group.keyName)) return false
   if (group.pendingLog.length > 0) return false
+  // Others went on already, by a commit that is asked for: another one would part the group.
+  if (group.unseen.size > 0 && !group.isDirty(head)) return false
   if (now < group.cautiousUntil) {
     group.wakeBy(group.cautiousUntil)
     return false
@@ -146,8 +169,25 @@ function makeJob(
     wishes: WISHES,
   } as const
   group.committedFor.add(head.name)
+  sayFactsOf(group, head, adds)
   return {
     job,
     task: { kind: 'commit', into, parent: head.name, members: adds.map(({ name }) => name), removes },
   }
+}
+
+/**
+ * What certifies those who are about to be added, unless all have heard it: only those who keep the door
+ * have, and whoever came in with this epoch has not. Otherwise all who lack it would ask at once.
+ */
+function sayFactsOf(group: GroupState, head: Epoch, adds: readonly Addition[]): void {
+  const facts: Fact[] = []
+  for (const { pooled, replaces } of adds) {
+    const isHeard = head.roster.size <= KEEPERS_MAX && pooled.since > head.adoptedAt + SECOND
+    if (replaces !== undefined || isHeard) continue
+    const chain = group.ledger.chain(pooled.member, pooled.serial)
+    for (const fact of [chain?.issuer, chain?.grant, chain?.redemption])
+      if (fact !== undefined) facts.push(fact)
+  }
+  for (const payload of encodeFacts(facts)) sayFacts(group, head.mlsId, payload)
 }

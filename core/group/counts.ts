@@ -9,6 +9,7 @@ export const GROUP_COUNTS = [
   'commitsMade',
   'commitsSent',
   'commitsResent',
+  'commitsRepaired',
   'epochsAdopted',
   'switches',
   'acksSent',

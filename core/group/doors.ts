@@ -6,10 +6,10 @@
 import { below, jittered } from '../dice.ts'
 import { hex, unhex } from '../ids.ts'
 import { MILLISECOND, type Micros, NEVER } from '../io.ts'
-import { decodeLedgerPayload } from '../ledger/exchange.ts'
+import { decodeLedgerPayload, encodeFacts } from '../ledger/exchange.ts'
 import type { Purpose } from './effects.ts'
 import { introduce, offer, stuck } from './entry.ts'
-import { answerTo, openingOf, spread, takeFacts } from './facts.ts'
+import { answerTo, openingOf, passOn, takeFacts } from './facts.ts'
 import { evidenceOf, forkParent, prefers, sayFold } from './forks.ts'
 import {
   CLEAN_WITHIN,
@@ -19,7 +19,9 @@ import {
   MEET_AGAIN,
   MEET_LATEST,
   MEET_SPREAD,
+  MEET_SPREAD_EACH,
   MEET_STEP,
+  OFFER_AGAIN,
   OFFERS_MAX,
   SESSION_LIFE,
   SESSIONS_MAX,
@@ -32,10 +34,10 @@ import {
   encodeDoor,
   type Offer,
 } from './messages.ts'
-import { inBatches, takeOffer } from './offers.ts'
-import { placeAmong } from './presence.ts'
+import { certifying, inBatches, takeOffer } from './offers.ts'
+import { hearsNobody, placeAmong } from './presence.ts'
 import { say } from './say.ts'
-import type { GroupState, Session } from './state.ts'
+import type { GroupState, PooledOffer, Session } from './state.ts'
 
 /** How often offers of folding members are passed on. */
 const FORWARD_EVERY: Micros = 200 * MILLISECOND
@@ -73,6 +75,7 @@ export function doorOpened(
     theirs: undefined,
     theirEvidence: undefined,
     forward: [],
+    news: [],
   }
   group.sessions.set(id, session)
   group.wakeBy(now + FORWARD_EVERY)
@@ -151,8 +154,7 @@ function onLedgerPart(group: GroupState, now: Micros, session: Session, payload:
     return
   }
   if (said.kind === 'facts') {
-    // What came through a door nobody else here has heard.
-    spread(group, now, takeFacts(group, now, said.facts))
+    passOn(group, now, takeFacts(group, now, said.facts))
     return
   }
   const answers = answerTo(group, now, said)
@@ -162,25 +164,38 @@ function onLedgerPart(group: GroupState, now: Micros, session: Session, payload:
   sayBranch(group, now, session)
 }
 
-/** Offers of joiners, or of another branch's members that fold: said to all, for whoever commits next. */
+/** Offers of joiners, or of another branch's members that fold: said to those of whom one commits next. */
 function sponsor(group: GroupState, now: Micros, session: Session, offers: readonly Offer[]): void {
   if (group.phase !== 'member') return
   const fresh = offers.filter((each) => takeOffer(group, now, each))
-  for (const each of fresh) {
-    const member = group.offers.get(hex(each.credential.subarray(0, 32)))
-    if (member !== undefined && group.unsaid.length < OFFERS_MAX) group.unsaid.push(member.offer)
-  }
+  for (const each of fresh) group.sponsored.set(hex(each.credential.subarray(0, 32)), now)
   if (fresh.length < offers.length && !session.isInitiator && fresh.length === 0)
     send(group, session, { kind: 'refused', why: 'known or not certified' })
-  sayOffers(group)
+  sayOffers(group, now)
 }
 
-/** Says what could not be said while the epoch was frozen. */
-export function sayOffers(group: GroupState): void {
+/**
+ * Says offers that are due, with what certifies who they are of, and again while nobody takes them in. While
+ * the epoch is frozen they wait.
+ */
+export function sayOffers(group: GroupState, now: Micros): void {
   const { head } = group
-  if (head === undefined || group.unsaid.length === 0 || group.isDirty(head)) return
-  for (const offers of inBatches(group.unsaid)) say(group, head, { kind: 'offers', offers })
-  group.unsaid = []
+  if (head === undefined || group.isDirty(head)) return
+  const due: PooledOffer[] = []
+  for (const [name, at] of group.sponsored) {
+    const pooled = group.offers.get(name)
+    if (pooled === undefined) group.sponsored.delete(name)
+    else if (at > now) group.wakeBy(at)
+    else {
+      due.push(pooled)
+      group.sponsored.set(name, now + OFFER_AGAIN)
+      group.wakeBy(now + OFFER_AGAIN)
+    }
+  }
+  for (const batch of inBatches(due.map((pooled) => ({ ...pooled, facts: certifying(group, pooled) })))) {
+    const offers = batch.map(({ offer }) => offer)
+    say(group, head, { kind: 'offers', offers, facts: batch.flatMap(({ facts }) => facts) }, 'keepers')
+  }
 }
 
 /** Tells where the own branch stands, once ledgers were compared and nobody refused is in it any more. */
@@ -196,6 +211,13 @@ function sayBranch(group: GroupState, now: Micros, session: Session): void {
 }
 
 function onBranch(group: GroupState, now: Micros, session: Session, { head, lineage }: Branch): void {
+  if (session.purpose === 'join' || session.purpose === 'rejoin') {
+    // A joiner is in: it is led on to where others are by now, and leaves its place before the door.
+    const name = hex(head)
+    if (name !== group.head?.name && group.lineage.includes(name)) serveLog(group, session, name)
+    close(group, session)
+    return
+  }
   session.theirs = { head: head.slice(), lineage: lineage.map((each) => each.slice()) }
   session.isCompared = true
   if (session.sentBranch) relate(group, now, session)
@@ -287,7 +309,8 @@ export function foreign(group: GroupState, now: Micros, mlsId: Uint8Array): void
   group.meetTarget = mlsId.slice()
   // Who came just now is most likely behind alone; for the others there is an end to waiting.
   const isNew = now < group.newSince + HEARD_WITHIN
-  const latest = MEET_LATEST + below(group.ports.dice, MEET_SPREAD)
+  const spread = Math.max(MEET_SPREAD, MEET_SPREAD_EACH * (group.head?.roster.size ?? 0))
+  const latest = MEET_LATEST + below(group.ports.dice, spread)
   group.meetAt = now + jitter + (isNew ? 0 : Math.min(placeAmong(group, now) * MEET_STEP, latest))
   group.wakeBy(group.meetAt)
 }
@@ -303,9 +326,12 @@ export function doorsDue(group: GroupState, now: Micros): Micros {
   let next = NEVER
   for (const session of group.sessions.values()) {
     sayBranch(group, now, session)
-    for (const offers of inBatches(session.forward)) send(group, session, { kind: 'offers', offers })
+    for (const batch of inBatches(session.forward.map((offer) => ({ offer, facts: [] }))))
+      send(group, session, { kind: 'offers', offers: batch.map(({ offer }) => offer) })
     if (session.forward.length > 0) session.lastAt = now
     session.forward.length = 0
+    for (const payload of encodeFacts(session.news)) send(group, session, { kind: 'ledger', payload })
+    session.news.length = 0
     if (session.lastAt + SESSION_LIFE <= now) close(group, session)
     else next = Math.min(next, session.lastAt + SESSION_LIFE)
   }
@@ -322,10 +348,13 @@ export function doorsDue(group: GroupState, now: Micros): Micros {
   return Math.min(next, group.meetAt, group.lookAt)
 }
 
-/** Whoever is first in rank calls for members that are in another epoch than this one. */
+/**
+ * Whoever is first in rank calls for members that are in another epoch than this one, and whoever hears
+ * nobody: it may be the only one that was left behind, and for a minute counts the others as there.
+ */
 function lookAround(group: GroupState, now: Micros): void {
   group.lookAt = now + jittered(group.ports.dice, LOOK_AROUND)
   const { head, entry, phase } = group
   if (phase !== 'member' || head === undefined || entry !== undefined || group.sessions.size > 0) return
-  if (placeAmong(group, now) === 0) group.out.knock('catchUp', head.mlsId)
+  if (placeAmong(group, now) === 0 || hearsNobody(group, now)) group.out.knock('catchUp', head.mlsId)
 }

@@ -35,6 +35,10 @@ export interface AdoptedEpoch {
   readonly salts: Salts
   /** Whether frames may go under the parent for 300 ms more: its commit removed nobody (sec:B10). */
   readonly grace: boolean
+  /** Whether others were there long before, so that what was said on the way here reached nobody. */
+  readonly isLate: boolean
+  /** How this process came into it (core/seal/epoch.ts). */
+  readonly origin: 'entered' | 'child' | 'restored'
 }
 
 /** Why a door is knocked at (sec:C4). */
@@ -43,12 +47,15 @@ export type Purpose = 'join' | 'rejoin' | 'catchUp' | 'merge'
 /** What is stored, each slot as a whole and atomically. */
 export type Slot = 'head' | 'next' | 'ledger'
 
+/** All members, by the broadcast token; those that keep the door, by its token; the member of a key alone. */
+export type Whom = 'all' | 'keepers' | Uint8Array
+
 export interface GroupEffects {
   /**
-   * Seals a channel packet under an epoch that is received under, for all (its broadcast token) or for the
-   * member of that key alone. What may be sent under which epoch was decided here (sec:B3, B9).
+   * Seals a channel packet under an epoch that is received under. What may be sent under which epoch was
+   * decided here (sec:B3, B9).
    */
-  send(mlsId: Uint8Array, to: Uint8Array | undefined, kind: ChannelKind, payload: Uint8Array): void
+  send(mlsId: Uint8Array, to: Whom, kind: ChannelKind, payload: Uint8Array): void
   /** At most one job of a group is in flight. */
   start(job: number, work: MlsJob): void
   store(id: number, slot: Slot, record: Uint8Array): void
@@ -57,7 +64,7 @@ export interface GroupEffects {
   refuse(memberKey: Uint8Array): void
   /** No epoch is left: all keys of the group are to be erased. */
   end(): void
-  /** A Welcome (messages.ts) for the joiner whose door gave this route. */
+  /** A Welcome (messages.ts) for the joiner whose door gave this route: said once, the door sees to it. */
   welcome(route: Uint8Array, message: Uint8Array): void
   /** `head`: the branch that is to answer, where it is known. */
   knock(purpose: Purpose, head: Uint8Array | undefined): void
@@ -74,7 +81,7 @@ type Call = {
 export class GroupOutbox implements GroupEffects {
   #calls: Call[] = []
 
-  send(mlsId: Uint8Array, to: Uint8Array | undefined, kind: ChannelKind, payload: Uint8Array): void {
+  send(mlsId: Uint8Array, to: Whom, kind: ChannelKind, payload: Uint8Array): void {
     this.#push(['send', mlsId, to, kind, payload])
   }
 

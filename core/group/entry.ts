@@ -12,7 +12,7 @@ import { judgeWelcome, WELCOME_REFUSAL } from '../ledger/joining.ts'
 import type { MlsJob, MlsOutcome, MlsSuccess, StateName } from '../mls/engine.ts'
 import { beginLine } from './branches.ts'
 import type { Purpose } from './effects.ts'
-import { decodeSalts, epochOfRoster, firstSalts, WISHES } from './epoch.ts'
+import { decodeSalts, type Epoch, epochOfRoster, firstSalts, WISHES } from './epoch.ts'
 import type { StuckReason } from './events.ts'
 import { openingOf, takeFacts } from './facts.ts'
 import { ASK_AGAIN, ASK_AGAIN_MAX, FOLD_SPREAD, FOUND_AFTER, LIVE_WITHIN } from './limits.ts'
@@ -302,9 +302,23 @@ function enter(
   group.cautiousUntil = 0
   group.pendingLog = []
   group.heard.clear()
-  beginLine(group, now, made)
+  const before = group.head
+  beginLine(group, now, made, 'entered')
+  for (const member of before?.leafOf.keys() ?? [])
+    if (!made.epoch.leafOf.has(member)) group.note({ kind: 'memberRemoved', member })
+  tellSponsors(group, made.epoch)
   group.liveBy = made.epoch.roster.size > 1 ? now + LIVE_WITHIN : NEVER
   group.note({ kind: 'joined', mlsId: made.epoch.name, members: made.epoch.roster.size })
+}
+
+/** Tells those who brought it in where it is: they say what came after its Welcome, and close. */
+function tellSponsors(group: GroupState, { mlsId }: Epoch): void {
+  for (const session of group.sessions.values()) {
+    const { id, isInitiator, purpose } = session
+    if (!isInitiator || (purpose !== 'join' && purpose !== 'rejoin')) continue
+    const branch = { kind: 'branch', head: mlsId, digest: group.ledger.digest(), lineage: [mlsId] } as const
+    group.out.doorSend(id, encodeDoor(branch))
+  }
 }
 
 /** A lineage of one's own may be founded when nobody answers (sec:C7). */

@@ -46,6 +46,8 @@ export interface Step {
   /** No path: whoever has the parent's state can follow (sec:S19). */
   readonly addsOnly: boolean
   readonly removes: boolean
+  /** Member keys in hex of those that it let in. */
+  readonly added: ReadonlySet<string>
 }
 
 export interface Epoch {
@@ -113,6 +115,7 @@ export function childOf(
   const roster = new Map(parent.roster)
   const leafOf = new Map(parent.leafOf)
   const gone = new Set<string>()
+  const added = new Set<string>()
   for (const { kind, leaf: entry } of facts.proposals) {
     const leaf = leafFrom(entry)
     if (leaf === undefined) return undefined
@@ -125,6 +128,7 @@ export function childOf(
       roster.set(entry.leaf, leaf)
       leafOf.set(member, entry.leaf)
       gone.delete(member)
+      added.add(member)
     }
   }
   const id = epochName(hash, facts)
@@ -135,6 +139,7 @@ export function childOf(
     commitHash: made.commitHash,
     addsOnly: facts.updated === undefined,
     removes: facts.proposals.some(({ kind }) => kind === 'remove'),
+    added,
   }
   const wallTime = decodeCommitData(facts.authenticatedData)?.wallTime ?? 0
   const salts = nextSalts(parent.salts, facts, gone.size > 0, wallTime)

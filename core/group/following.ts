@@ -1,7 +1,12 @@
 /**
  * Following the commits of others: as they come, as they are asked for, and from the log of a member that
  * was there (sec:B3, B4, B12). What cannot be followed although others do is seen here too.
+ *
+ * A commit that was lost on its way is often missed by many. Whoever cannot ask one member alone asks all,
+ * once for all who miss it, and one of those who have it says it again to all: by random waits, and by
+ * keeping silent when somebody else was first (as in SRM, Floyd et al. 1995).
  */
+import { below } from '../dice.ts'
 import { hex, sameBytes } from '../ids.ts'
 import { type Micros, NEVER } from '../io.ts'
 import { decodeCommitData } from '../ledger/commit-data.ts'
@@ -12,8 +17,19 @@ import { adoptChild } from './branches.ts'
 import { stuck } from './entry.ts'
 import { childOf, type Epoch, WISHES } from './epoch.ts'
 import { fetch, noticeDigest } from './facts.ts'
-import { LOG_MAX, STUCK_AFTER, UNSEEN_MAX, WANT_AFTER, WANT_AGAIN } from './limits.ts'
+import {
+  LOG_MAX,
+  REPAIR_AGAIN,
+  REPAIR_SPREAD,
+  STUCK_AFTER,
+  UNSEEN_MAX,
+  WANT_AFTER,
+  WANT_AGAIN,
+  WANT_SPREAD,
+  WANT_TURN,
+} from './limits.ts'
 import { type CommitMessage, decodeHandshake, encodeHandshake } from './messages.ts'
+import { isAnswerer } from './presence.ts'
 import { judgeRival, preferredRival, takeRival } from './rivals.ts'
 import { say, sayCommit } from './say.ts'
 import type { GroupState, LogEntry, Rival } from './state.ts'
@@ -24,6 +40,7 @@ type ProcessTask = Extract<Task, { kind: 'process' }>
 /** A commit for an epoch; `sender` passed it on and may be another than who made it. */
 export function onCommit(
   group: GroupState,
+  now: Micros,
   under: Epoch,
   sender: Uint8Array,
   said: CommitMessage,
@@ -36,7 +53,12 @@ export function onCommit(
   const rival = takeRival(group, under, said, message)
   if (rival === undefined) return
   group.unseen.delete(rival.childName)
-  if (rival.missing.length > 0) fetch(group, under.mlsId, sender, rival.missing)
+  if (group.repairs.get(rival.childName)?.isMine) {
+    const at = now + REPAIR_AGAIN
+    group.repairs.set(rival.childName, { under: under.mlsId, child: rival.child, at, isMine: false })
+    group.wakeBy(at)
+  }
+  if (rival.missing.length > 0) fetch(group, under.mlsId, sender, rival.missing, now)
   if (sameBytes(rival.committer, sender)) notePair(group, under, rival)
 }
 
@@ -159,7 +181,8 @@ export function noteChild(
     group.ports.counts.add('boundUnseen')
     return
   }
-  const askAt = rival === undefined ? now + WANT_AFTER : NEVER
+  const turns = Math.min(WANT_SPREAD, WANT_TURN * parent.roster.size)
+  const askAt = rival === undefined ? now + WANT_AFTER + below(group.ports.dice, turns) : NEVER
   group.unseen.set(name, { child: child.slice(), by, since: now, askAt })
   group.wakeBy(Math.min(askAt, now + STUCK_AFTER))
 }
@@ -181,7 +204,8 @@ export function unseenDue(group: GroupState, now: Micros): Micros {
       continue
     }
     if (unseen.askAt <= now) {
-      say(group, head, { kind: 'want', children: [unseen.child] }, unseen.by)
+      const to = group.ports.reaches(unseen.by) ? unseen.by : undefined
+      say(group, head, { kind: 'want', children: [unseen.child] }, to)
       unseen.askAt = now + WANT_AGAIN
     }
     next = Math.min(next, unseen.askAt, unseen.since + STUCK_AFTER)
@@ -189,22 +213,67 @@ export function unseenDue(group: GroupState, now: Micros): Micros {
   return next
 }
 
-/** Somebody asks for commits of an epoch: those that led on are sent again, to it alone. */
+/**
+ * Somebody asks for commits of an epoch: those that led on are sent again, to it alone if it asked this
+ * member alone, else to all, after a while and by few.
+ */
 export function onWant(
   group: GroupState,
+  now: Micros,
   under: Epoch,
   sender: Uint8Array,
   children: readonly Uint8Array[],
+  isToAll: boolean,
 ): void {
   for (const child of children) {
-    const rival = group.rivals
-      .get(under.name)
-      ?.find((each) => sameBytes(each.child, child) && each.verdict === 'open')
-    const message = rival?.message ?? group.log.find((entry) => sameBytes(entry.child, child))?.message
-    const said = message && decodeHandshake(message)
-    if (message === undefined || said?.kind !== 'commit') continue
-    sayCommit(group, under, { removes: said.removes, message }, sender)
+    const name = hex(child)
+    const unseen = group.unseen.get(name)
+    if (unseen !== undefined && isToAll) unseen.askAt = Math.max(unseen.askAt, now + WANT_AGAIN)
+    const commit = commitTo(group, under, child)
+    if (commit === undefined) continue
+    // To say a commit to all for each who asks would be a storm.
+    if (!isToAll && group.ports.reaches(sender)) sayCommit(group, under, commit, sender)
+    else if (!group.repairs.has(name) && group.repairs.size < UNSEEN_MAX) {
+      // Drawn once for all who ask within a while.
+      const isMine = !isToAll || isAnswerer(group)
+      const at = now + (isMine ? below(group.ports.dice, REPAIR_SPREAD) : REPAIR_AGAIN)
+      group.repairs.set(name, { under: under.mlsId, child: child.slice(), at, isMine })
+      group.wakeBy(at)
+    }
   }
+}
+
+/** The commit that led from an epoch to that child, as it can be said again. */
+function commitTo(
+  group: GroupState,
+  under: Epoch,
+  child: Uint8Array,
+): { readonly removes: readonly number[]; readonly message: Uint8Array } | undefined {
+  const rival = group.rivals
+    .get(under.name)
+    ?.find((each) => sameBytes(each.child, child) && each.verdict === 'open')
+  const message = rival?.message ?? group.log.find((entry) => sameBytes(entry.child, child))?.message
+  const said = message && decodeHandshake(message)
+  return message !== undefined && said?.kind === 'commit' ? { removes: said.removes, message } : undefined
+}
+
+/** Commits that all were asked for and nobody has said again meanwhile; answers when to look next. */
+export function repairsDue(group: GroupState, now: Micros): Micros {
+  let next = NEVER
+  for (const [name, { under, child, at, isMine }] of group.repairs) {
+    if (at > now) {
+      next = Math.min(next, at)
+      continue
+    }
+    if (isMine) group.repairs.set(name, { under, child, at: now + REPAIR_AGAIN, isMine: false })
+    else group.repairs.delete(name)
+    if (!isMine) continue
+    const epoch = group.known(under)
+    const commit = epoch && commitTo(group, epoch, child)
+    if (epoch !== undefined && commit !== undefined && sayCommit(group, epoch, commit))
+      group.ports.counts.add('commitsRepaired')
+  }
+  return next
 }
 
 /**
@@ -233,7 +302,9 @@ function follow(group: GroupState, head: Epoch, { message }: LogEntry): void {
     group.ports.counts.add('logRefused')
     return
   }
-  if (!group.isDirty(head))
-    group.out.send(head.mlsId, undefined, PAYLOAD_KIND.handshake, encodeHandshake(said))
+  rival.isLogged = true
+  // Where many were away, a few of them say it for the others.
+  if (!isAnswerer(group)) return
+  if (!group.isDirty(head)) group.out.send(head.mlsId, 'all', PAYLOAD_KIND.handshake, encodeHandshake(said))
   else sayCommit(group, head, rival)
 }

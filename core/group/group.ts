@@ -44,17 +44,18 @@ import { cancelEntry, entryDue, foundLater, offer, startEntry, takeWelcome } fro
 import type { Epoch } from './epoch.ts'
 import type { Stored } from './events.ts'
 import { forkOf, takeAck } from './evidence.ts'
-import { factsDue, onLedger, spread, takeFacts } from './facts.ts'
-import { followLog, noteChild, onCommit, onWant, unseenDue } from './following.ts'
+import { factsDue, onLedger, passOn, spread, takeFacts } from './facts.ts'
+import { followLog, noteChild, onCommit, onWant, repairsDue, unseenDue } from './following.ts'
 import { onFold } from './forks.ts'
 import { finish, pump } from './jobs.ts'
 import { decodeHandshake } from './messages.ts'
 import { takeOffer } from './offers.ts'
-import { hear, isThere } from './presence.ts'
+import { hear, keepers } from './presence.ts'
 import { publishingDue, storedCommit } from './publishing.ts'
 import { decodeHead, decodeLedger, decodeNext, encodeLedger } from './record.ts'
 import { senderAt } from './say.ts'
 import { type GroupPorts, GroupState, type OwnMember } from './state.ts'
+import { updateSoon } from './updates.ts'
 
 /** A restored member makes no commit for so long, unless it hears before that its state is not old. */
 const CAUTIOUS: Micros = 60 * SECOND
@@ -100,6 +101,8 @@ export type GroupCommand =
   | { readonly kind: 'join'; readonly mayFound: boolean }
   /** Facts made or learnt here. */
   | { readonly kind: 'facts'; readonly facts: readonly Uint8Array[] }
+  /** A key update, before the next one would be due. */
+  | { readonly kind: 'update' }
   /** Says goodbye: for good, as far as this member key goes. */
   | { readonly kind: 'leave' }
   /** Goes on from what was stored. The first command, or none. */
@@ -138,13 +141,17 @@ export class Group implements DoorPort {
 
   // Inputs from the channel.
 
-  /** A channel packet that was opened and whose signature is good. */
+  /**
+   * A channel packet that was opened and whose signature is good. `isToAll`: many others hear it too, so it
+   * is enough if few of them answer.
+   */
   channelPacket(
     now: Micros,
     mlsId: Uint8Array,
     senderLeaf: number,
     kind: ChannelKind,
     payload: Uint8Array,
+    isToAll: boolean,
   ): void {
     const group = this.#state
     const epoch = group.known(mlsId)
@@ -155,8 +162,8 @@ export class Group implements DoorPort {
     const sender = senderAt(group, epoch, senderLeaf)
     if (sender === undefined) return
     hear(group, now, sender)
-    if (kind === PAYLOAD_KIND.ledger) onLedger(group, now, epoch.mlsId, sender, payload)
-    else this.#handshake(now, epoch, sender, payload)
+    if (kind === PAYLOAD_KIND.ledger) onLedger(group, now, epoch.mlsId, sender, payload, isToAll)
+    else this.#handshake(now, epoch, sender, payload, isToAll)
     this.#settle(now)
   }
 
@@ -255,6 +262,9 @@ export class Group implements DoorPort {
         this.#mustBeOutside(command.kind)
         this.#restore(now, command.stored)
         break
+      case 'update':
+        updateSoon(group, now)
+        break
       case 'leave': {
         if (group.phase === 'over') throw new UsageError('this member is out already')
         const { vlan } = group.ledger
@@ -277,7 +287,7 @@ export class Group implements DoorPort {
     group.deadline = NEVER
     this.#settle(now)
     letGoSettled(group, now)
-    const due = [publishingDue, unseenDue, factsDue, entryDue, doorsDue, storeLedgerDue]
+    const due = [publishingDue, unseenDue, repairsDue, factsDue, entryDue, doorsDue, storeLedgerDue]
     for (const each of due) group.wakeBy(each(group, now))
     if (group.endAt <= now) this.#end()
     else group.wakeBy(group.endAt)
@@ -317,17 +327,15 @@ export class Group implements DoorPort {
     return this.#state.lineage.toReversed().map(unhex)
   }
 
-  /** Member keys of those that are there, this member's among them (sec:B5). */
-  live(now: Micros): readonly Uint8Array[] {
-    const group = this.#state
-    const there = [...group.heard.keys()].filter((member) => isThere(group, now, member))
-    return [group.key, ...there.map(unhex)]
+  /** Member keys of those that keep the door now (presence.ts). */
+  keepers(now: Micros): readonly Uint8Array[] {
+    return keepers(this.#state, now).map(unhex)
   }
 
   /** A fact that somebody showed outside the channel; new ones are passed on. */
   learn(now: Micros, fact: Uint8Array): 'added' | 'known' {
     const added = takeFacts(this.#state, now, [fact])
-    spread(this.#state, now, added)
+    passOn(this.#state, now, added)
     this.#settle(now)
     return added.length > 0 ? 'added' : 'known'
   }
@@ -359,7 +367,7 @@ export class Group implements DoorPort {
 
   // Within.
 
-  #handshake(now: Micros, under: Epoch, sender: Uint8Array, payload: Uint8Array): void {
+  #handshake(now: Micros, under: Epoch, sender: Uint8Array, payload: Uint8Array, isToAll: boolean): void {
     const group = this.#state
     const said = decodeHandshake(payload)
     if (said === undefined) {
@@ -368,15 +376,16 @@ export class Group implements DoorPort {
     }
     switch (said.kind) {
       case 'commit':
-        onCommit(group, under, sender, said, payload)
+        onCommit(group, now, under, sender, said, payload)
         return
       case 'ack':
         this.#ack(now, under, sender, said.ack)
         return
       case 'want':
-        onWant(group, under, sender, said.children)
+        onWant(group, now, under, sender, said.children, isToAll)
         return
       case 'offers':
+        takeFacts(group, now, said.facts)
         for (const each of said.offers) takeOffer(group, now, each)
         postponeMeeting(group, now)
         return
@@ -403,7 +412,7 @@ export class Group implements DoorPort {
   #settle(now: Micros): void {
     const group = this.#state
     followLog(group)
-    if (group.unsaid.length > 0) sayOffers(group)
+    if (group.sponsored.size > 0) sayOffers(group, now)
     pump(group, now)
     if (group.twice.size > TOLD_MAX) group.twice.clear()
   }

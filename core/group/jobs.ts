@@ -172,7 +172,7 @@ function founded(
     return
   }
   group.entry = undefined
-  beginLine(group, now, made)
+  beginLine(group, now, made, 'entered')
   group.note({ kind: 'founded', mlsId: made.epoch.name })
 }
 
@@ -225,6 +225,7 @@ function restored(
       group,
       now,
       made,
+      'restored',
       head.lineage.map((id) => hex(id)),
     )
     if (group.liveBy !== NEVER) group.liveBy = now + LIVE_AGAIN_WITHIN
@@ -258,6 +259,7 @@ function rivalOf(
     commitHash: hash,
     addsOnly: removes.length === 0 && proposals > 0,
     removes: removes.length > 0,
+    added: new Set<string>(),
   }
   const base = { parent: parent.name, child, childName, committer, proposals, removes, commit, hash, message }
   return { ...base, missing: [], verdict: 'open', made: { ...made, epoch: { ...made.epoch, step } } }

@@ -29,6 +29,13 @@ export const RIVALS_MAX = 16
 export const RIVALS_OF_ONE_MAX = 2
 /** How long a missing child is waited for before it is asked for: commits are seldom overtaken. Guess. */
 export const WANT_AFTER: Micros = 150 * MILLISECOND
+/** And so much longer, by a draw, for each member up to the most: one of those who miss it asks for all. */
+export const WANT_TURN: Micros = 2 * MILLISECOND
+export const WANT_SPREAD: Micros = 500 * MILLISECOND
+/** Those who answer what all were asked do so within this time, unless another was first. Guess. */
+export const REPAIR_SPREAD: Micros = 300 * MILLISECOND
+/** No member says a commit again to all twice within this time: what many ask is one question. Guess. */
+export const REPAIR_AGAIN: Micros = 1 * SECOND
 /** And how long before it is asked for again. */
 export const WANT_AGAIN: Micros = 600 * MILLISECOND
 /** Children of the head that are known by name and not by their commit. Guess. */
@@ -40,8 +47,20 @@ export const STUCK_AFTER: Micros = 2 * SECOND
 
 /** How long joiners are collected, so that a crowd costs few epochs: "within 1 s" of sec:C5. */
 export const ADD_BATCH: Micros = 700 * MILLISECOND
+/**
+ * And so much longer for each that waits, up to the most: a commit costs all members the same whatever it
+ * adds, and who comes in a crowd waits for the epochs of those before it anyway. One alone never waits
+ * longer than sec:C5 says. Guesses.
+ */
+export const ADD_BATCH_EACH: Micros = 50 * MILLISECOND
+export const ADD_BATCH_MAX: Micros = 2 * SECOND
 /** An own commit is sent again until somebody's ack shows that it arrived: after so long each time. */
 export const RESEND_AFTER: readonly Micros[] = [400 * MILLISECOND, 1_200 * MILLISECOND]
+/**
+ * New keys for those who are in already can wait for so many steps each until the next one steps in (sec:B5):
+ * when the mesh parts, each would else take itself for the only one and make an epoch of its own. Guess.
+ */
+export const UNURGENT = 12
 /** The longest that one's own slowness lengthens the wait before stepping in. Guess. */
 export const SLOWNESS_MAX: Micros = 2 * SECOND
 /**
@@ -49,6 +68,11 @@ export const SLOWNESS_MAX: Micros = 2 * SECOND
  * about what the engine needs for each member on the reference machine (sim/mls/cost.ts).
  */
 export const COMMIT_COST_PER_MEMBER: Micros = 250
+/**
+ * And so much more for each that it adds: 6 ms as measured with the real engine (test/bench/mls.ts), and as
+ * much again for its share of the packets, which are paced (core/seal/limits.ts).
+ */
+export const COMMIT_COST_PER_ADD: Micros = 16 * MILLISECOND
 /** A Welcome leaves when its child had no rival for so long, if it is not settled before (sec:B8). */
 export const WELCOME_AFTER: Micros = 1 * SECOND
 /** A Welcome is given up with the states that could still make it true. */
@@ -58,6 +82,11 @@ export const REFRESH_AFTER_ADDS: Micros = 60 * SECOND
 /** Time between two key updates of one member (sec:B2): a day, or a minute for each member. */
 export const UPDATE_PERIOD: Micros = 24 * 3_600 * SECOND
 export const UPDATE_PERIOD_PER_MEMBER: Micros = 60 * SECOND
+/** Turns of members whose updates are due at once; an epoch of many members takes a second or two. Guess. */
+export const UPDATE_TURN: Micros = 3 * SECOND
+/** No update so soon after another epoch, and after its own time by so much no more. Guesses. */
+export const UPDATE_QUIET: Micros = 2 * SECOND
+export const UPDATE_LATE: Micros = 10 * SECOND
 /** How often expired certificates are looked for: they end by the day, not by the second. */
 export const EXPIRY_CHECK: Micros = 60 * SECOND
 /** The salt of a branch changes after so long at the latest (sec:M11). */
@@ -65,6 +94,13 @@ export const SALT_LIFE_MILLIS = 7 * 86_400_000
 
 // Joiners.
 
+/**
+ * Members that keep the door: twice as many as witnesses, so that in half of a VLAN that is split some are
+ * left, and a crowd of twenty a second finds room at each of three of them (sec:C4). Guess.
+ */
+export const KEEPERS_MAX = 32
+/** Offers that are not in the group yet are said again after so long: the epoch may be another by then. */
+export const OFFER_AGAIN: Micros = 1_500 * MILLISECOND
 /** KeyPackages that wait to be added: four commits full. */
 export const OFFERS_MAX = 256
 /** How long one waits; its owner asks again long before (sec:B8). */
@@ -90,14 +126,26 @@ export const WELCOME_FACTS_MAX = 4 * OFFERS_IN_ONE_MAX
 
 /** New facts are repeated after these times: broadcasts get lost. */
 export const REPEAT_FACTS: readonly Micros[] = [300 * MILLISECOND, 1_500 * MILLISECOND]
+/** Facts that certify newcomers are collected for so long before they are said. Guess. */
+export const SPREAD_AFTER: Micros = 250 * MILLISECOND
+/** So many of them are said without waiting: more would not fit few packets. Guess. */
+export const UNSPREAD_MAX = 64
+/** New facts that wait to be told to one joiner: those of eight commits full. It asks for what is missing. */
+export const NEWS_MAX = 1_024
 /** Batches of facts that wait to be repeated. */
 export const REPEATS_MAX = 32
 /** Ledgers are compared with some other member about this often, ± 50 % (as cards are sent, sec:A7). */
 export const COMPARE_PERIOD: Micros = 60 * SECOND
 /** And that soon when a commit shows another digest than one's own. */
 export const COMPARE_SOON: Micros = 2 * SECOND
+/** Not before no new fact has come for so long: the next commit of a crowd brings some. Guess. */
+export const COMPARE_QUIET: Micros = 5 * SECOND
+/** And spread over so long for each member, where they are many: all saw the same commit. Guess. */
+export const COMPARE_TURN: Micros = 20 * MILLISECOND
 /** Exchanges that are answered within a second: more is a flood, the rest is found again. Guess. */
 export const ANSWERS_PER_SECOND = 50
+/** Of those who hear a question that went to all because the one it is for was not known, so many answer. */
+export const ANSWERERS = 4
 /** The ledger is stored at most this often. */
 export const STORE_LEDGER_AFTER: Micros = 1 * SECOND
 
@@ -115,6 +163,8 @@ export const MEET_STEP: Micros = 400 * MILLISECOND
  */
 export const MEET_LATEST: Micros = 4 * SECOND
 export const MEET_SPREAD: Micros = 8 * SECOND
+/** At most ten of a large branch go in a second, so that one who was put out cannot make all of them call. */
+export const MEET_SPREAD_EACH: Micros = 100 * MILLISECOND
 /** Nobody tries again before. */
 export const MEET_AGAIN: Micros = 5 * SECOND
 /**

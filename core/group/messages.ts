@@ -5,7 +5,8 @@
  *     handshake   1 | child 16 | committer's leaf 4 | proposals 1 | removed leaves, each 4 | commit
  *              or 2 | ack (core/ledger/acks.ts)
  *              or 3 | children wanted, each 16
- *              or 4 | offers          or 5 | offers of members that fold
+ *              or 4 | offers, facts that certify who they are of
+ *              or 5 | offers of members that fold
  *              or 6 | winner's head 16 | signature 64 | evidence of both branches
  *     offer       route | credential 118 | leaf key 32 | KeyPackage
  *
@@ -99,7 +100,7 @@ export type Handshake =
   | ({ readonly kind: 'commit' } & CommitMessage)
   | { readonly kind: 'ack'; readonly ack: Uint8Array }
   | { readonly kind: 'want'; readonly children: readonly Uint8Array[] }
-  | { readonly kind: 'offers'; readonly offers: readonly Offer[] }
+  | { readonly kind: 'offers'; readonly offers: readonly Offer[]; readonly facts: readonly Uint8Array[] }
   | { readonly kind: 'foldOffers'; readonly offers: readonly Offer[] }
   | ({ readonly kind: 'fold' } & Fold)
 
@@ -177,11 +178,12 @@ function form<Message>(type: number, kind: string, fields: Schema<never>): Form<
 const ackFields = struct({ ack: fixed(ACK_BYTES) })
 const wantFields = struct({ children: wanted })
 const offersFields = struct({ offers })
+const offeredFields = struct({ offers, facts: list(bytes(FACT_BYTES_MAX), WELCOME_FACTS_MAX) })
 const handshakes = new Forms<Handshake>({
   commit: form(1, 'commit', commitMessage as Schema<never>),
   ack: form(2, 'ack', ackFields as Schema<never>),
   want: form(3, 'want', wantFields as Schema<never>),
-  offers: form(4, 'offers', offersFields as Schema<never>),
+  offers: form(4, 'offers', offeredFields as Schema<never>),
   foldOffers: form(5, 'foldOffers', offersFields as Schema<never>),
   fold: form(6, 'fold', fold as Schema<never>),
 })

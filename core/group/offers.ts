@@ -100,19 +100,33 @@ export function oldestOffer(group: GroupState): Micros {
   return oldest
 }
 
+/** The facts on which an offer rests, each after what it rests on itself. */
+export function certifying(group: GroupState, { member, serial }: PooledOffer): Uint8Array[] {
+  const chain = group.ledger.chain(member, serial)
+  return [chain?.issuer, chain?.grant, chain?.redemption].flatMap((fact) => fact?.bytes ?? [])
+}
+
+/** What is said of an offer. */
+interface Sized {
+  readonly offer: Offer
+  readonly facts: readonly Uint8Array[]
+}
+
 /** Offers in as many lists as their sizes need. */
-export function inBatches(offers: readonly Offer[]): Offer[][] {
-  const batches: Offer[][] = []
-  let batch: Offer[] = []
+export function inBatches<Item extends Sized>(items: readonly Item[]): Item[][] {
+  const batches: Item[][] = []
+  let batch: Item[] = []
   let bytes = 0
-  for (const offer of offers) {
-    const size = offer.keyPackage.length + offer.route.length + 160
+  for (const item of items) {
+    const { offer, facts } = item
+    const certified = facts.reduce((sum, fact) => sum + fact.length + 2, 0)
+    const size = offer.keyPackage.length + offer.route.length + 160 + certified
     if (batch.length >= OFFERS_IN_ONE_MAX || bytes + size > OFFERS_BYTES_MAX) {
       batches.push(batch)
       batch = []
       bytes = 0
     }
-    batch.push(offer)
+    batch.push(item)
     bytes += size
   }
   if (batch.length > 0) batches.push(batch)

@@ -1,8 +1,9 @@
 /** Who is there, and where this member stands among them (sec:B5). Knows names and times. */
+import { below } from '../dice.ts'
 import { hex, unhex } from '../ids.ts'
 import type { Micros } from '../io.ts'
 import { byRank } from '../ledger/rank.ts'
-import { DAY, HEARD_WITHIN } from './limits.ts'
+import { ANSWERERS, DAY, HEARD_WITHIN, KEEPERS_MAX, LOOK_AROUND } from './limits.ts'
 import type { GroupState } from './state.ts'
 
 /** A card or any other signed packet of a member was taken. */
@@ -29,26 +30,58 @@ export function isThere(group: GroupState, now: Micros, member: string): boolean
   return at + HEARD_WITHIN >= now
 }
 
-/** How many before this member are there: 0 for the committer (sec:B5). */
+/**
+ * Members that keep the VLAN's door, in hex: they are called at, they pool the offers of joiners, and of them
+ * one commits. All members while those are few. Beyond sec:C4 and B5, where everybody does: in a large VLAN
+ * what each joiner says at the door would go to all members, and what a sponsor says for it once more. The
+ * order does not change with the epoch, so that tokens need not move; which of them commits next does.
+ */
+export function keepers(group: GroupState, now: Micros): readonly string[] {
+  const kept: string[] = []
+  for (const member of ranksOf(group).door) {
+    if (kept.length >= KEEPERS_MAX) break
+    if (isThere(group, now, member)) kept.push(member)
+  }
+  return kept
+}
+
+/**
+ * How many before this member are there: 0 for the committer (sec:B5). Those that keep the door come first.
+ * Of these, and beyond sec:B5, who came in with the very epoch is last: its Welcome is still on its way.
+ */
 export function placeAmong(group: GroupState, now: Micros): number {
+  const kept = new Set(keepers(group, now))
+  const { added } = group.head?.step ?? {}
+  const tierOf = (member: string): number => (!kept.has(member) ? 2 : added?.has(member) ? 1 : 0)
+  const own = isNewcomer(group) ? Math.max(1, tierOf(group.keyName)) : tierOf(group.keyName)
   let place = 0
-  for (const member of rankedMembers(group)) {
-    if (member === group.keyName) break
-    if (isThere(group, now, member)) place += 1
+  let isBefore = true
+  for (const member of ranksOf(group).order) {
+    if (member === group.keyName) {
+      isBefore = false
+      continue
+    }
+    const tier = tierOf(member)
+    if ((tier < own || (tier === own && isBefore)) && isThere(group, now, member)) place += 1
   }
   return place
 }
 
-/** All members of the head by rank, in hex; reckoned once for each head. */
-function rankedMembers(group: GroupState): readonly string[] {
+/** Whether this member came in with the head: it has no step to see who else did. */
+function isNewcomer({ head, newSince }: GroupState): boolean {
+  return head !== undefined && head.number > 0 && head.step === undefined && head.adoptedAt === newSince
+}
+
+/** All members of the head in hex, by rank in its epoch and in the VLAN; reckoned once for each head. */
+function ranksOf(group: GroupState): GroupState['ranks'] {
   const { head } = group
-  if (head === undefined) return []
-  if (group.ranks.of !== head.name) {
+  if (head !== undefined && group.ranks.of !== head.name) {
     const keys = [...head.roster.values()].map(({ identity }) => identity.memberKey)
-    const order = byRank(group.ports.crypto.hash, head.mlsId, keys).map(hex)
-    group.ranks = { of: head.name, order }
+    const { hash } = group.ports.crypto
+    const order = byRank(hash, head.mlsId, keys).map(hex)
+    group.ranks = { of: head.name, order, door: byRank(hash, group.ledger.vlan, keys).map(hex) }
   }
-  return group.ranks.order
+  return group.ranks
 }
 
 /** Members that were heard in the last 60 s, this one among them. */
@@ -58,14 +91,25 @@ export function countThere(group: GroupState, now: Micros): number {
   return count
 }
 
+/** Whether no other member was heard since others were last looked for. */
+export function hearsNobody(group: GroupState, now: Micros): boolean {
+  for (const at of group.heard.values()) if (at + LOOK_AROUND >= now) return false
+  return (group.head?.roster.size ?? 0) > 1
+}
+
 /** Whether so many are there that a key update makes sense: half of those of the last 24 h (sec:B2). */
 export function isMajorityThere(group: GroupState, now: Micros): boolean {
   return 2 * countThere(group, now) >= 1 + group.heard.size
 }
 
-/** Any other member that is there, by the draw; undefined for none. */
+/** Whether this member answers what all were asked, by a draw: so few do that it is no storm. */
+export function isAnswerer(group: GroupState): boolean {
+  return below(group.ports.dice, Math.max(1, group.head?.roster.size ?? 1)) < ANSWERERS
+}
+
+/** Any other member that is there and can be spoken to alone, by the draw; undefined for none. */
 export function someMember(group: GroupState, now: Micros, draw: number): Uint8Array | undefined {
-  const there = [...group.heard.keys()].filter((member) => isThere(group, now, member))
-  const chosen = there[draw % Math.max(1, there.length)]
-  return chosen === undefined ? undefined : unhex(chosen)
+  const there = [...group.heard.keys()].filter((member) => isThere(group, now, member)).map(unhex)
+  const within = there.filter((member) => group.ports.reaches(member))
+  return within[draw % Math.max(1, within.length)]
 }

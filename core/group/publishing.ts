@@ -168,8 +168,6 @@ export function publish(group: GroupState, now: Micros, rival: Rival, record: Ne
       routes: record.routes,
       message: record.welcome,
       since: now,
-      sentAt: 0,
-      sent: 0,
     })
   }
   if (group.head === parent) adoptChild(group, now, rival, made)
@@ -221,10 +219,9 @@ function welcomesDue(group: GroupState, now: Micros): Micros {
   return next
 }
 
-/** When to look at it again; NEVER if it is done with. It is sent twice, in case the first was lost. */
+/** When to look at it again; NEVER if it is done with. */
 function welcomeDue(group: GroupState, now: Micros, welcome: HeldWelcome): Micros {
   if (welcome.since + WELCOME_LIFE <= now) return NEVER
-  if (welcome.sent > 0 && welcome.sentAt + WELCOME_AFTER > now) return welcome.sentAt + WELCOME_AFTER
   const place = group.placeOf(welcome.parent)
   const parent = group.line[place]
   const child = group.line[place + 1]
@@ -240,7 +237,5 @@ function welcomeDue(group: GroupState, now: Micros, welcome: HeldWelcome): Micro
   }
   for (const route of welcome.routes) group.out.welcome(route, welcome.message)
   group.ports.counts.add('welcomesSent', welcome.routes.length)
-  welcome.sent += 1
-  welcome.sentAt = now
-  return welcome.sent < 2 ? now + WELCOME_AFTER : NEVER
+  return NEVER
 }

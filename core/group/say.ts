@@ -5,6 +5,7 @@
  */
 import { hex } from '../ids.ts'
 import { PAYLOAD_KIND } from '../vlan/plaintext.ts'
+import type { Whom } from './effects.ts'
 import type { Epoch } from './epoch.ts'
 import { encodeHandshake, type Handshake } from './messages.ts'
 import type { GroupState } from './state.ts'
@@ -15,8 +16,8 @@ interface Announced {
   readonly message: Uint8Array
 }
 
-/** To all, or to the member of that key. Answers whether it may be said. */
-export function say(group: GroupState, epoch: Epoch, message: Handshake, to?: Uint8Array): boolean {
+/** Answers whether it may be said. */
+export function say(group: GroupState, epoch: Epoch, message: Handshake, to: Whom = 'all'): boolean {
   if (group.phase === 'over') return false
   if (message.kind !== 'ack' && message.kind !== 'want' && group.isDirty(epoch)) {
     group.ports.counts.add('withheld')
@@ -27,7 +28,7 @@ export function say(group: GroupState, epoch: Epoch, message: Handshake, to?: Ui
 }
 
 /** A commit under its parent: while that is frozen, only if it removes all who are refused. */
-export function sayCommit(group: GroupState, parent: Epoch, commit: Announced, to?: Uint8Array): boolean {
+export function sayCommit(group: GroupState, parent: Epoch, commit: Announced, to: Whom = 'all'): boolean {
   if (group.phase === 'over') return false
   const removes = new Set(commit.removes)
   for (const member of group.refused.keys()) {
@@ -42,7 +43,7 @@ export function sayCommit(group: GroupState, parent: Epoch, commit: Announced, t
 }
 
 /** Facts and exchanges of ledgers; `under` may be any epoch that is still received under. */
-export function sayFacts(group: GroupState, under: Uint8Array, payload: Uint8Array, to?: Uint8Array): void {
+export function sayFacts(group: GroupState, under: Uint8Array, payload: Uint8Array, to: Whom = 'all'): void {
   group.out.send(under, to, PAYLOAD_KIND.ledger, payload)
 }
 

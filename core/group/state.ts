@@ -8,7 +8,7 @@ import type { Dice, Keys } from '../dice.ts'
 import { concat, hex } from '../ids.ts'
 import { type Micros, NEVER } from '../io.ts'
 import type { Ack, AckTally } from '../ledger/acks.ts'
-import { fixedHash } from '../ledger/facts.ts'
+import { type Fact, fixedHash } from '../ledger/facts.ts'
 import type { WallMillis } from '../ledger/fields.ts'
 import type { Expectation } from '../ledger/joining.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -33,6 +33,8 @@ export interface GroupPorts {
   readonly keys: Keys
   readonly wall: WallClock
   readonly counts: GroupCounts
+  /** Whether what is sent to that member alone reaches it alone; otherwise all hear it. */
+  reaches(memberKey: Uint8Array): boolean
 }
 
 /** Who this member is in the VLAN. */
@@ -68,6 +70,8 @@ export interface Rival {
   verdict: 'open' | 'failed'
   /** It removes this very member. */
   isRemoval?: boolean
+  /** It came from the log of a member that was there. */
+  isLogged?: boolean
   /** Only for an own one: its state cannot be made a second time. */
   made: NewEpoch | undefined
 }
@@ -124,16 +128,14 @@ export interface HeldWelcome {
   readonly routes: readonly Uint8Array[]
   readonly message: Uint8Array
   readonly since: Micros
-  sentAt: Micros
-  /** How often it was sent. */
-  sent: number
 }
 
 /** Facts that are said again, in case the first time was lost. */
 export interface Repeat {
-  readonly payload: Uint8Array
-  at: Micros
-  turn: number
+  readonly facts: readonly Fact[]
+  readonly at: Micros
+  /** Which repetition it is. */
+  readonly turn: number
 }
 
 type Joined = Extract<MlsSuccess, { kind: 'joined' }>
@@ -176,6 +178,8 @@ export interface Session {
   theirEvidence: Evidence | undefined
   /** Offers of folding members that wait to be passed on. */
   readonly forward: Offer[]
+  /** Facts that are new since a joiner was told all, without which it could not judge its Welcome. */
+  readonly news: Fact[]
 }
 
 export class GroupState {
@@ -205,14 +209,29 @@ export class GroupState {
   /** By parent's name, in the order they came. */
   readonly rivals = new Map<string, Rival[]>()
   readonly unseen = new Map<string, Unseen>()
+  /** Commits that all were asked for and this member will say again, by the child's name. */
+  readonly repairs = new Map<
+    string,
+    {
+      readonly under: Uint8Array
+      readonly child: Uint8Array
+      readonly at: Micros
+      /** Else others do, and this member looks at the question again then. */
+      readonly isMine: boolean
+    }
+  >()
   /** Member keys that are refused and stand in a kept roster, by their hex. */
   readonly refused = new Map<string, Uint8Array>()
   /** When each member was last heard, by member key in hex. */
   readonly heard = new Map<string, Micros>()
   /** When this member came into its group, or came back. */
   newSince: Micros = 0
-  /** Members in order of rank for the head, and whose epoch that order is of. */
-  ranks: { readonly of: string; readonly order: readonly string[] } = { of: '', order: [] }
+  /** Members in order of rank for the head and, for its door, in the VLAN; whose epoch that is. */
+  ranks: { readonly of: string; readonly order: readonly string[]; readonly door: readonly string[] } = {
+    of: '',
+    order: [],
+    door: [],
+  }
 
   // Own commits.
   /** Parents for which this member has made a commit: never a second one (sec:B8). */
@@ -236,12 +255,19 @@ export class GroupState {
 
   // Joiners.
   readonly offers = new Map<string, PooledOffer>()
-  /** Offers that this member sponsors and could not say yet: its epoch is frozen. */
-  unsaid: Offer[] = []
+  /** Those of them that this member sponsors, by member key in hex, and when each is said next. */
+  readonly sponsored = new Map<string, Micros>()
 
   // Facts.
   repeats: Repeat[] = []
+  /** New facts that are to be said together, and when. */
+  unspread: Fact[] = []
+  spreadAt: Micros = NEVER
   compareAt: Micros = NEVER
+  /** Because somebody else knew something else: then not while facts still come. */
+  isComparingSoon = false
+  /** When the last new fact came. */
+  learntAt: Micros = -NEVER
   answers = { since: 0, count: 0 }
   ledgerStoreAt: Micros = NEVER
   readonly twice = new Set<string>()

@@ -34,6 +34,8 @@ interface Page {
   /** Of the salt before, the same for all members of the epoch. */
   readonly previous: BranchTokens
   readonly roster: ReadonlyMap<number, RosterEntry>
+  /** By member key in hex. */
+  readonly leafOf: ReadonlyMap<string, number>
   readonly secret: Uint8Array
 }
 
@@ -69,14 +71,22 @@ export class Books {
     return this.#current?.roster.get(leaf)?.memberKey
   }
 
+  /** Leaf of a member key in the adopted epoch. */
+  leafOf(memberKey: Uint8Array): number | undefined {
+    return this.#current?.leafOf.get(hex(memberKey))
+  }
+
   /** Opens the page of an epoch; answers what sealing needs of it. */
   adopt(epoch: AdoptedEpoch): EpochSource {
-    const { mlsId, suite, ownLeaf, leafSeed, exporterSecret: secret } = epoch
+    const { mlsId, suite, ownLeaf, leafSeed, exporterSecret: secret, origin } = epoch
     const roster = new Map<number, RosterEntry>()
-    for (const [leaf, { identity, leafKey }] of epoch.roster)
+    const leafOf = new Map<string, number>()
+    for (const [leaf, { identity, leafKey }] of epoch.roster) {
       roster.set(leaf, { memberKey: identity.memberKey, leafKey })
+      leafOf.set(hex(identity.memberKey), leaf)
+    }
     const tokens = this.#tokensFor(epoch.salts.current)
-    const page = { tokens, previous: this.#tokensFor(epoch.salts.previous, tokens), roster, secret }
+    const page = { tokens, previous: this.#tokensFor(epoch.salts.previous, tokens), roster, leafOf, secret }
     this.#pages.set(hex(mlsId), page)
     this.#current = page
     return {
@@ -84,6 +94,7 @@ export class Books {
       roster,
       self: ownLeaf,
       leafSeed,
+      origin,
       exporter: (label, context, length) => exportSecret(suite, secret, label, context, length),
     }
   }

@@ -13,7 +13,6 @@
 
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
-import type { DoorWires } from '../door/context.ts'
 import { Doorway } from '../door/doorway.ts'
 import { Envelope } from '../door/envelope.ts'
 import { DoorTally } from '../door/refusals.ts'
@@ -21,7 +20,7 @@ import type { DoorMember } from '../door/sponsor-port.ts'
 import { doorRoute } from '../door/token.ts'
 import { assert } from '../errors.ts'
 import { GroupCounts } from '../group/counts.ts'
-import type { AdoptedEpoch, ChannelKind, GroupEffects, Purpose, Slot } from '../group/effects.ts'
+import type { AdoptedEpoch, ChannelKind, Purpose, Slot, Whom } from '../group/effects.ts'
 import type { GroupEvent } from '../group/events.ts'
 import { Group, type GroupCommand } from '../group/group.ts'
 import type { WallClock } from '../group/state.ts'
@@ -40,6 +39,7 @@ import type { Port } from '../vlan/port.ts'
 import { ANY, type Edge, ROUTE, type Sealing } from '../vlan/sealing.ts'
 import type { TokenBook } from '../vlan/tokens.ts'
 import { Books, type BranchTokens } from './books.ts'
+import { Hands, Wires } from './hands.ts'
 import type { VlanIdentity } from './identity.ts'
 
 /** The range from which each member draws its first hop limit (mesh:M9). */
@@ -77,6 +77,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   readonly #group: Group
   readonly #door: Doorway
   readonly #hands: Hands
+  readonly #doorToken: Uint8Array
   #books: Books | undefined
   /** None before the first epoch and after the last. */
   #sealer: Sealer | undefined
@@ -111,19 +112,28 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     this.firstHopLimit = FIRST_HOP_MIN + ((draw[0] as number) % FIRST_HOP_RANGE)
     const dice = context.dice.fork(`port/${id}`)
     this.#group = new Group({
-      ports: { crypto, dice, keys, wall: host.wall, counts: this.counts },
+      ports: {
+        crypto,
+        dice,
+        keys,
+        wall: host.wall,
+        counts: this.counts,
+        reaches: (key) => this.reaches(key),
+      },
       ledger,
       own: { seed, serial },
       mlsGroup,
       ...(expected === undefined ? {} : { expected }),
     })
     this.#hands = new Hands(this)
+    const door = doorRoute(crypto, this.vlan, doorKey)
+    this.#doorToken = door.token
     const doorContext = {
       crypto,
       keys,
       dice: dice.fork('door'),
       vlan: this.vlan,
-      door: doorRoute(crypto, this.vlan, doorKey),
+      door,
       envelope: new Envelope(crypto, keys, this.vlan, doorKey),
       tally: this.tally,
       wires: new Wires(this),
@@ -198,8 +208,12 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   // HOT PATH
   packet(now: Micros, _edge: Edge, link: LinkId, mac: Mac, bytes: Uint8Array): void {
     const sealer = this.#sealer
-    if (mac === ROUTE) this.#door.packet(this.#moment(now), bytes)
-    else if (sealer === undefined) this.#context.counters.add(COUNT.dropNoEpoch)
+    // Members that keep the door hear by its token what is for them.
+    const isDoors = mac === ROUTE && sealer?.isOfEpoch(bytes) !== true
+    if (isDoors) {
+      this.#context.counters.add(COUNT.doorBytesIn, bytes.length)
+      this.#door.packet(this.#moment(now), bytes)
+    } else if (sealer === undefined) this.#context.counters.add(COUNT.dropNoEpoch)
     else {
       this.#now = now
       this.#openedBy = mac
@@ -271,7 +285,9 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     if (kind === PAYLOAD_KIND.frame && way !== 'channel') this.#openedFrame(leaf, payload)
     else if ((kind === PAYLOAD_KIND.handshake || kind === PAYLOAD_KIND.ledger) && way === 'channel') {
       this.#isUnsettled = true
-      this.#group.channelPacket(this.#now, mlsId, leaf, kind, payload)
+      // Which token it came by is not known of what was held.
+      const isToAll = this.#openedBy === BROADCAST_MAC || this.#openedBy === ANY
+      this.#group.channelPacket(this.#now, mlsId, leaf, kind, payload, isToAll)
     } else this.#context.counters.add(COUNT.dropPlaintext)
   }
 
@@ -316,6 +332,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   // What the door asks (DoorMember; DoorWires by way of Wires).
 
   transmit(now: Micros, packet: Uint8Array): void {
+    this.#context.counters.add(COUNT.doorBytesOut, packet.length)
     this.#port?.transmit(now, packet)
   }
 
@@ -349,8 +366,8 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     return this.#group.lineageIds()
   }
 
-  live(now: Micros): readonly Uint8Array[] {
-    return this.#group.live(now)
+  keepers(now: Micros): readonly Uint8Array[] {
+    return this.#group.keepers(now)
   }
 
   wall(): number | undefined {
@@ -360,13 +377,27 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
 
   // What the group asks: by way of Hands, because both layers have effects of one name.
 
-  announce(mlsId: Uint8Array, kind: ChannelKind, payload: Uint8Array): void {
+  /** Whether a member's card is here, so that its token is known. */
+  reaches(memberKey: Uint8Array): boolean {
+    const leaf = this.#books?.leafOf(memberKey)
+    return leaf !== undefined && this.#sealer?.macOf(leaf) !== undefined
+  }
+
+  /** What is for a member whose card is not here goes to all. */
+  announce(mlsId: Uint8Array, to: Whom, kind: ChannelKind, payload: Uint8Array): void {
     const tokens = this.#books?.tokensOf(mlsId)
     if (tokens === undefined || this.#sealer === undefined) return
     this.#isUnsettled = true
+    if (to === 'keepers') {
+      this.#sealer.announce(this.#now, kind, this.#doorToken, payload, mlsId)
+      return
+    }
+    const leaf = to === 'all' ? undefined : this.#books?.leafOf(to)
+    const mac = (leaf === undefined ? undefined : this.#sealer.macOf(leaf)) ?? BROADCAST_MAC
+    if (leaf !== undefined) this.#sealer.introduce(this.#now, leaf)
     // Members of an epoch with an earlier salt listen by that one; those of this epoch may still.
     const isOfNow = tokens === this.#books?.tokens
-    const token = isOfNow ? this.token(BROADCAST_MAC) : tokens.token(BROADCAST_MAC)
+    const token = isOfNow ? this.token(mac) : tokens.token(mac)
     this.#sealer.announce(this.#now, kind, token, payload, mlsId)
   }
 
@@ -399,8 +430,12 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
       this.#host.registered(now)
     }
     this.#sealer.adopt(now, source, epoch.grace)
+    if (epoch.isLate) this.#sealer.present(now)
     this.#isUnsettled = true
-    if (this.#isReady) return
+    if (this.#isReady) {
+      this.#door.review(now)
+      return
+    }
     this.#isReady = true
     this.#door.open(now)
     this.#host.ready(this)
@@ -513,79 +548,4 @@ function prefixed(prefix: string, counts: Readonly<Record<string, number>>): Rec
     return [prefix + name.charAt(0).toUpperCase() + name.slice(1), count] as const
   })
   return Object.fromEntries(named)
-}
-
-/** Where the door's packets and registrations go. */
-class Wires implements DoorWires {
-  readonly #member: Membership
-
-  constructor(member: Membership) {
-    this.#member = member
-  }
-
-  send(now: Micros, packet: Uint8Array): void {
-    this.#member.transmit(now, packet)
-  }
-
-  hold(now: Micros, token: Uint8Array, proof: Uint8Array): void {
-    this.#member.hold(now, token, proof)
-  }
-
-  release(now: Micros, token: Uint8Array): void {
-    this.#member.release(now, token)
-  }
-}
-
-/** The group's effects, by their names there. */
-class Hands implements GroupEffects {
-  readonly #member: Membership
-
-  constructor(member: Membership) {
-    this.#member = member
-  }
-
-  /** To one member alone goes the same way: whoever it is not for has no use for it, and may read it. */
-  send(mlsId: Uint8Array, _to: Uint8Array | undefined, kind: ChannelKind, payload: Uint8Array): void {
-    this.#member.announce(mlsId, kind, payload)
-  }
-
-  start(job: number, work: MlsJob): void {
-    this.#member.start(job, work)
-  }
-
-  store(id: number, slot: Slot, record: Uint8Array): void {
-    this.#member.store(id, slot, record)
-  }
-
-  adopt(epoch: AdoptedEpoch): void {
-    this.#member.adopt(epoch)
-  }
-
-  refuse(memberKey: Uint8Array): void {
-    this.#member.refuse(memberKey)
-  }
-
-  end(): void {
-    this.#member.end()
-  }
-
-  welcome(route: Uint8Array, message: Uint8Array): void {
-    this.#member.bring(route, message)
-  }
-
-  knock(purpose: Purpose, head: Uint8Array | undefined): void {
-    this.#member.ask(purpose, head)
-  }
-
-  doorSend(session: number, message: Uint8Array): void {
-    this.#member.say(session, message)
-  }
-
-  doorClose(session: number): void {
-    this.#member.hangUp(session)
-  }
-
-  event(event: GroupEvent): void {
-    this.#member.tell(event)
-  }
 }

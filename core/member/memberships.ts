@@ -94,6 +94,10 @@ export class Memberships implements MemberHost {
     this.#member(id).command(now, { kind: 'facts', facts })
   }
 
+  rekey(now: Micros, id: PortId): void {
+    this.#member(id).command(now, { kind: 'update' })
+  }
+
   leave(now: Micros, id: PortId): void {
     this.#member(id).command(now, { kind: 'leave' })
   }

@@ -1,6 +1,10 @@
 /**
  * When cards and requests for cards are sent (sec:A7, A11): after a start, from time to time, when asked,
  * and to whom this member cannot believe yet. Knows the schedule; what a card means is told by contacts.ts.
+ *
+ * Beyond sec:A7, so that what a crowd sends grows with its members and not with their square: where many
+ * speak at once each takes its turn (limits.ts); whoever hears that all are asked does not ask too; one
+ * request names all whose cards are missing; one card to all answers everybody who asked before.
  */
 import { COUNT } from '../counters.ts'
 import { below, unit } from '../dice.ts'
@@ -12,19 +16,42 @@ import {
   CARD_FOREIGN_MAX,
   type Card,
   type CardRequest,
+  countAsked,
   ECHOES_MAX,
   EVERYBODY,
   encodeCard,
   encodeRequest,
+  isAsked,
+  leafSet,
 } from './cards.ts'
 import type { SealContext } from './context.ts'
 import type { Epoch } from './epoch.ts'
 import type { GroupKeys } from './group-keys.ts'
-import { ANSWER_JITTER, ANSWER_PAUSE, ASK_PAUSE, ASKS_MAX, CARD_BURST, CARD_PERIOD } from './limits.ts'
+import {
+  ALL_ASKS_MAX,
+  ANSWER_JITTER,
+  ANSWER_PAUSE,
+  ASK_BATCH,
+  ASK_PAUSE,
+  ASKS_MAX,
+  CARD_BURST,
+  CARD_PERIOD,
+  CROWD_LONGEST,
+  CROWD_PAUSE,
+  INTRODUCE_WITHIN,
+  MEMBERS_MAX,
+  TURN_FROM,
+  TURN_PER_MEMBER,
+} from './limits.ts'
 import type { Outbound } from './outbound.ts'
 import type { Peer } from './peers.ts'
 
 const BURST_LENGTH: Micros = CARD_BURST.at(-1) ?? 0
+
+/** Within how long so many members speak, one after the other; 0 if they need not take turns. */
+function turnsOf(members: number): Micros {
+  return members <= TURN_FROM ? 0 : members * TURN_PER_MEMBER
+}
 
 export class Announcer {
   readonly #context: SealContext
@@ -34,12 +61,21 @@ export class Announcer {
   #burstFrom: Micros = 0
   #burstNext: number = CARD_BURST.length
   #cardAt: Micros = NEVER
-  /** Whether the burst is that of a start, with requests for the cards of all. */
-  #asksAll = false
+  /** After a start: when all whose cards are missing are asked next, and how often they may be. */
+  #askAllAt: Micros = NEVER
+  #allAsksLeft = 0
+  /** When the epoch was adopted that is. */
+  #adoptedAt: Micros = 0
+  /** When somebody last asked all, and got or gets answers that this member hears as well. */
+  #allAskedAt: Micros = -NEVER
   #requests: CardRequest[] = []
   #answerAt: Micros = NEVER
   #answeredAt: Micros = -ANSWER_PAUSE
+  /** Members that were shown a card alone since the last start. */
+  readonly #introduced = new Set<Peer>()
   readonly #asking = new Set<Peer>()
+  /** Before then no request for several cards is sent again. */
+  #askNext: Micros = 0
 
   constructor(context: SealContext, outbound: Outbound, groupKeys: GroupKeys) {
     this.#context = context
@@ -47,25 +83,58 @@ export class Announcer {
     this.#groupKeys = groupKeys
   }
 
-  /** Cards at 0, 0.2 and 1 s: after a start, and after a new frame key or MAC, which asks nobody. */
-  burst(now: Micros, started: boolean): void {
+  /**
+   * Cards at 0, 0.2 and 1 s: after a start, and after a new frame key or MAC, which asks nobody. Where many
+   * are it is one, in its turn, and another when all are asked. `speakers`: how many at most start now.
+   */
+  burst(now: Micros, started: boolean, speakers = Number.MAX_SAFE_INTEGER): void {
+    const turns = Math.min(this.#turns(), turnsOf(speakers))
     this.#burstFrom = now
-    this.#burstNext = 0
-    this.#asksAll = started
-    this.#cardAt = now
-    this.#context.deadline.lower(now)
+    this.#introduced.clear()
+    this.#burstNext = turns === 0 ? 0 : CARD_BURST.length - 1
+    this.#cardAt = now + this.#draw(turns)
+    if (started) {
+      this.#allAsksLeft = ALL_ASKS_MAX
+      this.#askAllAt = turns === 0 ? now : now + CROWD_PAUSE + this.#draw(CROWD_PAUSE)
+    }
+    this.#context.deadline.lower(Math.min(this.#cardAt, this.#askAllAt))
+  }
+
+  /**
+   * This member is about to speak to another alone, who may not have heard of it yet: shows it its card, so
+   * that the answer need not go to all.
+   */
+  introduce(now: Micros, peer: Peer): void {
+    const { epochs, own } = this.#context
+    const epoch = epochs.current
+    if (epoch === undefined || epochs.frozen || peer.card === undefined) return
+    if (this.#introduced.has(peer) || now >= this.#burstFrom + INTRODUCE_WITHIN) return
+    this.#introduced.add(peer)
+    this.#sendCard(now, epoch, own.tokens.token(peer.card.mac), [])
+  }
+
+  /** Another epoch: somebody came in, or went. */
+  adopted(now: Micros): void {
+    this.#adoptedAt = now
   }
 
   /** Somebody asks for cards; the answers to several go together, at most one card a second. */
   onRequest(now: Micros, request: CardRequest): void {
-    const { self } = this.#context.epochs.current ?? {}
-    if (request.target !== EVERYBODY && request.target !== self) return
-    if (this.#requests.some(({ challenge }) => sameBytes(challenge, request.challenge))) return
-    if (this.#requests.length >= ECHOES_MAX) return
+    const { self, roster } = this.#context.epochs.current ?? {}
+    const { targets, challenge, reply } = request
+    if (self === undefined || roster === undefined || !isAsked(targets, self)) return
+    if (targets.length === 0 && challenge === undefined) this.#allAskedAt = now
+    const isKnown = this.#requests.some((other) =>
+      challenge === undefined
+        ? sameBytes(other.reply, reply)
+        : other.challenge !== undefined && sameBytes(other.challenge, challenge),
+    )
+    if (isKnown || this.#requests.length >= ECHOES_MAX) return
     this.#requests.push(request)
     if (this.#answerAt !== NEVER) return
-    const jitter = below(this.#context.dice, ANSWER_JITTER)
-    this.#answerAt = Math.max(now, this.#answeredAt + ANSWER_PAUSE) + jitter
+    const turns = turnsOf(countAsked(targets, roster.size))
+    const jitter = below(this.#context.dice, Math.max(ANSWER_JITTER, turns))
+    this.#answerAt = Math.max(now, this.#answeredAt + Math.max(ANSWER_PAUSE, turns)) + jitter
     this.#context.deadline.lower(this.#answerAt)
   }
 
@@ -74,8 +143,8 @@ export class Announcer {
     if (this.#asking.has(peer)) return
     this.#asking.add(peer)
     peer.asks = 0
-    // Just started, all were asked: who has not answered by the end of the burst is asked alone.
-    peer.askAt = this.#asksAll ? this.#burstFrom + BURST_LENGTH : now
+    // Just started, all are asked: who has not answered by the end of the burst is asked alone.
+    peer.askAt = this.#askAllAt === NEVER ? now : Math.max(now, this.#burstFrom + BURST_LENGTH)
     this.#context.deadline.lower(peer.askAt)
   }
 
@@ -90,6 +159,8 @@ export class Announcer {
     this.#asking.clear()
     this.#requests = []
     this.#answerAt = NEVER
+    this.#askAllAt = NEVER
+    this.#allAskedAt = -NEVER
   }
 
   /** Sends what is due; answers when the next is. */
@@ -101,34 +172,59 @@ export class Announcer {
     if (epochs.frozen) return NEVER
     if (this.#answerAt <= now) this.#answer(now, epoch)
     if (this.#cardAt <= now) this.#periodic(now, epoch)
-    let dueAt = Math.min(this.#answerAt, this.#cardAt)
-    for (const peer of this.#asking) {
-      if (peer.askAt <= now) this.#askAgain(now, epoch, peer)
-      dueAt = Math.min(dueAt, peer.askAt)
-    }
-    return dueAt
+    if (this.#askAllAt <= now) this.#askAll(now, epoch)
+    return Math.min(this.#answerAt, this.#cardAt, this.#askAllAt, this.#askSome(now, epoch))
+  }
+
+  /** Within how long all members of the adopted epoch speak. */
+  #turns(): Micros {
+    return turnsOf(this.#context.epochs.current?.roster.size ?? 0)
+  }
+
+  /** A random time below the limit. */
+  #draw(limit: Micros): Micros {
+    return limit === 0 ? 0 : below(this.#context.dice, limit)
   }
 
   #periodic(now: Micros, epoch: Epoch): void {
-    const broadcast = this.#context.own.tokens.token(BROADCAST_MAC)
-    this.#sendCard(now, epoch, broadcast, [])
-    // The second request is for those whom the first, or whose answer, did not reach.
-    if (this.#asksAll && this.#burstNext !== 1 && this.#isAnyUnknown(epoch)) {
-      this.#sendRequest(now, epoch, broadcast, EVERYBODY, this.#context.own.challenge)
-    }
+    this.#sendCard(now, epoch, this.#context.own.tokens.token(BROADCAST_MAC), [])
+    // Whoever asked and needs no echo has heard it too.
+    this.#requests = this.#requests.filter(({ challenge }) => challenge !== undefined)
+    if (this.#requests.length === 0) this.#answerAt = NEVER
     this.#burstNext += 1
     const next = CARD_BURST[this.#burstNext]
     this.#cardAt =
       next === undefined
         ? now + Math.round(CARD_PERIOD * (0.5 + unit(this.#context.dice)))
         : Math.max(now, this.#burstFrom + next)
-    if (next === undefined) this.#asksAll = false
   }
 
-  #isAnyUnknown(epoch: Epoch): boolean {
+  /** After a start: asks all whose cards are missing, a few times, unless others do or will. */
+  #askAll(now: Micros, epoch: Epoch): void {
+    const turns = this.#turns()
+    const unknown = this.#unknown(epoch)
+    this.#askAllAt = NEVER
+    if (unknown.length === 0 || this.#allAsksLeft === 0) return
+    const isCrowd = now < this.#adoptedAt + CROWD_PAUSE && now < this.#burstFrom + CROWD_LONGEST
+    if (turns > 0 && isCrowd) {
+      this.#askAllAt = this.#adoptedAt + CROWD_PAUSE + this.#draw(CROWD_PAUSE)
+      return
+    }
+    this.#askAllAt = now + Math.max(BURST_LENGTH, turns + this.#draw(turns))
+    // Answers to another's question are on their way, and as good unless they have to echo.
+    if (epoch.isAfterStart && now < this.#allAskedAt + turns) return
+    this.#allAsksLeft -= 1
+    const isMost = 2 * unknown.length >= epoch.roster.size
+    this.#sendRequest(now, epoch, isMost ? EVERYBODY : leafSet(unknown), this.#context.own.challenge)
+  }
+
+  #unknown(epoch: Epoch): number[] {
+    const { peers } = this.#context
+    const unknown: number[] = []
     for (const leaf of epoch.roster.keys())
-      if (leaf !== epoch.self && this.#context.peers.find(leaf)?.current === undefined) return true
-    return false
+      if (leaf !== epoch.self && isNameable(leaf) && peers.find(leaf)?.current === undefined)
+        unknown.push(leaf)
+    return unknown
   }
 
   /** To the one who asked, or to all if there are several. */
@@ -144,27 +240,45 @@ export class Announcer {
       now,
       epoch,
       token,
-      requests.map(({ challenge }) => challenge),
+      requests.flatMap(({ challenge }) => challenge ?? []),
     )
   }
 
-  #askAgain(now: Micros, epoch: Epoch, peer: Peer): void {
-    if (peer.asks >= ASKS_MAX) {
-      this.stopAsking(peer)
-      return
+  /** Asks whoever is due: those never believed yet in one request. Answers when the next is due. */
+  #askSome(now: Micros, epoch: Epoch): Micros {
+    if (this.#asking.size === 0) return NEVER
+    const isOpen = now >= this.#askNext
+    const first: number[] = []
+    let dueAt: Micros = NEVER
+    for (const peer of this.#asking) {
+      if (peer.askAt <= now && peer.asks >= ASKS_MAX) this.stopAsking(peer)
+      else if (peer.askAt <= now && isOpen) {
+        peer.askAt = now + ASK_PAUSE * (1 << peer.asks)
+        peer.asks += 1
+        if (peer.starts === 0 && isNameable(peer.leaf)) first.push(peer.leaf)
+        else this.#askAgain(now, epoch, peer)
+      }
+      dueAt = Math.min(dueAt, Math.max(peer.askAt, isOpen ? now + ASK_BATCH : this.#askNext))
     }
-    peer.askAt = now + ASK_PAUSE * (1 << peer.asks)
-    peer.asks += 1
-    // Its MAC is not believed yet either, so the request goes where every member listens.
-    const { own } = this.#context
-    const challenge = own.challengeFor(peer.leaf, peer.starts)
-    this.#sendRequest(now, epoch, own.tokens.token(BROADCAST_MAC), peer.leaf, challenge)
+    if (isOpen && dueAt !== NEVER) this.#askNext = now + Math.max(ASK_BATCH, this.#turns())
+    if (first.length > 0) this.#sendRequest(now, epoch, leafSet(first), this.#context.own.challenge)
+    return dueAt
   }
 
-  #sendRequest(now: Micros, epoch: Epoch, token: Uint8Array, target: number, challenge: Uint8Array): void {
+  /** A member of which another start was believed before: only a challenge of its own proves the next. */
+  #askAgain(now: Micros, epoch: Epoch, { leaf, starts }: Peer): void {
+    if (isNameable(leaf))
+      this.#sendRequest(now, epoch, leafSet([leaf]), this.#context.own.challengeFor(leaf, starts))
+  }
+
+  /** To where every member listens: the MACs of those who are asked are not believed yet either. */
+  #sendRequest(now: Micros, epoch: Epoch, targets: Uint8Array, challenge: Uint8Array): void {
     const { own, counters } = this.#context
     counters.add(COUNT.cardsAsked)
-    const request = { target, challenge, reply: own.token() }
+    // Where the epoch proves that a card is none of before, nothing has to be echoed.
+    const isNeeded = !epoch.isAfterStart || !sameBytes(challenge, own.challenge)
+    const request = { targets, challenge: isNeeded ? challenge : undefined, reply: own.token() }
+    const token = own.tokens.token(BROADCAST_MAC)
     this.#outbound.sealChannel(now, epoch, PAYLOAD_KIND.control, token, encodeRequest(request))
   }
 
@@ -188,6 +302,11 @@ export class Announcer {
     }
     this.#outbound.sealChannel(now, epoch, PAYLOAD_KIND.card, token, encodeCard(card))
   }
+}
+
+/** Whether a set of leaves has a place for it. */
+function isNameable(leaf: number): boolean {
+  return leaf < MEMBERS_MAX
 }
 
 /** Ascending, each once, without our own: the one form that is accepted. */

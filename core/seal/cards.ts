@@ -17,6 +17,7 @@ import {
   encode,
   fixed,
   list,
+  optional,
   type Schema,
   struct,
   u8,
@@ -24,6 +25,7 @@ import {
   u48,
 } from '../wire/schema.ts'
 import { BOOT_BYTES } from './derive.ts'
+import { MEMBERS_MAX } from './limits.ts'
 
 /** MACs bridged behind a member that fit its card. Others are learnt from their frames. */
 export const CARD_FOREIGN_MAX = 64
@@ -103,17 +105,38 @@ function isOwnMac(mac: Mac): boolean {
 /** First byte of a control payload. Those from 16 on belong to whoever uses sealing. */
 export const CONTROL = { request: 1, acknowledge: 2 } as const
 /** A request for the card of whoever hears it. */
-export const EVERYBODY = TWO_TO_32 - 1
+export const EVERYBODY = new Uint8Array(0)
 
 const requestSchema = struct({
   what: u8,
-  /** Leaf index of who is asked, or EVERYBODY. */
-  target: u32,
-  challenge: fixed(CHALLENGE_BYTES),
+  /** Who is asked: a set of leaves, or EVERYBODY. A crowd has no room for one request for each. */
+  targets: bytes(MEMBERS_MAX / 8),
+  /** None where a card is believed without an echo of it (contacts.ts). */
+  challenge: optional(fixed(CHALLENGE_BYTES)),
   /** The asker's own token, for an answer that no one else needs. */
   reply: fixed(TOKEN_BYTES),
 })
 export type CardRequest = Omit<Decoded<typeof requestSchema>, 'what'>
+
+/** Leaf i is bit i % 8, from the lowest, of byte i / 8; the last byte is not zero. Not for an empty set. */
+export function leafSet(leaves: readonly number[]): Uint8Array {
+  const set = new Uint8Array(1 + (Math.max(...leaves) >>> 3))
+  for (const leaf of leaves) set[leaf >>> 3] = (set[leaf >>> 3] as number) | (1 << (leaf & 7))
+  return set
+}
+
+/** Whether a request is for the member at this leaf. */
+export function isAsked(targets: Uint8Array, leaf: number): boolean {
+  return targets.length === 0 || (((targets[leaf >>> 3] ?? 0) >>> (leaf & 7)) & 1) === 1
+}
+
+/** How many of so many members a request is for. */
+export function countAsked(targets: Uint8Array, members: number): number {
+  if (targets.length === 0) return members
+  let count = 0
+  for (let byte of targets) for (; byte > 0; byte >>>= 1) count += byte & 1
+  return count
+}
 
 export function encodeRequest(request: CardRequest): Uint8Array {
   return encode(requestSchema, { ...request, what: CONTROL.request })
@@ -122,7 +145,8 @@ export function encodeRequest(request: CardRequest): Uint8Array {
 /** Undefined unless the bytes are exactly a request. */
 export function decodeRequest(payload: Uint8Array): CardRequest | undefined {
   const request = decode(requestSchema, payload.slice())
-  return request?.what === CONTROL.request ? request : undefined
+  if (request?.what !== CONTROL.request || request.targets.at(-1) === 0) return undefined
+  return request
 }
 
 const acknowledgeSchema = struct({ what: u8, ack: fixed(ACK_BYTES) })

@@ -2,6 +2,12 @@
  * Whether a member's start is to be believed (sec:A11, M15): which card takes up a new life, which is news
  * of a known one, which is a replay. Knows lives and cards; what follows (keys, sessions, MACs, requests)
  * is done by others, by the verdict.
+ *
+ * Beyond sec:A11: an epoch that was made after this member's life began proves that whatever is sealed under
+ * it is of after that, and such are all that come from a group which this process founded, or from a Welcome
+ * for a KeyPackage that it had made itself. So the first contact with each member of a group just entered
+ * needs no echo, which a crowd that enters would need of all for all, and for a newcomer no wall clock can
+ * spare. A second start of a member is believed as before: one epoch may see both.
  */
 import { COUNT } from '../counters.ts'
 import { sameBytes } from '../ids.ts'
@@ -45,7 +51,7 @@ export class Contacts {
     if (known !== undefined && (known === peer.current || peer.current === undefined)) {
       return this.#accept(peer, known, card)
     }
-    if (!this.#isFresh(now, peer, card)) return 'unproven'
+    if (!this.#isFresh(now, epoch, peer, card)) return 'unproven'
     const life = known ?? this.#takeUp(now, epoch, peer, card, sentMillis)
     // All others are over: whoever speaks for this member now does so after them.
     this.leave(peer, (other) => other !== life)
@@ -114,18 +120,20 @@ export class Contacts {
 
   /**
    * A new life. If it began after our own did, by a clock that can be believed, nothing of it can have
-   * reached an earlier life of ours, and all of it is taken; else what was sealed before the card is not.
+   * reached an earlier life of ours, and all of it is taken; else what was sealed before the card is not,
+   * but for epochs that our own life is older than.
    */
   #takeUp(now: Micros, epoch: Epoch, peer: Peer, card: Card, sentMillis: number): Life {
     const whole = !this.#echoes(peer, card) && this.#isFreshBy(now, peer, card, sentMillis)
     const life = new Life(peer, card.boot, whole ? 0 : sentMillis)
     life.offset.note(millisOf(now), sentMillis)
     peer.lives.push(life)
-    this.#groupKeys.take(now, life, epoch, whole ? 0 : card.groupCounter)
+    this.#groupKeys.take(now, life, epoch, whole || epoch.isAfterStart ? 0 : card.groupCounter)
     return life
   }
 
-  #isFresh(now: Micros, peer: Peer, card: Card): boolean {
+  #isFresh(now: Micros, epoch: Epoch, peer: Peer, card: Card): boolean {
+    if (epoch.isAfterStart && peer.starts === 0) return true
     return this.#echoes(peer, card) || this.#isFreshBy(now, peer, card, 0)
   }
 

@@ -89,6 +89,8 @@ const EVENTS_MAX = 1_024
 /** Packets and events of one step, in order. */
 export class SealOutbox {
   readonly packets: Uint8Array[] = []
+  /** Packets to all that leave by and by (mesh:M15). */
+  readonly paced: Uint8Array[] = []
   readonly events: SealEvent[] = []
 
   // HOT PATH

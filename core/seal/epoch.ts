@@ -35,6 +35,11 @@ export interface EpochSource {
   readonly self: number
   /** The seed of this member's leaf key, 32 bytes. */
   readonly leafSeed: Uint8Array
+  /**
+   * `entered`: this process founded the group, or came in by a Welcome for a KeyPackage that it had made
+   * itself. `child`: of an epoch adopted before. `restored`: an earlier process may have been in it.
+   */
+  readonly origin: 'entered' | 'child' | 'restored'
 }
 
 /** A token's channel key in one epoch, and how much of this member's was sealed under it. */
@@ -62,6 +67,8 @@ export class Epoch {
   /** Version and type, VLAN-ID and MLS-ID stay; the token is written for each packet. */
   readonly aad = new Uint8Array(AAD_BYTES)
   readonly table = new KeyTable()
+  /** Whether it was made after this member's life began: nothing under it is of before (contacts.ts). */
+  isAfterStart = false
   /** Leaves that an epoch adopted after this one does not have: nothing of theirs is received. */
   readonly gone = new Set<number>()
   /** This member's group key, and which boot of its chain it is made of. */

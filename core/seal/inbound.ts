@@ -128,7 +128,7 @@ export class Inbound {
     const sentMillis = sentMillisOf(plain)
     const nowMillis = millisOf(now)
     // Sealed before it was proven that the sender lives: it may have been taken before our own start.
-    if (session === undefined && sentMillis < life.floorMillis) return 'dropReplay'
+    if (session === undefined && !epoch.isAfterStart && sentMillis < life.floorMillis) return 'dropReplay'
     if (life.offset.isLate(nowMillis, sentMillis)) return 'dropLate'
     key.window.mark(counter)
     life.offset.note(nowMillis, sentMillis)
@@ -164,6 +164,7 @@ export class Inbound {
   #openChannel(now: Micros, link: LinkId, epoch: Epoch, packet: Uint8Array): InboundOutcome {
     const { crypto, counters } = this.#context
     const budget = this.#budgets.of(now, link)
+    counters.add(COUNT.groupBytesIn, packet.length)
     if (!budget.opens.take(now, 1)) return 'boundOpens'
     counters.add(COUNT.opened)
     const channel = epoch.channel(tokenOf(packet))

@@ -63,6 +63,14 @@ export const INDEX_HOLD_PACKETS = 16
 /** Frames that wait for a clean epoch (sec:B9). */
 export const FROZEN_FRAMES = 64
 export const FROZEN_LIFE: Micros = 2 * SECOND
+/**
+ * What is cut to go to many members leaves so many packets at a time: a commit that adds 64 is 22 packets, of
+ * which a relay makes sixty copies each and takes more than 2,000 a second for a storm (mesh:S6).
+ */
+export const PACE_STEP = 3
+export const PACE_PAUSE: Micros = 50 * MILLISECOND
+/** Packets that wait so: forty such commits. */
+export const PACED_MAX = 1_024
 /** Waiting frames that leave in one step, and held packets opened: bulk work is paced (mesh:M15). Guesses. */
 export const FLUSH_STEP = 8
 export const REOPEN_STEP = 64
@@ -92,6 +100,28 @@ export const CARD_PERIOD: Micros = 60 * SECOND
 /** Cards that were asked for: at most one a second, and a little later, to answer several at once (guess). */
 export const ANSWER_PAUSE: Micros = SECOND
 export const ANSWER_JITTER: Micros = 50 * MILLISECOND
+/**
+ * Where all answer, or a crowd starts, each takes its turn at a random time within so much for each of them:
+ * ten cards a second, of which a relay makes sixty copies each and may make 2,000 before it takes them for a
+ * storm (mesh:S6). The rest is for what is more urgent: commits, acks, and frames.
+ */
+export const TURN_PER_MEMBER: Micros = 100 * MILLISECOND
+/** So few need not take turns: all of their cards are verified in 3 ms. */
+export const TURN_FROM = 16
+/** Members that come in at once: as many as a commit adds (sec:B4). */
+export const ENTERING_MAX = 64
+/**
+ * While epochs follow each other faster, a crowd is coming in: then its members ask for all cards when the
+ * last of them is there, and at the latest so long after they came in themselves. Guesses.
+ */
+export const CROWD_PAUSE: Micros = 2 * SECOND
+export const CROWD_LONGEST: Micros = 10 * SECOND
+/** So long after a start others may not have this member's card, whatever was sent. Guess. */
+export const INTRODUCE_WITHIN: Micros = 60 * SECOND
+/** How often the cards of all that are unknown are asked for after a start. Guess. */
+export const ALL_ASKS_MAX = 3
+/** Members that are asked for cards are collected for so long. Guess. */
+export const ASK_BATCH: Micros = 100 * MILLISECOND
 /** An unproven member is asked again after so long, doubling, so many times for each card. Guesses. */
 export const ASK_PAUSE: Micros = SECOND
 export const ASKS_MAX = 4

@@ -23,6 +23,7 @@ import { TOKEN_OFFSET, TRUNK_PACKET_BYTES } from '../wire/packet.ts'
 import type { SealContext } from './context.ts'
 import type { Epoch } from './epoch.ts'
 import { fitsWhole, pieceBytes } from './fragments.ts'
+import { PACED_MAX, TURN_FROM } from './limits.ts'
 import { NO_COMMITMENT, plainRoom, sealPacket, setNonce, setRandomNonce, signPlaintext } from './packets.ts'
 import type { SendKey } from './sending.ts'
 
@@ -137,19 +138,22 @@ export class Outbound {
       const payload = withLeaf(epoch, body)
       const plain = plainRoom(paddedLength(plaintextLength(flags, payload.length), padding))
       writePlaintext(plain, kind, firstHopLimit, millis, payload, flags)
-      return this.#finishChannel(epoch, flags, token, plain)
+      // What follows something that leaves by and by stays behind it: an ack its commit.
+      const isAfter = this.#context.out.paced.length > 0 && isOfGroup(kind)
+      return this.#finishChannel(now, epoch, flags, token, plain, isAfter)
     }
     if (body.length > PAYLOAD_BYTES_MAX) refuseToSeal(token, body)
     const room = pieceBytes(flags, padding, packetBytes) - LEAF_BYTES
     const packets = Math.ceil(body.length / room)
     if (epoch.channel(token).sealed + packets > keyLimits.channelPackets) return false
     this.#nameFrame()
+    const isPaced = epoch.roster.size > TURN_FROM
     for (let offset = 0; offset < body.length; offset += room) {
       const piece = withLeaf(epoch, body.subarray(offset, Math.min(body.length, offset + room)))
       const length = plaintextLength(flags | FLAG.fragment, piece.length)
       const plain = plainRoom(paddedLength(length, padding))
       writeFragment(plain, kind, flags, firstHopLimit, millis, fragmentId, offset, body.length, piece)
-      this.#finishChannel(epoch, flags, token, plain)
+      this.#finishChannel(now, epoch, flags, token, plain, isPaced)
     }
     return true
   }
@@ -159,11 +163,18 @@ export class Outbound {
     const { padding, own, firstHopLimit } = this.#context
     const plain = plainRoom(paddedLength(plaintextLength(FLAG.none, payload.length), padding))
     writePlaintext(plain, PAYLOAD_KIND.init, firstHopLimit, own.sentMillis(now), payload)
-    return this.#finishChannel(epoch, FLAG.none, token, plain)
+    return this.#finishChannel(now, epoch, FLAG.none, token, plain, false)
   }
 
-  #finishChannel(epoch: Epoch, flags: number, token: Uint8Array, plain: Uint8Array): boolean {
-    const { crypto, keys, counters, out, keyLimits } = this.#context
+  #finishChannel(
+    now: Micros,
+    epoch: Epoch,
+    flags: number,
+    token: Uint8Array,
+    plain: Uint8Array,
+    isPaced: boolean,
+  ): boolean {
+    const { crypto, keys, counters, out, keyLimits, deadline } = this.#context
     const channel = epoch.channel(token)
     if (channel.sealed >= keyLimits.channelPackets) return false
     channel.sealed += 1
@@ -174,7 +185,14 @@ export class Outbound {
       counters.add(COUNT.signed)
     }
     counters.add(COUNT.sealed)
-    out.send(sealPacket(crypto, epoch, channel.key, plain))
+    const packet = sealPacket(crypto, epoch, channel.key, plain)
+    counters.add(COUNT.groupBytesOut, packet.length)
+    if (!isPaced) out.send(packet)
+    else if (out.paced.length >= PACED_MAX) counters.add(COUNT.boundPaced)
+    else {
+      out.paced.push(packet)
+      deadline.lower(now)
+    }
     return true
   }
 
@@ -185,6 +203,11 @@ export class Outbound {
     writeU32(fragmentId, FRAGMENT_ID_BYTES - 8, Math.floor(number / TWO_TO_32))
     writeU32(fragmentId, FRAGMENT_ID_BYTES - 4, number % TWO_TO_32)
   }
+}
+
+/** Kinds of the group's logic, which are said in an order. */
+function isOfGroup(kind: PayloadKind): boolean {
+  return kind === PAYLOAD_KIND.handshake || kind === PAYLOAD_KIND.ledger
 }
 
 function withLeaf(epoch: Epoch, body: Uint8Array): Uint8Array {

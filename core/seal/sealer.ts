@@ -15,9 +15,10 @@
  * is never thrown: it is counted by name. All limits stand in limits.ts.
  *
  * Where this departs from the text of sec:A, the file that does it says why: first contact by wall clock
- * (clock.ts), challenges for one member and one start (own.ts), INITs as proof of life (contacts.ts), the
- * boot after a used-up key (derive.ts), drift of clocks (clock.ts), how an INIT is acknowledged (cards.ts),
- * epochs that come back (epochs.ts, `adopt`), members that come back (peers.ts).
+ * (clock.ts), challenges for one member and one start (own.ts), INITs and epochs as proof of life
+ * (contacts.ts), when cards are sent and asked for (announcer.ts), the boot after a used-up key (derive.ts),
+ * drift of clocks (clock.ts), how an INIT is acknowledged (cards.ts), epochs that come back (epochs.ts,
+ * `adopt`), members that come back (peers.ts).
  *
  * Memory of what was received lives as long as this object: a process that starts again makes a new one,
  * whose boot, frame key and challenge are drawn afresh, so that nothing sealed before reaches it as new.
@@ -30,7 +31,7 @@ import { UsageError } from '../errors.ts'
 import { type Mac, sameBytes, VLAN_ID_BYTES } from '../ids.ts'
 import { type LinkId, type Micros, NEVER } from '../io.ts'
 import { PAYLOAD_KIND, type Padding, type PayloadKind } from '../vlan/plaintext.ts'
-import { TRUNK_PACKET_BYTES } from '../wire/packet.ts'
+import { isDataPacket, TRUNK_PACKET_BYTES } from '../wire/packet.ts'
 import { Announcer } from './announcer.ts'
 import { Budgets } from './budgets.ts'
 import { type WallClock, WallWatch } from './clock.ts'
@@ -44,7 +45,16 @@ import { GroupKeys } from './group-keys.ts'
 import type { ReadyPacket } from './hold.ts'
 import { Inbound } from './inbound.ts'
 import { Intake, type OpenOutcome } from './intake.ts'
-import { KEY_LIMITS, type KeyLimits, REASSEMBLY_BYTES_ALL, REOPEN_STEP, STEP_PAUSE } from './limits.ts'
+import {
+  ENTERING_MAX,
+  KEY_LIMITS,
+  type KeyLimits,
+  PACE_PAUSE,
+  PACE_STEP,
+  REASSEMBLY_BYTES_ALL,
+  REOPEN_STEP,
+  STEP_PAUSE,
+} from './limits.ts'
 import { Outbound } from './outbound.ts'
 import { type MemberTokens, OwnMember, type Profile } from './own.ts'
 import { type Peer, Peers } from './peers.ts'
@@ -96,6 +106,10 @@ export class Sealer {
   readonly #frames: Frames
   readonly #intake: Intake
   #epochSerial = 0
+  /** When more of what is paced may leave. */
+  #pacedAt: Micros = 0
+  /** Whether the line of epochs began in this life, so that all of its epochs are of it (contacts.ts). */
+  #isLineNew = false
 
   constructor(options: SealerOptions) {
     const { crypto, keys, dice, counters, vlan, sign, padding, firstHopLimit } = options
@@ -168,6 +182,17 @@ export class Sealer {
     return macs
   }
 
+  /** The MAC of a member by its card; undefined while there is none. */
+  macOf(leaf: number): Mac | undefined {
+    return this.#context.peers.find(leaf)?.card?.mac
+  }
+
+  // HOT PATH
+  /** Whether a packet is of an epoch that is received under. */
+  isOfEpoch(packet: Uint8Array): boolean {
+    return isDataPacket(packet) && this.#context.epochs.ofPacket(packet) !== undefined
+  }
+
   /** The adopted epoch's MLS-ID, or undefined before the first. */
   get mlsId(): Uint8Array | undefined {
     return this.#context.epochs.current?.mlsId
@@ -199,11 +224,16 @@ export class Sealer {
     const { absent, forgotten } = peers.adopt(epoch.roster, epoch.self)
     for (const peer of absent) this.#suspend(peer)
     for (const peer of forgotten) this.#forget(peer)
-    if (needsLife || before === undefined) this.#startLife(now, needsLife)
+    const isNewLife = needsLife || before === undefined
+    if (isNewLife) this.#startLife(now, needsLife)
     else if (live === undefined) {
       this.#groupKeys.adopt(now, epoch)
       this.#receiving.adopt(epoch)
     }
+    if (source.origin !== 'child') this.#isLineNew = source.origin === 'entered'
+    epoch.isAfterStart = this.#isLineNew
+    this.#announcer.adopted(now)
+    if (isNewLife) this.#announcer.burst(now, true, ENTERING_MAX)
     this.#intake.onEpoch(epoch)
     this.#context.deadline.lower(now)
   }
@@ -220,12 +250,18 @@ export class Sealer {
 
   /** A new life (sec:A2): the machine was copied, or slept. Jumps of the wall clock are seen here already. */
   restart(now: Micros): void {
-    this.#startLife(now, true)
+    this.#startAgain(now)
   }
 
   /** The mesh is there, or there again: whoever is to be known by others says so once more, and asks. */
   present(now: Micros): void {
     if (this.#context.epochs.current !== undefined) this.#announcer.burst(now, true)
+  }
+
+  /** This member is about to speak to another alone: makes itself known to it first, once. */
+  introduce(now: Micros, leaf: number): void {
+    const peer = this.#context.peers.find(leaf)
+    if (peer !== undefined) this.#announcer.introduce(now, peer)
   }
 
   /** Other tokens and another salt id, when the salt of the branch changed. */
@@ -252,7 +288,7 @@ export class Sealer {
     packetBytes: number = TRUNK_PACKET_BYTES,
   ): SealOutcome {
     if (packetBytes < PACKET_BYTES_MIN) refusePacketBytes(packetBytes)
-    if (this.#watch.jumped(now)) this.#startLife(now, true)
+    if (this.#watch.jumped(now)) this.#startAgain(now)
     return this.#frames.seal(now, kind, leaf, token, payload, packetBytes)
   }
 
@@ -283,7 +319,7 @@ export class Sealer {
   // HOT PATH
   /** Opens a packet that came on a link; fills `opened` if it says so. Counts every refusal by its name. */
   open(now: Micros, link: LinkId, packet: Uint8Array): OpenOutcome {
-    if (this.#watch.jumped(now)) this.#startLife(now, true)
+    if (this.#watch.jumped(now)) this.#startAgain(now)
     return this.#intake.open(now, link, packet)
   }
 
@@ -291,11 +327,12 @@ export class Sealer {
   wake(now: Micros): void {
     const { epochs, own, deadline } = this.#context
     deadline.at = NEVER
-    if (this.#watch.jumped(now)) this.#startLife(now, true)
+    if (this.#watch.jumped(now)) this.#startAgain(now)
     deadline.lower(epochs.wake(now))
     if (own.turnFrameKey(now)) this.#announcer.burst(now, false)
     deadline.lower(own.dueAt)
     this.#frames.flush(now)
+    deadline.lower(this.#sendPaced(now))
     deadline.lower(this.#intake.wake(now))
     deadline.lower(this.#sessions.wake(now))
     deadline.lower(this.#receiving.wake(now))
@@ -319,6 +356,16 @@ export class Sealer {
     events.length = 0
   }
 
+  /** The next packets of what goes to many; answers when there is more to send. */
+  #sendPaced(now: Micros): Micros {
+    const { out } = this.#context
+    if (out.paced.length === 0) return NEVER
+    if (this.#pacedAt > now) return this.#pacedAt
+    for (const packet of out.paced.splice(0, PACE_STEP)) out.send(packet)
+    this.#pacedAt = now + PACE_PAUSE
+    return out.paced.length > 0 ? this.#pacedAt : NEVER
+  }
+
   /** Nothing is received from a peer until an epoch has it again. */
   #suspend(peer: Peer): void {
     this.#sessions.suspend(peer)
@@ -340,7 +387,13 @@ export class Sealer {
     this.#intake.forget(peer)
   }
 
-  /** Forgets what earlier lives sealed and received under, and makes itself known. */
+  /** A new life in the epoch that is adopted; its line is older. */
+  #startAgain(now: Micros): void {
+    this.#startLife(now, true)
+    this.#announcer.burst(now, true)
+  }
+
+  /** Forgets what earlier lives sealed and received under. */
   #startLife(now: Micros, again: boolean): void {
     const { epochs, peers, own, out, counters } = this.#context
     if (again) {
@@ -348,7 +401,9 @@ export class Sealer {
       for (const epoch of epochs.all()) {
         epoch.forgetLives()
         epoch.gone.clear()
+        epoch.isAfterStart = false
       }
+      this.#isLineNew = false
       epochs.startLife()
       this.#groupKeys.clear()
       this.#announcer.clear()
@@ -357,7 +412,6 @@ export class Sealer {
     }
     counters.add(COUNT.livesStarted)
     out.note({ kind: 'lifeStarted' })
-    this.#announcer.burst(now, true)
   }
 }
 

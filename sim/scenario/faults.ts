@@ -65,6 +65,9 @@ export const fault = z
       })
       .describe('Members of an MLS group leave it for good; their machines stay.'),
     z
+      .strictObject({ kind: z.literal('rekey'), atSeconds, who })
+      .describe('These members of MLS groups are told to renew their keys, all at once.'),
+    z
       .strictObject({ kind: z.literal('leave'), atSeconds, who, restartAfterSeconds })
       .describe('Nodes say goodbye and stop.'),
     z
@@ -151,6 +154,7 @@ export function endOfFault(one: Fault): number {
     case 'clock':
     case 'resign':
     case 'revoke':
+    case 'rekey':
       return one.atSeconds
     case 'relay-crashes':
       return one.atSeconds + (one.times - 1) * one.everySeconds + one.restartAfterSeconds

@@ -193,6 +193,7 @@ export class Adversary implements Resister {
       exporter: (label, context, length) => exportSecret(suite, exporterSecret, label, context, length),
       self: facts.ownLeaf,
       leafSeed,
+      origin: 'restored',
     })
     return sealer
   }

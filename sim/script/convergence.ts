@@ -12,6 +12,8 @@ const ROUND: Micros = 500 * MILLISECOND
 const LOOK: Micros = 100 * MILLISECOND
 /** Probes in a round at most; larger networks are sampled, VLAN by VLAN. */
 const PROBES_MAX = 1_000
+/** And of one VLAN: in larger ones the members take turns, for each pair costs them a session. */
+const PROBES_OF_VLAN = 100
 const PROBE_BYTES = 100
 
 interface Round {
@@ -114,7 +116,9 @@ export class Convergence {
       const living = vlan.members.filter((node) => this.#stage.isIn(node, vlan))
       if (living.length < 2) continue
       hasPairs = true
+      const turns = Math.ceil(living.length / PROBES_OF_VLAN)
       living.forEach((node, index) => {
+        if (index % turns !== number % turns) return
         const partner = living[(index + 1 + (number % (living.length - 1))) % living.length] as number
         if (partner === node) return
         const record = this.#stage.sendTo(FRAME_KIND.probe, vlan.index, node, partner, PROBE_BYTES)

@@ -66,6 +66,7 @@ function faultSeconds(fault: Fault): number {
     case 'clock':
     case 'resign':
     case 'revoke':
+    case 'rekey':
       return 0
     case 'relay-crashes':
       return fault.everySeconds * (fault.times - 1) + fault.restartAfterSeconds
@@ -123,6 +124,9 @@ function startFault(tools: FaultAtWork, fault: Fault, random: Random): void {
       tools.hit(evicted(stage, fault.vlan) - before)
       break
     }
+    case 'rekey':
+      for (const node of chosen(tools, fault.who, random)) rekey(stage, node)
+      break
     case 'relay-crashes':
       relayCrashes(tools, fault, random)
       break
@@ -209,6 +213,13 @@ function resign(stage: Stage, fault: Extract<Fault, { kind: 'resign' }>, random:
     const others = members.filter((other) => other !== node && stage.isIn(other, vlan))
     stage.groups.revoked(stage.world.now, index, node, others)
     stage.world.command(stage.world.nodes[node] as SimNode, { kind: 'leaveVlan', port: portOf(index) })
+  }
+}
+
+function rekey(stage: Stage, node: number): void {
+  for (const vlan of stage.vlansOf[node] ?? []) {
+    if (vlan.mls === undefined || stage.groups.epochOf(vlan.index, node) === undefined) continue
+    stage.world.command(stage.world.nodes[node] as SimNode, { kind: 'rekey', port: portOf(vlan.index) })
   }
 }
 

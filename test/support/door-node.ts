@@ -272,7 +272,7 @@ export class DoorNode implements SponsorPort, Lineage {
     return this.#joined.get(hex(serial) + hex(member))
   }
 
-  live(): readonly Uint8Array[] {
+  keepers(): readonly Uint8Array[] {
     if (this.eager) return [this.person.key]
     return this.world.group(this.branch).map((node) => node.person.key)
   }

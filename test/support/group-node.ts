@@ -5,7 +5,14 @@
 import type { Crypto } from '../../core/crypto/ports.ts'
 import type { Dice, Keys } from '../../core/dice.ts'
 import { GroupCounts } from '../../core/group/counts.ts'
-import type { AdoptedEpoch, ChannelKind, GroupEffects, Purpose, Slot } from '../../core/group/effects.ts'
+import type {
+  AdoptedEpoch,
+  ChannelKind,
+  GroupEffects,
+  Purpose,
+  Slot,
+  Whom,
+} from '../../core/group/effects.ts'
 import type { GroupEvent, Stored } from '../../core/group/events.ts'
 import { Group } from '../../core/group/group.ts'
 import type { WallClock } from '../../core/group/state.ts'
@@ -118,7 +125,7 @@ export class GroupNode implements GroupEffects {
     this.#refused.clear()
     const { person, world } = this
     this.group = new Group({
-      ports: { crypto: world.crypto, counts: this.counts, ...ports },
+      ports: { crypto: world.crypto, counts: this.counts, reaches: () => true, ...ports },
       ledger,
       own: person,
       mlsGroup: 1,
@@ -151,10 +158,10 @@ export class GroupNode implements GroupEffects {
 
   // What the machine asks for.
 
-  send(mlsId: Uint8Array, to: Uint8Array | undefined, kind: ChannelKind, payload: Uint8Array): void {
+  send(mlsId: Uint8Array, to: Whom, kind: ChannelKind, payload: Uint8Array): void {
     const open = this.#open.find(({ epoch }) => sameBytes(epoch.mlsId, mlsId))
     if (open === undefined) return
-    this.world.broadcast(this, this.#seal(open, to, kind, payload))
+    this.world.broadcast(this, this.#seal(open, typeof to === 'string' ? undefined : to, kind, payload))
   }
 
   #seal(
@@ -237,7 +244,7 @@ export class GroupNode implements GroupEffects {
     const { kind, payload, leaf } = packet
     this.step((group) => {
       if (kind === 'card') group.heard(now, sender, open.epoch.mlsId, payload)
-      else group.channelPacket(now, open.epoch.mlsId, leaf, kind, payload)
+      else group.channelPacket(now, open.epoch.mlsId, leaf, kind, payload, packet.to === undefined)
     })
   }
 

@@ -47,6 +47,8 @@ export interface WorldOptions {
   readonly wire?: Partial<Wire>
   /** Another world's, to look for pairs over both. */
   readonly watch?: Watch
+  /** How members came into their first epoch; after a restart they are restored in any case. */
+  readonly origin?: 'entered' | 'restored'
 }
 
 /** Counts what is asked of the crypto ports, and notes a (key, nonce) pair that is sealed under twice. */
@@ -333,7 +335,9 @@ export class SealWorld {
   }
 
   source(member: TestMember, epoch: TestEpoch): EpochSource {
-    return { ...epoch, self: member.number, leafSeed: member.leafSeed }
+    const first = member.starts > 0 ? 'restored' : (this.options.origin ?? 'restored')
+    const origin = member.sealer.mlsId === undefined ? first : 'child'
+    return { ...epoch, self: member.number, leafSeed: member.leafSeed, origin }
   }
 
   /** All of them adopt a new epoch at once. */

@@ -196,12 +196,27 @@ describe('a Welcome', () => {
     expect(members[0].tally['silent']).toBe(1)
   })
 
-  test('beyond sixty-four at a time is refused', () => {
+  test('beyond those of four commits is refused', () => {
     const { world, members } = scene(46, FAIR, 'creator')
-    const sent = Array.from({ length: 70 }, (_, at) =>
-      door(members[0]).deliver(moment(world), new Uint8Array(32).fill(at), new Uint8Array(1)),
+    const routeOf = (at: number): Uint8Array => new Uint8Array(32).fill(at).fill(at >>> 8, 16)
+    const sent = Array.from({ length: 262 }, (_, at) =>
+      door(members[0]).deliver(moment(world), routeOf(at), new Uint8Array(1)),
     )
-    expect(sent.filter((isSent) => isSent)).toHaveLength(64)
+    expect(sent.filter((isSent) => isSent)).toHaveLength(256)
     expect(members[0].tally['deliveriesFull']).toBe(6)
+  })
+
+  test('waits while thirty-two others are under way, but not for those that do not answer', () => {
+    const { world, members } = scene(47, FAIR, 'creator')
+    const joiner = guest(world)
+    for (let at = 0; at < 32; at++)
+      door(members[0]).deliver(moment(world), new Uint8Array(32).fill(at), new Uint8Array(1))
+    door(members[0]).deliver(moment(world), door(joiner).route, new Uint8Array(10).fill(7))
+    world.run(4 * SECOND)
+    expect(told(joiner)).toEqual([])
+    world.run(8 * SECOND)
+    expect(told(joiner)).toEqual([{ kind: 'welcome', bytes: new Uint8Array(10).fill(7) }])
+    world.run(30 * SECOND)
+    expect(members[0].tally['silent']).toBe(32)
   })
 })

@@ -173,7 +173,7 @@ describe('reach', () => {
     expect(reach.farewells).toBe(2)
     for (const kind of [PAYLOAD_KIND.frame, PAYLOAD_KIND.card, PAYLOAD_KIND.control])
       seals(0, kind, FLAG.signed)
-    seals(0, PAYLOAD_KIND.handshake, FLAG.signed, behindLeaf({ kind: 'offers', offers: [] }))
+    seals(0, PAYLOAD_KIND.handshake, FLAG.signed, behindLeaf({ kind: 'offers', offers: [], facts: [] }))
     expect(found).toEqual(Array(4).fill('sealed-for-evicted'))
     reach.stopped(0, 0)
     seals(0, PAYLOAD_KIND.frame, FLAG.signed)

@@ -16,6 +16,8 @@ import {
   encodeAcknowledge,
   encodeCard,
   encodeRequest,
+  isAsked,
+  leafSet,
 } from '../../core/seal/cards.ts'
 import { NO_LEAF } from '../../core/seal/directory.ts'
 import { PAYLOAD_KIND } from '../../core/vlan/plaintext.ts'
@@ -108,8 +110,15 @@ describe('bytes', () => {
   })
 
   test('requests and acknowledgements are read as written, and as nothing else', () => {
-    const request = { target: EVERYBODY, challenge: new Uint8Array(16).fill(3), reply: new Uint8Array(16) }
+    const reply = new Uint8Array(16)
+    const request = { targets: EVERYBODY, challenge: new Uint8Array(16).fill(3), reply }
     expect(decodeRequest(encodeRequest(request))).toMatchObject(request)
+    const some = { targets: leafSet([2, 9, 700]), challenge: undefined, reply }
+    const read = decodeRequest(encodeRequest(some))
+    expect(read).toMatchObject(some)
+    const asked = [0, 2, 8, 9, 10, 699, 700, 701, 4_095].filter((leaf) => isAsked(some.targets, leaf))
+    expect(asked).toEqual([2, 9, 700])
+    expect(decodeRequest(encodeRequest({ ...some, targets: Uint8Array.of(4, 0) }))).toBeUndefined()
     const ack = new Uint8Array(16).fill(7)
     expect(decodeAcknowledge(encodeAcknowledge(ack))).toEqual(ack)
     expect(decodeRequest(encodeAcknowledge(ack))).toBeUndefined()
@@ -138,6 +147,27 @@ function broadcasts(world: SealWorld, of: TestMember): number[] {
   }
   return times
 }
+
+describe('a crowd', () => {
+  test('speaks in turns, is asked once, and all know all in the end', () => {
+    const world = new SealWorld(60, { origin: 'entered' })
+    const sent: number[] = []
+    world.onPacket = (_, packet) => {
+      if (idIs(packet, TOKEN_OFFSET, world.broadcast)) sent.push(Math.floor(world.now / SECOND))
+      return true
+    }
+    world.adoptAll()
+    world.runFor(25 * SECOND)
+    const perSecond = new Map<number, number>()
+    for (const second of sent) perSecond.set(second, (perSecond.get(second) ?? 0) + 1)
+    // Ten cards a second are meant; all at once they were a hundred and more.
+    expect(Math.max(...perSecond.values())).toBeLessThan(30)
+    expect(sent.length).toBeLessThan(4 * 60)
+    for (const { sealer, number } of world.members)
+      for (const other of world.members)
+        if (other.number !== number) expect(sealer.macOf(other.number)).toBe(other.mac)
+  })
+})
 
 describe('schedule', () => {
   test('at 0, 0.2 and 1 s after a start, then every minute or so', () => {

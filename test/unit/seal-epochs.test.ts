@@ -484,8 +484,7 @@ describe('wrong calls are named', () => {
     ['a roster without oneself', (_, member, epoch) => member.adopt({ ...epoch, roster: new Map() })],
     [
       'the seed of another leaf',
-      (world, member, epoch) =>
-        member.sealer.adopt(world.now, { ...epoch, self: 1, leafSeed: member.leafSeed }),
+      (world, member, epoch) => member.sealer.adopt(world.now, { ...world.source(member, epoch), self: 1 }),
     ],
     [
       'packets too small to cut for',

@@ -132,6 +132,40 @@ describe('replays to a receiver that started again', () => {
   })
 })
 
+describe('an epoch that this process entered', () => {
+  const unproven = (origin: 'entered' | 'restored'): number => {
+    const world = new SealWorld(3, { origin })
+    world.adoptAll()
+    world.runFor(3 * SECOND)
+    for (const member of world.members) expect(member.count('cardsTaken')).toBeGreaterThanOrEqual(2)
+    return world.members.reduce((sum, member) => sum + member.count('cardsUnproven'), 0)
+  }
+
+  test('proves that its members are alive: no echo is needed', () => {
+    expect(unproven('entered')).toBe(0)
+    expect(unproven('restored')).toBeGreaterThan(0)
+  })
+
+  test('proves it for its children, and for no life after this one', () => {
+    const world = new SealWorld(2, { origin: 'entered' })
+    const [alice, bob] = world.members as [TestMember, TestMember]
+    world.adoptAll()
+    world.adoptAll()
+    world.runFor(3 * SECOND)
+    expect(bob.count('cardsUnproven')).toBe(0)
+    const frame = alice.send('all').frame
+    world.runFor(SECOND)
+    expect(times(world, bob, frame)).toBe(1)
+    const recorded = world.recorded.length
+    bob.sealer.restart(bob.now)
+    replayAll(world, bob, recorded)
+    expect(bob.count('cardsUnproven')).toBeGreaterThan(0)
+    bob.restart()
+    replayAll(world, bob, recorded)
+    expect(times(world, bob, frame)).toBe(1)
+  })
+})
+
 describe('a boot that was left', () => {
   test('is not taken up again by its cards, nor by an answer that was held back', () => {
     const [world, alice, bob] = pair()

@@ -184,6 +184,6 @@ test('the messages between sealers, field by field', () => {
       `01${counting(0x41, 16)}`,
     ].join(''),
   )
-  expect(messages.request).toBe(`01${u32(5)}${counting(0x41, 16)}${token}`)
+  expect(messages.request).toBe(`01${'0001'}20${'01'}${counting(0x41, 16)}${token}`)
   expect(messages.acknowledge).toBe(`02${init.ack}`)
 })

@@ -7,7 +7,7 @@
 import { writeFileSync } from 'node:fs'
 import { noble } from '../../core/crypto/noble.ts'
 import { concat, hex, utf8 } from '../../core/ids.ts'
-import { encodeAcknowledge, encodeCard, encodeRequest } from '../../core/seal/cards.ts'
+import { encodeAcknowledge, encodeCard, encodeRequest, leafSet } from '../../core/seal/cards.ts'
 import { nextBoot, sessionKey, sessionRoot } from '../../core/seal/derive.ts'
 import { Epoch } from '../../core/seal/epoch.ts'
 import { makeInit, NO_ACK, openInit } from '../../core/seal/init.ts'
@@ -72,6 +72,7 @@ function epochOf(exports: Exported[]): Epoch {
     ]),
     exporter: recordingExporter(exports),
     self: 3,
+    origin: 'restored',
     leafSeed,
   })
 }
@@ -140,7 +141,7 @@ function messages(): { card: Uint8Array; request: Uint8Array; acknowledge: Uint8
       addresses: [Uint8Array.of(1, 2, 3), counting(1, 32)],
       echoes: [counting(0x41, 16)],
     }),
-    request: encodeRequest({ target: 5, challenge: counting(0x41, 16), reply: token }),
+    request: encodeRequest({ targets: leafSet([5]), challenge: counting(0x41, 16), reply: token }),
     acknowledge: encodeAcknowledge(ack),
   }
 }
