@@ -116,6 +116,46 @@ describe('the tokens of a port that is sealed elsewhere', () => {
     expect(node.count('dropNotOurToken')).toBe(81)
   })
 
+  test('salts that follow each other within 10 s: all are listened to, sent by is what all know', () => {
+    const { notes, port } = scene()
+    const [first, second, third] = [book(1), book(2), book(3)]
+    const sentAt = (now: Micros): string => {
+      port.frame(now, frameTo(OTHER))
+      return notes.sent
+    }
+    port.useTokens(0, first)
+    port.useTokens(0, second, first)
+    port.wake(2 * SECOND)
+    port.useTokens(2 * SECOND, third, second)
+    // What had not been registered under the second is now: others may not have heard of the third.
+    for (const salt of [first, second])
+      for (const mac of [MAC, BROADCAST_MAC])
+        expect(taken(port, notes, 2 * SECOND, salt.token(mac))).toBe(mac)
+    expect(sentAt(2 * SECOND)).toBe(hex(first.token(OTHER)))
+    expect(sentAt(3 * SECOND)).toBe(hex(second.token(OTHER)))
+    expect(sentAt(12 * SECOND)).toBe(hex(third.token(OTHER)))
+    port.wake(31 * SECOND)
+    expect(taken(port, notes, 31 * SECOND, first.token(MAC))).toBeUndefined()
+    expect(taken(port, notes, 31 * SECOND, second.token(MAC))).toBe(MAC)
+    port.wake(33 * SECOND)
+    expect(taken(port, notes, 33 * SECOND, second.token(MAC))).toBeUndefined()
+    expect(taken(port, notes, 33 * SECOND, third.token(MAC))).toBe(MAC)
+  })
+
+  test('to a sibling of the epoch: what was before both is still sent by and listened to', () => {
+    const { notes, port } = scene()
+    const [older, before, left, kept] = [book(1), book(2), book(3), book(4)]
+    port.useTokens(0, older)
+    port.useTokens(0, before, older)
+    port.useTokens(4 * SECOND, left, before)
+    port.useTokens(5 * SECOND, kept, before)
+    expect(taken(port, notes, 5 * SECOND, older.token(MAC))).toBe(MAC)
+    expect(taken(port, notes, 5 * SECOND, before.token(MAC))).toBe(MAC)
+    expect(taken(port, notes, 5 * SECOND, left.token(MAC))).toBeUndefined()
+    port.frame(5 * SECOND, frameTo(OTHER))
+    expect(notes.sent).toBe(hex(before.token(OTHER)))
+  })
+
   test('into another branch: tokens of the one left end at once, those before the new one begin', () => {
     const { notes, port } = scene()
     const [mine, theirs, before] = [book(1), book(2), book(3)]
