@@ -229,6 +229,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   /** This node hangs in a tree, or again: what was said before reached nobody. */
   present(now: Micros): void {
     this.#sealer?.present(now)
+    this.#group.present(now)
     this.#settle(now)
   }
 
@@ -335,6 +336,10 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
 
   head(): Uint8Array | undefined {
     return this.#group.head()
+  }
+
+  mayLetIn(now: Micros): boolean {
+    return this.#group.mayLetIn(now)
   }
 
   certificate(): Certificate | undefined {
@@ -497,6 +502,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
       if (event.kind === 'opened')
         this.#group.doorOpened(now, event.session, event.peer, event.purpose, event.isInitiator)
       else if (event.kind === 'message') this.#group.doorMessage(now, event.session, event.bytes)
+      else if (event.kind === 'turnedAway') this.#group.turnedAway(now, event.peer, event.why)
       else if (event.kind === 'closed') this.#group.doorClosed(now, event.session)
       else this.#group.welcome(now, event.bytes)
     }
