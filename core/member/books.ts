@@ -34,6 +34,7 @@ interface Page {
   /** Of the salt before, the same for all members of the epoch. */
   readonly previous: BranchTokens
   readonly roster: ReadonlyMap<number, RosterEntry>
+  readonly ownLeaf: number
   readonly secret: Uint8Array
 }
 
@@ -64,6 +65,11 @@ export class Books {
     return this.#pages.get(hex(mlsId))?.tokens
   }
 
+  /** This member's own leaf in the adopted epoch. */
+  get ownLeaf(): number | undefined {
+    return this.#current?.ownLeaf
+  }
+
   /** Member key at a leaf of the adopted epoch. */
   memberAt(leaf: number): Uint8Array | undefined {
     return this.#current?.roster.get(leaf)?.memberKey
@@ -76,7 +82,7 @@ export class Books {
     for (const [leaf, { identity, leafKey }] of epoch.roster)
       roster.set(leaf, { memberKey: identity.memberKey, leafKey })
     const tokens = this.#tokensFor(epoch.salts.current)
-    const page = { tokens, previous: this.#tokensFor(epoch.salts.previous, tokens), roster, secret }
+    const page = { tokens, previous: this.#tokensFor(epoch.salts.previous, tokens), roster, ownLeaf, secret }
     this.#pages.set(hex(mlsId), page)
     this.#current = page
     return {

@@ -143,6 +143,18 @@ export class Port implements Member, Edge {
     return this.#sendBook(now)?.token(mac)
   }
 
+  /** Whether a machine behind this port uses that MAC and did so lately: nobody else may. */
+  keeps(now: Micros, mac: Mac): boolean {
+    return this.#stations.keeps(now, mac)
+  }
+
+  /** Another member has the MAC of a machine behind this port, and more right to it. */
+  yield(now: Micros, mac: Mac): void {
+    if (!this.#stations.yield(now, mac)) return
+    this.#unlisten(mac)
+    this.#stationsChanged(now)
+  }
+
   /** The membership's own MAC is another one now. */
   moved(now: Micros): void {
     const old = this.#mac
@@ -391,14 +403,19 @@ export class Port implements Member, Edge {
   /** Looks at the source of a local frame; false if the frame is to be dropped. */
   #learn(now: Micros, mac: Mac): boolean {
     const { counters } = this.#context
-    switch (this.#stations.learn(now, mac)) {
+    switch (this.#stations.learn(now, mac, this.#sealing)) {
       case 'known':
         return true
       case 'new':
         this.#ageBy(now + STATION_AGE)
         this.#listen(now, mac)
-        this.#trees.settle(now)
+        this.#stationsChanged(now)
         return true
+      case 'passing':
+        return true
+      case 'denied':
+        counters.add(COUNT.dropMacConflict)
+        return false
       case 'invalid':
         counters.add(COUNT.dropMalformed)
         return false
@@ -418,6 +435,11 @@ export class Port implements Member, Edge {
     if (what === 'stranger') return
     if (what === 'loop') this.#shut(now)
     this.#unlisten(mac)
+    this.#stationsChanged(now)
+  }
+
+  #stationsChanged(now: Micros): void {
+    this.#sealing.stations(now, this.#stations.macs)
     this.#trees.settle(now)
   }
 
@@ -462,7 +484,9 @@ export class Port implements Member, Edge {
 
   #age(now: Micros): void {
     this.#ageAt = NEVER
-    for (const mac of this.#stations.age(now)) this.#unlisten(mac)
+    const gone = this.#stations.age(now)
+    for (const mac of gone) this.#unlisten(mac)
+    if (gone.length > 0) this.#sealing.stations(now, this.#stations.macs)
     this.#ageBy(this.#stations.ageAt)
     for (const [mac, until] of this.#groups ?? []) {
       if (until > now) {

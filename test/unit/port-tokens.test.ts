@@ -27,6 +27,17 @@ class Notes implements Sealing {
     this.sent = hex(token)
   }
 
+  taken: Mac | undefined
+  behind: readonly Mac[] = []
+
+  mayServe(_now: Micros, mac: Mac): boolean {
+    return mac !== this.taken
+  }
+
+  stations(_now: Micros, macs: readonly Mac[]): void {
+    this.behind = macs
+  }
+
   packet(_now: Micros, _edge: Edge, _link: number, mac: Mac): void {
     this.came.push(mac)
   }
@@ -55,11 +66,11 @@ function taken(port: Port, notes: Notes, now: Micros, token: Uint8Array): Mac | 
   return port.packet(now, 0 as never, packet) ? notes.came[0] : undefined
 }
 
-function frameTo(mac: Mac): Uint8Array {
+function frameTo(mac: Mac, from: Mac = MAC): Uint8Array {
   const frame = new Uint8Array(60)
   for (let at = 0; at < 6; at++) {
     frame[at] = Math.floor(mac / 2 ** (40 - 8 * at)) % 256
-    frame[6 + at] = Math.floor(MAC / 2 ** (40 - 8 * at)) % 256
+    frame[6 + at] = Math.floor(from / 2 ** (40 - 8 * at)) % 256
   }
   return frame
 }
@@ -179,5 +190,46 @@ describe('the tokens of a port that is sealed elsewhere', () => {
     expect(taken(port, notes, 31 * SECOND, token)).toBe(ROUTE)
     port.releaseRoute(token)
     expect(taken(port, notes, 31 * SECOND, token)).toBeUndefined()
+  })
+})
+
+describe('a machine behind the port whose MAC another member has', () => {
+  test('is not served, and a frame of it goes out once a second', () => {
+    const { node, notes, port } = scene()
+    port.useTokens(0, book(1))
+    notes.taken = OTHER
+    let out = 0
+    for (let at = 0; at < 30; at++) {
+      notes.sent = ''
+      port.frame(at * 100 * MILLISECOND, frameTo(BROADCAST_MAC, OTHER))
+      if (notes.sent !== '') out += 1
+    }
+    expect(out).toBe(3)
+    expect(node.count('dropMacConflict')).toBe(27)
+    expect(taken(port, notes, 3 * SECOND, book(1).token(OTHER))).toBeUndefined()
+    expect(notes.behind).toEqual([])
+  })
+
+  test('is served as soon as the MAC is free, and was no loop for having waited', () => {
+    const { notes, port } = scene()
+    port.useTokens(0, book(1))
+    notes.taken = OTHER
+    for (let at = 0; at < 10; at++) port.frame(at * SECOND, frameTo(BROADCAST_MAC, OTHER))
+    notes.taken = undefined
+    port.frame(10 * SECOND, frameTo(BROADCAST_MAC, OTHER))
+    expect(notes.behind).toEqual([OTHER])
+    expect(taken(port, notes, 10 * SECOND, book(1).token(OTHER))).toBe(OTHER)
+  })
+
+  test('yields when that member has more right to it; nobody takes it from one that talks', () => {
+    const { notes, port } = scene()
+    port.useTokens(0, book(1))
+    port.frame(0, frameTo(BROADCAST_MAC, OTHER))
+    expect(port.keeps(9 * SECOND, OTHER)).toBe(true)
+    expect(port.keeps(10 * SECOND, OTHER)).toBe(false)
+    port.yield(SECOND, OTHER)
+    expect(notes.behind).toEqual([])
+    expect(taken(port, notes, SECOND, book(1).token(OTHER))).toBeUndefined()
+    expect(port.keeps(SECOND, OTHER)).toBe(false)
   })
 })
