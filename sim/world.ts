@@ -163,6 +163,7 @@ export class World implements NodeWorld, TrunkWorld {
     node.leaving = false
     node.busyUntil = this.now
     node.pendingWork = 0
+    node.upper = undefined
     node.forgetAlarm()
     node.upLine.reset()
     node.downLine.reset()
@@ -336,10 +337,12 @@ export class World implements NodeWorld, TrunkWorld {
     }
     const hop = trunks.hopOf(slot)
     if (frame !== 0) this.observer.arrived(node, frame, trunks.isCopy(slot))
+    const link = (trunk.id * 2 + side) as LinkId
+    node.sightings?.heard(channel, bytes, link === node.upper)
     trunks.release(slot)
     this.messages += 1
     this.currentFrame = frame
-    ;(node.host as Host).packet((trunk.id * 2 + side) as LinkId, channel, hop, bytes)
+    ;(node.host as Host).packet(link, channel, hop, bytes)
     this.currentFrame = 0
     if (node.pendingWork > 0) this.#charge(node)
   }
@@ -410,6 +413,7 @@ export class World implements NodeWorld, TrunkWorld {
       packet.length + WIRE_OVERHEAD_BYTES,
     )
     if (node.pendingWork > 0) this.#charge(node)
+    if (control) node.sightings?.saying(link, packet)
     this.trunks.send(node, link, channel, hop, packet)
   }
 
@@ -476,6 +480,7 @@ export class World implements NodeWorld, TrunkWorld {
       if (trunk !== undefined)
         this.trunks.setNeighbour(trunk, (event.link & 1) as Side, event.kind === 'neighbourUp')
     }
+    if (event.kind === 'upperChanged') node.upper = event.link
     if (event.kind === 'left') this.at(this.now, () => this.#stopped(node, life))
     this.observer.noted(node, event)
   }

@@ -20,7 +20,11 @@ interface Place {
   /** MLS-ID of the adopted epoch in hex; undefined while outside. */
   epoch: string | undefined
   askedAt: Micros
+  /** It was in before its machine stopped, and is not back yet. */
+  isReturning: boolean
   enteredAt: Micros | undefined
+  /** It was told that it is out. */
+  isOver: boolean
   /** Members that this one has seen removed, by node, and when. */
   readonly removed: Map<number, Micros>
 }
@@ -36,6 +40,8 @@ export class Groups {
   readonly joins: number[] = []
   /** From a revocation to the last member's clean epoch, in microseconds. */
   readonly evictions: number[] = []
+  /** From the start of a machine whose member was in before to an epoch of most others, in microseconds. */
+  readonly returns: number[] = []
   readonly eventKinds: Record<string, number> = {}
   readonly #hash: Hash
   readonly #violation: (kind: string, node: number, detail: string) => void
@@ -48,6 +54,10 @@ export class Groups {
   readonly #nodes = new Map<string, number>()
   readonly #evicted = new Map<string, Eviction>()
   readonly #open = new Map<Eviction, Set<number>>()
+  /** Epochs that somebody was in who had seen this one removed: it must be in none of them. */
+  readonly #without = new Map<Eviction, Set<string>>()
+  /** Members that lost a double redemption, as they were told. */
+  readonly #lost = new Set<string>()
   /** Since when all are in one epoch, by VLAN; see `look`. */
   readonly #oneSince = new Map<number, Micros>()
   readonly #partedAt = new Map<number, Micros>()
@@ -62,8 +72,17 @@ export class Groups {
     this.#nodes.set(`${vlan}/${hex(memberKey)}`, node)
   }
 
-  asked(now: Micros, vlan: number, node: number): void {
-    const place = { epoch: undefined, askedAt: now, enteredAt: undefined, removed: new Map<number, Micros>() }
+  /** `isReturning`: with what it stored. */
+  asked(now: Micros, vlan: number, node: number, isReturning = false): void {
+    const removed = new Map<number, Micros>()
+    const place = {
+      epoch: undefined,
+      askedAt: now,
+      isReturning,
+      enteredAt: undefined,
+      isOver: false,
+      removed,
+    }
     this.#places.set(placeName(vlan, node), place)
   }
 
@@ -75,10 +94,22 @@ export class Groups {
   noted(now: Micros, vlan: number, node: number, event: GroupEvent): void {
     this.eventKinds[event.kind] = (this.eventKinds[event.kind] ?? 0) + 1
     const place = this.#places.get(placeName(vlan, node))
-    if (place === undefined) return
-    if (event.kind === 'epoch') this.#adopted(now, place, event.mlsId, event.number)
-    else if (event.kind === 'memberRemoved') this.#removed(now, vlan, node, place, event.member)
-    else if (event.kind === 'ended') place.epoch = undefined
+    if (place === undefined || place.isOver) return
+    if (event.kind === 'epoch') {
+      this.#adopted(now, place, event.mlsId, event.number)
+      this.#judgePlace(now, vlan, node, place)
+      if (place.isReturning && this.#isAmongMost(vlan, place)) {
+        place.isReturning = false
+        if (!this.isOut(vlan, node)) this.returns.push(now - place.askedAt)
+      }
+    } else if (event.kind === 'memberRemoved') {
+      this.#removed(now, vlan, node, place, event.member)
+    } else if (event.kind === 'ended') {
+      // What it adopts while it says goodbye is nothing any more.
+      place.isOver = true
+      place.epoch = undefined
+      if (event.why === 'lost') this.#lost.add(placeName(vlan, node))
+    }
   }
 
   /** Members of one epoch must have one secret: from what engines answer, not from what nodes say. */
@@ -97,6 +128,9 @@ export class Groups {
   revoked(now: Micros, vlan: number, node: number, others: readonly number[]): void {
     const eviction = { vlan, node, at: now }
     this.#evicted.set(placeName(vlan, node), eviction)
+    this.#without.set(eviction, new Set())
+    // Who is out itself sees nobody else go.
+    for (const waiting of this.#open.values()) waiting.delete(node)
     const inside = others.filter((other) => this.epochOf(vlan, other) !== undefined)
     this.#open.set(eviction, new Set(inside))
   }
@@ -113,8 +147,15 @@ export class Groups {
 
   // Questions.
 
-  isEvicted(vlan: number, node: number): boolean {
-    return this.#evicted.has(placeName(vlan, node))
+  /** Whether a member has no place in its VLAN any more: put out, or second to use an invitation. */
+  isOut(vlan: number, node: number): boolean {
+    const name = placeName(vlan, node)
+    return this.#evicted.has(name) || this.#lost.has(name)
+  }
+
+  /** Whether somebody who was in before is still on the way back. */
+  get isAwaiting(): boolean {
+    return [...this.#places].some(([name, { isReturning }]) => isReturning && !this.#evicted.has(name))
   }
 
   epochOf(vlan: number, node: number): string | undefined {
@@ -126,7 +167,7 @@ export class Groups {
     const left = this.#places.get(placeName(vlan, from))
     const right = this.#places.get(placeName(vlan, to))
     if (left === undefined || right === undefined) return false
-    if (this.isEvicted(vlan, from) || this.isEvicted(vlan, to)) return false
+    if (this.isOut(vlan, from) || this.isOut(vlan, to)) return false
     for (const { enteredAt } of [left, right])
       if (enteredAt === undefined || enteredAt + SETTLED_AFTER > now) return false
     return this.#isOneLine(left.epoch, right.epoch)
@@ -188,8 +229,37 @@ export class Groups {
     const eviction = out === undefined ? undefined : this.#evicted.get(placeName(vlan, out))
     if (out === undefined || eviction === undefined) return
     place.removed.set(out, now)
+    this.#carriedOut(now, eviction, node)
+  }
+
+  #carriedOut(now: Micros, eviction: Eviction, node: number): void {
     const waiting = this.#open.get(eviction)
     if (waiting?.delete(node) && waiting.size === 0) this.evictions.push(now - eviction.at)
+  }
+
+  /** Nobody whom members of an epoch have seen removed may be in it. */
+  #judgePlace(now: Micros, vlan: number, node: number, place: Place): void {
+    if (place.epoch === undefined) return
+    for (const [eviction, without] of this.#without)
+      if (without.has(place.epoch)) this.#carriedOut(now, eviction, node)
+    for (const out of place.removed.keys()) {
+      const eviction = this.#evicted.get(placeName(vlan, out))
+      if (eviction !== undefined) this.#without.get(eviction)?.add(place.epoch)
+    }
+    const own = this.#evicted.get(placeName(vlan, node))
+    if (own !== undefined && this.#without.get(own)?.has(place.epoch))
+      this.#violation('evicted-came-back', node, `it is in epoch ${place.epoch}, which is without it`)
+  }
+
+  #isAmongMost(vlan: number, { epoch }: Place): boolean {
+    let all = 0
+    let same = 0
+    for (const [name, place] of this.#places) {
+      if (!name.startsWith(`${vlan}/`) || place.epoch === undefined) continue
+      all += 1
+      if (place.epoch === epoch) same += 1
+    }
+    return same > 1 && same * 2 > all
   }
 
   #isOneLine(left: string | undefined, right: string | undefined): boolean {
