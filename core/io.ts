@@ -216,6 +216,19 @@ export type NodeEvent =
   /** The machine had slept for at least so long: its links are given up and it joins again (mesh:S15). */
   | { readonly kind: 'resumed'; readonly asleepMicros: Micros }
   | { readonly kind: 'portUp'; readonly port: PortId; readonly vlan: string; readonly mac: number }
+  /** The port's own MAC was another member's too, and is this one now: for its interface to take. */
+  | { readonly kind: 'macChanged'; readonly port: PortId; readonly mac: number }
+  /**
+   * A MAC is behind two members at once. `kept`: it stays with this port, else with the other one, and
+   * frames from and to it are dropped here for as long as that one uses it. `other`: a member key in hex.
+   */
+  | {
+      readonly kind: 'macConflict'
+      readonly port: PortId
+      readonly mac: number
+      readonly kept: boolean
+      readonly other: string
+    }
   /** What became of the group of a port that entered. */
   | { readonly kind: 'group'; readonly port: PortId; readonly event: GroupEvent }
   /** A secret until it is redeemed. */

@@ -91,7 +91,25 @@ export function measure(run: Measured): Metrics {
     if (treeSeconds !== undefined) metrics['attachSeconds'] = treeSeconds
   }
   groupMetrics(run, metrics)
+  hijackMetrics(run, metrics)
+  if (stage.clashes.count > 0) {
+    metrics['macClashes'] = stage.clashes.count
+    metrics['macSettledSeconds'] = Math.max(...stage.clashes.settledAfter()) / 1e6
+  }
   return metrics
+}
+
+function hijackMetrics({ world }: Measured, metrics: Record<string, Metric>): void {
+  const totals = { claims: 0, refused: 0, drawn: 0 }
+  for (const { sightings } of world.nodes) {
+    totals.claims += sightings?.claims ?? 0
+    totals.refused += sightings?.refused ?? 0
+    totals.drawn += sightings?.drawn ?? 0
+  }
+  if (world.nodes.every(({ sightings }) => sightings === undefined)) return
+  metrics['hijackClaims'] = totals.claims
+  metrics['hijackRefused'] = totals.refused
+  metrics['hijackDrawn'] = totals.drawn
 }
 
 function groupMetrics(run: Measured, metrics: Record<string, Metric>): void {
@@ -113,6 +131,9 @@ function groupMetrics(run: Measured, metrics: Record<string, Metric>): void {
   metrics['joinP99Seconds'] = joins.p99
   metrics['joins'] = { count: joins.count, p50: joins.p50, p90: joins.p90, p99: joins.p99, max: joins.max }
   if (groups.evictions.length > 0) metrics['evictSeconds'] = Math.max(...groups.evictions) / 1e6
+  // Of all who came back, so not before all have.
+  if (groups.returns.length > 0 && !groups.isAwaiting)
+    metrics['returnSeconds'] = Math.max(...groups.returns) / 1e6
   metrics['epochs'] = groups.epochCount
   metrics['apartSeconds'] = groups.apart.longest / 1e6
   if (oneEpochSeconds !== undefined) metrics['oneEpochSeconds'] = oneEpochSeconds

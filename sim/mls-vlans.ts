@@ -4,6 +4,7 @@
  * connect; how members find each other is the network's.
  */
 import type { Crypto } from '../core/crypto/ports.ts'
+import type { Keys } from '../core/dice.ts'
 import { type Founding, found } from '../core/ledger/founding.ts'
 import { makeGrant, makeRedemption } from '../core/ledger/issue.ts'
 import type { IssuerKeys } from '../core/ledger/shapes.ts'
@@ -22,6 +23,8 @@ export class MlsVlan {
   readonly #index: number
   readonly #founding: Founding
   readonly #identities = new Map<number, VlanIdentity>()
+  /** Whose invitation a node redeemed, where it is not its own. */
+  readonly #borrowed = new Map<number, number>()
 
   constructor(crypto: Crypto, streams: Streams, index: number, founder: number, privacy: 'spec' | 'private') {
     this.#crypto = crypto
@@ -48,6 +51,11 @@ export class MlsVlan {
     return this.#crypto.signatures.publicKey(this.identity(node).memberSeed)
   }
 
+  /** The second node redeems the first one's invitation too. To be said before its identity is asked for. */
+  share(first: number, second: number): void {
+    this.#borrowed.set(second, first)
+  }
+
   identity(node: number): VlanIdentity {
     const known = this.#identities.get(node)
     if (known !== undefined) return known
@@ -64,9 +72,8 @@ export class MlsVlan {
   #guests(node: number): VlanIdentity {
     const { issuer, vlan } = this.#founding
     const crypto = this.#crypto
-    const keys = keysFrom(this.#streams.stream(`member/${this.#index}/${node}`))
-    const seed = keys.bytes(32)
-    const memberSeed = keys.bytes(32)
+    const { seed, keys } = this.#drawsOf(this.#borrowed.get(node) ?? node)
+    const { memberSeed } = this.#drawsOf(node)
     const grant = makeGrant(crypto, keys, issuer, vlan, {
       holderKind: 'invitation',
       holder: crypto.signatures.publicKey(seed),
@@ -77,6 +84,16 @@ export class MlsVlan {
     const expected = { floor: { authority: 0, issuer: 0 }, issuer: undefined }
     const facts = [grant.bytes, redemption.bytes]
     return { ...this.#pinned(), memberSeed, serial: grant.id, facts, expected }
+  }
+
+  /** Drawn anew each time, and the same each time. */
+  #drawsOf(node: number): {
+    readonly seed: Uint8Array
+    readonly memberSeed: Uint8Array
+    readonly keys: Keys
+  } {
+    const keys = keysFrom(this.#streams.stream(`member/${this.#index}/${node}`))
+    return { seed: keys.bytes(32), memberSeed: keys.bytes(32), keys }
   }
 
   #pinned(): Pick<VlanIdentity, 'policy' | 'label' | 'doorKey'> {

@@ -23,6 +23,7 @@ import {
   type Reachability,
   type StoreId,
 } from '../core/io.ts'
+import type { Sightings } from './hostile/sightings.ts'
 import { Inbox } from './inbox.ts'
 import { AccessLine } from './links/lane.ts'
 import type { Random } from './random.ts'
@@ -94,6 +95,12 @@ export class SimNode implements Clock, Alarm, Effects {
   /** What it does with packets that it relays: of what it was made to do, that which began last. */
   malice: Malice | undefined
   readonly #misdeeds: { readonly how: Malice }[] = []
+  /** What its owner sees of tokens, in scenarios where somebody hijacks some. */
+  sightings: Sightings | undefined
+  /** How many times it hijacks tokens now. */
+  hijacks = 0
+  /** The link that leads up the tree. */
+  upper: LinkId | undefined
   /** Was told to leave and has not gone yet. */
   leaving = false
   /** Above 1: a slow machine. */
@@ -162,6 +169,11 @@ export class SimNode implements Clock, Alarm, Effects {
 
   #drifted(world: Micros): Micros {
     return this.#get(AT.clockBase) + Math.floor((world - this.#get(AT.clockBase)) * this.clockRate)
+  }
+
+  /** It misbehaves now, in whatever way. */
+  get hostile(): boolean {
+    return this.malice !== undefined || this.hijacks > 0
   }
 
   /** Makes the machine misbehave until the answer is called, whatever else it was made to do meanwhile. */
@@ -298,5 +310,6 @@ export function chargedCrypto(
       return agreement.shared(secret, publicKey)
     },
   }
-  return { hash: crypto.hash, signatures: charged, aead: sealed, agreement: agreed, kdf: crypto.kdf }
+  const hash = node.sightings?.watch(crypto.hash) ?? crypto.hash
+  return { hash, signatures: charged, aead: sealed, agreement: agreed, kdf: crypto.kdf }
 }

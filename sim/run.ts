@@ -24,6 +24,8 @@ import { Groups } from './checks/groups.ts'
 import { Nonces } from './checks/nonces.ts'
 import { Reach } from './checks/reach.ts'
 import { standInCrypto } from './crypto.ts'
+import { PlantedMacs } from './hostile/planted.ts'
+import { Sightings } from './hostile/sightings.ts'
 import { Meter } from './meter.ts'
 import { measure } from './metrics.ts'
 import type { MlsEngines } from './mls/engines.ts'
@@ -42,6 +44,7 @@ import {
 import type { Scenario } from './scenario.ts'
 import { startChurn } from './script/churn.ts'
 import { Convergence } from './script/convergence.ts'
+import { entersAt, startGuests } from './script/entrances.ts'
 import { type FaultTools, faultsEnd, startFaults } from './script/faults.ts'
 import { OutageProbes } from './script/outages.ts'
 import { answer, startTraffic } from './script/traffic.ts'
@@ -117,7 +120,10 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     this.#keepsCommits = scenario.faults.some((fault) => fault.kind === 'revoke' && fault.hostile)
     // Memory for every packet that is sealed: only where keys change.
     const isWatched = options.visitors !== undefined || scenario.vlans.some(({ group }) => group === 'mls')
-    const crypto = isWatched ? { ...plain, aead: this.nonces.watch(plain.aead) } : plain
+    const planted = new PlantedMacs()
+    const crypto = isWatched
+      ? { ...plain, hash: planted.watch(plain.hash), aead: this.nonces.watch(plain.aead) }
+      : plain
     this.world = new World(
       {
         ...this.#surroundings,
@@ -133,8 +139,12 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       this,
     )
     this.world.recorder = options.trace
+    const isHijacked =
+      options.visitors !== undefined ||
+      scenario.faults.some((fault) => fault.kind === 'misbehave' && fault.how === 'hijack')
     for (let node = 0; node < count; node++) {
-      this.world.addNode(this.#surroundings.reach(node))
+      const machine = this.world.addNode(this.#surroundings.reach(node))
+      if (isHijacked) machine.sightings = new Sightings()
     }
     const vlans = layOutVlans(scenario, streams, plain)
     this.#mlsVlans = vlans.filter(({ mls }) => mls !== undefined)
@@ -149,16 +159,18 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       connectivity,
       groups,
       reach: this.reach,
-      hash,
+      crypto: plain,
     })
     this.outages = new OutageProbes(this.stage)
     const churning = startChurn(this.stage, options, (node, isNew) => this.#start(node, isNew))
     startTraffic(this.stage)
+    startGuests(this.stage)
     this.tools = {
       stage: this.stage,
       partition: this.#surroundings.partition,
       outages: this.outages,
       dials: this.#surroundings.dials,
+      planted,
       region: (node) => this.#surroundings.latency.region(node),
       start: (node, isNew) => this.#start(node, isNew),
     }
@@ -261,6 +273,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       this.#options.visitors?.delivered(node.index, port, frame)
       return
     }
+    this.stage.clashes.delivered(this.world.now, vlanOf(port), node.index, frame)
     const number = frameNumber(frame)
     if (number === undefined) return
     const record = this.stage.delivery.delivered(this.world.now, node.index, vlanOf(port), number)
@@ -278,8 +291,12 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       const cycle = this.stage.cycles.roleChanged(node.index, event.link, event.role)
       if (cycle !== undefined)
         this.violation('cycle', node.index, `open tree links form a cycle: ${cycle.join(' → ')}`)
-    } else if (event.kind === 'portUp') {
+    } else if (event.kind === 'portUp' || event.kind === 'macChanged') {
       this.stage.macs.set(node.index * 65_536 + vlanOf(event.port), event.mac)
+      if (event.kind === 'macChanged') this.stage.clashes.noted(vlanOf(event.port), node.index, event)
+      else this.#drawn(node.index)
+    } else if (event.kind === 'macConflict') {
+      this.stage.clashes.noted(vlanOf(event.port), node.index, event)
     } else if (event.kind === 'group') {
       this.groups.noted(this.world.now, vlanOf(event.port), node.index, event.event)
       if (event.event.kind === 'epoch') this.reach.adopted(node.index, event.event.mlsId)
@@ -290,6 +307,13 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     } else if (event.kind === 'neighbourDown' && event.reason === 'dead') {
       this.#judgeDeath(node, event.peer)
     }
+  }
+
+  /** A port is up with a MAC that another member has. */
+  #drawn(node: number): void {
+    const then = this.stage.drawing.get(node)
+    this.stage.drawing.delete(node)
+    if (then !== undefined) this.world.at(this.world.now, then)
   }
 
   worked(node: SimNode, outcome: JobOutcome): void {
@@ -366,7 +390,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       return
     }
     const { life } = node
-    const at = this.#entersAt(node, vlan)
+    const at = node.records.size > 0 ? 0 : entersAt(vlan, node.index)
     if (at <= this.world.now) this.#enter(node, vlan, vlan.mls)
     else this.world.at(at, () => node.life === life && vlan.mls && this.#enter(node, vlan, vlan.mls))
   }
@@ -376,16 +400,9 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     this.world.command(node, { kind: 'joinGroup', port: portOf(vlan.index), mac: vlan.groupMac })
   }
 
-  /** The first member at once, the others one after the other over the time that the scenario gives. */
-  #entersAt(node: SimNode, vlan: SimVlan): Micros {
-    const place = vlan.members.indexOf(node.index)
-    if (place <= 0 || node.records.size > 0) return 0
-    const share = (place - 1) / Math.max(1, vlan.members.length - 2)
-    return Math.round((vlan.enterFromSeconds + vlan.enterSeconds * share) * SECOND)
-  }
-
   #enter(node: SimNode, vlan: SimVlan, mls: MlsVlan): void {
-    if (!node.up || node.leaving || this.groups.isEvicted(vlan.index, node.index)) return
+    // Who was told that it is out has nothing to come back to.
+    if (!node.up || node.leaving || this.groups.isOver(vlan.index, node.index)) return
     const port = portOf(vlan.index)
     const isFounder = mls.founder === node.index && node.life === 1
     const stored = {
@@ -402,7 +419,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     const memberKey = mls.memberKey(node.index)
     this.groups.know(vlan.index, node.index, memberKey)
     this.reach.know(node.index, hex(memberKey))
-    this.groups.asked(this.world.now, vlan.index, node.index)
+    this.groups.asked(this.world.now, vlan.index, node.index, stored.head !== undefined)
     this.world.command(node, { kind: 'enter', port, identity: mls.identity(node.index), entrance })
     this.#listen(node, vlan)
   }
@@ -478,6 +495,18 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       if (epochs !== 1 || this.groups.epochOf(vlan.index, inside[0] ?? -1) === undefined)
         this.violation('group-split', -1, `members of VLAN ${vlan.index} end in ${epochs} epochs`)
     }
+    for (const vlan of this.#mlsVlans)
+      for (const pair of vlan.twins) {
+        const inside = pair.filter((node) => this.groups.epochOf(vlan.index, node) !== undefined)
+        const told = pair.filter((node) => this.groups.isOut(vlan.index, node))
+        if (inside.length !== 1 || told.length !== 1 || inside[0] === told[0])
+          this.violation(
+            'invitation-twice',
+            pair[1],
+            `of ${pair.join(' and ')} ${inside.length} are in and ${told.length} were told why not`,
+          )
+      }
+    for (const fault of this.stage.clashes.faults()) this.violation('mac-conflict', -1, fault)
     for (const adversary of this.stage.adversaries) this.#judgeResister(adversary)
     // A word that was lost with the only one who had heard it is lost.
     const unfinished = this.groups.unfinished.filter((key) => this.reach.isHeard(key))

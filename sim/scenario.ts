@@ -6,6 +6,7 @@
  * Times are seconds or milliseconds as the name says; shares and probabilities are 0 to 1.
  */
 import { z } from 'zod'
+import { guests, twins } from './scenario/entrances.ts'
 import { fault } from './scenario/faults.ts'
 import { atLeastZero, conditions, latency, positive, share } from './scenario/links.ts'
 import { churn, nodes } from './scenario/nodes.ts'
@@ -30,6 +31,8 @@ const vlans = z
       .default(0)
       .describe('MLS only: when members but the first begin to ask to be let in.'),
     enterSeconds: atLeastZero.default(0).describe('MLS only: over how long they ask, evenly.'),
+    guests: guests.optional(),
+    twins: twins.optional(),
     multicastShare: share.default(0.5).describe('Members of each VLAN that join its multicast group.'),
   })
   .describe('VLANs of one kind.')
@@ -70,6 +73,7 @@ export const BOUNDS = {
   outageP50Seconds:
     'Median time without delivery of pairs whose path led through a crashed relay, 0 if nothing was lost.',
   outageP99Seconds: '99th percentile of the same.',
+  framesLost: 'Owed frames that did not come in time.',
   convergeSeconds:
     'From the end of the last fault, or the last one entering, until all connected pairs talk.',
   latencyP99Millis: '99th percentile of the time from sender to receiver.',
@@ -78,12 +82,20 @@ export const BOUNDS = {
   joinP50Seconds: 'MLS: median time from asking to be let in to the first epoch.',
   joinP99Seconds: 'MLS: 99th percentile of the same.',
   evictSeconds: 'MLS: longest time from a revocation to the last member in an epoch without the evicted.',
+  returnSeconds:
+    'MLS: longest time from the start of a member that was in before to the epoch of the others.',
   oneEpochSeconds:
     'MLS: from the end of the last fault or request to be let in until all of each VLAN are in one epoch.',
   apartSeconds: 'MLS: longest time with members in more than one epoch, partitions left out.',
   epochs: 'MLS: epochs that some member adopted.',
   groupControlBytes:
     'MLS: bytes a member seals and gets in the whole run for cards, requests, the group and its door.',
+  macClashes: 'MACs that two members used at once.',
+  macSettledSeconds:
+    'From the beginning of the longest to when frames to the MAC come out at one of them alone.',
+  hijackClaims: 'Claims to tokens of others that misbehaving nodes said.',
+  hijackRefused: 'Those of them that were refused, for want of a proof or for a wrong one.',
+  hijackDrawn: 'Packets that reached them by such a claim.',
   falseLinkDeathsPerNodeHour: 'Links declared dead though their other end lived and could be reached.',
 } as const
 export type BoundName = keyof typeof BOUNDS

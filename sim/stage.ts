@@ -2,7 +2,8 @@
  * What scripts act on: the world, who is who, and the few verbs they share. Scripts say when and whom;
  * the stage knows how.
  */
-import type { Hash } from '../core/crypto/ports.ts'
+import type { Crypto } from '../core/crypto/ports.ts'
+import { Clashes } from './checks/clashes.ts'
 import type { Connectivity } from './checks/connectivity.ts'
 import type { CycleCheck } from './checks/cycles.ts'
 import type { Delivery, FrameKind, FrameRecord } from './checks/delivery.ts'
@@ -36,13 +37,18 @@ export class Stage {
   readonly connectivity: Connectivity
   readonly groups: Groups
   readonly reach: Reach
-  readonly hash: Hash
+  readonly crypto: Crypto
   /** Revoked members that do not go. */
   readonly adversaries: Resister[] = []
   /** For each node, the VLANs it is a member of. */
   readonly vlansOf: readonly (readonly SimVlan[])[]
   /** MAC of a member's port by node × 65,536 + VLAN; absent while the port is down. */
   readonly macs = new Map<number, number>()
+  readonly clashes = new Clashes()
+  /** Nodes behind which a machine uses a MAC that is not its own: nothing is owed to or by them. */
+  readonly clashing = new Set<number>()
+  /** Nodes whose port will come up with another member's MAC, and what to do then. */
+  readonly drawing = new Map<number, () => void>()
 
   constructor(
     parts: Pick<
@@ -56,7 +62,7 @@ export class Stage {
       | 'connectivity'
       | 'groups'
       | 'reach'
-      | 'hash'
+      | 'crypto'
     >,
   ) {
     this.scenario = parts.scenario
@@ -68,7 +74,7 @@ export class Stage {
     this.connectivity = parts.connectivity
     this.groups = parts.groups
     this.reach = parts.reach
-    this.hash = parts.hash
+    this.crypto = parts.crypto
     const vlansOf: SimVlan[][] = Array.from({ length: parts.scenario.nodes.count }, () => [])
     for (const vlan of parts.vlans) for (const node of vlan.members) vlansOf[node]?.push(vlan)
     this.vlansOf = vlansOf
@@ -78,16 +84,18 @@ export class Stage {
     return this.world.nodes[node]?.up === true
   }
 
-  /** Whether a member's machine is up and the authority has not put the member out. */
+  /** Whether a member's machine is up and the member has a place in the VLAN (Groups.isOut). */
   isIn(node: number, vlan: SimVlan): boolean {
-    return this.isUp(node) && !this.groups.isEvicted(vlan.index, node)
+    return this.isUp(node) && !this.groups.isOut(vlan.index, node)
   }
 
   /** Members that a frame of a member is owed to, among those that would get it. */
   receivers(vlan: SimVlan, from: number, among: readonly number[]): number[] {
+    if (this.clashing.has(from)) return []
     return among.filter(
       (node) =>
         node !== from &&
+        !this.clashing.has(node) &&
         this.isUp(node) &&
         (vlan.mls === undefined || this.groups.owes(this.world.now, vlan.index, from, node)),
     )

@@ -22,6 +22,11 @@ export interface SimVlan {
   /** Members ask to be let in from then on, over so long; both in seconds. */
   readonly enterFromSeconds: number
   readonly enterSeconds: number
+  /** Who comes later and, if `spec` says so, goes; in the order of coming. */
+  readonly guests: readonly number[]
+  /** Pairs that hold one invitation between them. */
+  readonly twins: readonly (readonly [number, number])[]
+  readonly spec: Pick<VlansSpec, 'guests' | 'twins'>
 }
 
 export function portOf(vlan: number): PortId {
@@ -50,7 +55,9 @@ export function layOutVlans(scenario: Scenario, streams: Streams, crypto: Crypto
         spec.group === 'mls' && founder !== undefined
           ? new MlsVlan(crypto, streams, index, founder, spec.privacy)
           : undefined
-      result.push(simVlan(index, members, members.slice(0, listening), spec, streams, mls))
+      const vlan = simVlan(index, members, members.slice(0, listening), spec, streams, mls)
+      for (const [first, second] of vlan.twins) mls?.share(first, second)
+      result.push(vlan)
     }
   }
   return result
@@ -60,10 +67,16 @@ function simVlan(
   index: number,
   members: readonly number[],
   listeners: readonly number[],
-  { privacy, enterFromSeconds, enterSeconds }: VlansSpec,
+  spec: VlansSpec,
   streams: Streams,
   mls: MlsVlan | undefined,
 ): SimVlan {
+  const { privacy, enterFromSeconds, enterSeconds } = spec
+  const residents = members.length - (spec.guests?.count ?? 0)
+  const twins = Array.from({ length: spec.twins?.pairs ?? 0 }, (_, pair) => {
+    const at = residents - 2 * (pair + 1)
+    return [members[at] as number, members[at + 1] as number] as const
+  })
   const keys = keysFrom(streams.stream(`vlan/${index}/keys`))
   const authorityKey = keys.bytes(32)
   const groupKey = keys.bytes(32)
@@ -75,6 +88,9 @@ function simVlan(
     mls,
     enterFromSeconds,
     enterSeconds,
+    guests: members.slice(residents),
+    twins,
+    spec,
     // 239.1.x.y by the standard mapping, one group for each VLAN.
     groupMac: 0x01_00_5e_01_00_00 + (index & 0xffff),
     membership: (node) => ({

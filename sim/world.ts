@@ -8,7 +8,6 @@
  */
 import type { NodeConfig } from '../core/config.ts'
 import type { Crypto } from '../core/crypto/ports.ts'
-import { InvariantError } from '../core/errors.ts'
 import { Host } from '../core/host.ts'
 import { peerIdOf } from '../core/ids.ts'
 import {
@@ -47,6 +46,7 @@ import { chargedCrypto, HOST_AT, type NodeWorld, type SealWatch, SimNode } from 
 import { EventQueue } from './queue.ts'
 import { keysFrom, type Streams } from './random.ts'
 import { Rows } from './rows.ts'
+import { Slots } from './slots.ts'
 import { LOST, type Side, type Trunk, type TrunkOptions, Trunks, type TrunkWorld } from './trunks.ts'
 
 /** The record that every node keeps of itself; all others are its memberships'. */
@@ -128,8 +128,7 @@ export class World implements NodeWorld, TrunkWorld {
   readonly #jobs: Jobs
   readonly #kept: KeptStates | undefined
   // Scripts and other rare things, by slot.
-  readonly #things: unknown[] = []
-  readonly #freeThings: number[] = []
+  readonly #slots = new Slots()
 
   constructor(options: WorldOptions, observer: Observer) {
     this.#options = options
@@ -155,7 +154,7 @@ export class World implements NodeWorld, TrunkWorld {
 
   /** Runs the script at that time, after everything scheduled earlier for the same time. */
   at(time: Micros, script: () => void): void {
-    this.#queue.push(Math.max(time, this.now), EVENT.script, 0, this.#keep(script))
+    this.#queue.push(Math.max(time, this.now), EVENT.script, 0, this.#slots.keep(script))
   }
 
   start(node: SimNode, identity = node.identity): void {
@@ -172,6 +171,7 @@ export class World implements NodeWorld, TrunkWorld {
     node.leaving = false
     node.busyUntil = this.now
     node.pendingWork = 0
+    node.upper = undefined
     node.forgetAlarm()
     node.upLine.reset()
     node.downLine.reset()
@@ -308,7 +308,7 @@ export class World implements NodeWorld, TrunkWorld {
         break
       }
       case EVENT.script:
-        ;(this.#take(b) as () => void)()
+        ;(this.#slots.take(b) as () => void)()
         break
       case EVENT.free: {
         const node = this.nodes[a] as SimNode
@@ -316,10 +316,10 @@ export class World implements NodeWorld, TrunkWorld {
         break
       }
       case EVENT.job:
-        this.#jobDone(a, this.#take(b) as PendingJob)
+        this.#jobDone(a, this.#slots.take(b) as PendingJob)
         break
       case EVENT.stored:
-        this.#stored(a, this.#take(b) as { life: number; id: StoreId; record: Uint8Array })
+        this.#stored(a, this.#slots.take(b) as { life: number; id: StoreId; record: Uint8Array })
         break
       default:
         this.trunks.heldTooLong(a)
@@ -360,10 +360,12 @@ export class World implements NodeWorld, TrunkWorld {
     }
     const hop = trunks.hopOf(slot)
     if (frame !== 0) this.observer.arrived(node, frame, trunks.isCopy(slot))
+    const link = (trunk.id * 2 + side) as LinkId
+    node.sightings?.heard(channel, bytes, link === node.upper)
     trunks.release(slot)
     this.messages += 1
     this.currentFrame = frame
-    ;(node.host as Host).packet((trunk.id * 2 + side) as LinkId, channel, hop, bytes)
+    ;(node.host as Host).packet(link, channel, hop, bytes)
     this.currentFrame = 0
     if (node.pendingWork > 0) this.#charge(node)
   }
@@ -434,6 +436,7 @@ export class World implements NodeWorld, TrunkWorld {
       packet.length + WIRE_OVERHEAD_BYTES,
     )
     if (node.pendingWork > 0) this.#charge(node)
+    if (control) node.sightings?.saying(link, packet)
     this.trunks.send(node, link, channel, hop, packet)
   }
 
@@ -475,7 +478,7 @@ export class World implements NodeWorld, TrunkWorld {
   startJob(node: SimNode, job: JobId, work: Job): void {
     this.#fold(node, EFFECT.start, work.group, work.kind.length, hashData(work))
     const { at, pending } = this.#jobs.start(this.now, node, job, work)
-    this.#queue.push(at, EVENT.job, node.index, this.#keep(pending))
+    this.#queue.push(at, EVENT.job, node.index, this.#slots.keep(pending))
   }
 
   store(node: SimNode, id: StoreId, record: Uint8Array): void {
@@ -486,7 +489,7 @@ export class World implements NodeWorld, TrunkWorld {
       at,
       EVENT.stored,
       node.index,
-      this.#keep({ life: node.life, id, record: record.slice() }),
+      this.#slots.keep({ life: node.life, id, record: record.slice() }),
     )
   }
 
@@ -499,6 +502,7 @@ export class World implements NodeWorld, TrunkWorld {
       if (trunk !== undefined)
         this.trunks.setNeighbour(trunk, (event.link & 1) as Side, event.kind === 'neighbourUp')
     }
+    if (event.kind === 'upperChanged') node.upper = event.link
     if (event.kind === 'left') this.at(this.now, () => this.#stopped(node, life))
     this.observer.noted(node, event)
   }
@@ -587,20 +591,6 @@ export class World implements NodeWorld, TrunkWorld {
           `length ${length} detail ${detail >>> 0}`,
       )
     }
-  }
-
-  #keep(thing: unknown): number {
-    const slot = this.#freeThings.length > 0 ? (this.#freeThings.pop() as number) : this.#things.length
-    this.#things[slot] = thing
-    return slot
-  }
-
-  #take(slot: number): unknown {
-    const thing = this.#things[slot]
-    if (thing === undefined) throw new InvariantError(`nothing is kept in slot ${slot}`)
-    this.#things[slot] = undefined
-    this.#freeThings.push(slot)
-    return thing
   }
 }
 

@@ -48,6 +48,8 @@ export type DoorwayEvent =
   /** By the other end, or because it is gone. Not told of what this end closed. */
   | { readonly kind: 'closed'; readonly session: number }
   | { readonly kind: 'welcome'; readonly bytes: Uint8Array }
+  /** A sponsor said why it opens no session. Another one is asked. */
+  | { readonly kind: 'turnedAway'; readonly peer: Uint8Array; readonly why: DoorRefusal }
 
 /** A session that this end asked for, or asks for. */
 interface Outgoing {
@@ -346,7 +348,11 @@ export class Doorway {
         outgoing.sponsor = event.sponsor
         events.push({ kind: 'opened', session, peer: event.sponsor, purpose, isInitiator: true })
       } else if (outgoing.sponsor !== undefined) this.#lose(now, outgoing)
-      else caller.again(now)
+      else {
+        const { sponsor: peer, why } = event
+        if (why !== undefined && purpose !== 'merge') events.push({ kind: 'turnedAway', peer, why })
+        caller.again(now)
+      }
     }
     if (outgoing.sponsor === undefined && now >= outgoing.until) this.#drop(now, outgoing)
   }

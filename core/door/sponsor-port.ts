@@ -32,6 +32,8 @@ export interface DoorMember extends Learner {
   readonly ledger: Ledger
   /** MLS-ID of the adopted epoch; undefined while there is none, then the door is shut. */
   head(): Uint8Array | undefined
+  /** Whether this member knows to be where its group is. If not it lets nobody in: it may be left behind. */
+  mayLetIn(now: Micros): boolean
   /** This member's own, standing and in force. */
   certificate(): Certificate | undefined
   /** Who was added when in the adopted lineage (sec:C5). */

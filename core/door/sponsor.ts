@@ -242,6 +242,7 @@ export class Sponsor {
     if (purpose === 'deliver') return 0
     const head = this.#port.head()
     if (head === undefined) return undefined
+    if ((purpose === 'join' || purpose === 'rejoin') && !this.#port.mayLetIn(now)) return undefined
     const live = this.#port.keepers(now)
     const isOfBranch = (): boolean => this.#port.lineageIds().some((id) => sameBytes(id, call.head))
     // The branch that is sought answers, through its ambassador.

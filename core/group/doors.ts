@@ -4,7 +4,7 @@
  * the session ends, and that nobody else reads it.
  */
 import { below, jittered } from '../dice.ts'
-import { hex, unhex } from '../ids.ts'
+import { hex, sameBytes, unhex } from '../ids.ts'
 import { MILLISECOND, type Micros, NEVER } from '../io.ts'
 import { decodeLedgerPayload, encodeFacts } from '../ledger/exchange.ts'
 import type { Purpose } from './effects.ts'
@@ -203,7 +203,9 @@ function sayBranch(group: GroupState, now: Micros, session: Session): void {
   const { head } = group
   if (session.purpose !== 'catchUp' && session.purpose !== 'merge') return
   if (head === undefined || session.sentBranch || !session.isCompared) return
-  if (group.isDirty(head) && now < session.openedAt + CLEAN_WITHIN) return
+  // Who asks to catch up is dirty because it is behind: the commit that cleans it is what it asks for.
+  const isAsking = session.purpose === 'catchUp' && session.isInitiator
+  if (!isAsking && group.isDirty(head) && now < session.openedAt + CLEAN_WITHIN) return
   session.sentBranch = true
   const lineage = group.lineage.toReversed().map(unhex)
   send(group, session, { kind: 'branch', head: head.mlsId, digest: group.ledger.digest(), lineage })
@@ -230,7 +232,9 @@ function relate(group: GroupState, now: Micros, session: Session): void {
   const { theirs } = session
   if (head === undefined || theirs === undefined) return
   const theirName = hex(theirs.head)
-  group.cautiousUntil = 0
+  // Who is behind commits nothing before it has followed.
+  const isBehind = theirs.lineage.some((name) => hex(name) === head.name) && theirName !== head.name
+  if (!isBehind) group.cautiousUntil = 0
   if (theirName === head.name) {
     finish(group, session)
     return
@@ -239,7 +243,7 @@ function relate(group: GroupState, now: Micros, session: Session): void {
     serveLog(group, session, theirName)
     return
   }
-  if (theirs.lineage.some((name) => hex(name) === head.name)) return
+  if (isBehind) return
   session.sentEvidence = evidenceOf(group, now, head, forkParent(group, theirs.lineage))
   send(group, session, { kind: 'evidence', ...session.sentEvidence })
   decide(group, now, session)
@@ -265,13 +269,18 @@ function decide(group: GroupState, now: Micros, session: Session): void {
   const { sentEvidence: ours, theirEvidence: theirs } = session
   if (ours === undefined || theirs === undefined) return
   if (group.lineage.includes(hex(theirs.head)) || !group.lineage.includes(hex(ours.head))) return
-  if (prefers(group, theirs, ours)) sayFold(group, now, theirs, ours)
+  if (!prefers(group, theirs, ours)) return
+  session.leadsToWinner = true
+  sayFold(group, now, theirs, ours)
 }
 
 /** KeyPackages of members that fold, for the session that leads to the winner. */
 export function onFoldOffers(group: GroupState, now: Micros, offers: readonly Offer[]): void {
+  const into = group.entry?.fold?.head
   for (const session of group.sessions.values()) {
-    if (session.sentEvidence === undefined || session.theirEvidence === undefined) continue
+    if (session.leadsToWinner !== true || session.theirEvidence === undefined) continue
+    // One of an earlier fold may still be open.
+    if (into !== undefined && !sameBytes(into, session.theirEvidence.head)) continue
     for (const each of offers) {
       if (session.forward.length >= OFFERS_MAX) {
         group.ports.counts.add('boundOffers')

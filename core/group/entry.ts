@@ -184,7 +184,9 @@ function askOnceMore(group: GroupState, now: Micros, entry: Entry): void {
     entry.attempts += 1
   }
   entry.askAt = now + askAgain(entry)
-  if (entry.fold !== undefined && entry.attempts < FOLD_ATTEMPTS) return
+  // Whoever shares its invitation may have lost it to the other, which no ambassador says.
+  const isDoubtful = group.ledger.holders(group.serial).length > 1
+  if (entry.fold !== undefined && entry.attempts < FOLD_ATTEMPTS && !isDoubtful) return
   const head = entry.fold?.head
   entry.fold = undefined
   group.out.knock(entry.purpose === 'join' ? 'join' : 'rejoin', head)
@@ -300,6 +302,7 @@ function enter(
   group.entry = undefined
   group.foundAt = NEVER
   group.cautiousUntil = 0
+  group.turnedAway = 0
   group.pendingLog = []
   group.heard.clear()
   const before = group.head

@@ -12,6 +12,8 @@ export type GroupEvent =
   | { readonly kind: 'memberRefused'; readonly member: string }
   /** This member is refused by the ledger; nothing more is sent or received. */
   | { readonly kind: 'ended'; readonly why: 'revoked' | 'left' | 'void' | 'lost' }
+  /** A member of the group did not let this one in; `why` is one of core/door/refusals.ts. */
+  | { readonly kind: 'turnedAway'; readonly by: string; readonly why: string }
   /** Two keys redeemed one invitation; only the first of this branch stays (sec:C5). */
   | { readonly kind: 'invitationUsedTwice'; readonly serial: string; readonly refused: string }
   /** A member made two commits for one parent, and signed both (sec:S17). */

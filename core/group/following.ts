@@ -133,6 +133,7 @@ export function processed(group: GroupState, now: Micros, task: ProcessTask, out
     rival.verdict = 'failed'
     counts.add(verdict)
     drop()
+    if (rival.isLogged === true) lost(group, now)
     return
   }
   if (preferredRival(group, now) !== rival) {
@@ -280,7 +281,7 @@ export function repairsDue(group: GroupState, now: Micros): Micros {
  * The next commit of a log that a member behind was given. It is said again under its parent: others who
  * were away with this member are as far behind.
  */
-export function followLog(group: GroupState): void {
+export function followLog(group: GroupState, now: Micros): void {
   const { head } = group
   if (head === undefined || group.pendingLog.length === 0) return
   const at = group.pendingLog.findIndex(({ parent }) => sameBytes(parent, head.mlsId))
@@ -291,15 +292,24 @@ export function followLog(group: GroupState): void {
     return
   }
   const [entry] = group.pendingLog.splice(0, at + 1).slice(-1)
-  if (entry !== undefined) follow(group, head, entry)
+  if (entry !== undefined) follow(group, now, head, entry)
 }
 
-function follow(group: GroupState, head: Epoch, { message }: LogEntry): void {
+/**
+ * The log leads where this member does not go: a commit in it adds somebody, or is of somebody, who was
+ * revoked since, and commits are judged by what is known today (sec:B4). It rejoins (sec:B12).
+ */
+function lost(group: GroupState, now: Micros): void {
+  group.pendingLog = []
+  group.ports.counts.add('logRefused')
+  stuck(group, now, 'catchUpFailed')
+}
+
+function follow(group: GroupState, now: Micros, head: Epoch, { message }: LogEntry): void {
   const said = decodeHandshake(message)
   const rival = said?.kind === 'commit' ? takeRival(group, head, said, message) : undefined
-  if (rival === undefined || said?.kind !== 'commit') {
-    group.pendingLog = []
-    group.ports.counts.add('logRefused')
+  if (rival === undefined || said?.kind !== 'commit' || rival.verdict === 'failed') {
+    lost(group, now)
     return
   }
   rival.isLogged = true

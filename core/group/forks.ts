@@ -102,7 +102,10 @@ export function onFold(group: GroupState, now: Micros, under: Epoch, sender: Uin
     leafKey !== undefined && verifyNamed(crypto.signatures, leafKey, FOLD, body, fold.signature)
   const isOurs = group.lineage.includes(hex(fold.loser.head)) && !group.lineage.includes(hex(fold.head))
   const isMeant = isSigned && isOurs && sameBytes(fold.head, fold.winner.head)
-  if (!isMeant || !prefers(group, fold.winner, fold.loser)) {
+  // Who came in after the branches parted cannot check whose acks these are: the ambassador's word counts.
+  const { child } = fold.winner
+  const canJudge = child === undefined || group.forks.has(hex(child.parent))
+  if (!isMeant || (canJudge && !prefers(group, fold.winner, fold.loser))) {
     counts.add('foldRefused')
     return
   }

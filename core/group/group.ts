@@ -53,6 +53,7 @@ import { takeOffer } from './offers.ts'
 import { hear, keepers } from './presence.ts'
 import { publishingDue, storedCommit } from './publishing.ts'
 import { decodeHead, decodeLedger, decodeNext, encodeLedger } from './record.ts'
+import { turnedAway } from './refused.ts'
 import { senderAt } from './say.ts'
 import { type GroupPorts, GroupState, type OwnMember } from './state.ts'
 import { updateSoon } from './updates.ts'
@@ -81,6 +82,8 @@ export interface DoorPort {
   doorOpened(now: Micros, session: number, peer: Uint8Array, purpose: Purpose, isInitiator: boolean): void
   doorMessage(now: Micros, session: number, message: Uint8Array): void
   doorClosed(now: Micros, session: number): void
+  /** A door at which this member asked to be let in did not open, for a reason of core/door/refusals.ts. */
+  turnedAway(now: Micros, by: Uint8Array, why: string): void
   welcome(now: Micros, message: Uint8Array): void
 }
 
@@ -178,8 +181,10 @@ export class Group implements DoorPort {
     const own = group.head
     if (own === undefined || !sameBytes(under, own.mlsId)) return
     if (!sameBytes(head, own.mlsId)) noteChild(group, now, own, head, memberKey)
-    else if (group.cautiousUntil > now) group.cautiousUntil = now
-    else return
+    else if (group.cautiousUntil > now && 2 * group.heard.size >= own.roster.size - 1) {
+      // One or a few may have been away as well: what most show is no epoch that was left.
+      group.cautiousUntil = now
+    } else return
     this.#settle(now)
   }
 
@@ -187,6 +192,12 @@ export class Group implements DoorPort {
   foreign(now: Micros, mlsId: Uint8Array): void {
     foreign(this.#state, now, mlsId)
     this.#settle(now)
+  }
+
+  /** Others can be reached, for the first time or again: whoever may be behind asks those who are not. */
+  present(now: Micros): void {
+    const { phase, head, cautiousUntil, out } = this.#state
+    if (phase === 'member' && head !== undefined && now < cautiousUntil) out.knock('catchUp', head.mlsId)
   }
 
   // Inputs from the door.
@@ -208,6 +219,11 @@ export class Group implements DoorPort {
 
   doorClosed(now: Micros, session: number): void {
     doorClosed(this.#state, session)
+    this.#settle(now)
+  }
+
+  turnedAway(now: Micros, by: Uint8Array, why: string): void {
+    turnedAway(this.#state, now, by, why)
     this.#settle(now)
   }
 
@@ -317,6 +333,12 @@ export class Group implements DoorPort {
     return this.#state.head?.mlsId
   }
 
+  /** Whether others may be let in here: not while this member asks itself, or may have missed epochs. */
+  mayLetIn(now: Micros): boolean {
+    const { entry, cautiousUntil } = this.#state
+    return entry === undefined && now >= cautiousUntil
+  }
+
   /** Who was added when in the adopted line (sec:C5). */
   lineage(): Lineage {
     return this.#state.spent
@@ -411,7 +433,7 @@ export class Group implements DoorPort {
   /** What every input ends with: what can be done now is done, what is due later is noted. */
   #settle(now: Micros): void {
     const group = this.#state
-    followLog(group)
+    followLog(group, now)
     if (group.sponsored.size > 0) sayOffers(group, now)
     pump(group, now)
     if (group.twice.size > TOLD_MAX) group.twice.clear()

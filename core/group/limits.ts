@@ -113,6 +113,8 @@ export const ROUTE_BYTES_MAX = 64
 /** How long a joiner waits for its Welcome before it asks with another KeyPackage; doubled up to the most. */
 export const ASK_AGAIN: Micros = 5 * SECOND
 export const ASK_AGAIN_MAX: Micros = 60 * SECOND
+/** Turned away so often, a joiner asks no more: by as many as answer one call (sec:C4). */
+export const TURNED_AWAY_MAX = 3
 /** A joiner whose epoch shows no living member in so long asks again (sec:B8). */
 export const LIVE_WITHIN: Micros = 3 * SECOND
 /** The same after a start from the disk, when the node has yet to find its place in the mesh. Guess. */

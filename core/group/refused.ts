@@ -3,10 +3,10 @@
  * who seal are told, and this member itself ends when it is one of them.
  */
 import { hex } from '../ids.ts'
-import type { Micros } from '../io.ts'
+import { type Micros, NEVER } from '../io.ts'
 import type { Identity } from '../ledger/certificate.ts'
 import { FACT, type Fact } from '../ledger/facts.ts'
-import { FAREWELL } from './limits.ts'
+import { FAREWELL, TURNED_AWAY_MAX } from './limits.ts'
 import type { GroupState } from './state.ts'
 
 /** Judges all kept members anew. */
@@ -74,6 +74,27 @@ export function judgeTwice(group: GroupState, serial: Uint8Array): void {
 }
 
 /** This member is out: it says no more than what it was about to say. */
+/**
+ * Whoever is turned away by members that know more than its own ledger does, for what no time mends, is out
+ * as if it knew so itself. One of them may lie; that several do is a group not worth asking again.
+ */
+export function turnedAway(group: GroupState, now: Micros, by: Uint8Array, why: string): void {
+  if (group.entry === undefined || group.endAt !== NEVER) return
+  group.note({ kind: 'turnedAway', by: hex(by), why })
+  const fate = FATES.get(why)
+  if (fate === undefined) return
+  group.turnedAway += 1
+  if (group.turnedAway >= TURNED_AWAY_MAX) end(group, now, fate)
+}
+
+const FATES: ReadonlyMap<string, 'revoked' | 'left' | 'void' | 'lost'> = new Map([
+  ['revoked', 'revoked'],
+  ['left', 'left'],
+  ['void', 'void'],
+  ['lost', 'lost'],
+  ['serialSpent', 'lost'],
+])
+
 function end(group: GroupState, now: Micros, why: 'revoked' | 'left' | 'void' | 'lost'): void {
   if (group.phase === 'over' || group.endAt <= now + FAREWELL) return
   // One who lost a double redemption in this line may be in it only until it is removed; others are the same.

@@ -70,7 +70,7 @@ export interface Rival {
   verdict: 'open' | 'failed'
   /** It removes this very member. */
   isRemoval?: boolean
-  /** It came from the log of a member that was there. */
+  /** It came out of the log of a member that was there, which others follow too. */
   isLogged?: boolean
   /** Only for an own one: its state cannot be made a second time. */
   made: NewEpoch | undefined
@@ -171,6 +171,8 @@ export interface Session {
   readonly openedAt: Micros
   lastAt: Micros
   isCompared: boolean
+  /** The other side's branch is the one that this member's is to fold into. */
+  leadsToWinner?: boolean
   sentBranch: boolean
   sentEvidence: Evidence | undefined
   sentOffer: string
@@ -252,6 +254,8 @@ export class GroupState {
   slowness: Micros = 0
   /** No own commits before: a restored state may be old (sec:M13). */
   cautiousUntil: Micros = 0
+  /** How often this member was turned away since it was let in last, for what does not pass. */
+  turnedAway = 0
 
   // Joiners.
   readonly offers = new Map<string, PooledOffer>()

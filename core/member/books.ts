@@ -34,6 +34,7 @@ interface Page {
   /** Of the salt before, the same for all members of the epoch. */
   readonly previous: BranchTokens
   readonly roster: ReadonlyMap<number, RosterEntry>
+  readonly ownLeaf: number
   /** By member key in hex. */
   readonly leafOf: ReadonlyMap<string, number>
   readonly secret: Uint8Array
@@ -66,6 +67,11 @@ export class Books {
     return this.#pages.get(hex(mlsId))?.tokens
   }
 
+  /** This member's own leaf in the adopted epoch. */
+  get ownLeaf(): number | undefined {
+    return this.#current?.ownLeaf
+  }
+
   /** Member key at a leaf of the adopted epoch. */
   memberAt(leaf: number): Uint8Array | undefined {
     return this.#current?.roster.get(leaf)?.memberKey
@@ -86,7 +92,8 @@ export class Books {
       leafOf.set(hex(identity.memberKey), leaf)
     }
     const tokens = this.#tokensFor(epoch.salts.current)
-    const page = { tokens, previous: this.#tokensFor(epoch.salts.previous, tokens), roster, leafOf, secret }
+    const previous = this.#tokensFor(epoch.salts.previous, tokens)
+    const page = { tokens, previous, roster, leafOf, ownLeaf, secret }
     this.#pages.set(hex(mlsId), page)
     this.#current = page
     return {

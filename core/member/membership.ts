@@ -25,7 +25,7 @@ import type { GroupEvent } from '../group/events.ts'
 import { Group, type GroupCommand } from '../group/group.ts'
 import type { WallClock } from '../group/state.ts'
 import { BROADCAST_MAC, concat, hex, isGroupMac, type Mac, utf8 } from '../ids.ts'
-import { type LinkId, type MembershipView, type Micros, NEVER, type PortId } from '../io.ts'
+import { type LinkId, type MembershipView, type Micros, NEVER, type NodeEvent, type PortId } from '../io.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import type { Certificate, Lineage } from '../ledger/standing.ts'
 import type { MlsGroup, MlsJob, MlsOutcome } from '../mls/engine.ts'
@@ -41,6 +41,7 @@ import type { TokenBook } from '../vlan/tokens.ts'
 import { Books, type BranchTokens } from './books.ts'
 import { Hands, Wires } from './hands.ts'
 import type { VlanIdentity } from './identity.ts'
+import { Macs } from './macs.ts'
 
 /** The range from which each member draws its first hop limit (mesh:M9). */
 const FIRST_HOP_MIN = 64
@@ -58,6 +59,9 @@ export interface MemberHost {
   start(member: Membership, job: number, work: MlsJob): void
   store(member: Membership, id: number, slot: Slot, record: Uint8Array): void
   event(member: Membership, event: GroupEvent): void
+  note(event: NodeEvent): void
+  /** Whether another port of the node has that MAC in the member's VLAN. */
+  isTaken(member: Membership, mac: Mac): boolean
   /** The first epoch is adopted: frames can be sent and taken. */
   ready(member: Membership): void
   /** Registrations that were asked for in this step are to be said. */
@@ -78,6 +82,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   readonly #door: Doorway
   readonly #hands: Hands
   readonly #doorToken: Uint8Array
+  readonly #macs: Macs
   #books: Books | undefined
   /** None before the first epoch and after the last. */
   #sealer: Sealer | undefined
@@ -85,6 +90,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   #isReady = false
   /** Some part was given something since it was drained. */
   #isUnsettled = false
+  #isSettling = false
   /** MAC of the token by which the packet came that is being opened. */
   #openedBy: Mac = ANY
   #now: Micros = 0
@@ -128,6 +134,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     this.#hands = new Hands(this)
     const door = doorRoute(crypto, this.vlan, doorKey)
     this.#doorToken = door.token
+    this.#macs = new Macs(id, (event) => host.note(event))
     const doorContext = {
       crypto,
       keys,
@@ -192,6 +199,17 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
 
   // Inputs: the port.
 
+  mayServe(now: Micros, mac: Mac): boolean {
+    if (this.#sealer === undefined || this.#books === undefined) return true
+    return this.#macs.mayServe(now, mac, this.#sealer, this.#books)
+  }
+
+  stations(now: Micros, macs: readonly Mac[]): void {
+    if (this.#sealer === undefined) return
+    this.#macs.stations(now, macs, this.#sealer)
+    this.#settle(now)
+  }
+
   // HOT PATH
   frame(now: Micros, _edge: Edge, target: Mac, token: Uint8Array, frame: Uint8Array): void {
     const sealer = this.#sealer
@@ -243,6 +261,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   /** This node hangs in a tree, or again: what was said before reached nobody. */
   present(now: Micros): void {
     this.#sealer?.present(now)
+    this.#group.present(now)
     this.#settle(now)
   }
 
@@ -309,6 +328,11 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
       case 'ownMac':
         this.#port?.moved(this.#now)
         this.#host.registered(this.#now)
+        this.#host.note({ kind: 'macChanged', port: this.id, mac: event.mac })
+        return
+      case 'macConflict':
+        if (this.#books !== undefined && this.#port !== undefined)
+          this.#macs.conflict(this.#now, event, this.mac, this.#books, this.#port)
         return
       default:
         return
@@ -352,6 +376,10 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
 
   head(): Uint8Array | undefined {
     return this.#group.head()
+  }
+
+  mayLetIn(now: Micros): boolean {
+    return this.#group.mayLetIn(now)
   }
 
   certificate(): Certificate | undefined {
@@ -421,6 +449,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
       vlan: this.vlan,
       memberKey: this.#memberKey,
       tokens: this,
+      isTaken: (mac) => this.#host.isTaken(this, mac),
       firstHopLimit: this.firstHopLimit,
       sign: charter.sign === 'all' ? 'all' : 'session',
       padding: charter.padding,
@@ -500,7 +529,8 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   #openedFrame(leaf: number, frame: Uint8Array): void {
     const directory = this.#sealer?.directory
     const source = frame.length < 14 ? NO_MAC : sourceOf(frame)
-    if (directory === undefined || !directory.maySend(this.#now, leaf, source)) {
+    const isOurs = this.#port?.keeps(this.#now, source) === true
+    if (directory === undefined || isOurs || !directory.maySend(this.#now, leaf, source)) {
       this.#context.counters.add(COUNT.dropMacConflict)
       return
     }
@@ -511,6 +541,10 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   // HOT PATH
   /** Carries out what the parts ask of each other until nothing is left, and notes when to come again. */
   #settle(now: Micros): void {
+    // What one part asks while another is drained is done in the next round.
+    this.#isUnsettled = true
+    if (this.#isSettling) return
+    this.#isSettling = true
     this.#now = now
     for (let round = 0; ; round++) {
       assert(round < ROUNDS_MAX, 'the parts of a membership never come to rest')
@@ -520,6 +554,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
       this.#takeDoor(now)
       if (!this.#isUnsettled) break
     }
+    this.#isSettling = false
     const sealed = this.#sealer?.deadline ?? NEVER
     this.#wakeAt = Math.min(sealed, this.#group.nextDeadline(), this.#door.nextDeadline())
     // Later than now, for a wake in which several rounds were needed.
@@ -532,6 +567,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
       if (event.kind === 'opened')
         this.#group.doorOpened(now, event.session, event.peer, event.purpose, event.isInitiator)
       else if (event.kind === 'message') this.#group.doorMessage(now, event.session, event.bytes)
+      else if (event.kind === 'turnedAway') this.#group.turnedAway(now, event.peer, event.why)
       else if (event.kind === 'closed') this.#group.doorClosed(now, event.session)
       else this.#group.welcome(now, event.bytes)
     }

@@ -8,7 +8,7 @@ import { UsageError } from '../errors.ts'
 import type { Slot } from '../group/effects.ts'
 import type { GroupEvent } from '../group/events.ts'
 import type { WallClock } from '../group/state.ts'
-import { hex } from '../ids.ts'
+import { hex, type Mac } from '../ids.ts'
 import {
   type JobId,
   type JobOutcome,
@@ -16,6 +16,7 @@ import {
   type MembershipView,
   type Micros,
   NEVER,
+  type NodeEvent,
   type PeerHint,
   type PortId,
   SECOND,
@@ -206,6 +207,14 @@ export class Memberships implements MemberHost {
 
   event(member: Membership, event: GroupEvent): void {
     this.#context.out.note({ kind: 'group', port: member.id, event })
+  }
+
+  note(event: NodeEvent): void {
+    this.#context.out.note(event)
+  }
+
+  isTaken(member: Membership, mac: Mac): boolean {
+    return this.#vlans.isTaken(mac, member.vlan, member.id)
   }
 
   ready(member: Membership): void {

@@ -27,6 +27,8 @@ interface Claim {
 export class Directory {
   readonly #context: SealContext
   readonly #claims = new Map<Mac, Claim>()
+  /** Who else claimed what is behind this member, last: a conflict is told once. */
+  readonly #rivals = new Map<Mac, number>()
 
   constructor(context: SealContext) {
     this.#context = context
@@ -51,13 +53,24 @@ export class Directory {
 
   /**
    * Takes the claims of a card of a member's present life, made `sentMillis` after its start; true if this
-   * member lost its own MAC to it and has another one now.
+   * member is to say anew what it claims: it lost its own MAC and has another one now, or keeps one that the
+   * card claims too.
    */
   take(now: Micros, peer: Peer, card: Card, sentMillis: number): boolean {
-    const lost = this.#meetsOwn(peer, card, sentMillis)
-    this.#claim(now, card.mac, peer.leaf, true)
-    for (const mac of card.foreign) this.#claim(now, mac, peer.leaf, true)
-    return lost
+    let isNews = this.#meetsOwn(peer, card, sentMillis)
+    this.#release(peer.leaf, card)
+    for (const mac of [card.mac, ...card.foreign]) {
+      const outcome = this.#meetsStation(peer, card, mac, sentMillis)
+      if (outcome === 'free' || outcome === 'yields') this.#claim(now, mac, peer.leaf, true)
+      isNews ||= outcome === 'kept'
+    }
+    return isNews
+  }
+
+  /** Whether a member other than this one claims a MAC by card. */
+  isClaimed(now: Micros, mac: Mac): boolean {
+    const claim = this.#claims.get(mac)
+    return claim?.claimed === true && claim.until > now
   }
 
   /** A frame of a member has a source that is not its own MAC: it is bridged. */
@@ -79,6 +92,34 @@ export class Directory {
 
   clear(): void {
     this.#claims.clear()
+    this.#rivals.clear()
+  }
+
+  /** What a member's card does not name any more is free. */
+  #release(leaf: number, { mac: own, foreign }: Card): void {
+    for (const [mac, claim] of this.#claims)
+      if (claim.leaf === leaf && claim.claimed && mac !== own && !foreign.includes(mac))
+        this.#claims.delete(mac)
+  }
+
+  /**
+   * A card may name a MAC that is behind this member, if both claimed it before they had heard of each other.
+   * A member's own MAC is proven, and goes before one that was set; otherwise the later of the two starts
+   * yields, as for own MACs. `kept` the first time, `known` afterwards.
+   */
+  #meetsStation(peer: Peer, card: Card, mac: Mac, sentMillis: number): 'free' | 'yields' | 'kept' | 'known' {
+    const { own, out } = this.#context
+    if (!own.profile.foreign.includes(mac)) {
+      if (mac !== own.mac) this.#rivals.delete(mac)
+      return 'free'
+    }
+    const self = this.#context.epochs.current?.self ?? NO_LEAF
+    const yields = mac === card.mac || this.#isLater(peer, card, sentMillis)
+    const [holder, claimant] = yields ? [peer.leaf, self] : [self, peer.leaf]
+    const isTold = this.#isRival(mac, peer.leaf)
+    if (!isTold) out.note({ kind: 'macConflict', mac, holder, claimant })
+    if (yields) return 'yields'
+    return isTold ? 'known' : 'kept'
   }
 
   #claim(now: Micros, mac: Mac, leaf: number, claimed: boolean): void {
@@ -123,20 +164,34 @@ export class Directory {
     this.#claims.set(mac, claim)
   }
 
-  /** The later of (start by its own wall clock, member key) takes another MAC. */
+  /** The later of (start by own wall clock, member key) takes another MAC. True if that is news. */
   #meetsOwn(peer: Peer, card: Card, sentMillis: number): boolean {
     const { own, out } = this.#context
     if (card.mac !== own.mac) return false
     const self = this.#context.epochs.current?.self ?? NO_LEAF
-    out.note({ kind: 'macConflict', mac: card.mac, holder: self, claimant: peer.leaf })
-    const theirs = card.wallMillis - sentMillis
-    const later =
-      own.startedWallMillis !== theirs
-        ? own.startedWallMillis > theirs
-        : compareBytes(own.memberKey, peer.entry.memberKey) > 0
-    if (!later) return false
+    const yields = this.#isLater(peer, card, sentMillis)
+    const isTold = this.#isRival(card.mac, peer.leaf)
+    const [holder, claimant] = yields ? [peer.leaf, self] : [self, peer.leaf]
+    if (!isTold) out.note({ kind: 'macConflict', mac: card.mac, holder, claimant })
+    if (!yields) return !isTold
     own.drawMac()
     out.note({ kind: 'ownMac', mac: own.mac })
     return true
+  }
+
+  /** Whether that member claimed it last, as from now on. */
+  #isRival(mac: Mac, leaf: number): boolean {
+    const isKnown = this.#rivals.get(mac) === leaf
+    if (this.#rivals.size >= CLAIMS_MAX) this.#rivals.clear()
+    this.#rivals.set(mac, leaf)
+    return isKnown
+  }
+
+  #isLater(peer: Peer, card: Card, sentMillis: number): boolean {
+    const { own } = this.#context
+    const theirs = card.wallMillis - sentMillis
+    return own.startedWallMillis !== theirs
+      ? own.startedWallMillis > theirs
+      : compareBytes(own.memberKey, peer.entry.memberKey) > 0
   }
 }

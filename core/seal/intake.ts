@@ -189,8 +189,10 @@ export class Intake {
         const { current } = epochs
         this.#parts.announcer.stopAsking(peer)
         if (current !== undefined && sameBytes(card.head, current.mlsId)) peer.seenSerial = current.serial
+        const { mac } = this.#context.own
+        // Answers to what was asked before go to the MAC that was left.
         if (this.#parts.directory.take(now, peer, card, opened.sentMillis))
-          this.#parts.announcer.burst(now, false)
+          this.#parts.announcer.burst(now, mac !== this.#context.own.mac)
         this.#parts.sessions.onCard(now, peer, epoch)
         out.note({ kind: 'card', leaf: peer.leaf, card })
         return 'consumed'

@@ -64,6 +64,7 @@ export class OwnMember {
   readonly #keys: Keys
   readonly #vlan: Uint8Array
   readonly #wall: WallClock
+  readonly #isTaken: (mac: Mac) => boolean
 
   constructor(options: {
     readonly now: Micros
@@ -73,16 +74,19 @@ export class OwnMember {
     readonly memberKey: Uint8Array
     readonly wall: WallClock
     readonly tokens: MemberTokens
+    readonly isTaken?: (mac: Mac) => boolean
   }) {
     const { now, crypto, keys, vlan, memberKey } = options
     this.#crypto = crypto
     this.#keys = keys
     this.#vlan = vlan
     this.#wall = options.wall
+    this.#isTaken = options.isTaken ?? (() => false)
     this.memberKey = memberKey
     this.tokens = options.tokens
     this.macNonce = keys.bytes(MAC_NONCE_BYTES)
     this.mac = ownMac(crypto.hash, memberKey, vlan, this.macNonce)
+    if (this.#isTaken(this.mac)) this.drawMac()
     this.boot = keys.bytes(BOOT_BYTES)
     this.challenge = keys.bytes(CHALLENGE_BYTES)
     this.frameKey = this.#drawFrameKey()
@@ -128,8 +132,10 @@ export class OwnMember {
 
   /** Another MAC, by another nonce (sec:S7). */
   drawMac(): void {
-    this.macNonce = this.#keys.bytes(MAC_NONCE_BYTES)
-    this.mac = ownMac(this.#crypto.hash, this.memberKey, this.#vlan, this.macNonce)
+    do {
+      this.macNonce = this.#keys.bytes(MAC_NONCE_BYTES)
+      this.mac = ownMac(this.#crypto.hash, this.memberKey, this.#vlan, this.macNonce)
+    } while (this.#isTaken(this.mac))
   }
 
   /** Replaces and erases frame keys when it is time; true if there is a new one. */

@@ -85,6 +85,8 @@ export interface SealerOptions {
   /** This member's public key in the VLAN, 32 bytes. */
   readonly memberKey: Uint8Array
   readonly tokens: MemberTokens
+  /** Whether another port of this machine has that MAC in the VLAN. */
+  readonly isTaken?: (mac: Mac) => boolean
   /** What own packets set out with (mesh:M9). */
   readonly firstHopLimit: number
   readonly sign: SignPolicy
@@ -274,6 +276,15 @@ export class Sealer {
     this.#context.own.profile = profile
   }
 
+  get profile(): Profile {
+    return this.#context.own.profile
+  }
+
+  /** Says now what the next card would say. */
+  sayCard(now: Micros): void {
+    if (this.#context.epochs.current !== undefined) this.#announcer.burst(now, false)
+  }
+
   // HOT PATH
   /**
    * Seals a payload to a token: for one member by its leaf index, or for GROUP. What does not fit packets
@@ -289,7 +300,9 @@ export class Sealer {
   ): SealOutcome {
     if (packetBytes < PACKET_BYTES_MIN) refusePacketBytes(packetBytes)
     if (this.#watch.jumped(now)) this.#startAgain(now)
-    return this.#frames.seal(now, kind, leaf, token, payload, packetBytes)
+    const outcome = this.#frames.seal(now, kind, leaf, token, payload, packetBytes)
+    if (outcome === 'dropNoCard') this.#askCard(now, leaf)
+    return outcome
   }
 
   /**
@@ -364,6 +377,12 @@ export class Sealer {
     for (const packet of out.paced.splice(0, PACE_STEP)) out.send(packet)
     this.#pacedAt = now + PACE_PAUSE
     return out.paced.length > 0 ? this.#pacedAt : NEVER
+  }
+
+  /** Somebody is spoken to whose card is not here. */
+  #askCard(now: Micros, leaf: number): void {
+    const peer = this.#context.peers.get(leaf)
+    if (peer !== undefined) this.#announcer.ask(now, peer)
   }
 
   /** Nothing is received from a peer until an epoch has it again. */

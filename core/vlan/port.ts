@@ -10,7 +10,7 @@
 import { ByteTable, FIRST_WORD } from '../bytetable.ts'
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
-import { jittered, unit } from '../dice.ts'
+import { jittered } from '../dice.ts'
 import { UsageError } from '../errors.ts'
 import { BROADCAST_MAC, hex, isGroupMac, type Mac, macText, sameBytes } from '../ids.ts'
 import { type Hop, type LinkId, MILLISECOND, type Micros, NEVER, type PortId, SECOND } from '../io.ts'
@@ -22,6 +22,7 @@ import type { Member, Vlan } from './state.ts'
 import { STATION_AGE, Stations } from './stations.ts'
 import { Bucket } from './storm.ts'
 import { PROOF_LIFETIME_MAX, type TokenBook } from './tokens.ts'
+import { Turning } from './turning.ts'
 
 /** mesh:S4: how long a port in a loop of bridges is shut. */
 const SHUT_FOR: Micros = 30 * SECOND
@@ -37,18 +38,6 @@ const RENEW_PERIOD: Micros = (PROOF_LIFETIME_MAX / 2) * SECOND
 const RENEW_STEP = 16
 const RENEW_PAUSE: Micros = 20 * MILLISECOND
 const TWO_TO_32 = 4_294_967_296
-/** mesh:S5: new tokens are registered over this time, used from then on, and old ones kept so long. */
-const TURN_SPREAD: Micros = 5 * SECOND
-const TURN_SENDERS: Micros = 10 * SECOND
-const TURN_KEEP: Micros = 30 * SECOND
-/** Tokens of a salt that is on its way out (sec:B10): sent to until `sendUntil`, kept until `until`. */
-interface Turning {
-  readonly book: TokenBook
-  readonly sendUntil: Micros
-  readonly until: Micros
-  /** MACs whose new tokens are still to be registered, the last first, and when. */
-  readonly queue: { readonly mac: Mac; readonly at: Micros }[]
-}
 
 /** Where a port's tokens are registered and its packets go: the trees of the node. */
 export interface PortTrees {
@@ -75,7 +64,7 @@ export class Port implements Member, Edge {
   readonly #sealing: Sealing
   /** None before the salt is known. */
   #book: TokenBook | undefined
-  #turning: Turning | undefined
+  readonly #turning = new Turning()
   #mac: Mac
   readonly #hop: Hop
   /** The tokens listened to, each with its MAC in two words. */
@@ -119,7 +108,8 @@ export class Port implements Member, Edge {
   /**
    * Registers what every member listens to, under the tokens of this salt. `former`: those of the salt
    * before, the same for all members; they are sent to for 10 s and listened to for 30 s more, while the
-   * new ones are registered over a few seconds (mesh:S5). Other tokens end at once. Settle afterwards.
+   * new ones are registered over a few seconds (mesh:S5), and so are those before it if it was in use here.
+   * Other tokens end at once. Settle afterwards.
    */
   useTokens(now: Micros, book: TokenBook, former?: TokenBook): void {
     if (this.#sealing.certified && !this.certified) {
@@ -129,19 +119,20 @@ export class Port implements Member, Edge {
       this.#context.deadline.lower(this.#renewAt)
     }
     const before = this.#macs()
+    const turning = this.#turning
+    // Others may be at the last salt still, so what was not registered under it has no time left.
+    if (former !== undefined && former === this.#book)
+      for (const mac of turning.takeDue(now, true)) this.#listen(now, mac)
+    else if (former === undefined || !turning.has(former)) turning.clear()
     this.#book = book
-    this.#turning = undefined
     if (before.size === 0) this.#mac = this.#sealing.mac
     for (const mac of [this.#mac, BROADCAST_MAC, ...(this.#groups?.keys() ?? [])]) before.add(mac)
     if (former === undefined) {
       for (const mac of before) this.#listen(now, mac)
     } else {
-      const { dice } = this.#context
       for (const mac of before) this.#listenBy(now, former, mac)
-      const queue = [...before].map((mac) => ({ mac, at: now + Math.floor(TURN_SPREAD * unit(dice)) }))
-      queue.sort((left, right) => right.at - left.at)
-      this.#turning = { book: former, sendUntil: now + TURN_SENDERS, until: now + TURN_KEEP, queue }
-      this.#context.deadline.lower(Math.max(now + 1, queue.at(-1)?.at ?? 0))
+      turning.begin(now, this.#context.dice, former, before)
+      this.#context.deadline.lower(Math.max(now + 1, turning.dueAt))
     }
     this.#dropStrange()
   }
@@ -150,6 +141,18 @@ export class Port implements Member, Edge {
   /** The token by which members are reached now; none before the salt is known. */
   token(now: Micros, mac: Mac): Uint8Array | undefined {
     return this.#sendBook(now)?.token(mac)
+  }
+
+  /** Whether a machine behind this port uses that MAC and did so lately: nobody else may. */
+  keeps(now: Micros, mac: Mac): boolean {
+    return this.#stations.keeps(now, mac)
+  }
+
+  /** Another member has the MAC of a machine behind this port, and more right to it. */
+  yield(now: Micros, mac: Mac): void {
+    if (!this.#stations.yield(now, mac)) return
+    this.#unlisten(mac)
+    this.#stationsChanged(now)
   }
 
   /** The membership's own MAC is another one now. */
@@ -300,8 +303,7 @@ export class Port implements Member, Edge {
   // HOT PATH
   /** The tokens that frames are sent to: the new ones when others had the time to register theirs. */
   #sendBook(now: Micros): TokenBook | undefined {
-    const turning = this.#turning
-    return turning !== undefined && now < turning.sendUntil ? turning.book : this.#book
+    return this.#turning.sendBook(now) ?? this.#book
   }
 
   #listen(now: Micros, mac: Mac): void {
@@ -322,7 +324,7 @@ export class Port implements Member, Edge {
   }
 
   #unlisten(mac: Mac): void {
-    for (const book of [this.#book, this.#turning?.book]) {
+    for (const book of [this.#book, ...this.#turning.books]) {
       const index = book === undefined ? -1 : this.#held.find(book.token(mac), 0)
       if (index >= 0) this.#drop(index)
     }
@@ -331,18 +333,11 @@ export class Port implements Member, Edge {
   /** New tokens whose time has come, and the end of the old ones; answers when the next is due. */
   #turn(now: Micros): Micros {
     const turning = this.#turning
-    if (turning === undefined) return NEVER
-    const { queue } = turning
-    for (let last = queue.at(-1); last !== undefined && last.at <= now; last = queue.at(-1)) {
-      queue.pop()
-      this.#listen(now, last.mac)
-    }
-    if (turning.until <= now) {
-      this.#turning = undefined
-      this.#dropStrange()
-    }
+    if (turning.dueAt > now) return turning.dueAt
+    for (const mac of turning.takeDue(now)) this.#listen(now, mac)
+    if (turning.expire(now)) this.#dropStrange()
     this.#trees.settle(now)
-    return this.#turning === undefined ? NEVER : (queue.at(-1)?.at ?? turning.until)
+    return turning.dueAt
   }
 
   #renewLater(now: Micros): void {
@@ -357,12 +352,12 @@ export class Port implements Member, Edge {
     return macs
   }
 
-  /** Ends the registrations of tokens that are in neither book. */
+  /** Ends the registrations of tokens that are in no book. */
   #dropStrange(): void {
-    const { book: former } = this.#turning ?? {}
+    const books = [this.#book, ...this.#turning.books]
     for (let index = 0; index < this.#held.end; index++) {
       if (!this.#held.has(index) || this.#macOf(index) === ROUTE) continue
-      const isKnown = [this.#book, former].some((book) => book !== undefined && this.#isOf(book, index))
+      const isKnown = books.some((book) => book !== undefined && this.#isOf(book, index))
       if (!isKnown) this.#drop(index)
     }
   }
@@ -394,7 +389,7 @@ export class Port implements Member, Edge {
   }
 
   #listensTo(mac: Mac): boolean {
-    return this.#holds(this.#book, mac) || this.#holds(this.#turning?.book, mac)
+    return this.#holds(this.#book, mac) || this.#turning.books.some((book) => this.#holds(book, mac))
   }
 
   #holds(book: TokenBook | undefined, mac: Mac): boolean {
@@ -408,14 +403,19 @@ export class Port implements Member, Edge {
   /** Looks at the source of a local frame; false if the frame is to be dropped. */
   #learn(now: Micros, mac: Mac): boolean {
     const { counters } = this.#context
-    switch (this.#stations.learn(now, mac)) {
+    switch (this.#stations.learn(now, mac, this.#sealing)) {
       case 'known':
         return true
       case 'new':
         this.#ageBy(now + STATION_AGE)
         this.#listen(now, mac)
-        this.#trees.settle(now)
+        this.#stationsChanged(now)
         return true
+      case 'passing':
+        return true
+      case 'denied':
+        counters.add(COUNT.dropMacConflict)
+        return false
       case 'invalid':
         counters.add(COUNT.dropMalformed)
         return false
@@ -435,6 +435,11 @@ export class Port implements Member, Edge {
     if (what === 'stranger') return
     if (what === 'loop') this.#shut(now)
     this.#unlisten(mac)
+    this.#stationsChanged(now)
+  }
+
+  #stationsChanged(now: Micros): void {
+    this.#sealing.stations(now, this.#stations.macs)
     this.#trees.settle(now)
   }
 
@@ -479,7 +484,9 @@ export class Port implements Member, Edge {
 
   #age(now: Micros): void {
     this.#ageAt = NEVER
-    for (const mac of this.#stations.age(now)) this.#unlisten(mac)
+    const gone = this.#stations.age(now)
+    for (const mac of gone) this.#unlisten(mac)
+    if (gone.length > 0) this.#sealing.stations(now, this.#stations.macs)
     this.#ageBy(this.#stations.ageAt)
     for (const [mac, until] of this.#groups ?? []) {
       if (until > now) {

@@ -41,6 +41,10 @@ export interface Sealing {
   readonly mac: Mac
   /** What own packets set out with (mesh:M9). */
   readonly firstHopLimit: number
+  /** Whether a machine with that MAC may be behind the edge: not if a live member has it already (sec:S7). */
+  mayServe(now: Micros, mac: Mac): boolean
+  /** The machines behind the edge are these now. */
+  stations(now: Micros, macs: readonly Mac[]): void
   // HOT PATH
   /** Seals a frame of the edge to a token, that of `target`. Counts what it drops. */
   frame(now: Micros, edge: Edge, target: Mac, token: Uint8Array, frame: Uint8Array): void
@@ -86,6 +90,13 @@ export class StaticSealing implements Sealing {
     while (taken(mac, this.vlan)) mac = draw()
     this.mac = mac
   }
+
+  /** Nobody says in such a VLAN what is behind it: the last one heard has a MAC. */
+  mayServe(): boolean {
+    return true
+  }
+
+  stations(): void {}
 
   // HOT PATH
   frame(now: Micros, edge: Edge, _target: Mac, token: Uint8Array, frame: Uint8Array): void {

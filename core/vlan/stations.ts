@@ -1,6 +1,8 @@
 /**
  * Machines bridged behind a port (mesh:S4): learnt from the sources of its frames, forgotten when silent,
- * and watched for moving, since a machine that is here and there in turns betrays a loop of bridges.
+ * and watched for moving, since a machine that is here and there in turns betrays a loop of bridges. One
+ * whose MAC is another member's is denied; now and then a frame of it goes out, by which that member sees
+ * that the machine may have moved (sec:S7).
  */
 import { isGroupMac, type Mac } from '../ids.ts'
 import { type Micros, NEVER, SECOND } from '../io.ts'
@@ -16,10 +18,27 @@ interface Station {
   here: boolean
   moves: number
   movesSince: Micros
+  /** Somebody else has the MAC: nothing is taken for it here, and little from it. */
+  denied: boolean
+  /** When the next frame of a denied one goes out. */
+  passAt: Micros
 }
 
-/** What the source of a local frame is: `new` ones are to be listened for, the last three drop the frame. */
-export type Source = 'known' | 'new' | 'invalid' | 'full' | 'loop'
+/** Who knows whether a MAC is free. */
+interface Allowance {
+  mayServe(now: Micros, mac: Mac): boolean
+}
+
+/** Who sent nothing for so long leaves its MAC to whoever uses it elsewhere. Guess. */
+const QUIET_AFTER: Micros = 10 * SECOND
+/** A denied machine's frames that go out, one in so long. */
+const PASS_EVERY: Micros = SECOND
+
+/**
+ * What the source of a local frame is: `new` ones are to be listened for; the frame of a `passing` one goes
+ * out although it is denied; the last four drop the frame.
+ */
+export type Source = 'known' | 'new' | 'passing' | 'denied' | 'invalid' | 'full' | 'loop'
 
 export class Stations {
   // Most ports have none.
@@ -30,21 +49,46 @@ export class Stations {
     return this.#stations?.get(mac)?.here === true
   }
 
-  /** A frame of the port has that source. */
-  learn(now: Micros, mac: Mac): Source {
+  /** A frame of the port has that source; `allowance` is asked where it matters. */
+  learn(now: Micros, mac: Mac, allowance: Allowance): Source {
     this.#stations ??= new Map()
     const known = this.#stations.get(mac)
     if (known !== undefined) {
       known.at = now
       if (known.here) return 'known'
-      if (moved(now, known)) return 'loop'
+      if (!allowance.mayServe(now, mac)) return deny(now, known)
+      // Whoever was kept waiting has not moved.
+      if (!known.denied && moved(now, known)) return 'loop'
+      known.denied = false
       known.here = true
       return 'new'
     }
     if (isGroupMac(mac)) return 'invalid'
     if (this.#stations.size >= STATIONS_MAX) return 'full'
-    this.#stations.set(mac, { at: now, here: true, moves: 0, movesSince: now })
-    return 'new'
+    const station = { at: now, here: true, moves: 0, movesSince: now, denied: false, passAt: 0 }
+    this.#stations.set(mac, station)
+    return allowance.mayServe(now, mac) ? 'new' : deny(now, station)
+  }
+
+  /** Somebody else has the MAC of a machine that is here; true if there is such a machine. */
+  yield(now: Micros, mac: Mac): boolean {
+    const station = this.#stations?.get(mac)
+    if (station === undefined || !station.here) return false
+    deny(now, station)
+    return true
+  }
+
+  /** Whether a machine with that MAC is here and has been heard lately. */
+  keeps(now: Micros, mac: Mac): boolean {
+    const station = this.#stations?.get(mac)
+    return station?.here === true && now < station.at + QUIET_AFTER
+  }
+
+  /** Those that are here, in the order in which they came. */
+  get macs(): Mac[] {
+    const macs: Mac[] = []
+    for (const [mac, { here }] of this.#stations ?? []) if (here) macs.push(mac)
+    return macs
   }
 
   /** A frame from the VLAN has that source: `moved` if the machine was here, `loop` if it moves too often. */
@@ -72,6 +116,14 @@ export class Stations {
     for (const station of this.#stations?.values() ?? []) at = Math.min(at, station.at + STATION_AGE)
     return at
   }
+}
+
+function deny(now: Micros, station: Station): 'passing' | 'denied' {
+  station.here = false
+  station.denied = true
+  if (now < station.passAt) return 'denied'
+  station.passAt = now + PASS_EVERY
+  return 'passing'
 }
 
 /** Counts a move; true if it is one too many. */

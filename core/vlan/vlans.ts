@@ -117,8 +117,7 @@ export class Vlans implements PortTrees {
 
   openPort(now: Micros, id: PortId, membership: VlanMembership): void {
     this.#mustBeFree(id)
-    const taken = (mac: Mac, vlan: Uint8Array): boolean =>
-      [...this.#ports.values()].some((other) => other.mac === mac && idIs(other.vlan, 0, vlan))
+    const taken = (mac: Mac, vlan: Uint8Array): boolean => this.isTaken(mac, vlan, id)
     const { crypto, keys, counters } = this.#context
     const sealing = new StaticSealing({ now, crypto, keys, counters, membership, taken })
     this.#open(now, id, sealing).useTokens(now, sealing.book)
@@ -187,6 +186,13 @@ export class Vlans implements PortTrees {
   }
 
   // Questions.
+
+  /** Whether a port other than this one has the MAC in the VLAN of that 16-byte id. */
+  isTaken(mac: Mac, vlan: Uint8Array, except: PortId): boolean {
+    for (const port of this.#ports.values())
+      if (port.id !== except && port.mac === mac && idIs(port.vlan, 0, vlan)) return true
+    return false
+  }
 
   /** Whether this node carries the VLAN of that 16-byte id for others now, in the first tree. */
   carries(vlan: Uint8Array): boolean {

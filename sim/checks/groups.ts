@@ -22,7 +22,11 @@ interface Place {
   /** MLS-ID of the adopted epoch in hex; undefined while outside. */
   epoch: string | undefined
   askedAt: Micros
+  /** It was in before its machine stopped, and is not back yet. */
+  isReturning: boolean
   enteredAt: Micros | undefined
+  /** It was told that it is out. */
+  isOver: boolean
   /** Revoked members, by node, and when this one came into an epoch without them. */
   readonly removed: Map<number, Micros>
 }
@@ -40,6 +44,8 @@ export class Groups {
   readonly joins: number[] = []
   /** From a revocation to the last member's clean epoch, in microseconds. */
   readonly evictions: number[] = []
+  /** From the start of a machine whose member was in before to an epoch of most others, in microseconds. */
+  readonly returns: number[] = []
   readonly eventKinds: Record<string, number> = {}
   readonly apart: Apart
   readonly rosters: Rosters
@@ -52,6 +58,10 @@ export class Groups {
   readonly #keys = new Map<string, string>()
   readonly #evicted = new Map<string, Eviction>()
   readonly #open = new Map<Eviction, Set<number>>()
+  /** Members that lost a double redemption, as they were told. */
+  readonly #lost = new Set<string>()
+  /** Members that were told that they are out. */
+  readonly #over = new Set<string>()
   /** Since when all are in one epoch, by VLAN; see `look`. */
   readonly #oneSince = new Map<number, Micros>()
   readonly #partedAt = new Map<number, Micros>()
@@ -72,8 +82,17 @@ export class Groups {
     this.#keys.set(placeName(vlan, node), hex(memberKey))
   }
 
-  asked(now: Micros, vlan: number, node: number): void {
-    const place = { epoch: undefined, askedAt: now, enteredAt: undefined, removed: new Map<number, Micros>() }
+  /** `isReturning`: with what it stored. */
+  asked(now: Micros, vlan: number, node: number, isReturning = false): void {
+    const removed = new Map<number, Micros>()
+    const place = {
+      epoch: undefined,
+      askedAt: now,
+      isReturning,
+      enteredAt: undefined,
+      isOver: false,
+      removed,
+    }
     this.#places.set(placeName(vlan, node), place)
   }
 
@@ -86,12 +105,22 @@ export class Groups {
   noted(now: Micros, vlan: number, node: number, event: GroupEvent): void {
     this.eventKinds[event.kind] = (this.eventKinds[event.kind] ?? 0) + 1
     const place = this.#places.get(placeName(vlan, node))
-    if (place === undefined) return
+    if (place === undefined || place.isOver) return
     if (event.kind === 'epoch') {
       this.#adopted(now, place, event.mlsId, event.number)
       this.#leftBehind(now, vlan, node, place, event.mlsId)
-    } else if (event.kind === 'ended') place.epoch = undefined
-    if (!this.isEvicted(vlan, node)) this.apart.moved(now, vlan, node, place.epoch)
+      if (place.isReturning && this.#isAmongMost(vlan, place)) {
+        place.isReturning = false
+        if (!this.isOut(vlan, node)) this.returns.push(now - place.askedAt)
+      }
+    } else if (event.kind === 'ended') {
+      // What it adopts while it says goodbye is nothing any more.
+      place.isOver = true
+      this.#over.add(placeName(vlan, node))
+      place.epoch = undefined
+      if (event.why === 'lost') this.#lost.add(placeName(vlan, node))
+    }
+    if (!this.isOut(vlan, node)) this.apart.moved(now, vlan, node, place.epoch)
   }
 
   /** Members of one epoch must have one secret. */
@@ -127,8 +156,20 @@ export class Groups {
     return [...this.#evicted.values()].some(({ key }) => key === memberKey)
   }
 
-  isEvicted(vlan: number, node: number): boolean {
-    return this.#evicted.has(placeName(vlan, node))
+  /** Whether a member has no place in its VLAN any more: put out, or second to use an invitation. */
+  isOut(vlan: number, node: number): boolean {
+    const name = placeName(vlan, node)
+    return this.#evicted.has(name) || this.#lost.has(name)
+  }
+
+  /** Whether it was told so. */
+  isOver(vlan: number, node: number): boolean {
+    return this.#over.has(placeName(vlan, node))
+  }
+
+  /** Whether somebody who was in before is still on the way back. */
+  get isAwaiting(): boolean {
+    return [...this.#places].some(([name, { isReturning }]) => isReturning && !this.#evicted.has(name))
   }
 
   epochOf(vlan: number, node: number): string | undefined {
@@ -140,7 +181,7 @@ export class Groups {
     const left = this.#places.get(placeName(vlan, from))
     const right = this.#places.get(placeName(vlan, to))
     if (left === undefined || right === undefined) return false
-    if (this.isEvicted(vlan, from) || this.isEvicted(vlan, to)) return false
+    if (this.isOut(vlan, from) || this.isOut(vlan, to)) return false
     for (const { enteredAt } of [left, right])
       if (enteredAt === undefined || enteredAt + SETTLED_AFTER > now) return false
     return this.#isOneLine(left.epoch, right.epoch)
@@ -216,6 +257,17 @@ export class Groups {
       const waiting = this.#open.get(eviction)
       if (waiting?.delete(node) && waiting.size === 0) this.evictions.push(now - eviction.at)
     }
+  }
+
+  #isAmongMost(vlan: number, { epoch }: Place): boolean {
+    let all = 0
+    let same = 0
+    for (const [name, place] of this.#places) {
+      if (!name.startsWith(`${vlan}/`) || place.epoch === undefined) continue
+      all += 1
+      if (place.epoch === epoch) same += 1
+    }
+    return same > 1 && same * 2 > all
   }
 
   #isOneLine(left: string | undefined, right: string | undefined): boolean {

@@ -3,6 +3,7 @@
  */
 import { UsageError } from '../../core/errors.ts'
 import type { BoundName, Scenario } from '../scenario.ts'
+import { endOfGuests } from './entrances.ts'
 import { type Mistake, pathText } from './explain.ts'
 import { endOfFault, type Fault, type Who } from './faults.ts'
 import { nodeConfigChanges } from './nodes.ts'
@@ -25,6 +26,7 @@ export function checkTogether(scenario: Scenario): Mistake[] {
   }
   checkNodes(scenario, report)
   checkEngine(scenario, report)
+  checkEntrances(scenario, report)
   checkTimes(scenario, report)
   checkFiles(scenario, report)
   checkDistributions(scenario, report)
@@ -82,6 +84,30 @@ function checkEngine({ mls, crypto, vlans }: Scenario, report: Report): void {
   }
   if (vlans.every(({ group }) => group !== 'mls')) {
     report(['mls'], 'is "tsmls", but no VLAN has a group of kind "mls"; add one or remove this', ['vlans'])
+  }
+}
+
+/** Guests and twins come into an MLS group later than the others, of whom one must be there. */
+function checkEntrances({ vlans, seconds, healSeconds }: Scenario, report: Report): void {
+  for (const [index, { guests, twins, members, group }] of vlans.entries()) {
+    const late = (guests?.count ?? 0) + 2 * (twins?.pairs ?? 0)
+    for (const [key, spec, end] of [
+      ['guests', guests, guests && endOfGuests(guests)],
+      ['twins', twins, twins?.atSeconds],
+    ] as const) {
+      if (spec === undefined || end === undefined) continue
+      const path = ['vlans', index, key]
+      const other = ['vlans', index, 'group']
+      if (group !== 'mls') report(path, `is for a group of kind "mls"; set group to that or remove it`, other)
+      if (late >= members) {
+        const rule = `it must be below members (${members}); take fewer or add members`
+        report(path, `makes ${late} members come late; ${rule}`, ['vlans', index, 'members'])
+      }
+      if (end > seconds - healSeconds) {
+        const rule = `it must be by ${seconds - healSeconds} s (seconds less healSeconds); begin earlier`
+        report(path, `ends at ${end} s; ${rule} or run longer`, ['seconds'], ['healSeconds'])
+      }
+    }
   }
 }
 
@@ -193,6 +219,13 @@ function checkFault(scenario: Scenario, fault: Fault, path: Path, report: Report
   }
   if ('who' in fault) checkWho(scenario, fault.who, [...path, 'who'], report)
   if (fault.kind === 'revoke') checkRevoke(scenario, fault.vlan, path, report)
+  if (fault.kind === 'same-mac' && scenario.vlans[0]?.group !== 'mls') {
+    report(
+      [...path, 'kind'],
+      'is "same-mac", but the first VLAN is no group of kind "mls"; set its group to that',
+      ['vlans'],
+    )
+  }
   if (fault.kind === 'broadcast-storm' && scenario.vlans.length === 0) {
     report(
       [...path, 'kind'],
@@ -311,9 +344,30 @@ function missingFor({ traffic, faults, churn, vlans }: Scenario, name: BoundName
       return need(churn.kind === 'none', 'churn', 'an end of all churn (churn of kind "none")')
     case 'copiesPerMember':
       return need(group, 'traffic', 'broadcast or multicast traffic')
+    case 'hijackClaims':
+    case 'hijackRefused':
+    case 'hijackDrawn':
+      return need(
+        faults.some((fault) => fault.kind === 'misbehave' && fault.how === 'hijack'),
+        'faults',
+        'a fault that misbehaves by "hijack"',
+      )
+    case 'macClashes':
+    case 'macSettledSeconds':
+      return need(
+        faults.some(({ kind }) => kind === 'same-mac'),
+        'faults',
+        'a fault of kind "same-mac"',
+      )
     case 'outageP50Seconds':
     case 'outageP99Seconds':
       return need(crashes, 'faults', 'a fault of kind "relay-crashes"')
+    case 'returnSeconds':
+      return need(
+        faults.some(({ kind }) => kind === 'crash' || kind === 'leave'),
+        'faults',
+        'a fault of kind "crash" or "leave"',
+      )
     case 'joinP50Seconds':
     case 'joinP99Seconds':
     case 'epochs':

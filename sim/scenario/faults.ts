@@ -18,6 +18,12 @@ const who = z
       .describe(
         'The present root, a relay with lowers but the root, by the seed, or who commits next in VLAN 0.',
       ),
+    z
+      .strictObject({ members: z.int().min(1) })
+      .describe('So many members of VLAN 0, drawn by the seed: not its first, no guests, no twins.'),
+    z
+      .strictObject({ outsiders: z.int().min(1) })
+      .describe('So many nodes that are members nowhere, those that relay most first.'),
     z.strictObject({ region: z.enum(REGION_NAMES) }).describe('All nodes of a region.'),
   ])
   .describe('Whom it hits.')
@@ -50,6 +56,10 @@ export const fault = z
           .default(0)
           .describe('VLANs are numbered from 0 in the order of "vlans"; it must have an MLS group.'),
         count: z.int().min(1).default(1).describe('Members, drawn by the seed; never the first one.'),
+        of: z
+          .enum(['up', 'away', 'hostile'])
+          .default('up')
+          .describe('Of those whose machines are up, are down, or misbehave.'),
         hostile: z
           .boolean()
           .default(false)
@@ -67,6 +77,20 @@ export const fault = z
     z
       .strictObject({ kind: z.literal('rekey'), atSeconds, who })
       .describe('These members of MLS groups are told to renew their keys, all at once.'),
+    z
+      .strictObject({
+        kind: z.literal('same-mac'),
+        atSeconds,
+        pairs: z.int().min(1).default(1).describe('How many, each of two members of VLAN 0.'),
+        how: z
+          .enum(['set', 'cloned', 'drawn'])
+          .describe(
+            'One machine is given the MAC of the other; both use a third one from one instant on; ' +
+              'or the next guest to come draws the MAC of a member.',
+          ),
+        forSeconds,
+      })
+      .describe('Two members of an MLS group use one MAC.'),
     z
       .strictObject({ kind: z.literal('leave'), atSeconds, who, restartAfterSeconds })
       .describe('Nodes say goodbye and stop.'),
@@ -134,9 +158,9 @@ export const fault = z
         atSeconds,
         who,
         forSeconds,
-        how: z.enum(['drop', 'corrupt', 'replay']),
+        how: z.enum(['drop', 'corrupt', 'replay', 'hijack']),
       })
-      .describe('Nodes drop, damage or repeat what they should relay.'),
+      .describe('Nodes drop, damage or repeat what they should relay, or claim the tokens of others.'),
   ])
   .describe('Something that goes wrong.')
 
@@ -158,6 +182,7 @@ export function endOfFault(one: Fault): number {
       return one.atSeconds
     case 'relay-crashes':
       return one.atSeconds + (one.times - 1) * one.everySeconds + one.restartAfterSeconds
+    case 'same-mac':
     case 'slow':
     case 'clog':
     case 'links':

@@ -59,7 +59,7 @@ export class Adversary implements Resister {
     this.memberKey = hex(vlan.mls?.memberKey(node.index) ?? NONE)
     this.#kept = new Map(stage.world.keptBy(node))
     this.#engine = stage.world.newEngine()
-    this.#hash = stage.hash
+    this.#hash = stage.crypto.hash
     const state = this.#kept.get(parent)
     if (state === undefined) return
     const sealer = this.#sealerFor(state, unhex(parent), header)

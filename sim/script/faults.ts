@@ -6,6 +6,7 @@ import { hex, unhex } from '../../core/ids.ts'
 import { SECOND } from '../../core/io.ts'
 import { byRank } from '../../core/ledger/rank.ts'
 import { FRAME_KIND } from '../checks/delivery.ts'
+import type { PlantedMacs } from '../hostile/planted.ts'
 import { compileConditions, meanLoss } from '../links/conditions.ts'
 import type { DialModel } from '../links/dial.ts'
 import type { Partition } from '../links/partition.ts'
@@ -15,9 +16,12 @@ import type { FaultHits } from '../results.ts'
 import type { Conditions, Fault, Scenario, Who } from '../scenario.ts'
 import type { Stage } from '../stage.ts'
 import type { Trunk } from '../trunks.ts'
-import { BROADCAST_MAC, portOf, type SimVlan } from '../vlans.ts'
-import { Adversary } from './adversary.ts'
+import { BROADCAST_MAC, portOf } from '../vlans.ts'
+import { entrancesEnd } from './entrances.ts'
+import { putOutSome, resign } from './evictions.ts'
+import { hijack } from './hijack.ts'
 import type { OutageProbes } from './outages.ts'
+import { sameMac } from './same-mac.ts'
 
 const NO_KEY = new Uint8Array(32)
 
@@ -26,6 +30,7 @@ export interface FaultTools {
   readonly partition: Partition
   readonly outages: OutageProbes
   readonly dials: DialModel
+  readonly planted: PlantedMacs
   /** The region of a node where the latency model has regions. */
   readonly region: (node: number) => string | undefined
   /** Starts a node with what it needs; the same identity unless told otherwise. */
@@ -51,9 +56,10 @@ interface FaultAtWork extends FaultTools {
   readonly hit: (nodes: number) => void
 }
 
-/** When the last fault has ended, in seconds; 0 without faults. */
+/** When the last fault has ended and the last guest has gone, in seconds; 0 without either. */
 export function faultsEnd(scenario: Scenario): number {
-  return scenario.faults.reduce((end, fault) => Math.max(end, fault.atSeconds + faultSeconds(fault)), 0)
+  const ends = scenario.faults.map((fault) => fault.atSeconds + faultSeconds(fault))
+  return Math.max(entrancesEnd(scenario), ...ends)
 }
 
 function faultSeconds(fault: Fault): number {
@@ -112,20 +118,17 @@ function startFault(tools: FaultAtWork, fault: Fault, random: Random): void {
     case 'storm':
       storm(tools, fault, random)
       break
-    case 'resign': {
-      const before = evicted(stage, fault.vlan)
-      resign(stage, fault, random)
-      tools.hit(evicted(stage, fault.vlan) - before)
+    case 'resign':
+      tools.hit(resign(stage, stage.vlans[fault.vlan], fault.count, random))
       break
-    }
-    case 'revoke': {
-      const before = evicted(stage, fault.vlan)
-      revoke(stage, fault, random)
-      tools.hit(evicted(stage, fault.vlan) - before)
+    case 'revoke':
+      tools.hit(putOutSome(stage, stage.vlans[fault.vlan], fault, random))
       break
-    }
     case 'rekey':
       for (const node of chosen(tools, fault.who, random)) rekey(stage, node)
+      break
+    case 'same-mac':
+      tools.hit(sameMac(stage, fault, random, shuffled(stayers(stage), random), tools.planted))
       break
     case 'relay-crashes':
       relayCrashes(tools, fault, random)
@@ -138,11 +141,6 @@ function startFault(tools: FaultAtWork, fault: Fault, random: Random): void {
       for (const node of chosen(tools, fault.who, random)) misbehave(stage, fault, node)
       break
   }
-}
-
-function evicted(stage: Stage, vlan: number): number {
-  const members = stage.vlans[vlan]?.members ?? []
-  return members.filter((node) => stage.groups.isEvicted(vlan, node)).length
 }
 
 /** Contacts are spared where a share or a count is drawn: they are the way back in. */
@@ -162,58 +160,8 @@ function committer(stage: Stage): number | undefined {
   const head = vlan && stage.groups.epochOf(0, living[0] ?? -1)
   if (vlan?.mls === undefined || head === undefined) return undefined
   const keys = new Map(living.map((node) => [hex(vlan.mls?.memberKey(node) ?? NO_KEY), node]))
-  const [first] = byRank(stage.hash, unhex(head), [...keys.keys()].map(unhex))
+  const [first] = byRank(stage.crypto.hash, unhex(head), [...keys.keys()].map(unhex))
   return first === undefined ? undefined : keys.get(hex(first))
-}
-
-/** The authority revokes through the first member that is up, as through any machine of its own. */
-function revoke(stage: Stage, fault: Extract<Fault, { kind: 'revoke' }>, random: Random): void {
-  const vlan = stage.vlans[fault.vlan]
-  if (vlan?.mls === undefined) return
-  const { mls, index, members } = vlan
-  const candidates = members.filter((node) => node !== mls.founder && stage.isIn(node, vlan))
-  for (let left = Math.min(fault.count, candidates.length); left > 0; left--) {
-    const [target] = candidates.splice(random.below(candidates.length), 1)
-    if (target === undefined) return
-    const living = members.filter((node) => node !== target && stage.isIn(node, vlan))
-    const teller = living.find((node) => stage.groups.epochOf(index, node) !== undefined)
-    if (teller === undefined) return
-    stage.groups.revoked(stage.world.now, index, target, living)
-    stage.world.command(stage.world.nodes[teller] as SimNode, {
-      kind: 'revoke',
-      port: portOf(index),
-      issuer: mls.issuer,
-      target: mls.memberKey(target),
-    })
-    if (fault.hostile) resist(stage, vlan, target)
-  }
-}
-
-/** A revoked member goes on from the epoch that it is in. */
-function resist(stage: Stage, vlan: SimVlan, target: number): void {
-  const node = stage.world.nodes[target]
-  const parent = stage.groups.epochOf(vlan.index, target)
-  const header = stage.reach.lastCall(target)
-  if (node === undefined || parent === undefined || header === undefined) return
-  stage.adversaries.push(new Adversary(stage, vlan, node, parent, header))
-}
-
-/** Members say goodbye to their group, each for itself. */
-function resign(stage: Stage, fault: Extract<Fault, { kind: 'resign' }>, random: Random): void {
-  const vlan = stage.vlans[fault.vlan]
-  if (vlan?.mls === undefined) return
-  const { mls, index, members } = vlan
-  const candidates = members.filter(
-    (node) =>
-      node !== mls.founder && stage.isIn(node, vlan) && stage.groups.epochOf(index, node) !== undefined,
-  )
-  for (let left = Math.min(fault.count, candidates.length); left > 0; left--) {
-    const [node] = candidates.splice(random.below(candidates.length), 1)
-    if (node === undefined) return
-    const others = members.filter((other) => other !== node && stage.isIn(other, vlan))
-    stage.groups.revoked(stage.world.now, index, node, others)
-    stage.world.command(stage.world.nodes[node] as SimNode, { kind: 'leaveVlan', port: portOf(index) })
-  }
 }
 
 function rekey(stage: Stage, node: number): void {
@@ -243,16 +191,43 @@ function drawn(tools: FaultTools, who: Who, random: Random): number[] {
     const node = inRole(tools, who.role, random)
     return node === undefined ? [] : [node]
   }
+  if ('outsiders' in who) return outsiders(stage).slice(0, who.outsiders)
+  if ('members' in who) return shuffled(stayers(stage), random).slice(0, who.members)
   const living = stage.living().filter((node) => node >= contacts)
   if ('region' in who) return living.filter((node) => tools.region(node) === who.region)
   const wanted = 'share' in who ? Math.round(living.length * who.share) : Math.min(who.count, living.length)
-  for (let last = living.length - 1; last > 0; last--) {
+  return shuffled(living, random).slice(0, wanted)
+}
+
+/** Members of VLAN 0 that are in and up, but the first one, guests, and those of two to an invitation. */
+function stayers(stage: Stage): number[] {
+  const [vlan] = stage.vlans
+  if (vlan === undefined) return []
+  const others = [vlan.members[0], ...vlan.guests, ...vlan.twins.flat()]
+  return vlan.members.filter((node) => !others.includes(node) && stage.isIn(node, vlan))
+}
+
+/** Nodes that are members nowhere, by how much of the tree hangs on them; never the root: it has no upper. */
+function outsiders(stage: Stage): number[] {
+  const below = new Map<number, number>()
+  for (const node of stage.living())
+    for (const above of stage.cycles.pathUp(node).slice(1)) below.set(above, (below.get(above) ?? 0) + 1)
+  const root = stage.root()
+  return stage
+    .living()
+    .filter((node) => node !== root && stage.vlansOf[node]?.length === 0)
+    .sort((a, b) => (below.get(b) ?? 0) - (below.get(a) ?? 0) || a - b)
+}
+
+/** In place. */
+function shuffled(nodes: number[], random: Random): number[] {
+  for (let last = nodes.length - 1; last > 0; last--) {
     const swap = random.below(last + 1)
-    const held = living[last] as number
-    living[last] = living[swap] as number
-    living[swap] = held
+    const held = nodes[last] as number
+    nodes[last] = nodes[swap] as number
+    nodes[swap] = held
   }
-  return living.slice(0, wanted)
+  return nodes
 }
 
 function crashOne(
@@ -282,6 +257,7 @@ function restartLater(
 function cutOff(tools: FaultAtWork, fault: Extract<Fault, { kind: 'partition' }>, random: Random): void {
   const { stage, partition } = tools
   const inside = chosen(tools, fault.who, random)
+  for (const vlan of stage.vlans) for (const pair of vlan.twins) part(inside, pair)
   const id = partition.split(inside, fault.oneWay)
   stage.connectivity.touch()
   stage.world.at(stage.world.now + Math.round(fault.healAfterSeconds * SECOND), () => {
@@ -289,6 +265,13 @@ function cutOff(tools: FaultAtWork, fault: Extract<Fault, { kind: 'partition' }>
     stage.connectivity.touch()
     stage.world.trunks.pathsChanged()
   })
+}
+
+/** Of two that hold one invitation each side gets one. */
+function part(inside: number[], [first, second]: readonly [number, number]): void {
+  const places = [inside.indexOf(first), inside.indexOf(second)]
+  if (places.every((place) => place < 0)) inside.push(first)
+  else if (places.every((place) => place >= 0)) inside.splice(places[1] as number, 1)
 }
 
 function slowDown(stage: Stage, node: number, factor: number, forSeconds: number): void {
@@ -395,6 +378,7 @@ function broadcastStorm(
 function misbehave(stage: Stage, fault: Extract<Fault, { kind: 'misbehave' }>, node: number): void {
   const machine = stage.world.nodes[node]
   if (machine === undefined) return
-  const end = machine.misbehave(fault.how)
-  stage.world.at(stage.world.now + Math.round(fault.forSeconds * SECOND), end)
+  const until = stage.world.now + Math.round(fault.forSeconds * SECOND)
+  if (fault.how === 'hijack') hijack(stage, machine, until)
+  else stage.world.at(until, machine.misbehave(fault.how))
 }

@@ -272,6 +272,10 @@ export class DoorNode implements SponsorPort, Lineage {
     return this.#joined.get(hex(serial) + hex(member))
   }
 
+  mayLetIn(): boolean {
+    return true
+  }
+
   keepers(): readonly Uint8Array[] {
     if (this.eager) return [this.person.key]
     return this.world.group(this.branch).map((node) => node.person.key)

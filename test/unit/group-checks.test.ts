@@ -12,6 +12,7 @@ import {
 } from '../../core/vlan/plaintext.ts'
 import { AAD_BYTES, MLS_OFFSET } from '../../core/wire/packet.ts'
 import { Apart } from '../../sim/checks/apart.ts'
+import { Clashes } from '../../sim/checks/clashes.ts'
 import { Groups } from '../../sim/checks/groups.ts'
 import { Nonces } from '../../sim/checks/nonces.ts'
 import { Reach } from '../../sim/checks/reach.ts'
@@ -223,6 +224,70 @@ describe('members apart', () => {
     expect(spell(() => false)).toBe(20)
     expect(spell((now) => now === 20)).toBe(0)
     expect(spell((now) => now > 30)).toBe(20)
+  })
+})
+
+describe('members that were away or put out', () => {
+  const epoch = (mlsId: string, number: number) => ({ kind: 'epoch', mlsId, number, members: 3 }) as const
+
+  test('one is back when it is in the epoch of most others, and not before', () => {
+    const { groups } = scene()
+    for (const node of [0, 1]) groups.noted(5, 0, node, epoch('b', 1))
+    groups.asked(10, 0, 2, true)
+    groups.noted(11, 0, 2, epoch('a', 0))
+    expect(groups.returns).toEqual([])
+    expect(groups.isAwaiting).toBe(true)
+    groups.noted(40, 0, 2, epoch('b', 1))
+    expect(groups.returns).toEqual([30])
+    expect(groups.isAwaiting).toBe(false)
+  })
+
+  test('one that lost its invitation to another is out', () => {
+    const { groups } = scene()
+    expect(groups.isOut(0, 1)).toBe(false)
+    groups.noted(5, 0, 1, { kind: 'ended', why: 'lost' })
+    expect(groups.isOut(0, 1)).toBe(true)
+    groups.noted(6, 0, 1, epoch('b', 1))
+    expect(groups.epochOf(0, 1)).toBeUndefined()
+  })
+})
+
+describe('MACs that two use at once', () => {
+  const MAC = 0x0200_0000_0007
+  const frame = new Uint8Array(60)
+  frame.set([2, 0, 0, 0, 0, 7])
+  const SECOND = 1_000_000
+  const lost = { kind: 'macConflict', port: 1 as never, mac: MAC, kept: false, other: '' } as const
+
+  function clash() {
+    const clashes = new Clashes()
+    clashes.begin(0, MAC, [1, 2], 0, 10 * SECOND)
+    return clashes
+  }
+
+  test('are settled when frames come out at one alone, and the other knows', () => {
+    const clashes = clash()
+    for (const [at, node] of [
+      [1, 2],
+      [2, 1],
+      [3, 2],
+      [9, 1],
+    ] as const)
+      clashes.delivered(at * SECOND, 0, node, frame)
+    clashes.delivered(9 * SECOND, 1, 2, frame)
+    clashes.noted(0, 2, lost)
+    expect(clashes.settledAfter()).toEqual([3 * SECOND])
+    expect(clashes.faults()).toEqual([])
+  })
+
+  test('whoever is not told is reported, so is who is told wrongly, and a MAC that reaches nobody', () => {
+    const clashes = clash()
+    expect(clashes.faults()).toEqual([expect.stringContaining('reached neither')])
+    clashes.delivered(9 * SECOND, 0, 1, frame)
+    expect(clashes.faults()).toEqual([expect.stringContaining('node 2 was not told')])
+    clashes.noted(0, 1, lost)
+    clashes.noted(0, 2, { kind: 'macChanged', port: 1 as never, mac: 5 })
+    expect(clashes.faults()).toEqual([expect.stringContaining('node 1 was told')])
   })
 })
 

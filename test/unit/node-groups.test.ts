@@ -1,5 +1,6 @@
 /** What a node's owner may ask of memberships, and what comes of it: one node, alone, with a real group. */
 import { describe, expect, test } from 'vitest'
+import type { Crypto } from '../../core/crypto/ports.ts'
 import { UsageError } from '../../core/errors.ts'
 import { hex } from '../../core/ids.ts'
 import type {
@@ -18,6 +19,7 @@ import { parseInvitation } from '../../core/ledger/invitation.ts'
 import { recordOf } from '../../core/member/memberships.ts'
 import { createNode } from '../../core/node.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
+import { PlantedMacs } from '../../sim/hostile/planted.ts'
 import { Verdicts } from '../../sim/mls/judge.ts'
 import { StandInEngine } from '../../sim/mls/standin.ts'
 import { NOW, TERMS } from '../support/ledger.ts'
@@ -36,14 +38,14 @@ class Lonely {
   #now: Micros = 1_000
   readonly #done: (() => void)[] = []
 
-  constructor(seed = 1) {
+  constructor(seed = 1, crypto: Crypto = standInCrypto) {
     const stream = new Stream(seed)
     this.founding = found(standInCrypto, stream, { terms: { ...TERMS, suite: 1 }, now: NOW })
     this.#machine = createNode({
       selfSeed: stream.bytes(32),
       restored: undefined,
       config: {},
-      crypto: standInCrypto,
+      crypto,
       dice: stream,
       keys: stream,
       wall: { millis: () => NOW + Math.floor(this.#now / 1_000) },
@@ -144,6 +146,22 @@ describe('a node that founds a VLAN', () => {
     expect(new Set(node.jobs).size).toBe(node.jobs.length)
     expect(node.records.has(recordOf(4 as PortId, 'head'))).toBe(true)
     expect(node.group().filter((kind) => kind === 'founded')).toHaveLength(2)
+  })
+
+  test('two ports of one VLAN have two MACs, even if the draws give one', () => {
+    const planted = new PlantedMacs()
+    const node = new Lonely(1, { ...standInCrypto, hash: planted.watch(standInCrypto.hash) })
+    const macs = () => node.events.flatMap((event) => (event.kind === 'portUp' ? [event.mac] : []))
+    node.enter()
+    node.run(2)
+    const [first] = macs()
+    planted.arm(standInCrypto.signatures.publicKey(node.founding.memberSeed), first as number)
+    node.enter(4 as PortId)
+    node.run(2)
+    const [, second] = macs()
+    expect(planted.made).toBe(1)
+    expect(second).toBeDefined()
+    expect(second).not.toBe(first)
   })
 
   test('invites by a text that leads to its VLAN and door', () => {

@@ -27,6 +27,17 @@ class Notes implements Sealing {
     this.sent = hex(token)
   }
 
+  taken: Mac | undefined
+  behind: readonly Mac[] = []
+
+  mayServe(_now: Micros, mac: Mac): boolean {
+    return mac !== this.taken
+  }
+
+  stations(_now: Micros, macs: readonly Mac[]): void {
+    this.behind = macs
+  }
+
   packet(_now: Micros, _edge: Edge, _link: number, mac: Mac): void {
     this.came.push(mac)
   }
@@ -55,11 +66,11 @@ function taken(port: Port, notes: Notes, now: Micros, token: Uint8Array): Mac | 
   return port.packet(now, 0 as never, packet) ? notes.came[0] : undefined
 }
 
-function frameTo(mac: Mac): Uint8Array {
+function frameTo(mac: Mac, from: Mac = MAC): Uint8Array {
   const frame = new Uint8Array(60)
   for (let at = 0; at < 6; at++) {
     frame[at] = Math.floor(mac / 2 ** (40 - 8 * at)) % 256
-    frame[6 + at] = Math.floor(MAC / 2 ** (40 - 8 * at)) % 256
+    frame[6 + at] = Math.floor(from / 2 ** (40 - 8 * at)) % 256
   }
   return frame
 }
@@ -116,6 +127,46 @@ describe('the tokens of a port that is sealed elsewhere', () => {
     expect(node.count('dropNotOurToken')).toBe(81)
   })
 
+  test('salts that follow each other within 10 s: all are listened to, sent by is what all know', () => {
+    const { notes, port } = scene()
+    const [first, second, third] = [book(1), book(2), book(3)]
+    const sentAt = (now: Micros): string => {
+      port.frame(now, frameTo(OTHER))
+      return notes.sent
+    }
+    port.useTokens(0, first)
+    port.useTokens(0, second, first)
+    port.wake(2 * SECOND)
+    port.useTokens(2 * SECOND, third, second)
+    // What had not been registered under the second is now: others may not have heard of the third.
+    for (const salt of [first, second])
+      for (const mac of [MAC, BROADCAST_MAC])
+        expect(taken(port, notes, 2 * SECOND, salt.token(mac))).toBe(mac)
+    expect(sentAt(2 * SECOND)).toBe(hex(first.token(OTHER)))
+    expect(sentAt(3 * SECOND)).toBe(hex(second.token(OTHER)))
+    expect(sentAt(12 * SECOND)).toBe(hex(third.token(OTHER)))
+    port.wake(31 * SECOND)
+    expect(taken(port, notes, 31 * SECOND, first.token(MAC))).toBeUndefined()
+    expect(taken(port, notes, 31 * SECOND, second.token(MAC))).toBe(MAC)
+    port.wake(33 * SECOND)
+    expect(taken(port, notes, 33 * SECOND, second.token(MAC))).toBeUndefined()
+    expect(taken(port, notes, 33 * SECOND, third.token(MAC))).toBe(MAC)
+  })
+
+  test('to a sibling of the epoch: what was before both is still sent by and listened to', () => {
+    const { notes, port } = scene()
+    const [older, before, left, kept] = [book(1), book(2), book(3), book(4)]
+    port.useTokens(0, older)
+    port.useTokens(0, before, older)
+    port.useTokens(4 * SECOND, left, before)
+    port.useTokens(5 * SECOND, kept, before)
+    expect(taken(port, notes, 5 * SECOND, older.token(MAC))).toBe(MAC)
+    expect(taken(port, notes, 5 * SECOND, before.token(MAC))).toBe(MAC)
+    expect(taken(port, notes, 5 * SECOND, left.token(MAC))).toBeUndefined()
+    port.frame(5 * SECOND, frameTo(OTHER))
+    expect(notes.sent).toBe(hex(before.token(OTHER)))
+  })
+
   test('into another branch: tokens of the one left end at once, those before the new one begin', () => {
     const { notes, port } = scene()
     const [mine, theirs, before] = [book(1), book(2), book(3)]
@@ -139,5 +190,46 @@ describe('the tokens of a port that is sealed elsewhere', () => {
     expect(taken(port, notes, 31 * SECOND, token)).toBe(ROUTE)
     port.releaseRoute(token)
     expect(taken(port, notes, 31 * SECOND, token)).toBeUndefined()
+  })
+})
+
+describe('a machine behind the port whose MAC another member has', () => {
+  test('is not served, and a frame of it goes out once a second', () => {
+    const { node, notes, port } = scene()
+    port.useTokens(0, book(1))
+    notes.taken = OTHER
+    let out = 0
+    for (let at = 0; at < 30; at++) {
+      notes.sent = ''
+      port.frame(at * 100 * MILLISECOND, frameTo(BROADCAST_MAC, OTHER))
+      if (notes.sent !== '') out += 1
+    }
+    expect(out).toBe(3)
+    expect(node.count('dropMacConflict')).toBe(27)
+    expect(taken(port, notes, 3 * SECOND, book(1).token(OTHER))).toBeUndefined()
+    expect(notes.behind).toEqual([])
+  })
+
+  test('is served as soon as the MAC is free, and was no loop for having waited', () => {
+    const { notes, port } = scene()
+    port.useTokens(0, book(1))
+    notes.taken = OTHER
+    for (let at = 0; at < 10; at++) port.frame(at * SECOND, frameTo(BROADCAST_MAC, OTHER))
+    notes.taken = undefined
+    port.frame(10 * SECOND, frameTo(BROADCAST_MAC, OTHER))
+    expect(notes.behind).toEqual([OTHER])
+    expect(taken(port, notes, 10 * SECOND, book(1).token(OTHER))).toBe(OTHER)
+  })
+
+  test('yields when that member has more right to it; nobody takes it from one that talks', () => {
+    const { notes, port } = scene()
+    port.useTokens(0, book(1))
+    port.frame(0, frameTo(BROADCAST_MAC, OTHER))
+    expect(port.keeps(9 * SECOND, OTHER)).toBe(true)
+    expect(port.keeps(10 * SECOND, OTHER)).toBe(false)
+    port.yield(SECOND, OTHER)
+    expect(notes.behind).toEqual([])
+    expect(taken(port, notes, SECOND, book(1).token(OTHER))).toBeUndefined()
+    expect(port.keeps(SECOND, OTHER)).toBe(false)
   })
 })

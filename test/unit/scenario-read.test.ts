@@ -158,7 +158,38 @@ const REFUSED: readonly (readonly [what: string, changes: object, message: strin
     'nobody to hit',
     { faults: [crash({})] },
     'faults[0].who is { } (an object); it must be an object with exactly one of the keys ' +
-      'nodes, share, count, role, region; choose one and write it in { }',
+      'nodes, share, count, role, members, outsiders, region; choose one and write it in { }',
+  ],
+  [
+    'guests of a VLAN that has no group',
+    { vlans: [{ count: 1, members: 10, guests: { count: 2, fromSeconds: 20, everySeconds: 5 } }] },
+    'vlans[0].guests is for a group of kind "mls"; set group to that or remove it',
+  ],
+  [
+    'more latecomers than members',
+    { vlans: [{ count: 1, members: 10, group: 'mls', twins: { pairs: 5, atSeconds: 20 } }] },
+    'vlans[0].twins makes 10 members come late; it must be below members (10); take fewer or add members',
+  ],
+  [
+    'guests that come too late',
+    {
+      vlans: [
+        { count: 1, members: 10, group: 'mls', guests: { count: 2, fromSeconds: 65, everySeconds: 9 } },
+      ],
+    },
+    'vlans[0].guests ends at 74 s; it must be by 70 s (seconds less healSeconds); ' +
+      'begin earlier or run longer',
+  ],
+  [
+    'one MAC twice where nobody says who has it',
+    { faults: [{ kind: 'same-mac', atSeconds: 10, how: 'set', forSeconds: 5 }] },
+    'faults[0].kind is "same-mac", but the first VLAN is no group of kind "mls"; set its group to that',
+  ],
+  [
+    'a bound on what nobody does',
+    { bounds: { hijackClaims: { min: 1 } } },
+    'bounds.hijackClaims cannot be measured without a fault that misbehaves by "hijack"; ' +
+      'add it or remove the bound',
   ],
   [
     'a mistake within one way to say whom',
