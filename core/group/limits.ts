@@ -110,8 +110,11 @@ export const OFFERS_IN_ONE_MAX = 64
 export const OFFERS_BYTES_MAX = 60_000
 /** Where a Welcome reaches its joiner, opaque here: an address of the door. Guess. */
 export const ROUTE_BYTES_MAX = 64
-/** How long a joiner waits for its Welcome before it asks with another KeyPackage; doubled up to the most. */
-export const ASK_AGAIN: Micros = 5 * SECOND
+/**
+ * How long a joiner waits for its Welcome before it asks with another KeyPackage; doubled up to the most. In
+ * a crowd a Welcome takes six seconds, and one for a KeyPackage that was given up is of no use.
+ */
+export const ASK_AGAIN: Micros = 8 * SECOND
 export const ASK_AGAIN_MAX: Micros = 60 * SECOND
 /** Turned away so often, a joiner asks no more: by as many as answer one call (sec:C4). */
 export const TURNED_AWAY_MAX = 3
@@ -173,7 +176,7 @@ export const MEET_AGAIN: Micros = 5 * SECOND
  * How often the first in rank calls for members of other epochs. Branches whose salts differ send to tokens
  * that the others do not listen to: nothing of the other one is ever heard, and only doors are in common.
  */
-export const LOOK_AROUND: Micros = 20 * SECOND
+export const LOOK_AROUND: Micros = 10 * SECOND
 /** A branch that still has a refused member after so long is compared as it is. */
 export const CLEAN_WITHIN: Micros = 10 * SECOND
 /** No second fold before (sec:B11). */
