@@ -50,7 +50,8 @@ const BURST_LENGTH: Micros = CARD_BURST.at(-1) ?? 0
 
 /** Within how long so many members speak, one after the other; 0 if they need not take turns. */
 function turnsOf(members: number): Micros {
-  return members <= TURN_FROM ? 0 : members * TURN_PER_MEMBER
+  const beyond = Math.max(0, members - TURN_FROM)
+  return Math.min(members, 2 * beyond) * TURN_PER_MEMBER
 }
 
 export class Announcer {
@@ -95,7 +96,8 @@ export class Announcer {
     this.#cardAt = now + this.#draw(turns)
     if (started) {
       this.#allAsksLeft = ALL_ASKS_MAX
-      this.#askAllAt = turns === 0 ? now : now + CROWD_PAUSE + this.#draw(CROWD_PAUSE)
+      const pause = Math.min(CROWD_PAUSE, turns)
+      this.#askAllAt = now + pause + this.#draw(pause)
     }
     this.#context.deadline.lower(Math.min(this.#cardAt, this.#askAllAt))
   }
@@ -205,9 +207,9 @@ export class Announcer {
     const unknown = this.#unknown(epoch)
     this.#askAllAt = NEVER
     if (unknown.length === 0 || this.#allAsksLeft === 0) return
-    const isCrowd = now < this.#adoptedAt + CROWD_PAUSE && now < this.#burstFrom + CROWD_LONGEST
-    if (turns > 0 && isCrowd) {
-      this.#askAllAt = this.#adoptedAt + CROWD_PAUSE + this.#draw(CROWD_PAUSE)
+    const pause = Math.min(CROWD_PAUSE, turns)
+    if (now < this.#adoptedAt + pause && now < this.#burstFrom + CROWD_LONGEST) {
+      this.#askAllAt = this.#adoptedAt + pause + this.#draw(pause)
       return
     }
     this.#askAllAt = now + Math.max(BURST_LENGTH, turns + this.#draw(turns))

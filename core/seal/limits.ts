@@ -106,8 +106,12 @@ export const ANSWER_JITTER: Micros = 50 * MILLISECOND
  * storm (mesh:S6). The rest is for what is more urgent: commits, acks, and frames.
  */
 export const TURN_PER_MEMBER: Micros = 100 * MILLISECOND
-/** So few need not take turns: all of their cards are verified in 3 ms. */
-export const TURN_FROM = 16
+/**
+ * So few need not take turns: all of their cards are a thousand copies at a relay, half of what it takes for
+ * a storm, and are verified in 6 ms. From there on turns grow twice as fast, until twice as many have all of
+ * theirs: whoever comes into a small group is to hear and be heard at once.
+ */
+export const TURN_FROM = 32
 /** Members that come in at once: as many as a commit adds (sec:B4). */
 export const ENTERING_MAX = 64
 /**

@@ -167,6 +167,25 @@ describe('a crowd', () => {
       for (const other of world.members)
         if (other.number !== number) expect(sealer.macOf(other.number)).toBe(other.mac)
   })
+
+  // Traffic of all is owed 5 s after an entry.
+  test.each([
+    [10, 0.3],
+    [30, 0.3],
+    [40, 5],
+  ])('is not what %i members are: who comes in knows all and is known within %f s', (count, seconds) => {
+    const world = new SealWorld(count, { origin: 'entered' })
+    const newcomer = world.members[count - 1] as TestMember
+    world.adoptAll(world.members.slice(0, -1))
+    world.runFor(MINUTE)
+    world.adoptAll()
+    world.runFor(seconds * SECOND)
+    for (const other of world.members) {
+      if (other === newcomer) continue
+      expect(other.sealer.macOf(newcomer.number)).toBe(newcomer.mac)
+      expect(newcomer.sealer.macOf(other.number)).toBe(other.mac)
+    }
+  })
 })
 
 describe('schedule', () => {
