@@ -31,6 +31,7 @@ import type { Certificate, Lineage } from '../ledger/standing.ts'
 import type { MlsGroup, MlsJob, MlsOutcome } from '../mls/engine.ts'
 import type { Opened, SealEvent } from '../seal/context.ts'
 import { GROUP } from '../seal/frames.ts'
+import { MEMBERS_MAX } from '../seal/limits.ts'
 import type { MemberTokens } from '../seal/own.ts'
 import { type SealEffects, Sealer } from '../seal/sealer.ts'
 import { sourceOf } from '../vlan/ethernet.ts'
@@ -86,6 +87,8 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   #books: Books | undefined
   /** None before the first epoch and after the last. */
   #sealer: Sealer | undefined
+  /** Refused before there was a sealer to be told: a member that starts again reads its ledger first. */
+  #refusedBefore: Uint8Array[] = []
   #port: Port | undefined
   #isReady = false
   /** Some part was given something since it was drained. */
@@ -458,6 +461,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
       this.#port?.useTokens(now, tokens.book, this.#former(before, epoch.salts.since))
       this.#host.registered(now)
     }
+    for (const memberKey of this.#refusedBefore.splice(0)) this.#sealer.refuse(memberKey)
     this.#sealer.adopt(now, source, epoch.grace)
     if (epoch.isLate) this.#sealer.present(now)
     this.#isUnsettled = true
@@ -472,7 +476,8 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
 
   refuse(memberKey: Uint8Array): void {
     this.#isUnsettled = true
-    this.#sealer?.refuse(memberKey)
+    if (this.#sealer !== undefined) this.#sealer.refuse(memberKey)
+    else if (this.#refusedBefore.length < MEMBERS_MAX) this.#refusedBefore.push(memberKey)
     this.#door.recheck(this.#now)
   }
 
