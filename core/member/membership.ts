@@ -88,7 +88,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   /** None before the first epoch and after the last. */
   #sealer: Sealer | undefined
   /** Refused before there was a sealer to be told: a member that starts again reads its ledger first. */
-  #refusedBefore: Uint8Array[] = []
+  readonly #refusedBefore: Uint8Array[] = []
   #port: Port | undefined
   #isReady = false
   /** Some part was given something since it was drained. */

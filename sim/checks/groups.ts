@@ -253,10 +253,25 @@ export class Groups {
           this.#violation('in-again', node, `went back to an epoch of node ${eviction.node}, which is out`)
         continue
       }
+      if (!this.#isPast(epoch, eviction.key)) continue
       if (!wasOut) place.removed.set(eviction.node, now)
       const waiting = this.#open.get(eviction)
       if (waiting?.delete(node) && waiting.size === 0) this.evictions.push(now - eviction.at)
     }
+  }
+
+  /** Whether that member was in before an epoch which is without it, and not only comes in after. */
+  #isPast(epoch: string, key: string): boolean {
+    for (let at = this.#parents.get(epoch); at !== undefined; at = this.#parents.get(at))
+      if (this.rosters.of(at)?.has(key)) return true
+    const number = this.#numbers.get(epoch) ?? 0
+    let wasIn = false
+    for (const [other, its] of this.#numbers) {
+      if (!this.rosters.of(other)?.has(key)) continue
+      if (its > number) return false
+      wasIn = true
+    }
+    return wasIn
   }
 
   #isAmongMost(vlan: number, { epoch }: Place): boolean {

@@ -32,8 +32,10 @@ export function putOutSome(
 ): number {
   if (vlan === undefined) return 0
   const { mls, index, members, guests } = vlan
-  const isMeant = (node: number): boolean =>
-    of === 'hostile' ? stage.world.nodes[node]?.hostile === true : stage.isUp(node) === (of === 'up')
+  const isMeant = (node: number): boolean => {
+    if (of === 'hostile') return stage.world.nodes[node]?.hostile === true
+    return of === 'up' ? stage.isIn(node, vlan) : !stage.isUp(node)
+  }
   const candidates = members.filter(
     (node) =>
       node !== mls?.founder && !guests.includes(node) && !stage.groups.isOut(index, node) && isMeant(node),

@@ -84,6 +84,25 @@ describe('groups', () => {
     expect(found.at(-1)).toBe('in-again')
   })
 
+  test('an epoch from before somebody came in is no epoch without it', () => {
+    const { groups, found } = scene()
+    const goes = (now: number, node: number, epoch: number): void =>
+      groups.noted(now, 0, node, { kind: 'epoch', mlsId: nameOf(epoch), number: epoch, members: 2 })
+    groups.secret(0, outcome(6, 1, KEYS.slice(0, 2)))
+    groups.secret(0, outcome(7, 2, KEYS))
+    groups.secret(0, outcome(8, 3, KEYS.slice(0, 2)))
+    for (const epoch of [6, 7]) goes(epoch, 0, epoch)
+    groups.revoked(10, 0, 2, [0, 1])
+    // Member 1 was away, and follows from where it was.
+    for (const epoch of [6, 7]) goes(20, 1, epoch)
+    expect(found).toEqual([])
+    expect(groups.unfinished).toEqual(['03'])
+    for (const node of [0, 1]) goes(30, node, 8)
+    expect(groups.unfinished).toEqual([])
+    goes(40, 1, 7)
+    expect(found).toEqual(['in-again'])
+  })
+
   test('whoever is put out itself need not carry out what came before', () => {
     const { groups } = scene()
     groups.revoked(10, 0, 2, [0, 1])
