@@ -9,6 +9,7 @@ import type { Fact } from '../ledger/facts.ts'
 import type { WallMillis } from '../ledger/fields.ts'
 import { dueRemovals, type Removal } from '../ledger/proposals.ts'
 import { stepInDelay } from '../ledger/rank.ts'
+import { factsOf } from '../ledger/standing.ts'
 import type { MlsJob } from '../mls/engine.ts'
 import { REMOVES_MAX } from '../mls/limits.ts'
 import { type Epoch, encodeSalts, rotates, WISHES } from './epoch.ts'
@@ -185,9 +186,7 @@ function sayFactsOf(group: GroupState, head: Epoch, adds: readonly Addition[]): 
   for (const { pooled, replaces } of adds) {
     const isHeard = head.roster.size <= KEEPERS_MAX && pooled.since > head.adoptedAt + SECOND
     if (replaces !== undefined || isHeard) continue
-    const chain = group.ledger.chain(pooled.member, pooled.serial)
-    for (const fact of [chain?.issuer, chain?.grant, chain?.redemption])
-      if (fact !== undefined) facts.push(fact)
+    facts.push(...factsOf(group.ledger.chain(pooled.member, pooled.serial)))
   }
   for (const payload of encodeFacts(facts)) sayFacts(group, head.mlsId, payload)
 }

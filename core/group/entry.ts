@@ -9,6 +9,7 @@ import { type Micros, NEVER } from '../io.ts'
 import { makeCredential } from '../ledger/certificate.ts'
 import { encodeFacts } from '../ledger/exchange.ts'
 import { judgeWelcome, WELCOME_REFUSAL } from '../ledger/joining.ts'
+import { factsOf } from '../ledger/standing.ts'
 import type { MlsJob, MlsOutcome, MlsSuccess, StateName } from '../mls/engine.ts'
 import { beginLine } from './branches.ts'
 import type { Purpose } from './effects.ts'
@@ -150,8 +151,7 @@ export function offer(group: GroupState): void {
 
 /** What the initiator of a session that is to lead in says first: its certificate, and what facts it has. */
 export function introduce(group: GroupState, session: number): void {
-  const chain = group.ledger.chain(group.key, group.serial)
-  const own = [chain?.issuer, chain?.grant, chain?.redemption].filter((fact) => fact !== undefined)
+  const own = factsOf(group.ledger.chain(group.key, group.serial))
   for (const payload of [...encodeFacts(own), openingOf(group)])
     group.out.doorSend(session, encodeDoor({ kind: 'ledger', payload }))
 }

@@ -9,6 +9,7 @@ import { verifyCredential } from '../ledger/certificate.ts'
 import type { ProposalFacts } from '../ledger/commit-data.ts'
 import type { WallMillis } from '../ledger/fields.ts'
 import { factsForAdd } from '../ledger/proposals.ts'
+import { factsOf } from '../ledger/standing.ts'
 import type { Epoch } from './epoch.ts'
 import { OFFER_LIFE, OFFERS_BYTES_MAX, OFFERS_IN_ONE_MAX, OFFERS_MAX } from './limits.ts'
 import type { Offer } from './messages.ts'
@@ -102,8 +103,7 @@ export function oldestOffer(group: GroupState): Micros {
 
 /** The facts on which an offer rests, each after what it rests on itself. */
 export function certifying(group: GroupState, { member, serial }: PooledOffer): Uint8Array[] {
-  const chain = group.ledger.chain(member, serial)
-  return [chain?.issuer, chain?.grant, chain?.redemption].flatMap((fact) => fact?.bytes ?? [])
+  return factsOf(group.ledger.chain(member, serial)).map((fact) => fact.bytes)
 }
 
 /** What is said of an offer. */

@@ -10,6 +10,7 @@ import { childOf, type Epoch, type NewEpoch } from './epoch.ts'
 import { forkOf, isSettled } from './evidence.ts'
 import { RESEND_AFTER, WELCOME_AFTER, WELCOME_LIFE } from './limits.ts'
 import { encodeHandshake, encodeWelcome } from './messages.ts'
+import { certifying } from './offers.ts'
 import { encodeNext, type NextRecord } from './record.ts'
 import { wouldLead } from './rivals.ts'
 import { sayCommit } from './say.ts'
@@ -119,10 +120,7 @@ function welcomeOf(
     const pooled = group.offers.get(name)
     if (pooled === undefined) continue
     routes.push(pooled.offer.route)
-    const chain = group.ledger.chain(pooled.member, pooled.serial)
-    // Each after what it rests on.
-    for (const fact of [chain?.issuer, chain?.grant, chain?.redemption])
-      if (fact !== undefined) facts.push(fact.bytes)
+    facts.push(...certifying(group, pooled))
   }
   const charter = group.ledger.charter()
   if (charter !== undefined) facts.unshift(charter.bytes)

@@ -48,6 +48,12 @@ export interface Certificate {
   readonly issuer: Grant | undefined
 }
 
+/** All facts of it, each after what it rests on; none of none. */
+export function factsOf(certificate: Certificate | undefined): Fact[] {
+  const { issuer, grant, redemption } = certificate ?? {}
+  return [issuer, grant, redemption].filter((fact) => fact !== undefined)
+}
+
 /** Which facts may speak against somebody. */
 type IsEvidence = (fact: Fact) => boolean
 
