@@ -2,6 +2,7 @@
  * What goes wrong, when, and for whom. Each fault draws from a stream of its own, so that adding one
  * shifts no other. The end of the last one is where the liveness phase begins.
  */
+import { shuffled } from '../../core/dice.ts'
 import { hex, unhex } from '../../core/ids.ts'
 import { SECOND } from '../../core/io.ts'
 import { byRank } from '../../core/ledger/rank.ts'
@@ -128,7 +129,7 @@ function startFault(tools: FaultAtWork, fault: Fault, random: Random): void {
       for (const node of chosen(tools, fault.who, random)) rekey(stage, node)
       break
     case 'same-mac':
-      tools.hit(sameMac(stage, fault, random, shuffled(stayers(stage), random), tools.planted))
+      tools.hit(sameMac(stage, fault, random, shuffled(random, stayers(stage)), tools.planted))
       break
     case 'relay-crashes':
       relayCrashes(tools, fault, random)
@@ -192,11 +193,11 @@ function drawn(tools: FaultTools, who: Who, random: Random): number[] {
     return node === undefined ? [] : [node]
   }
   if ('outsiders' in who) return outsiders(stage).slice(0, who.outsiders)
-  if ('members' in who) return shuffled(stayers(stage), random).slice(0, who.members)
+  if ('members' in who) return shuffled(random, stayers(stage)).slice(0, who.members)
   const living = stage.living().filter((node) => node >= contacts)
   if ('region' in who) return living.filter((node) => tools.region(node) === who.region)
   const wanted = 'share' in who ? Math.round(living.length * who.share) : Math.min(who.count, living.length)
-  return shuffled(living, random).slice(0, wanted)
+  return shuffled(random, living).slice(0, wanted)
 }
 
 /** Members of VLAN 0 that are in and up, but the first one, guests, and those of two to an invitation. */
@@ -217,17 +218,6 @@ function outsiders(stage: Stage): number[] {
     .living()
     .filter((node) => node !== root && stage.vlansOf[node]?.length === 0)
     .sort((a, b) => (below.get(b) ?? 0) - (below.get(a) ?? 0) || a - b)
-}
-
-/** In place. */
-function shuffled(nodes: number[], random: Random): number[] {
-  for (let last = nodes.length - 1; last > 0; last--) {
-    const swap = random.below(last + 1)
-    const held = nodes[last] as number
-    nodes[last] = nodes[swap] as number
-    nodes[swap] = held
-  }
-  return nodes
 }
 
 function crashOne(

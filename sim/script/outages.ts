@@ -3,6 +3,7 @@
  * send each other ten frames a second; the outage is the time from the crash to the sending of the
  * first frame from which on frames arrive for a second, if any was lost, else nothing.
  */
+import { shuffled } from '../../core/dice.ts'
 import { MILLISECOND, type Micros, SECOND } from '../../core/io.ts'
 import { DELIVERY_BOUND, FRAME_KIND, type FrameRecord } from '../checks/delivery.ts'
 import type { Random } from '../random.ts'
@@ -97,13 +98,8 @@ export class OutageProbes {
         }
       }
     }
-    for (let last = found.length - 1; last > 0; last--) {
-      const swap = random.below(last + 1)
-      const held = found[last] as (typeof found)[number]
-      found[last] = found[swap] as (typeof found)[number]
-      found[swap] = held
-    }
-    return found.slice(0, PAIRS_MAX).flatMap(({ vlan, from, to }) => [
+    const drawn = shuffled(random, found).slice(0, PAIRS_MAX)
+    return drawn.flatMap(({ vlan, from, to }) => [
       { vlan, from, to, records: [] },
       { vlan, from: to, to: from, records: [] },
     ])
