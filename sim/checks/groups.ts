@@ -25,8 +25,6 @@ interface Place {
   /** It was in before its machine stopped, and is not back yet. */
   isReturning: boolean
   enteredAt: Micros | undefined
-  /** It was told that it is out. */
-  isOver: boolean
   /** Revoked members, by node, and when this one came into an epoch without them. */
   readonly removed: Map<number, Micros>
 }
@@ -85,14 +83,7 @@ export class Groups {
   /** `isReturning`: with what it stored. */
   asked(now: Micros, vlan: number, node: number, isReturning = false): void {
     const removed = new Map<number, Micros>()
-    const place = {
-      epoch: undefined,
-      askedAt: now,
-      isReturning,
-      enteredAt: undefined,
-      isOver: false,
-      removed,
-    }
+    const place = { epoch: undefined, askedAt: now, isReturning, enteredAt: undefined, removed }
     this.#places.set(placeName(vlan, node), place)
   }
 
@@ -105,7 +96,7 @@ export class Groups {
   noted(now: Micros, vlan: number, node: number, event: GroupEvent): void {
     this.eventKinds[event.kind] = (this.eventKinds[event.kind] ?? 0) + 1
     const place = this.#places.get(placeName(vlan, node))
-    if (place === undefined || place.isOver) return
+    if (place === undefined || this.isOver(vlan, node)) return
     if (event.kind === 'epoch') {
       this.#adopted(now, place, event.mlsId, event.number)
       this.#leftBehind(now, vlan, node, place, event.mlsId)
@@ -115,7 +106,6 @@ export class Groups {
       }
     } else if (event.kind === 'ended') {
       // What it adopts while it says goodbye is nothing any more.
-      place.isOver = true
       this.#over.add(placeName(vlan, node))
       place.epoch = undefined
       if (event.why === 'lost') this.#lost.add(placeName(vlan, node))

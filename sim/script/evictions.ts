@@ -32,18 +32,15 @@ export function putOutSome(
 ): number {
   if (vlan === undefined) return 0
   const { mls, index, members, guests } = vlan
-  const isMeant = (node: number): boolean => {
-    if (of === 'hostile') return stage.world.nodes[node]?.hostile === true
-    return of === 'up' ? stage.isIn(node, vlan) : !stage.isUp(node)
-  }
+  const isMeant = (node: number): boolean =>
+    of === 'hostile' ? stage.world.nodes[node]?.hostile === true : stage.isUp(node) === (of === 'up')
   const candidates = members.filter(
     (node) =>
       node !== mls?.founder && !guests.includes(node) && !stage.groups.isOut(index, node) && isMeant(node),
   )
   let out = 0
-  for (let left = Math.min(count, candidates.length); left > 0; left--) {
-    const [target] = candidates.splice(random.below(candidates.length), 1)
-    if (target === undefined || !putOut(stage, vlan, target)) continue
+  for (const target of drawSome(candidates, count, random)) {
+    if (!putOut(stage, vlan, target)) continue
     if (hostile) resist(stage, vlan, target)
     out += 1
   }
@@ -67,14 +64,18 @@ export function resign(stage: Stage, vlan: SimVlan | undefined, count: number, r
     (node) =>
       node !== mls.founder && stage.isIn(node, vlan) && stage.groups.epochOf(index, node) !== undefined,
   )
-  let gone = 0
-  for (let left = Math.min(count, candidates.length); left > 0; left--) {
-    const [node] = candidates.splice(random.below(candidates.length), 1)
-    if (node === undefined) break
+  const going = drawSome(candidates, count, random)
+  for (const node of going) {
     const others = members.filter((other) => other !== node && stage.isIn(other, vlan))
     stage.groups.revoked(stage.world.now, index, node, others)
     stage.world.command(stage.world.nodes[node] as SimNode, { kind: 'leaveVlan', port: portOf(index) })
-    gone += 1
   }
-  return gone
+  return going.length
+}
+
+/** So many of them, or all; what is drawn is taken out. */
+function drawSome(nodes: number[], count: number, random: Random): number[] {
+  const drawn: number[] = []
+  while (drawn.length < count && nodes.length > 0) drawn.push(...nodes.splice(random.below(nodes.length), 1))
+  return drawn
 }
