@@ -1,12 +1,12 @@
 /**
  * What a membership remembers of each epoch that packets may still be sealed under: its tokens, which depend
- * on the branch's salt (sec:M11), who is at which leaf, and the secret behind its exporter, to be zeroed
+ * on the branch's salt (sec:M11), who is at which leaf, and its exporter, to be zeroed
  * with the epoch's keys. Knows nothing of packets.
  */
 import type { Crypto } from '../crypto/ports.ts'
 import type { AdoptedEpoch } from '../group/effects.ts'
 import { hex, type Mac, saltId, sameBytes } from '../ids.ts'
-import { exportSecret } from '../mls/exporter.ts'
+import { EpochExporter } from '../mls/exporter.ts'
 import type { EpochSource } from '../seal/epoch.ts'
 import type { RosterEntry } from '../seal/peers.ts'
 import { TokenBook } from '../vlan/tokens.ts'
@@ -37,7 +37,7 @@ interface Page {
   readonly ownLeaf: number
   /** By member key in hex. */
   readonly leafOf: ReadonlyMap<string, number>
-  readonly secret: Uint8Array
+  readonly exporter: EpochExporter
 }
 
 export class Books {
@@ -93,7 +93,8 @@ export class Books {
     }
     const tokens = this.#tokensFor(epoch.salts.current)
     const previous = this.#tokensFor(epoch.salts.previous, tokens)
-    const page = { tokens, previous, roster, leafOf, ownLeaf, secret }
+    const exporter = new EpochExporter(this.#crypto.kdf, suite, secret)
+    const page = { tokens, previous, roster, leafOf, ownLeaf, exporter }
     this.#pages.set(hex(mlsId), page)
     this.#current = page
     return {
@@ -102,18 +103,18 @@ export class Books {
       self: ownLeaf,
       leafSeed,
       origin,
-      exporter: (label, context, length) => exportSecret(suite, secret, label, context, length),
+      exporter: (label, context, length) => exporter.export(label, context, length),
     }
   }
 
   erase(mlsId: Uint8Array): void {
     const name = hex(mlsId)
-    this.#pages.get(name)?.secret.fill(0)
+    this.#pages.get(name)?.exporter.erase()
     this.#pages.delete(name)
   }
 
   eraseAll(): void {
-    for (const { secret } of this.#pages.values()) secret.fill(0)
+    for (const { exporter } of this.#pages.values()) exporter.erase()
     this.#pages.clear()
     this.#current = undefined
   }

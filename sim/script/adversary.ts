@@ -12,7 +12,7 @@ import { compareBytes, hex, mlsId, unhex } from '../../core/ids.ts'
 import { CHANNEL, type LinkId, SECOND } from '../../core/io.ts'
 import { encodeCommitData } from '../../core/ledger/commit-data.ts'
 import type { CommitJob, MlsOutcome } from '../../core/mls/engine.ts'
-import { exportSecret } from '../../core/mls/exporter.ts'
+import { EpochExporter } from '../../core/mls/exporter.ts'
 import { Sealer } from '../../core/seal/sealer.ts'
 import { PAYLOAD_KIND } from '../../core/vlan/plaintext.ts'
 import { tokenOf, vlanOf } from '../../core/wire/packet.ts'
@@ -187,10 +187,11 @@ export class Adversary implements Resister {
     const leafKey = world.crypto.signatures.publicKey(leafSeed)
     const own = { memberKey: unhex(this.memberKey), leafKey }
     const { suite, exporterSecret } = facts
+    const exporter = new EpochExporter(world.crypto.kdf, suite, exporterSecret.slice())
     sealer.adopt(now, {
       mlsId: parent,
       roster: new Map([[facts.ownLeaf, own]]),
-      exporter: (label, context, length) => exportSecret(suite, exporterSecret, label, context, length),
+      exporter: (label, context, length) => exporter.export(label, context, length),
       self: facts.ownLeaf,
       leafSeed,
       origin: 'restored',
