@@ -37,8 +37,12 @@ const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
   byte.toString(16).padStart(2, '0'),
 )
 
+/** ES2026, several times as fast as digit by digit; browsers of before 2025 lack it. */
+const { toHex } = Uint8Array.prototype as { toHex?: (this: Uint8Array) => string }
+
 /** Lower-case hex, two digits a byte. */
 export function hex(bytes: Uint8Array): string {
+  if (toHex !== undefined) return toHex.call(bytes)
   let text = ''
   for (let index = 0; index < bytes.length; index++) text += HEX_OF_BYTE[bytes[index] as number]
   return text
