@@ -1,6 +1,6 @@
 import { blake3 } from '@noble/hashes/blake3.js'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { noble } from '../../core/crypto/noble.ts'
 import { UsageError } from '../../core/errors.ts'
 import {
@@ -209,4 +209,19 @@ describe('wrong calls name the mend', () => {
   test('a label of 63 bytes is taken', () => {
     expect(vlanId(hash, key, 'x'.repeat(63))).toHaveLength(16)
   })
+})
+
+test('hex is the same where the engine has none of its own', async () => {
+  const native = Object.getOwnPropertyDescriptor(Uint8Array.prototype, 'toHex')
+  expect(native).toBeDefined()
+  Reflect.deleteProperty(Uint8Array.prototype, 'toHex')
+  vi.resetModules()
+  try {
+    const { hex: byDigits } = await import('../../core/ids.ts')
+    expect(byDigits(Uint8Array.from({ length: 256 }, (_, byte) => byte))).toBe(
+      Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0')).join(''),
+    )
+  } finally {
+    if (native !== undefined) Object.defineProperty(Uint8Array.prototype, 'toHex', native)
+  }
 })

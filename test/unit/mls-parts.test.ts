@@ -10,7 +10,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { noble } from '../../core/crypto/noble.ts'
 import { makeCredential, readCredential, verifyCredential } from '../../core/mls/credential.ts'
 import { SUITE } from '../../core/mls/engine.ts'
-import { exportSecret } from '../../core/mls/exporter.ts'
+import { EpochExporter, exportSecret } from '../../core/mls/exporter.ts'
 import { TsMlsEngine } from '../../core/mls/tsmls.ts'
 import { CLIENT_CONFIG } from '../../core/mls/tsmls-commit.ts'
 import { makeKeyPackage } from '../../core/mls/tsmls-leaf.ts'
@@ -74,6 +74,24 @@ describe('the exporter', () => {
       const ours = exportSecret(suite, secret, label, context, length)
       expect(ours).toEqual(await mlsExporter(secret, label, context, length, cs))
     }
+  })
+
+  it.each([SUITE.x25519, SUITE.xwing])('is the same kept for an epoch, suite %i', async (suite) => {
+    const { kdf } = await getCiphersuiteImpl(getCiphersuiteFromName(SUITE_NAMES[suite]))
+    const secret = filled(kdf.size, 5)
+    const kept = new EpochExporter(noble.kdf, suite, secret.slice())
+    for (const label of ['one', 'other', 'one'])
+      for (const context of [filled(0, 0), filled(48, 1), filled(48, 2)])
+        expect(kept.export(label, context, 52)).toEqual(exportSecret(suite, secret, label, context, 52))
+  })
+
+  it('gives nothing of the epoch once it is erased', () => {
+    const secret = filled(32, 5)
+    const kept = new EpochExporter(noble.kdf, SUITE.x25519, secret)
+    const before = kept.export('label', filled(4, 1), 32)
+    kept.erase()
+    expect(secret).toEqual(filled(32, 0))
+    expect(kept.export('label', filled(4, 1), 32)).not.toEqual(before)
   })
 })
 
