@@ -107,11 +107,9 @@ export class Epochs {
       }
     }
     while (this.#left.length > LEFT_EPOCHS_MAX) this.#erase((this.#left.shift() as LeftEpoch).epoch)
-    const leaves = leavesOf(epoch.roster)
-    for (const left of this.#left) {
-      for (const [leaf, entry] of left.epoch.roster)
-        if (!leaves.has(hex(entry.leafKey))) left.epoch.gone.add(leaf)
-    }
+    for (const { epoch: left } of this.#left)
+      for (const [leaf, { leafKey }] of left.roster)
+        if (!isIn(epoch.roster, leaf, leafKey)) left.gone.add(leaf)
     this.#judge()
   }
 
@@ -165,15 +163,14 @@ export class Epochs {
   }
 }
 
-function leavesOf(roster: Roster): Set<string> {
-  const leaves = new Set<string>()
-  for (const { leafKey } of roster.values()) leaves.add(hex(leafKey))
-  return leaves
+/** A leaf keeps its index for as long as it is in the tree; who is added again has another key there. */
+function isIn(roster: Roster, leaf: number, leafKey: Uint8Array): boolean {
+  const there = roster.get(leaf)
+  return there !== undefined && sameBytes(there.leafKey, leafKey)
 }
 
 /** Whether a leaf of the parent is not in the child, be it that its member has joined again. */
 function removesAny(parent: Roster, child: Roster): boolean {
-  const leaves = leavesOf(child)
-  for (const { leafKey } of parent.values()) if (!leaves.has(hex(leafKey))) return true
+  for (const [leaf, { leafKey }] of parent) if (!isIn(child, leaf, leafKey)) return true
   return false
 }

@@ -25,9 +25,12 @@ export class GroupKeys {
   readonly #context: SealContext
   /** Told the index of each key that comes into a table: packets may wait for it. */
   readonly #installed: (index: number) => void
-  /** Lives whose successor's key is not in the tables yet, in order. */
+  /** Lives whose successor's key is not in the tables yet, in order: some at a time from `#readyAt` on. */
   readonly #unready = new Set<Life>()
   #readyAt: Micros = NEVER
+  /** Those that have time until the adopted epoch is no longer young: in a crowd of epochs none is. */
+  readonly #rested = new Set<Life>()
+  #restedUntil: Micros = NEVER
   #adoptedAt: Micros = 0
   #predecessors: Predecessor[] = []
 
@@ -73,8 +76,11 @@ export class GroupKeys {
       for (const life of peer.lives) {
         life.hasSuccessor &&= mayHaveTurned
         this.install(epoch, life, 0)
-        if (!life.hasSuccessor) this.#makeReady(now + SUCCESSOR_AFTER, life)
+        if (!life.hasSuccessor && !this.#unready.has(life)) this.#rested.add(life)
       }
+    if (this.#rested.size === 0) return
+    this.#restedUntil = now + SUCCESSOR_AFTER
+    this.#context.deadline.lower(this.#restedUntil)
   }
 
   /** A life seals under its next boot, as a packet or a card of it showed. */
@@ -105,7 +111,10 @@ export class GroupKeys {
     const gone = new Set(lives)
     for (const epoch of this.#context.epochs.all())
       epoch.table.remove((key) => key.life !== undefined && gone.has(key.life))
-    for (const life of lives) this.#unready.delete(life)
+    for (const life of lives) {
+      this.#unready.delete(life)
+      this.#rested.delete(life)
+    }
     this.#predecessors = this.#predecessors.filter(({ life }) => !gone.has(life))
   }
 
@@ -129,21 +138,29 @@ export class GroupKeys {
           (key) => key.life === life && key.session === undefined && key.generation <= generation,
         )
     }
+    if (this.#restedUntil <= now) {
+      for (const life of this.#rested) this.#makeReady(now, life)
+      this.#rested.clear()
+      this.#restedUntil = NEVER
+    }
     if (this.#readyAt <= now) this.#makeSomeReady(now)
-    return Math.min(this.#readyAt, this.#predecessors[0]?.until ?? NEVER)
+    return Math.min(this.#readyAt, this.#restedUntil, this.#predecessors[0]?.until ?? NEVER)
   }
 
   clear(): void {
     this.#unready.clear()
     this.#readyAt = NEVER
+    this.#rested.clear()
+    this.#restedUntil = NEVER
     this.#predecessors = []
   }
 
-  #makeReady(at: Micros, life: Life): void {
+  #makeReady(now: Micros, life: Life): void {
+    this.#rested.delete(life)
     this.#unready.add(life)
-    if (at >= this.#readyAt) return
-    this.#readyAt = at
-    this.#context.deadline.lower(at)
+    if (now >= this.#readyAt) return
+    this.#readyAt = now
+    this.#context.deadline.lower(now)
   }
 
   #makeSomeReady(now: Micros): void {
