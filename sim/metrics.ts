@@ -5,6 +5,7 @@
 import type { Groups } from './checks/groups.ts'
 import type { Nonces } from './checks/nonces.ts'
 import type { Reach } from './checks/reach.ts'
+import type { MlsVerdict } from './checks/verdict.ts'
 import type { Meter } from './meter.ts'
 import type { Metric, Metrics } from './results.ts'
 import type { Convergence } from './script/convergence.ts'
@@ -28,7 +29,7 @@ export interface Measured {
   readonly groups: Groups
   readonly nonces: Nonces
   readonly reach: Reach
-  readonly adversary: Readonly<Record<string, number>>
+  readonly verdict: MlsVerdict
   readonly oneEpochSeconds: number | undefined
 }
 
@@ -113,7 +114,7 @@ function hijackMetrics({ world }: Measured, metrics: Record<string, Metric>): vo
 }
 
 function groupMetrics(run: Measured, metrics: Record<string, Metric>): void {
-  const { stage, groups, nonces, reach, adversary, oneEpochSeconds, counters } = run
+  const { stage, groups, nonces, reach, verdict, oneEpochSeconds, counters } = run
   if (groups.epochCount === 0) return
   const members = stage.vlans.reduce(
     (sum, vlan) => sum + (vlan.mls === undefined ? 0 : vlan.members.length),
@@ -139,7 +140,7 @@ function groupMetrics(run: Measured, metrics: Record<string, Metric>): void {
   if (oneEpochSeconds !== undefined) metrics['oneEpochSeconds'] = oneEpochSeconds
   metrics['groupEvents'] = groups.eventKinds
   metrics['sealsUnwatched'] = nonces.unwatched
-  if (stage.adversaries.length > 0) metrics['adversary'] = { ...adversary, misled: reach.misled }
+  if (stage.adversaries.length > 0) metrics['adversary'] = { ...verdict.adversary, misled: reach.misled }
 }
 
 /** What was not measured is left out: no frame owed is no delivery of 1. */

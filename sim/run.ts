@@ -23,6 +23,7 @@ import { Delivery, type DeliveryWorld, FRAME_KIND, type FrameRecord } from './ch
 import { Groups } from './checks/groups.ts'
 import { Nonces } from './checks/nonces.ts'
 import { Reach } from './checks/reach.ts'
+import { MlsVerdict } from './checks/verdict.ts'
 import { standInCrypto } from './crypto.ts'
 import { PlantedMacs } from './hostile/planted.ts'
 import { Sightings } from './hostile/sightings.ts'
@@ -48,7 +49,7 @@ import { entersAt, startGuests } from './script/entrances.ts'
 import { type FaultTools, faultsEnd, startFaults } from './script/faults.ts'
 import { OutageProbes } from './script/outages.ts'
 import { answer, startTraffic } from './script/traffic.ts'
-import { type Resister, Stage } from './stage.ts'
+import { Stage } from './stage.ts'
 import { Histogram } from './statistics.ts'
 import { buildSurroundings, type Surroundings } from './surroundings.ts'
 import { LOST } from './trunks.ts'
@@ -78,18 +79,13 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   readonly counters: Record<string, number> = {}
   readonly eventKinds: Record<string, number> = {}
   falseLinkDeaths = 0
-  /** Of revoked members that did not go: states kept, rival commits released, epochs within reach. */
-  readonly adversary = { kept: 0, released: 0, reached: 0 }
+  readonly verdict: MlsVerdict
   readonly #options: RunOptions
   readonly #surroundings: Surroundings
   readonly #violations: Violation[] = []
   #violationCount = 0
   readonly #startedAt: Float64Array
   readonly #endsAt: Micros
-  readonly #mlsVlans: readonly SimVlan[]
-  /** For revoked members that do not go. */
-  readonly #keepsCommits: boolean
-  readonly #commits: Uint8Array[] = []
   /** When the last fault has ended and everybody has asked to be let in, in seconds. */
   readonly #calm: number
   readonly #warmup: Micros
@@ -111,13 +107,10 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     const plain = scenario.crypto === 'real' ? (options.realCrypto ?? noble) : standInCrypto
     const { hash } = plain
     this.crypto = plain
-    this.groups = new Groups(
-      hash,
-      (kind, node, detail) => this.violation(kind, node, detail),
-      () => this.#surroundings.partition.active,
-    )
-    this.reach = new Reach(this.groups.rosters, (kind, node, detail) => this.violation(kind, node, detail))
-    this.#keepsCommits = scenario.faults.some((fault) => fault.kind === 'revoke' && fault.hostile)
+    const say = this.violation.bind(this)
+    this.groups = new Groups(hash, say, () => this.#surroundings.partition.active)
+    this.reach = new Reach(this.groups.rosters, say)
+    const keepsCommits = scenario.faults.some((fault) => fault.kind === 'revoke' && fault.hostile)
     // Memory for every packet that is sealed: only where keys change.
     const isWatched = options.visitors !== undefined || scenario.vlans.some(({ group }) => group === 'mls')
     const planted = new PlantedMacs()
@@ -133,7 +126,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
         createTree: options.createTree,
         // Visitors bring VLANs of their own, of which nobody here knows who is in.
         watch: isWatched && options.visitors === undefined ? this.reach : undefined,
-        keepsStates: this.#keepsCommits,
+        keepsStates: keepsCommits,
         engines: enginesFor(scenario, options),
       },
       this,
@@ -147,7 +140,6 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       if (isHijacked) machine.sightings = new Sightings()
     }
     const vlans = layOutVlans(scenario, streams, plain)
-    this.#mlsVlans = vlans.filter(({ mls }) => mls !== undefined)
     const { world, groups } = this
     this.stage = new Stage({
       scenario,
@@ -161,6 +153,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       reach: this.reach,
       crypto: plain,
     })
+    this.verdict = new MlsVerdict(this.stage, this.nonces, keepsCommits, say)
     this.outages = new OutageProbes(this.stage)
     const churning = startChurn(this.stage, options, (node, isNew) => this.#start(node, isNew))
     startTraffic(this.stage)
@@ -317,7 +310,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   }
 
   worked(node: SimNode, outcome: JobOutcome): void {
-    if (this.#keepsCommits && outcome.ok && outcome.kind === 'committed') this.#commits.push(outcome.commit)
+    this.verdict.worked(outcome)
     this.groups.secret(node.index, outcome)
   }
 
@@ -439,7 +432,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     const { partition } = this.#surroundings
     stage.connectivity.refresh(world.now, partition.active ? (a, b) => partition.cut(a, b) : undefined)
     stage.delivery.settle(world.now)
-    for (const vlan of this.#mlsVlans) this.groups.look(world.now, vlan.index, this.#inside(vlan))
+    for (const vlan of this.verdict.vlans) this.groups.look(world.now, vlan.index, this.verdict.inside(vlan))
     const goOn = this.#options.onProgress?.({
       simulatedSeconds: world.now / SECOND,
       totalSeconds: this.#endsAt / SECOND,
@@ -469,61 +462,15 @@ export class Run implements Observer, DeliveryWorld, Simulation {
       )
     }
     this.#judgeLiveness()
-    this.#judgeGroups()
+    this.verdict.judgeNonces()
+    if (this.convergence !== undefined) this.verdict.judge()
     this.world.end()
-  }
-
-  /** Members that belong to the group: up, and not put out. */
-  #inside(vlan: SimVlan): number[] {
-    return vlan.members.filter((node) => this.stage.isIn(node, vlan))
   }
 
   /** Since when all members of every VLAN are in one epoch, in seconds after the last fault. */
   get oneEpochSeconds(): number | undefined {
-    const since = this.groups.oneSince(this.#mlsVlans.map(({ index }) => index))
+    const since = this.groups.oneSince(this.verdict.vlans.map(({ index }) => index))
     return since === undefined ? undefined : Math.max(0, since / SECOND - this.#calm)
-  }
-
-  /** After healing a VLAN is in one epoch, and whoever was revoked is in none that anybody lives in. */
-  #judgeGroups(): void {
-    if (this.nonces.repeats > 0)
-      this.violation('nonce-twice', -1, `${this.nonces.repeats} seals under a key and nonce in use before`)
-    if (this.convergence === undefined) return
-    for (const vlan of this.#mlsVlans) {
-      const inside = this.#inside(vlan)
-      const epochs = this.groups.epochs(vlan.index, inside)
-      if (epochs !== 1 || this.groups.epochOf(vlan.index, inside[0] ?? -1) === undefined)
-        this.violation('group-split', -1, `members of VLAN ${vlan.index} end in ${epochs} epochs`)
-    }
-    for (const vlan of this.#mlsVlans)
-      for (const pair of vlan.twins) {
-        const inside = pair.filter((node) => this.groups.epochOf(vlan.index, node) !== undefined)
-        const told = pair.filter((node) => this.groups.isOut(vlan.index, node))
-        if (inside.length !== 1 || told.length !== 1 || inside[0] === told[0])
-          this.violation(
-            'invitation-twice',
-            pair[1],
-            `of ${pair.join(' and ')} ${inside.length} are in and ${told.length} were told why not`,
-          )
-      }
-    for (const fault of this.stage.clashes.faults()) this.violation('mac-conflict', -1, fault)
-    for (const adversary of this.stage.adversaries) this.#judgeResister(adversary)
-    // A word that was lost with the only one who had heard it is lost.
-    const unfinished = this.groups.unfinished.filter((key) => this.reach.isHeard(key))
-    if (unfinished.length > 0)
-      this.violation('not-evicted', -1, `${unfinished.length} revocations were not carried out`)
-  }
-
-  /** With all that it kept and every commit that was made, a revoked member gets into no clean epoch. */
-  #judgeResister(adversary: Resister): void {
-    const { memberKey, node } = adversary
-    const reached = adversary.reach(this.#commits)
-    this.adversary.kept += adversary.keptCount
-    this.adversary.released += adversary.released
-    this.adversary.reached += reached.size
-    for (const epoch of reached)
-      if (this.groups.rosters.of(epoch)?.has(memberKey) === false)
-        this.violation('evicted-follows', node.index, `it can open epoch ${epoch}, which is without it`)
   }
 
   /** Phase two: after the last fault all living nodes hang in one tree and every pair talks. */

@@ -63,7 +63,7 @@ describe('a VLAN under ts-mls', () => {
     const { metrics, violations, digest } = run.result()
     expect(violations).toEqual([])
     expect(run.groups.eventKinds['ended']).toBe(2)
-    expect(run.adversary.released).toBeGreaterThan(4)
+    expect(run.verdict.adversary.released).toBeGreaterThan(4)
     expect(metrics['evictSeconds']).toBeDefined()
     expect(metrics['oneEpochSeconds']).toBeLessThan(60)
     expect(runOf(1, 1).result()).toEqual(run.result())

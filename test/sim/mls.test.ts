@@ -78,10 +78,10 @@ describe('a VLAN that MLS keeps', () => {
     ]
     const run = runOf(1, faults)
     expect(run.result().violations).toEqual([])
-    expect(run.adversary.released).toBe(18)
+    expect(run.verdict.adversary.released).toBe(18)
     // It has states to follow from, and follows as far as its own commits lead.
-    expect(run.adversary.kept).toBeGreaterThan(4)
-    expect(run.adversary.reached).toBeGreaterThanOrEqual(run.adversary.kept)
+    expect(run.verdict.adversary.kept).toBeGreaterThan(4)
+    expect(run.verdict.adversary.reached).toBeGreaterThanOrEqual(run.verdict.adversary.kept)
   })
 
   it('goes on from disks, without being let in again', () => {
