@@ -5,7 +5,6 @@
 import { noble } from '../core/crypto/noble.ts'
 import type { Crypto } from '../core/crypto/ports.ts'
 import { UsageError } from '../core/errors.ts'
-import { hex } from '../core/ids.ts'
 import {
   type JobOutcome,
   type Micros,
@@ -15,8 +14,6 @@ import {
   type Reachability,
   SECOND,
 } from '../core/io.ts'
-import type { Entrance } from '../core/member/identity.ts'
-import { recordOf } from '../core/member/memberships.ts'
 import { Connectivity } from './checks/connectivity.ts'
 import { CycleCheck } from './checks/cycles.ts'
 import { Delivery, type DeliveryWorld, FRAME_KIND, type FrameRecord } from './checks/delivery.ts'
@@ -30,7 +27,6 @@ import { Sightings } from './hostile/sightings.ts'
 import { Meter } from './meter.ts'
 import { measure } from './metrics.ts'
 import type { MlsEngines } from './mls/engines.ts'
-import type { MlsVlan } from './mls-vlans.ts'
 import type { SimNode } from './node.ts'
 import { Streams } from './random.ts'
 import { remarksOf } from './remarks.ts'
@@ -45,7 +41,7 @@ import {
 import type { Scenario } from './scenario.ts'
 import { startChurn } from './script/churn.ts'
 import { Convergence } from './script/convergence.ts'
-import { entersAt, startGuests } from './script/entrances.ts'
+import { joinVlans, startGuests } from './script/entrances.ts'
 import { type FaultTools, faultsEnd, startFaults } from './script/faults.ts'
 import { OutageProbes } from './script/outages.ts'
 import { answer, startTraffic } from './script/traffic.ts'
@@ -54,7 +50,7 @@ import { Histogram } from './statistics.ts'
 import { buildSurroundings, type Surroundings } from './surroundings.ts'
 import { LOST } from './trunks.ts'
 import { isVisitorPort } from './visitors.ts'
-import { frameNumber, layOutVlans, portOf, type SimVlan, vlanOf } from './vlans.ts'
+import { frameNumber, layOutVlans, vlanOf } from './vlans.ts'
 import { addressOf, type Observer, World } from './world.ts'
 
 /** Violations kept in full; more are counted. */
@@ -372,49 +368,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     if (node === undefined || node.up) return
     if (newIdentity) this.reach.forgot(index)
     this.world.start(node, newIdentity ? node.identity + 1 : node.identity)
-    for (const vlan of this.stage.vlansOf[index] ?? []) this.#join(node, vlan)
-  }
-
-  #join(node: SimNode, vlan: SimVlan): void {
-    if (vlan.mls === undefined) {
-      const port = portOf(vlan.index)
-      node.host?.command({ kind: 'openPort', port, vlan: vlan.membership(node.index) })
-      this.#listen(node, vlan)
-      return
-    }
-    const { life } = node
-    const at = node.records.size > 0 ? 0 : entersAt(vlan, node.index)
-    if (at <= this.world.now) this.#enter(node, vlan, vlan.mls)
-    else this.world.at(at, () => node.life === life && vlan.mls && this.#enter(node, vlan, vlan.mls))
-  }
-
-  #listen(node: SimNode, vlan: SimVlan): void {
-    if (!vlan.listeners.includes(node.index)) return
-    this.world.command(node, { kind: 'joinGroup', port: portOf(vlan.index), mac: vlan.groupMac })
-  }
-
-  #enter(node: SimNode, vlan: SimVlan, mls: MlsVlan): void {
-    // Who was told that it is out has nothing to come back to.
-    if (!node.up || node.leaving || this.groups.isOver(vlan.index, node.index)) return
-    const port = portOf(vlan.index)
-    const isFounder = mls.founder === node.index && node.life === 1
-    const stored = {
-      head: node.records.get(recordOf(port, 'head')),
-      next: node.records.get(recordOf(port, 'next')),
-      ledger: node.records.get(recordOf(port, 'ledger')),
-    }
-    const entrance: Entrance =
-      stored.head !== undefined
-        ? { kind: 'restore', stored }
-        : isFounder
-          ? { kind: 'found' }
-          : { kind: 'join', mayFound: false }
-    const memberKey = mls.memberKey(node.index)
-    this.groups.know(vlan.index, node.index, memberKey)
-    this.reach.know(node.index, hex(memberKey))
-    this.groups.asked(this.world.now, vlan.index, node.index, stored.head !== undefined)
-    this.world.command(node, { kind: 'enter', port, identity: mls.identity(node.index), entrance })
-    this.#listen(node, vlan)
+    joinVlans(this.stage, node)
   }
 
   #hints(node: number): readonly PeerHint[] {
