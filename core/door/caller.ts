@@ -59,6 +59,8 @@ export interface CallerOptions {
   readonly learner: Learner
   /** Where to call: the VLAN's door, or the route of a joiner that awaits a Welcome, 16 bytes. */
   readonly token?: Uint8Array
+  /** What is said in every session before all else: it goes with the proof and costs no round trip. */
+  readonly first?: Uint8Array
   /** Whom not to ask, where several callers share what they found; by default each finds out alone. */
   readonly shunned?: Shunned
 }
@@ -317,6 +319,10 @@ export class Caller {
     this.#callAt = NEVER
     this.#unanswered = 0
     this.#proveAgain(now)
+    const { first } = this.#options
+    if (first === undefined) return undefined
+    this.#session.say(first)
+    this.#session.flush(now)
     return undefined
   }
 

@@ -293,12 +293,11 @@ export class Doorway {
 
   // Within.
 
-  #caller(now: Micros, token?: Uint8Array): Caller {
+  /** `to`: a joiner and its Welcome; whoever failed to take one may be given the next. */
+  #caller(now: Micros, to?: { readonly token: Uint8Array; readonly first: Uint8Array }): Caller {
     const { ledger } = this.#member
     const options = { memberSeed: this.#memberSeed, ledger, learner: this.#member }
-    // A joiner that failed to take a Welcome may be given the next one.
-    const more = token === undefined ? { shunned: this.#shunned } : { token }
-    return new Caller(now, this.#context, { ...options, ...more })
+    return new Caller(now, this.#context, { ...options, ...(to ?? { shunned: this.#shunned }) })
   }
 
   #attend(moment: Moment): void {
@@ -320,7 +319,8 @@ export class Doorway {
       if (delivery.caller !== undefined) continue
       free -= 1
       delivery.until = moment.now + DELIVER_WITHIN
-      delivery.caller = this.#caller(moment.now, routeToken(crypto, vlan, delivery.route))
+      const token = routeToken(crypto, vlan, delivery.route)
+      delivery.caller = this.#caller(moment.now, { token, first: delivery.message })
       delivery.caller.call(moment, 'deliver')
     }
   }
@@ -360,7 +360,7 @@ export class Doorway {
   #attendDelivery(now: Micros, name: string, delivery: Delivery): void {
     const { caller } = delivery
     for (let event = caller?.take(); caller !== undefined && event !== undefined; event = caller.take()) {
-      if (event.kind === 'opened') delivery.isSaid = caller.say(now, delivery.message)
+      if (event.kind === 'opened') delivery.isSaid = true
       else if (event.kind === 'ended') {
         delivery.isSaid = false
         caller.again(now)

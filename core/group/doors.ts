@@ -79,12 +79,22 @@ export function doorOpened(
   }
   group.sessions.set(id, session)
   group.wakeBy(now + FORWARD_EVERY)
-  if (!isInitiator) return
+  if (!isInitiator) {
+    tellTerms(group, session)
+    return
+  }
   group.foundAt = NEVER
   if (purpose === 'join' || purpose === 'rejoin') {
     introduce(group, id)
     offer(group)
   } else send(group, session, { kind: 'ledger', payload: openingOf(group) })
+}
+
+/** A newcomer makes its KeyPackage by the Charter, and need not ask for it first. */
+function tellTerms(group: GroupState, session: Session): void {
+  const charter = group.ledger.charter()
+  if (session.purpose !== 'join' || charter === undefined) return
+  for (const payload of encodeFacts([charter])) send(group, session, { kind: 'ledger', payload })
 }
 
 export function doorMessage(group: GroupState, now: Micros, id: number, bytes: Uint8Array): void {
