@@ -255,9 +255,10 @@ export class Sponsor {
     }))
     ranked.sort((a, b) => compareBytes(a.rank, b.rank) || compareBytes(a.member, b.member))
     const place = this.#placeIn(ranked.map(({ member }) => member))
-    // Whoever folds is led to the winner; members of other branches let that one go first.
-    const isElsewhere = purpose !== 'catchUp' && !isNoHead(call.head) && !isOfBranch()
-    return place !== undefined && isElsewhere ? place + RESPONDERS : place
+    // Whoever folds is led to the winner, and whoever is behind to those who have what it missed; others let
+    // these go first.
+    const isOfUse = purpose === 'catchUp' ? this.#port.leadsOn(call.head) : isOfBranch()
+    return place === undefined || isOfUse || isNoHead(call.head) ? place : place + RESPONDERS
   }
 
   #placeIn(members: readonly Uint8Array[]): number | undefined {

@@ -24,8 +24,9 @@ export function forkOf(group: GroupState, epoch: Epoch): Fork {
     const leaf = epoch.roster.get(epoch.leafOf.get(name) as number)
     if (leaf !== undefined) witnesses.set(name, leaf.leafKey)
   }
-  const { mlsId: parent, number } = epoch
-  const fork = { parent, number, witnesses, tally: new AckTally(chosen), acks: new Map(), child: undefined }
+  const { mlsId: parent } = epoch
+  const nothing = { acks: new Map(), child: undefined, told: 0 }
+  const fork: Fork = { parent, witnesses, tally: new AckTally(chosen), ...nothing }
   group.forks.set(epoch.name, fork)
   for (const oldest of group.forks.keys()) {
     if (group.forks.size <= FORKS_MAX) break

@@ -19,6 +19,7 @@ import { childOf, type Epoch, WISHES } from './epoch.ts'
 import { fetch, noticeDigest } from './facts.ts'
 import {
   LOG_MAX,
+  LOG_WITHIN,
   REPAIR_AGAIN,
   REPAIR_SPREAD,
   STUCK_AFTER,
@@ -288,7 +289,8 @@ export function followLog(group: GroupState, now: Micros): void {
   if (at < 0) {
     // Where they come from was gone another way, or is gone already.
     const isBehind = group.pendingLog.every(({ child }) => group.lineage.includes(hex(child)))
-    if (isBehind || group.pendingLog.length >= LOG_MAX) group.pendingLog = []
+    const isOver = (group.pendingLog[0] as LogEntry).at + LOG_WITHIN <= now
+    if (isBehind || isOver || group.pendingLog.length >= LOG_MAX) group.pendingLog = []
     return
   }
   const [entry] = group.pendingLog.splice(0, at + 1).slice(-1)

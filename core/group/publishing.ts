@@ -9,13 +9,14 @@ import { adoptChild } from './branches.ts'
 import { childOf, type Epoch, type NewEpoch } from './epoch.ts'
 import { forkOf, isSettled } from './evidence.ts'
 import { RESEND_AFTER, WELCOME_AFTER, WELCOME_LIFE } from './limits.ts'
-import { encodeHandshake, encodeWelcome } from './messages.ts'
+import { encodeHandshake, encodeWelcome, sendWelcome } from './messages.ts'
 import { certifying } from './offers.ts'
 import { encodeNext, type NextRecord } from './record.ts'
 import { wouldLead } from './rivals.ts'
 import { sayCommit } from './say.ts'
 import type { GroupState, HeldWelcome, Rival } from './state.ts'
 import type { Task } from './tasks.ts'
+import { wayTo } from './way.ts'
 
 type CommitTask = Extract<Task, { kind: 'commit' }>
 type EncodeTask = Extract<Task, { kind: 'encodeNext' }>
@@ -233,7 +234,8 @@ function welcomeDue(group: GroupState, now: Micros, welcome: HeldWelcome): Micro
     const isQuiet = !hasRival && welcome.since + WELCOME_AFTER <= now
     if (!isQuiet && !isSettled(group, now, parent, child)) return now + WELCOME_AFTER / 4
   }
-  for (const route of welcome.routes) group.out.welcome(route, welcome.message)
+  const message = sendWelcome(wayTo(group, welcome.child), welcome.message)
+  for (const route of welcome.routes) group.out.welcome(route, message)
   group.ports.counts.add('welcomesSent', welcome.routes.length)
   return NEVER
 }

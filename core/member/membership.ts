@@ -397,6 +397,10 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     return this.#group.lineageIds()
   }
 
+  leadsOn(mlsId: Uint8Array): boolean {
+    return this.#group.leadsOn(mlsId)
+  }
+
   keepers(now: Micros): readonly Uint8Array[] {
     return this.#group.keepers(now)
   }
