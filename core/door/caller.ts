@@ -59,8 +59,6 @@ export interface CallerOptions {
   readonly learner: Learner
   /** Where to call: the VLAN's door, or the route of a joiner that awaits a Welcome, 16 bytes. */
   readonly token?: Uint8Array
-  /** What is said in every session before all else: it goes with the proof and costs no round trip. */
-  readonly first?: Uint8Array
   /** Whom not to ask, where several callers share what they found; by default each finds out alone. */
   readonly shunned?: Shunned
 }
@@ -108,6 +106,7 @@ export class Caller {
   #session: Session | undefined
   #callAt: Micros = NEVER
   #unanswered = 0
+  #first: Uint8Array | undefined
   readonly #shunned: Shunned
   readonly #events: CallerEvent[] = []
   /** When somebody last answered who could be a member and was not found to lie. */
@@ -163,6 +162,13 @@ export class Caller {
     const isSaid = this.#session.say(...messages)
     this.#session.flush(now)
     return isSaid
+  }
+
+  /** Says this at once, or in the session to come before all else: with the proof, so it costs no time. */
+  sayFirst(now: Micros, message: Uint8Array): void {
+    this.#first = message
+    this.#session?.say(message)
+    this.#session?.flush(now)
   }
 
   /**
@@ -319,10 +325,7 @@ export class Caller {
     this.#callAt = NEVER
     this.#unanswered = 0
     this.#proveAgain(now)
-    const { first } = this.#options
-    if (first === undefined) return undefined
-    this.#session.say(first)
-    this.#session.flush(now)
+    if (this.#first !== undefined) this.sayFirst(now, this.#first)
     return undefined
   }
 

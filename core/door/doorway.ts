@@ -66,7 +66,8 @@ const NOT_OPEN = { sponsor: undefined, isClosing: false }
 
 interface Delivery {
   readonly route: Uint8Array
-  readonly message: Uint8Array
+  /** None while the Welcome is not sure yet. */
+  message: Uint8Array | undefined
   /** From when its turn comes. */
   until: Micros
   /** None while it waits for its turn. */
@@ -239,18 +240,35 @@ export class Doorway {
     this.#finish(now)
   }
 
+  /** Calls at a route to which a Welcome is likely to be brought soon; the joiner's answer takes its time. */
+  expect(moment: Moment, route: Uint8Array): void {
+    if (!this.#deliveries.has(hex(route))) this.#addDelivery(moment, route, undefined)
+  }
+
   /** Brings a Welcome to a route; false if too many are under way. The bytes are not copied. */
   deliver(moment: Moment, route: Uint8Array, message: Uint8Array): boolean {
     const { now } = moment
     const name = hex(route)
-    this.#deliveries.get(name)?.caller?.stop(now)
+    const known = this.#deliveries.get(name)
+    if (known?.caller !== undefined && known.message === undefined) {
+      known.message = message
+      known.until = now + DELIVER_WITHIN
+      known.caller.sayFirst(now, message)
+      known.isSaid = known.caller.session !== undefined
+      return true
+    }
+    known?.caller?.stop(now)
     this.#deliveries.delete(name)
+    return this.#addDelivery(moment, route, message)
+  }
+
+  #addDelivery(moment: Moment, route: Uint8Array, message: Uint8Array | undefined): boolean {
     if (this.#deliveries.size >= DELIVERIES_MAX) {
       this.#context.tally.add(DOOR_REFUSAL.deliveriesFull)
       return false
     }
     const waiting = { caller: undefined, until: NEVER, isSaid: false }
-    this.#deliveries.set(name, { route: route.slice(), message, ...waiting })
+    this.#deliveries.set(hex(route), { route: route.slice(), message, ...waiting })
     this.#deliverNext(moment)
     return true
   }
@@ -293,11 +311,12 @@ export class Doorway {
 
   // Within.
 
-  /** `to`: a joiner and its Welcome; whoever failed to take one may be given the next. */
-  #caller(now: Micros, to?: { readonly token: Uint8Array; readonly first: Uint8Array }): Caller {
+  #caller(now: Micros, token?: Uint8Array): Caller {
     const { ledger } = this.#member
     const options = { memberSeed: this.#memberSeed, ledger, learner: this.#member }
-    return new Caller(now, this.#context, { ...options, ...(to ?? { shunned: this.#shunned }) })
+    // A joiner that failed to take a Welcome may be given the next one.
+    const more = token === undefined ? { shunned: this.#shunned } : { token }
+    return new Caller(now, this.#context, { ...options, ...more })
   }
 
   #attend(moment: Moment): void {
@@ -319,8 +338,8 @@ export class Doorway {
       if (delivery.caller !== undefined) continue
       free -= 1
       delivery.until = moment.now + DELIVER_WITHIN
-      const token = routeToken(crypto, vlan, delivery.route)
-      delivery.caller = this.#caller(moment.now, { token, first: delivery.message })
+      delivery.caller = this.#caller(moment.now, routeToken(crypto, vlan, delivery.route))
+      if (delivery.message !== undefined) delivery.caller.sayFirst(moment.now, delivery.message)
       delivery.caller.call(moment, 'deliver')
     }
   }
@@ -360,7 +379,7 @@ export class Doorway {
   #attendDelivery(now: Micros, name: string, delivery: Delivery): void {
     const { caller } = delivery
     for (let event = caller?.take(); caller !== undefined && event !== undefined; event = caller.take()) {
-      if (event.kind === 'opened') delivery.isSaid = true
+      if (event.kind === 'opened') delivery.isSaid = delivery.message !== undefined
       else if (event.kind === 'ended') {
         delivery.isSaid = false
         caller.again(now)
@@ -368,7 +387,7 @@ export class Doorway {
     }
     const isDone = delivery.isSaid && caller?.session?.isQuiet === true
     if (!isDone && now < delivery.until) return
-    if (!isDone) this.#context.tally.add(DOOR_REFUSAL.silent)
+    if (!isDone && delivery.message !== undefined) this.#context.tally.add(DOOR_REFUSAL.silent)
     caller?.stop(now)
     this.#deliveries.delete(name)
   }

@@ -28,7 +28,7 @@ type JoinTask = Extract<Task, { kind: 'join' }>
 type Joined = Extract<MlsSuccess, { kind: 'joined' }>
 
 /** How often a member that folds asks through its ambassador before it looks for a door itself. */
-const FOLD_ATTEMPTS = 2
+const FOLD_ATTEMPTS = 1
 
 /** Begins to ask; what was asked before is forgotten. */
 export function startEntry(group: GroupState, now: Micros, purpose: Purpose, fold?: Entry['fold']): void {
@@ -129,8 +129,9 @@ export function offer(group: GroupState): void {
   const { entry, head } = group
   if (entry?.offer === undefined) return
   const name = hex(entry.offer.leafKey)
-  if (entry.fold !== undefined && entry.fold.via !== group.keyName) {
-    const via = head?.roster.get(head.leafOf.get(entry.fold.via) ?? -1)
+  const ambassador = entry.fold?.via
+  if (ambassador !== undefined && ambassador !== group.keyName) {
+    const via = head?.roster.get(head.leafOf.get(ambassador) ?? -1)
     if (head !== undefined && via !== undefined && !entry.isOffered) {
       entry.isOffered = say(
         group,
@@ -168,7 +169,7 @@ export function entryDue(group: GroupState, now: Micros): Micros {
   if (entry === undefined) return Math.min(group.liveBy, group.foundAt)
   if (entry.joined !== undefined && entry.joined.at + ASK_AGAIN <= now)
     refuseWelcome(group, entry, 'unknownCertificate')
-  if (entry.askAt <= now && (entry.fold === undefined || entry.keyPackage !== undefined))
+  if (entry.askAt <= now && (entry.fold?.via === undefined || entry.keyPackage !== undefined))
     askOnceMore(group, now, entry)
   // Whoever folds waits for its KeyPackage, which comes as the outcome of a job.
   const askAt = entry.askAt <= now ? NEVER : entry.askAt
@@ -187,7 +188,7 @@ function askOnceMore(group: GroupState, now: Micros, entry: Entry): void {
   entry.askAt = now + askAgain(entry)
   // Whoever shares its invitation may have lost it to the other, which no ambassador says.
   const isDoubtful = group.ledger.holders(group.serial).length > 1
-  if (entry.fold !== undefined && entry.attempts < FOLD_ATTEMPTS && !isDoubtful) return
+  if (entry.fold?.via !== undefined && entry.attempts < FOLD_ATTEMPTS && !isDoubtful) return
   const head = entry.fold?.head
   entry.fold = undefined
   group.out.knock(entry.purpose === 'join' ? 'join' : 'rejoin', head)

@@ -11,14 +11,15 @@ import { startEntry } from './entry.ts'
 import type { Epoch } from './epoch.ts'
 import { takeAck } from './evidence.ts'
 import { FOLD_AGAIN } from './limits.ts'
-import { type Evidence, encodeEvidence, type Fold, foldBody } from './messages.ts'
+import { decodeHandshake, type Evidence, encodeEvidence, type Fold, foldBody } from './messages.ts'
 import { countThere } from './presence.ts'
-import { wouldLead } from './rivals.ts'
+import { takeRival, wouldLead } from './rivals.ts'
 import { say } from './say.ts'
 import type { GroupState } from './state.ts'
 import { acksOf } from './way.ts'
 
 const FOLD = 'fold'
+const NOTHING = new Uint8Array(0)
 
 /** The last epoch of the own line that is also in the other's, or undefined. */
 export function forkParent(group: GroupState, theirs: readonly Uint8Array[]): string | undefined {
@@ -95,33 +96,51 @@ function supportOf(group: GroupState, side: Evidence, other: Evidence): number {
   return Math.max(acksOf(group, fork, mlsId), Math.min(acks, fork.witnesses.size - against))
 }
 
-/** Tells all of the own branch to fold, and begins oneself; this member's session leads to the winner. */
-export function sayFold(group: GroupState, now: Micros, winner: Evidence, loser: Evidence): void {
+/**
+ * Tells all of the own branch to fold, and begins oneself; this member's session leads to the winner.
+ * `commit`: the handshake with the one by which the winner parted, if it is here.
+ */
+export function sayFold(
+  group: GroupState,
+  now: Micros,
+  winner: Evidence,
+  loser: Evidence,
+  commit: Uint8Array = NOTHING,
+): void {
   const { head } = group
   if (head === undefined || now < group.foldNotBefore || group.endAt !== NEVER) return
   group.foldNotBefore = now + FOLD_AGAIN
   const body = foldBody(winner.head, hashOf(group, winner, loser))
   const signature = signNamed(group.ports.crypto.signatures, head.leafSeed, FOLD, body)
-  if (!say(group, head, { kind: 'fold', head: winner.head, signature, winner, loser })) return
+  if (!say(group, head, { kind: 'fold', head: winner.head, signature, winner, loser, commit })) return
   group.ports.counts.add('foldsSaid')
-  goOver(group, now, winner, group.keyName)
+  goOver(group, now, winner, group.keyName, commit)
 }
 
 /**
  * Goes over to the preferred branch: back to where it parted and on by its commit, which is there, if that
  * state is kept; else it is asked to be added there, through the member that met it.
  */
-function goOver(group: GroupState, now: Micros, { head, child }: Evidence, via: string): void {
-  const name = child && hex(child.mlsId)
-  const rivals = child && group.rivals.get(hex(child.parent))
-  const rival = rivals?.find(({ childName, verdict }) => childName === name && verdict === 'open')
-  if (rival !== undefined && rival.missing.length === 0 && wouldLead(group, rival)) {
+function goOver(
+  group: GroupState,
+  now: Micros,
+  { head, child }: Evidence,
+  via: string,
+  commit: Uint8Array,
+): void {
+  const parent = child && group.kept(child.parent)
+  const said = decodeHandshake(commit)
+  const rival = parent && said?.kind === 'commit' ? takeRival(group, parent, said, commit) : undefined
+  const leads = rival?.verdict === 'open' && child !== undefined && sameBytes(rival.child, child.mlsId)
+  if (leads && rival.missing.length === 0 && wouldLead(group, rival)) {
     group.ports.counts.add('foldsBack')
     group.wakeBy(now)
     return
   }
   group.note({ kind: 'folding', into: hex(head) })
-  startEntry(group, now, 'rejoin', { via, head: head.slice() })
+  // An ambassador that went back is not there any more to lead others over.
+  const isGone = commit.length > 0 && via !== group.keyName
+  startEntry(group, now, 'rejoin', { via: isGone ? undefined : via, head: head.slice() })
 }
 
 /** Follows an ambassador's word, if its evidence says the same here. */
@@ -143,7 +162,7 @@ export function onFold(group: GroupState, now: Micros, under: Epoch, sender: Uin
   if (now < group.foldNotBefore || group.endAt !== NEVER) return
   group.foldNotBefore = now + FOLD_AGAIN
   counts.add('foldsFollowed')
-  goOver(group, now, fold.winner, hex(sender))
+  goOver(group, now, fold.winner, hex(sender), fold.commit)
 }
 
 function hashOf(group: GroupState, winner: Evidence, loser: Evidence): Uint8Array {

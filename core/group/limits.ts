@@ -12,9 +12,9 @@ export const ROLLBACK_LIFE: Micros = 30 * SECOND
 /**
  * And how long one is kept, however settled: acks are said once, and who came late or lost some sees
  * another child settled. It must be able to go back when it meets the others, or it has to be added anew.
- * Guess: a look at their branch takes a door session.
+ * Guess: they are met within LOOK_AROUND, and a door session takes a few seconds.
  */
-export const ROLLBACK_LEAST: Micros = 5 * SECOND
+export const ROLLBACK_LEAST: Micros = 15 * SECOND
 /** Left epochs whose members are remembered, for packets that still come: as many as are received under. */
 export const RECENT_MAX = 6
 /** MLS-IDs of the own line that are remembered, to find where two branches parted (sec:B11). */

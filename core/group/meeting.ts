@@ -7,9 +7,7 @@ import type { Micros } from '../io.ts'
 import { stuck } from './entry.ts'
 import { evidenceOf, forkParent, prefers, sayFold } from './forks.ts'
 import { LOGS_ASKED } from './limits.ts'
-import { type DoorMessage, decodeHandshake, type Evidence, encodeDoor, type LogPart } from './messages.ts'
-import { takeRival } from './rivals.ts'
-import { sayCommit } from './say.ts'
+import { type DoorMessage, type Evidence, encodeDoor, type LogPart } from './messages.ts'
 import type { GroupState, Session } from './state.ts'
 
 function send(group: GroupState, session: Session, message: DoorMessage): void {
@@ -117,8 +115,5 @@ export function onLog(group: GroupState, now: Micros, session: Session, { child,
   if (session.leadsToWinner !== true || ours === undefined || theirs?.child === undefined) return
   const parent = group.kept(theirs.child.parent)
   if (parent === undefined || !sameBytes(child, theirs.child.mlsId)) return
-  const said = decodeHandshake(message)
-  const rival = said?.kind === 'commit' ? takeRival(group, parent, said, message) : undefined
-  if (rival !== undefined) sayCommit(group, parent, rival)
-  sayFold(group, now, theirs, ours)
+  sayFold(group, now, theirs, ours, message)
 }

@@ -7,7 +7,7 @@
  *              or 3 | children wanted, each 16
  *              or 4 | offers, facts that certify who they are of
  *              or 5 | offers of members that fold
- *              or 6 | winner's head 16 | signature 64 | evidence of both branches
+ *              or 6 | winner's head 16 | signature 64 | evidence of both branches | commit that parted them
  *     offer       route | credential 118 | leaf key 32 | KeyPackage
  *
  * A commit shows to nobody but its parent's members who made it and what it does, and to them only after it
@@ -121,7 +121,14 @@ const evidence = struct({
 })
 export type Evidence = Decoded<typeof evidence>
 
-const fold = struct({ head: epochId, signature: fixed(SIGNATURE_BYTES), winner: evidence, loser: evidence })
+const fold = struct({
+  head: epochId,
+  signature: fixed(SIGNATURE_BYTES),
+  winner: evidence,
+  loser: evidence,
+  /** The handshake with the commit by which the winner parted, for those who can go back; or nothing. */
+  commit: rest,
+})
 export type Fold = Decoded<typeof fold>
 
 export type Handshake =

@@ -165,8 +165,8 @@ export interface Entry {
     | undefined
   /** Whether a folding member's offer went out. */
   isOffered?: boolean
-  /** While folding: whose door leads to the winner, in hex, and the winner's head. */
-  fold: { readonly via: string; readonly head: Uint8Array } | undefined
+  /** While folding: whose door leads to the winner, in hex, or none but one's own; and the winner's head. */
+  fold: { readonly via: string | undefined; readonly head: Uint8Array } | undefined
 }
 
 export interface Session {

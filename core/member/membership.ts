@@ -505,6 +505,10 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     this.#door.close(this.#now, session)
   }
 
+  callAt(route: Uint8Array): void {
+    this.#door.expect(this.#moment(this.#now), route)
+  }
+
   bring(route: Uint8Array, message: Uint8Array): void {
     this.#door.deliver(this.#moment(this.#now), route, message)
   }
