@@ -96,7 +96,7 @@ function push(
   group.line.push(epoch)
   if (group.lineage.at(-1) !== epoch.name) group.lineage.push(epoch.name)
   if (group.lineage.length > LINEAGE_MAX) group.lineage.splice(0, group.lineage.length - LINEAGE_MAX)
-  group.unseen.clear()
+  group.unseen.delete(epoch.name)
   group.duty = undefined
   counts.add('epochsAdopted')
   forgetAbsent(group, now)

@@ -76,8 +76,9 @@ export interface Rival {
   made: NewEpoch | undefined
 }
 
-/** A child of the head of which others speak and whose commit is not here. */
+/** A child of a kept epoch of which others speak and whose commit is not here. */
 export interface Unseen {
+  readonly parent: string
   readonly child: Uint8Array
   /** Member key of who spoke of it last. */
   by: Uint8Array
