@@ -109,10 +109,10 @@ export function sayFold(
 ): void {
   const { head } = group
   if (head === undefined || now < group.foldNotBefore || group.endAt !== NEVER) return
-  group.foldNotBefore = now + FOLD_AGAIN
   const body = foldBody(winner.head, hashOf(group, winner, loser))
   const signature = signNamed(group.ports.crypto.signatures, head.leafSeed, FOLD, body)
   if (!say(group, head, { kind: 'fold', head: winner.head, signature, winner, loser, commit })) return
+  group.foldNotBefore = now + FOLD_AGAIN
   group.ports.counts.add('foldsSaid')
   goOver(group, now, winner, group.keyName, commit)
 }
