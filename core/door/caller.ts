@@ -106,6 +106,7 @@ export class Caller {
   #session: Session | undefined
   #callAt: Micros = NEVER
   #unanswered = 0
+  #first: Uint8Array | undefined
   readonly #shunned: Shunned
   readonly #events: CallerEvent[] = []
   /** When somebody last answered who could be a member and was not found to lie. */
@@ -161,6 +162,13 @@ export class Caller {
     const isSaid = this.#session.say(...messages)
     this.#session.flush(now)
     return isSaid
+  }
+
+  /** Says this at once, or in the session to come before all else: with the proof, so it costs no time. */
+  sayFirst(now: Micros, message: Uint8Array): void {
+    this.#first = message
+    this.#session?.say(message)
+    this.#session?.flush(now)
   }
 
   /**
@@ -317,6 +325,7 @@ export class Caller {
     this.#callAt = NEVER
     this.#unanswered = 0
     this.#proveAgain(now)
+    if (this.#first !== undefined) this.sayFirst(now, this.#first)
     return undefined
   }
 

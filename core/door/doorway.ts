@@ -10,22 +10,12 @@
  * The route is registered for as long as the door is there: a Welcome may come to whoever folds without
  * having knocked (sec:B11).
  */
-import { hex } from '../ids.ts'
 import { type Micros, NEVER } from '../io.ts'
-import { routeToken } from '../vlan/tokens.ts'
 import { Caller, type Moment } from './caller.ts'
 import type { DoorContext } from './context.ts'
+import { Deliveries } from './deliveries.ts'
 import { NO_HEAD, type Purpose } from './handshake.ts'
-import {
-  CLOSE_WITHIN,
-  DELIVER_TURN,
-  DELIVER_WITHIN,
-  DELIVERIES_AT_ONCE,
-  DELIVERIES_MAX,
-  KNOCK_WITHIN,
-  SESSIONS_MAX,
-  SHUN_FAILED,
-} from './limits.ts'
+import { CLOSE_WITHIN, KNOCK_WITHIN, SESSIONS_MAX, SHUN_FAILED } from './limits.ts'
 import { DOOR_REFUSAL, type DoorRefusal } from './refusals.ts'
 import type { Service, Services } from './serve.ts'
 import type { Session } from './session.ts'
@@ -63,16 +53,6 @@ interface Outgoing {
 }
 
 const NOT_OPEN = { sponsor: undefined, isClosing: false }
-
-interface Delivery {
-  readonly route: Uint8Array
-  readonly message: Uint8Array
-  /** From when its turn comes. */
-  until: Micros
-  /** None while it waits for its turn. */
-  caller: Caller | undefined
-  isSaid: boolean
-}
 
 /** A session that the other end asked for: hands everything on. */
 class Incoming implements Service {
@@ -144,7 +124,7 @@ export class Doorway {
   readonly #sponsor: Sponsor
   readonly #incoming = new IncomingSessions()
   readonly #outgoing = new Map<number, Outgoing>()
-  readonly #deliveries = new Map<string, Delivery>()
+  readonly #deliveries: Deliveries
   readonly #shunned = new Shunned()
   /** Until when the sessions that this end closes may still deliver what was said. */
   readonly #closing = new Map<number, Micros>()
@@ -154,6 +134,7 @@ export class Doorway {
     this.#member = member
     this.#memberSeed = memberSeed
     this.#sponsor = new Sponsor(now, context, member, this.#incoming, memberSeed)
+    this.#deliveries = new Deliveries(context, (at, token) => this.#caller(at, token))
   }
 
   // Inputs of the world.
@@ -175,9 +156,9 @@ export class Doorway {
 
   /** Ends everything. */
   shut(now: Micros): void {
-    for (const { caller } of [...this.#outgoing.values(), ...this.#deliveries.values()]) caller?.stop(now)
+    for (const { caller } of this.#outgoing.values()) caller.stop(now)
     this.#outgoing.clear()
-    this.#deliveries.clear()
+    this.#deliveries.stop(now)
     this.#sponsor.await(now, false)
     this.#sponsor.shut(now)
   }
@@ -185,14 +166,16 @@ export class Doorway {
   /** A packet of `listens`. Never throws. */
   packet(moment: Moment, packet: Uint8Array): void {
     if (this.#sponsor.listens(packet)) this.#sponsor.packet(moment.now, packet)
-    for (const { caller } of [...this.#outgoing.values(), ...this.#deliveries.values()])
-      if (caller?.listens(packet)) caller.packet(moment, packet)
+    for (const { caller } of [...this.#outgoing.values()])
+      if (caller.listens(packet)) caller.packet(moment, packet)
+    this.#deliveries.packet(moment, packet)
     this.#attend(moment)
   }
 
   wake(moment: Moment): void {
     this.#sponsor.wake(moment.now)
-    for (const { caller } of [...this.#outgoing.values(), ...this.#deliveries.values()]) caller?.wake(moment)
+    for (const { caller } of [...this.#outgoing.values()]) caller.wake(moment)
+    this.#deliveries.wake(moment)
     this.#attend(moment)
   }
 
@@ -239,20 +222,14 @@ export class Doorway {
     this.#finish(now)
   }
 
+  /** Calls at a route to which a Welcome is likely to be brought soon. */
+  expect(moment: Moment, route: Uint8Array): void {
+    this.#deliveries.expect(moment, route)
+  }
+
   /** Brings a Welcome to a route; false if too many are under way. The bytes are not copied. */
   deliver(moment: Moment, route: Uint8Array, message: Uint8Array): boolean {
-    const { now } = moment
-    const name = hex(route)
-    this.#deliveries.get(name)?.caller?.stop(now)
-    this.#deliveries.delete(name)
-    if (this.#deliveries.size >= DELIVERIES_MAX) {
-      this.#context.tally.add(DOOR_REFUSAL.deliveriesFull)
-      return false
-    }
-    const waiting = { caller: undefined, until: NEVER, isSaid: false }
-    this.#deliveries.set(name, { route: route.slice(), message, ...waiting })
-    this.#deliverNext(moment)
-    return true
+    return this.#deliveries.deliver(moment, route, message)
   }
 
   /** Some member is refused by now: its sessions end (sec:B9). */
@@ -277,8 +254,7 @@ export class Doorway {
   listens(packet: Uint8Array): boolean {
     if (this.#sponsor.listens(packet)) return true
     for (const { caller } of this.#outgoing.values()) if (caller.listens(packet)) return true
-    for (const { caller } of this.#deliveries.values()) if (caller?.listens(packet)) return true
-    return false
+    return this.#deliveries.listens(packet)
   }
 
   nextDeadline(): Micros {
@@ -286,9 +262,7 @@ export class Doorway {
     for (const { caller, until, sponsor } of this.#outgoing.values())
       at = Math.min(at, caller.nextDeadline(), sponsor === undefined ? until : NEVER)
     for (const until of this.#closing.values()) at = Math.min(at, until)
-    for (const { caller, until } of this.#deliveries.values())
-      at = Math.min(at, caller?.nextDeadline() ?? NEVER, until)
-    return at
+    return Math.min(at, this.#deliveries.nextDeadline())
   }
 
   // Within.
@@ -304,25 +278,8 @@ export class Doorway {
   #attend(moment: Moment): void {
     const { now } = moment
     for (const each of [...this.#outgoing.values()]) this.#attendOutgoing(now, each)
-    for (const [name, each] of [...this.#deliveries]) this.#attendDelivery(now, name, each)
-    this.#deliverNext(moment)
+    this.#deliveries.attend(moment)
     this.#finish(now)
-  }
-
-  /** Calls at the routes whose turn it is. Who does not answer for a while keeps nobody else waiting. */
-  #deliverNext(moment: Moment): void {
-    const { crypto, vlan } = this.#context
-    let free = DELIVERIES_AT_ONCE
-    for (const { caller, until, isSaid } of this.#deliveries.values())
-      if (caller !== undefined && (isSaid || moment.now < until - DELIVER_WITHIN + DELIVER_TURN)) free -= 1
-    for (const delivery of this.#deliveries.values()) {
-      if (free <= 0) return
-      if (delivery.caller !== undefined) continue
-      free -= 1
-      delivery.until = moment.now + DELIVER_WITHIN
-      delivery.caller = this.#caller(moment.now, routeToken(crypto, vlan, delivery.route))
-      delivery.caller.call(moment, 'deliver')
-    }
   }
 
   /** Closes what is to be closed and has nothing left to say. */
@@ -355,22 +312,6 @@ export class Doorway {
       }
     }
     if (outgoing.sponsor === undefined && now >= outgoing.until) this.#drop(now, outgoing)
-  }
-
-  #attendDelivery(now: Micros, name: string, delivery: Delivery): void {
-    const { caller } = delivery
-    for (let event = caller?.take(); caller !== undefined && event !== undefined; event = caller.take()) {
-      if (event.kind === 'opened') delivery.isSaid = caller.say(now, delivery.message)
-      else if (event.kind === 'ended') {
-        delivery.isSaid = false
-        caller.again(now)
-      }
-    }
-    const isDone = delivery.isSaid && caller?.session?.isQuiet === true
-    if (!isDone && now < delivery.until) return
-    if (!isDone) this.#context.tally.add(DOOR_REFUSAL.silent)
-    caller?.stop(now)
-    this.#deliveries.delete(name)
   }
 
   #lose(now: Micros, outgoing: Outgoing): void {

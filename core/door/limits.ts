@@ -12,6 +12,15 @@ export const SECOND_WAVE: Micros = SECOND
 /** How often a member looks whether it is one of those that keep the door. Guess. */
 export const KEEPERS_REVIEW: Micros = 10 * SECOND
 
+/**
+ * A branch that is called again within this time has not answered: whoever is first in rank there is gone, or
+ * in another branch as well. So four times as many answer each time. Guesses.
+ */
+export const UNHEARD_WITHIN: Micros = 15 * SECOND
+export const UNHEARD_FACTOR = 4
+/** Branches that were called for lately. */
+export const SOUGHT_MAX = 8
+
 // What a member does for strangers (sec:C5, S12).
 
 /** Packets with the door's token that are opened, a second: half a core's per mille. As in sec:S12. */
@@ -72,9 +81,12 @@ export const KEY_PACKAGES_MAX = 512
 
 // The caller.
 
-/** A call is repeated, under another key, if nobody answered: the second wave and a slow round trip. */
-export const CALL_AGAIN: Micros = 2_500 * MILLISECOND
-/** The wait between calls grows up to this while nobody answers. */
+/**
+ * A call is repeated, under another key, if nobody answered: a slow round trip. The next time the second wave
+ * is waited for as well.
+ */
+export const CALL_AGAIN: Micros = 1_500 * MILLISECOND
+/** The wait between calls grows, by as much each time, up to this while nobody answers. */
 export const CALL_AGAIN_MAX: Micros = 15 * SECOND
 /** Answers to calls that are looked at, a second: six are honest. */
 export const ANSWERS_PER_SECOND = 20

@@ -42,6 +42,8 @@ export interface DoorMember extends Learner {
   keepers(now: Micros): readonly Uint8Array[]
   /** Wall time; undefined while the clock is not set. */
   wall(now: Micros): WallMillis | undefined
+  /** Whether this member has the commits that lead on from an epoch. */
+  leadsOn(mlsId: Uint8Array): boolean
   /** MLS-IDs of the adopted lineage, the newest first, at most LINEAGE_MAX. */
   lineageIds(): readonly Uint8Array[]
 }

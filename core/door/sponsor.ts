@@ -12,7 +12,7 @@
  * ledger, the clock, signatures. Nothing but the caller's key is kept before the proof is good.
  */
 import { UsageError } from '../errors.ts'
-import { compareBytes, concat, sameBytes } from '../ids.ts'
+import { compareBytes, concat, hex, sameBytes } from '../ids.ts'
 import { type Micros, NEVER } from '../io.ts'
 import { encodeChain } from '../ledger/certificate.ts'
 import { byRank } from '../ledger/rank.ts'
@@ -47,6 +47,9 @@ import {
   RESPONDERS,
   ROUTE_LINGER,
   SESSIONS_MAX,
+  SOUGHT_MAX,
+  UNHEARD_FACTOR,
+  UNHEARD_WITHIN,
 } from './limits.ts'
 import { Listener } from './listener.ts'
 import { DOOR_REFUSAL, type DoorRefusal } from './refusals.ts'
@@ -77,6 +80,8 @@ export class Sponsor {
   readonly #calls: Bucket
   readonly #proofs: Bucket
   readonly #sessions = new Map<string, Service>()
+  /** How many answered when a branch was sought last, by its head in hex. */
+  readonly #sought = new Map<string, { readonly at: Micros; readonly count: number }>()
   readonly #services: Services
   #usedAt: Micros = 0
   #isAwaited = false
@@ -229,8 +234,9 @@ export class Sponsor {
     if (!this.#calls.take(now, 1)) return DOOR_REFUSAL.callRate
     this.#callers.admit(now, call.ephemeral)
     const place = this.#placeFor(now, call)
-    if (place === undefined || place >= 2 * RESPONDERS) return undefined
-    if (place < (call.purpose === 'merge' ? 1 : RESPONDERS)) return this.#answer(now, d1, call)
+    const first = call.purpose === 'merge' ? this.#ambassadors(now, call.head) : RESPONDERS
+    if (place === undefined || place >= Math.max(first, 2 * RESPONDERS)) return undefined
+    if (place < first) return this.#answer(now, d1, call)
     this.#callers.defer(call.ephemeral, d1)
     return undefined
   }
@@ -255,9 +261,25 @@ export class Sponsor {
     }))
     ranked.sort((a, b) => compareBytes(a.rank, b.rank) || compareBytes(a.member, b.member))
     const place = this.#placeIn(ranked.map(({ member }) => member))
-    // Whoever folds is led to the winner; members of other branches let that one go first.
-    const isElsewhere = purpose !== 'catchUp' && !isNoHead(call.head) && !isOfBranch()
-    return place !== undefined && isElsewhere ? place + RESPONDERS : place
+    // Whoever folds is led to the winner, and whoever is behind to those who have what it missed; others let
+    // these go first.
+    const isOfUse = purpose === 'catchUp' ? this.#port.leadsOn(call.head) : isOfBranch()
+    return place === undefined || isOfUse || isNoHead(call.head) ? place : place + RESPONDERS
+  }
+
+  /** How many of a branch answer who seeks it: one, and more while it is sought again. */
+  #ambassadors(now: Micros, head: Uint8Array): number {
+    const name = hex(head)
+    const known = this.#sought.get(name)
+    const isAgain = known !== undefined && now < known.at + UNHEARD_WITHIN
+    const count = isAgain ? Math.min(CALLS_PER_SECOND, known.count * UNHEARD_FACTOR) : 1
+    this.#sought.delete(name)
+    this.#sought.set(name, { at: now, count })
+    for (const oldest of this.#sought.keys()) {
+      if (this.#sought.size <= SOUGHT_MAX) break
+      this.#sought.delete(oldest)
+    }
+    return count
   }
 
   #placeIn(members: readonly Uint8Array[]): number | undefined {

@@ -16,13 +16,16 @@ import {
   LOG_MAX,
   LOOK_AROUND,
   RECENT_MAX,
+  ROLLBACK_LEAST,
   ROLLBACK_LIFE,
   ROLLBACK_MAX,
 } from './limits.ts'
+import type { Way } from './messages.ts'
 import { forgetAbsent } from './presence.ts'
 import { judgeTwice, review } from './refused.ts'
 import type { GroupState, LogEntry, Rival } from './state.ts'
 import { planUpdate } from './updates.ts'
+import { followWay, NO_WAY } from './way.ts'
 
 /** Goes on from a kept epoch to one of its children; what came after it before is left. */
 export function adoptChild(group: GroupState, now: Micros, rival: Rival, made: NewEpoch): void {
@@ -48,13 +51,13 @@ export function adoptChild(group: GroupState, now: Micros, rival: Rival, made: N
   letGoSettled(group, now)
 }
 
-/** Begins a line: founded, joined, or restored. States of the line before are dropped. */
+/** Begins a line: founded, joined, or restored. States of the line before are dropped, and its way. */
 export function beginLine(
   group: GroupState,
   now: Micros,
   made: NewEpoch,
   origin: 'entered' | 'restored',
-  lineage: readonly string[] = [],
+  way: Way = NO_WAY,
 ): void {
   for (const epoch of group.line) {
     group.drops.push(epoch.state)
@@ -62,10 +65,9 @@ export function beginLine(
   }
   for (const rivals of group.rivals.values()) dropMade(group, rivals)
   group.rivals.clear()
-  group.forks.clear()
   group.line = []
   group.log = []
-  group.lineage = [...lineage]
+  followWay(group, way, made.epoch.name)
   group.spent.rewind(-1)
   group.phase = 'member'
   group.newSince = now
@@ -94,7 +96,7 @@ function push(
   group.line.push(epoch)
   if (group.lineage.at(-1) !== epoch.name) group.lineage.push(epoch.name)
   if (group.lineage.length > LINEAGE_MAX) group.lineage.splice(0, group.lineage.length - LINEAGE_MAX)
-  group.unseen.clear()
+  group.unseen.delete(epoch.name)
   group.duty = undefined
   counts.add('epochsAdopted')
   forgetAbsent(group, now)
@@ -146,9 +148,10 @@ export function letGoSettled(group: GroupState, now: Micros): void {
   for (let place = group.line.length - 2; place >= 0; place--) {
     const parent = group.line[place] as Epoch
     const child = group.line[place + 1] as Epoch
-    const over = child.adoptedAt + ROLLBACK_LIFE <= now
-    if (!over && !isSettled(group, now, parent, child)) {
-      group.wakeBy(child.adoptedAt + ROLLBACK_LIFE)
+    const age = now - child.adoptedAt
+    const isOver = age >= ROLLBACK_LIFE || (age >= ROLLBACK_LEAST && isSettled(group, now, parent, child))
+    if (!isOver) {
+      group.wakeBy(child.adoptedAt + (age < ROLLBACK_LEAST ? ROLLBACK_LEAST : ROLLBACK_LIFE))
       continue
     }
     for (let count = 0; count <= place; count++) letGoOldest(group)

@@ -115,7 +115,8 @@ function mayCommit(group: GroupState, now: Micros, head: Epoch): boolean {
   if (group.committedFor.has(head.name) || group.isRefused(group.keyName)) return false
   if (group.pendingLog.length > 0) return false
   // Others went on already, by a commit that is asked for: another one would part the group.
-  if (group.unseen.size > 0 && !group.isDirty(head)) return false
+  const isBehind = [...group.unseen.values()].some(({ parent }) => parent === head.name)
+  if (isBehind && !group.isDirty(head)) return false
   if (now < group.cautiousUntil) {
     group.wakeBy(group.cautiousUntil)
     return false

@@ -16,6 +16,7 @@ export const GROUP_COUNTS = [
   'welcomesSent',
   'foldsSaid',
   'foldsFollowed',
+  'foldsBack',
   'factsAdded',
   // What peers sent and nothing came of.
   'malformed',

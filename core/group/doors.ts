@@ -8,9 +8,8 @@ import { hex, sameBytes, unhex } from '../ids.ts'
 import { MILLISECOND, type Micros, NEVER } from '../io.ts'
 import { decodeLedgerPayload, encodeFacts } from '../ledger/exchange.ts'
 import type { Purpose } from './effects.ts'
-import { introduce, offer, stuck } from './entry.ts'
+import { introduce, offer } from './entry.ts'
 import { answerTo, openingOf, passOn, takeFacts } from './facts.ts'
-import { evidenceOf, forkParent, prefers, sayFold } from './forks.ts'
 import {
   CLEAN_WITHIN,
   HEARD_WITHIN,
@@ -26,14 +25,8 @@ import {
   SESSION_LIFE,
   SESSIONS_MAX,
 } from './limits.ts'
-import {
-  type Branch,
-  type DoorMessage,
-  decodeDoor,
-  type Evidence,
-  encodeDoor,
-  type Offer,
-} from './messages.ts'
+import { onEvidence, onLog, onTooOld, relate, serveLog } from './meeting.ts'
+import { type Branch, type DoorMessage, decodeDoor, encodeDoor, type Offer } from './messages.ts'
 import { certifying, inBatches, takeOffer } from './offers.ts'
 import { hearsNobody, placeAmong } from './presence.ts'
 import { say } from './say.ts'
@@ -79,12 +72,22 @@ export function doorOpened(
   }
   group.sessions.set(id, session)
   group.wakeBy(now + FORWARD_EVERY)
-  if (!isInitiator) return
+  if (!isInitiator) {
+    tellTerms(group, session)
+    return
+  }
   group.foundAt = NEVER
   if (purpose === 'join' || purpose === 'rejoin') {
     introduce(group, id)
     offer(group)
   } else send(group, session, { kind: 'ledger', payload: openingOf(group) })
+}
+
+/** A newcomer makes its KeyPackage by the Charter, and need not ask for it first. */
+function tellTerms(group: GroupState, session: Session): void {
+  const charter = group.ledger.charter()
+  if (session.purpose !== 'join' || charter === undefined) return
+  for (const payload of encodeFacts([charter])) send(group, session, { kind: 'ledger', payload })
 }
 
 export function doorMessage(group: GroupState, now: Micros, id: number, bytes: Uint8Array): void {
@@ -116,34 +119,17 @@ export function doorMessage(group: GroupState, now: Micros, id: number, bytes: U
           at: now,
         })
       }
+      onLog(group, now, session, said)
       return
     case 'tooOld':
-      stuck(group, now, 'catchUpFailed')
+      onTooOld(group, now, session)
       return
     case 'evidence':
-      session.theirEvidence = copyOf(said)
-      decide(group, now, session)
+      onEvidence(group, now, session, said)
       return
     case 'refused':
       close(group, session)
       return
-  }
-}
-
-/** Evidence outlives the message that it came in. */
-function copyOf({ head, dirty, heard, child, acks }: Evidence): Evidence {
-  return {
-    head: head.slice(),
-    dirty,
-    heard,
-    child: child && {
-      ...child,
-      parent: child.parent.slice(),
-      mlsId: child.mlsId.slice(),
-      committer: child.committer.slice(),
-      commitHash: child.commitHash.slice(),
-    },
-    acks: acks.map(({ witness, ack }) => ({ witness: witness.slice(), ack: ack.slice() })),
   }
 }
 
@@ -209,7 +195,7 @@ function sayBranch(group: GroupState, now: Micros, session: Session): void {
   session.sentBranch = true
   const lineage = group.lineage.toReversed().map(unhex)
   send(group, session, { kind: 'branch', head: head.mlsId, digest: group.ledger.digest(), lineage })
-  if (session.theirs !== undefined) relate(group, now, session)
+  if (session.theirs !== undefined && relate(group, now, session)) finish(group, session)
 }
 
 function onBranch(group: GroupState, now: Micros, session: Session, { head, lineage }: Branch): void {
@@ -222,56 +208,12 @@ function onBranch(group: GroupState, now: Micros, session: Session, { head, line
   }
   session.theirs = { head: head.slice(), lineage: lineage.map((each) => each.slice()) }
   session.isCompared = true
-  if (session.sentBranch) relate(group, now, session)
-  else sayBranch(group, now, session)
-}
-
-/** Both have told where they stand. */
-function relate(group: GroupState, now: Micros, session: Session): void {
-  const { head } = group
-  const { theirs } = session
-  if (head === undefined || theirs === undefined) return
-  const theirName = hex(theirs.head)
-  // Who is behind commits nothing before it has followed.
-  const isBehind = theirs.lineage.some((name) => hex(name) === head.name) && theirName !== head.name
-  if (!isBehind) group.cautiousUntil = 0
-  if (theirName === head.name) {
-    finish(group, session)
-    return
-  }
-  if (group.lineage.includes(theirName)) {
-    serveLog(group, session, theirName)
-    return
-  }
-  if (isBehind) return
-  session.sentEvidence = evidenceOf(group, now, head, forkParent(group, theirs.lineage))
-  send(group, session, { kind: 'evidence', ...session.sentEvidence })
-  decide(group, now, session)
+  if (!session.sentBranch) sayBranch(group, now, session)
+  else if (relate(group, now, session)) finish(group, session)
 }
 
 function finish(group: GroupState, session: Session): void {
   if (session.isInitiator) close(group, session)
-}
-
-/** The commits that lead from the other's head to the own one (sec:B12): to unrefused members only. */
-function serveLog(group: GroupState, session: Session, from: string): void {
-  const first = group.log.findIndex(({ parent }) => hex(parent) === from)
-  if (first < 0) {
-    send(group, session, { kind: 'tooOld' })
-    return
-  }
-  for (const { parent, child, message } of group.log.slice(first))
-    send(group, session, { kind: 'log', parent, child, message })
-}
-
-/** Both sides of a fork are told: the less preferred folds. */
-function decide(group: GroupState, now: Micros, session: Session): void {
-  const { sentEvidence: ours, theirEvidence: theirs } = session
-  if (ours === undefined || theirs === undefined) return
-  if (group.lineage.includes(hex(theirs.head)) || !group.lineage.includes(hex(ours.head))) return
-  if (!prefers(group, theirs, ours)) return
-  session.leadsToWinner = true
-  sayFold(group, now, theirs, ours)
 }
 
 /** KeyPackages of members that fold, for the session that leads to the winner. */

@@ -64,6 +64,8 @@ export interface GroupEffects {
   refuse(memberKey: Uint8Array): void
   /** No epoch is left: all keys of the group are to be erased. */
   end(): void
+  /** A Welcome is likely to follow for the joiner whose door gave this route: it may be called at already. */
+  expectWelcome(route: Uint8Array): void
   /** A Welcome (messages.ts) for the joiner whose door gave this route: said once, the door sees to it. */
   welcome(route: Uint8Array, message: Uint8Array): void
   /** `head`: the branch that is to answer, where it is known. */
@@ -103,6 +105,10 @@ export class GroupOutbox implements GroupEffects {
 
   end(): void {
     this.#push(['end'])
+  }
+
+  expectWelcome(route: Uint8Array): void {
+    this.#push(['expectWelcome', route])
   }
 
   welcome(route: Uint8Array, message: Uint8Array): void {

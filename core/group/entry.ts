@@ -17,17 +17,18 @@ import { decodeSalts, type Epoch, epochOfRoster, firstSalts, WISHES } from './ep
 import type { StuckReason } from './events.ts'
 import { openingOf, takeFacts } from './facts.ts'
 import { ASK_AGAIN, ASK_AGAIN_MAX, FOLD_SPREAD, FOUND_AFTER, LIVE_WITHIN } from './limits.ts'
-import { decodeWelcome, encodeDoor } from './messages.ts'
+import { decodeWelcome, encodeDoor, type Way } from './messages.ts'
 import { say } from './say.ts'
 import type { Entry, GroupState } from './state.ts'
 import type { Task } from './tasks.ts'
+import { NO_WAY } from './way.ts'
 
 type KeyPackageTask = Extract<Task, { kind: 'keyPackage' }>
 type JoinTask = Extract<Task, { kind: 'join' }>
 type Joined = Extract<MlsSuccess, { kind: 'joined' }>
 
 /** How often a member that folds asks through its ambassador before it looks for a door itself. */
-const FOLD_ATTEMPTS = 2
+const FOLD_ATTEMPTS = 1
 
 /** Begins to ask; what was asked before is forgotten. */
 export function startEntry(group: GroupState, now: Micros, purpose: Purpose, fold?: Entry['fold']): void {
@@ -128,8 +129,9 @@ export function offer(group: GroupState): void {
   const { entry, head } = group
   if (entry?.offer === undefined) return
   const name = hex(entry.offer.leafKey)
-  if (entry.fold !== undefined && entry.fold.via !== group.keyName) {
-    const via = head?.roster.get(head.leafOf.get(entry.fold.via) ?? -1)
+  const ambassador = entry.fold?.via
+  if (ambassador !== undefined && ambassador !== group.keyName) {
+    const via = head?.roster.get(head.leafOf.get(ambassador) ?? -1)
     if (head !== undefined && via !== undefined && !entry.isOffered) {
       entry.isOffered = say(
         group,
@@ -167,7 +169,7 @@ export function entryDue(group: GroupState, now: Micros): Micros {
   if (entry === undefined) return Math.min(group.liveBy, group.foundAt)
   if (entry.joined !== undefined && entry.joined.at + ASK_AGAIN <= now)
     refuseWelcome(group, entry, 'unknownCertificate')
-  if (entry.askAt <= now && (entry.fold === undefined || entry.keyPackage !== undefined))
+  if (entry.askAt <= now && (entry.fold?.via === undefined || entry.keyPackage !== undefined))
     askOnceMore(group, now, entry)
   // Whoever folds waits for its KeyPackage, which comes as the outcome of a job.
   const askAt = entry.askAt <= now ? NEVER : entry.askAt
@@ -186,7 +188,7 @@ function askOnceMore(group: GroupState, now: Micros, entry: Entry): void {
   entry.askAt = now + askAgain(entry)
   // Whoever shares its invitation may have lost it to the other, which no ambassador says.
   const isDoubtful = group.ledger.holders(group.serial).length > 1
-  if (entry.fold !== undefined && entry.attempts < FOLD_ATTEMPTS && !isDoubtful) return
+  if (entry.fold?.via !== undefined && entry.attempts < FOLD_ATTEMPTS && !isDoubtful) return
   const head = entry.fold?.head
   entry.fold = undefined
   group.out.knock(entry.purpose === 'join' ? 'join' : 'rejoin', head)
@@ -205,7 +207,7 @@ export function takeWelcome(group: GroupState, now: Micros, message: Uint8Array)
     return
   }
   takeFacts(group, now, said.facts)
-  entry.welcome = { bytes: said.welcome, at: now }
+  entry.welcome = { bytes: said.welcome, way: said.way, at: now }
 }
 
 export function planJoin(group: GroupState): { readonly job: MlsJob; readonly task: JoinTask } | undefined {
@@ -229,6 +231,7 @@ export function planJoin(group: GroupState): { readonly job: MlsJob; readonly ta
 
 export function joined(group: GroupState, now: Micros, task: JoinTask, outcome: MlsOutcome): void {
   const { entry } = group
+  const way = entry?.welcome?.way ?? NO_WAY
   if (entry !== undefined) entry.welcome = undefined
   if (!outcome.ok || outcome.kind !== 'joined') {
     group.ports.counts.add('welcomeRefused')
@@ -240,7 +243,7 @@ export function joined(group: GroupState, now: Micros, task: JoinTask, outcome: 
   }
   // The engine has spent it.
   entry.keyPackage = undefined
-  entry.joined = { state: task.into, outcome, at: now }
+  entry.joined = { state: task.into, outcome, way, at: now }
   judgeJoined(group, now)
 }
 
@@ -248,7 +251,7 @@ export function joined(group: GroupState, now: Micros, task: JoinTask, outcome: 
 export function judgeJoined(group: GroupState, now: Micros): void {
   const { entry } = group
   if (entry?.joined === undefined || entry.leafSeed === undefined) return
-  const { outcome, state } = entry.joined
+  const { outcome, state, way } = entry.joined
   const { epoch, signer } = outcome
   const leaves = new Map(
     epoch.roster.map(({ leaf, credential, signatureKey }) => [leaf, { credential, leafKey: signatureKey }]),
@@ -256,7 +259,7 @@ export function judgeJoined(group: GroupState, now: Micros): void {
   const offered = { groupId: epoch.groupId, fixedHash: epoch.charter, suite: epoch.suite, leaves, signer }
   const verdict = judgeWelcome(group.ports.crypto, group.ledger, group.expected, offered)
   if (verdict.kind === 'accepted') {
-    enter(group, now, outcome, state, entry.leafSeed)
+    enter(group, now, outcome, way, { state, leafSeed: entry.leafSeed })
     return
   }
   const mayCome = verdict.reason === 'unknownCertificate' || verdict.reason === WELCOME_REFUSAL.belowFloor
@@ -292,11 +295,11 @@ function enter(
   group: GroupState,
   now: Micros,
   { epoch: facts, welcomeData }: Joined,
-  state: StateName,
-  leafSeed: Uint8Array,
+  way: Way,
+  own: { readonly state: StateName; readonly leafSeed: Uint8Array },
 ): void {
   const salts = decodeSalts(welcomeData, facts) ?? firstSalts(facts, group.wall() ?? 0)
-  const made = epochOfRoster(group.ports.crypto.hash, facts, { state, leafSeed, salts })
+  const made = epochOfRoster(group.ports.crypto.hash, facts, { ...own, salts })
   const { entry } = group
   if (made === undefined || entry === undefined) return
   group.entry = undefined
@@ -306,7 +309,7 @@ function enter(
   group.pendingLog = []
   group.heard.clear()
   const before = group.head
-  beginLine(group, now, made, 'entered')
+  beginLine(group, now, made, 'entered', way)
   for (const member of before?.leafOf.keys() ?? [])
     if (!made.epoch.leafOf.has(member)) group.note({ kind: 'memberRemoved', member })
   tellSponsors(group, made.epoch)

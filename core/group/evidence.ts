@@ -11,6 +11,7 @@ import { FORKS_MAX } from './limits.ts'
 import { isThere } from './presence.ts'
 import { say } from './say.ts'
 import type { Fork, GroupState } from './state.ts'
+import { acksOf } from './way.ts'
 
 /** What is remembered of an epoch as a parent; begins with its roster's witnesses. */
 export function forkOf(group: GroupState, epoch: Epoch): Fork {
@@ -24,8 +25,9 @@ export function forkOf(group: GroupState, epoch: Epoch): Fork {
     const leaf = epoch.roster.get(epoch.leafOf.get(name) as number)
     if (leaf !== undefined) witnesses.set(name, leaf.leafKey)
   }
-  const { mlsId: parent, number } = epoch
-  const fork = { parent, number, witnesses, tally: new AckTally(chosen), acks: new Map(), child: undefined }
+  const { mlsId: parent } = epoch
+  const nothing = { acks: new Map(), child: undefined, told: 0 }
+  const fork: Fork = { parent, witnesses, tally: new AckTally(chosen), ...nothing }
   group.forks.set(epoch.name, fork)
   for (const oldest of group.forks.keys()) {
     if (group.forks.size <= FORKS_MAX) break
@@ -58,6 +60,18 @@ export function acknowledge(group: GroupState, parent: Epoch, child: Epoch): voi
   const ack = makeAck(signatures, place, parent.leafSeed, child.mlsId, group.ackCounter)
   takeAck(group, fork, group.keyName, ack)
   if (say(group, parent, { kind: 'ack', ack })) group.ports.counts.add('acksSent')
+}
+
+/**
+ * Whether no other child can be preferred to it any more, whoever made that one (sec:B6), unless witnesses
+ * change their minds: it has more support in powers of two than if all who are left went to the other.
+ */
+export function isDecided(group: GroupState, now: Micros, parent: Epoch, child: Epoch): boolean {
+  const fork = forkOf(group, parent)
+  let there = 0
+  for (const witness of fork.witnesses.keys()) if (isThere(group, now, witness)) there += 1
+  const acks = acksOf(group, fork, child.mlsId)
+  return 31 - Math.clz32(1 + acks) > 31 - Math.clz32(1 + Math.max(0, there - acks))
 }
 
 /** Whether more than half of the witnesses that are there went that way (sec:B6). */

@@ -19,6 +19,7 @@ import { childOf, type Epoch, WISHES } from './epoch.ts'
 import { fetch, noticeDigest } from './facts.ts'
 import {
   LOG_MAX,
+  LOG_WITHIN,
   REPAIR_AGAIN,
   REPAIR_SPREAD,
   STUCK_AFTER,
@@ -161,7 +162,7 @@ function failed(group: GroupState, now: Micros, rival: Rival, why: string): void
   rival.isRemoval = why === MLS_REFUSAL.removed
 }
 
-/** Somebody follows a child of the head. If its commit is not here, it is asked for. */
+/** Somebody follows a child of a kept epoch. If its commit is not here, it is asked for. */
 export function noteChild(
   group: GroupState,
   now: Micros,
@@ -170,9 +171,10 @@ export function noteChild(
   by: Uint8Array,
 ): void {
   const name = hex(child)
-  if (parent !== group.head || group.lineage.includes(name) || group.entry !== undefined) return
+  const isKept = group.placeOf(parent.name) >= 0
+  if (!isKept || group.lineage.includes(name) || group.entry !== undefined) return
   const rival = group.rivals.get(parent.name)?.find(({ childName }) => childName === name)
-  if (rival?.verdict === 'open') return
+  if (rival?.verdict === 'open' || (rival !== undefined && parent !== group.head)) return
   const known = group.unseen.get(name)
   if (known !== undefined) {
     known.by = by
@@ -184,7 +186,7 @@ export function noteChild(
   }
   const turns = Math.min(WANT_SPREAD, WANT_TURN * parent.roster.size)
   const askAt = rival === undefined ? now + WANT_AFTER + below(group.ports.dice, turns) : NEVER
-  group.unseen.set(name, { child: child.slice(), by, since: now, askAt })
+  group.unseen.set(name, { parent: parent.name, child: child.slice(), by, since: now, askAt })
   group.wakeBy(Math.min(askAt, now + STUCK_AFTER))
 }
 
@@ -194,8 +196,11 @@ export function unseenDue(group: GroupState, now: Micros): Micros {
   let next = NEVER
   for (const [name, unseen] of group.unseen) {
     if (head === undefined) break
-    if (unseen.since + STUCK_AFTER <= now) {
+    const parent = group.line[group.placeOf(unseen.parent)]
+    if (parent === undefined || unseen.since + STUCK_AFTER <= now) {
       group.unseen.delete(name)
+      // Of a sibling of the own way nothing depends on this member: it may be no commit at all.
+      if (parent !== head) continue
       const rival = group.rivals.get(head.name)?.find(({ childName }) => childName === name)
       if (rival === undefined) group.out.knock('catchUp', unseen.child)
       else {
@@ -206,7 +211,7 @@ export function unseenDue(group: GroupState, now: Micros): Micros {
     }
     if (unseen.askAt <= now) {
       const to = group.ports.reaches(unseen.by) ? unseen.by : undefined
-      say(group, head, { kind: 'want', children: [unseen.child] }, to)
+      say(group, parent, { kind: 'want', children: [unseen.child] }, to)
       unseen.askAt = now + WANT_AGAIN
     }
     next = Math.min(next, unseen.askAt, unseen.since + STUCK_AFTER)
@@ -288,7 +293,8 @@ export function followLog(group: GroupState, now: Micros): void {
   if (at < 0) {
     // Where they come from was gone another way, or is gone already.
     const isBehind = group.pendingLog.every(({ child }) => group.lineage.includes(hex(child)))
-    if (isBehind || group.pendingLog.length >= LOG_MAX) group.pendingLog = []
+    const isOver = (group.pendingLog[0] as LogEntry).at + LOG_WITHIN <= now
+    if (isBehind || isOver || group.pendingLog.length >= LOG_MAX) group.pendingLog = []
     return
   }
   const [entry] = group.pendingLog.splice(0, at + 1).slice(-1)

@@ -11,12 +11,15 @@ import { startEntry } from './entry.ts'
 import type { Epoch } from './epoch.ts'
 import { takeAck } from './evidence.ts'
 import { FOLD_AGAIN } from './limits.ts'
-import { type Evidence, encodeEvidence, type Fold, foldBody } from './messages.ts'
+import { decodeHandshake, type Evidence, encodeEvidence, type Fold, foldBody } from './messages.ts'
 import { countThere } from './presence.ts'
+import { takeRival, wouldLead } from './rivals.ts'
 import { say } from './say.ts'
 import type { GroupState } from './state.ts'
+import { acksOf } from './way.ts'
 
 const FOLD = 'fold'
+const NOTHING = new Uint8Array(0)
 
 /** The last epoch of the own line that is also in the other's, or undefined. */
 export function forkParent(group: GroupState, theirs: readonly Uint8Array[]): string | undefined {
@@ -34,12 +37,15 @@ export function evidenceOf(
   const fork = parent === undefined ? undefined : group.forks.get(parent)
   const acks: { witness: Uint8Array; ack: Uint8Array }[] = []
   for (const [witness, { bytes }] of fork?.acks ?? []) acks.push({ witness: unhex(witness), ack: bytes })
-  const { parent: at, child } = fork ?? {}
   return {
     head: head.mlsId,
     dirty: group.isDirty(head),
     heard: Math.min(0xffff, countThere(group, now)),
-    child: at === undefined || child === undefined ? undefined : { parent: at, ...child },
+    child: fork?.child && {
+      parent: fork.parent,
+      ...fork.child,
+      acks: acksOf(group, fork, fork.child.mlsId),
+    },
     acks,
   }
 }
@@ -51,9 +57,8 @@ export function prefers(group: GroupState, left: Evidence, right: Evidence): boo
     right.child !== undefined &&
     sameBytes(left.child.parent, right.child.parent)
   ) {
-    for (const side of [left, right]) takeAcks(group, side.child?.parent as Uint8Array, side)
-    const parent = left.child.parent
-    const { order } = compareWeights(weightOf(group, parent, left), weightOf(group, parent, right))
+    for (const side of [left, right]) takeAcks(group, left.child.parent, side)
+    const { order } = compareWeights(weightOf(group, left, right), weightOf(group, right, left))
     if (order !== 0) return order < 0
   }
   if (left.dirty !== right.dirty) return !left.dirty
@@ -63,34 +68,79 @@ export function prefers(group: GroupState, left: Evidence, right: Evidence): boo
 
 function takeAcks(group: GroupState, parent: Uint8Array, { acks }: Evidence): void {
   const fork = group.forks.get(hex(parent))
-  if (fork === undefined) return
+  // Who came in later cannot tell whose they are.
+  if (fork === undefined || fork.witnesses.size === 0) return
   for (const { witness, ack } of acks) takeAck(group, fork, hex(witness), ack)
 }
 
-function weightOf(group: GroupState, parent: Uint8Array, { dirty, child }: Evidence): Weight {
-  const { mlsId, committer, proposals, commitHash } = child as NonNullable<Evidence['child']>
-  const tally = group.forks.get(hex(parent))?.tally
-  const count = tally?.count(mlsId, (member) => group.ledger.refused(member) !== undefined) ?? 0
+function weightOf(group: GroupState, side: Evidence, other: Evidence): Weight {
+  const { parent, committer, proposals, commitHash } = side.child as NonNullable<Evidence['child']>
   return {
-    dirt: dirty ? 1 : 0,
-    support: 31 - Math.clz32(1 + count),
+    dirt: side.dirty ? 1 : 0,
+    support: 31 - Math.clz32(1 + supportOf(group, side, other)),
     emptiness: proposals > 0 ? 0 : 1,
     rank: rankOf(group.ports.crypto.hash, parent, committer),
     commitHash,
   }
 }
 
-/** Tells all of the own branch to fold, and begins oneself; this member's session leads to the winner. */
-export function sayFold(group: GroupState, now: Micros, winner: Evidence, loser: Evidence): void {
+/**
+ * How many witnesses went that way. A branch may have nobody left who can show their acks: then its word
+ * counts, but for witnesses whose acks for the other way are here.
+ */
+function supportOf(group: GroupState, side: Evidence, other: Evidence): number {
+  const { parent, mlsId, acks } = side.child as NonNullable<Evidence['child']>
+  const fork = group.forks.get(hex(parent))
+  if (fork === undefined || fork.witnesses.size === 0) return acks
+  const against = acksOf(group, fork, (other.child as NonNullable<Evidence['child']>).mlsId)
+  return Math.max(acksOf(group, fork, mlsId), Math.min(acks, fork.witnesses.size - against))
+}
+
+/**
+ * Tells all of the own branch to fold, and begins oneself; this member's session leads to the winner.
+ * `commit`: the handshake with the one by which the winner parted, if it is here.
+ */
+export function sayFold(
+  group: GroupState,
+  now: Micros,
+  winner: Evidence,
+  loser: Evidence,
+  commit: Uint8Array = NOTHING,
+): void {
   const { head } = group
   if (head === undefined || now < group.foldNotBefore || group.endAt !== NEVER) return
-  group.foldNotBefore = now + FOLD_AGAIN
   const body = foldBody(winner.head, hashOf(group, winner, loser))
   const signature = signNamed(group.ports.crypto.signatures, head.leafSeed, FOLD, body)
-  if (!say(group, head, { kind: 'fold', head: winner.head, signature, winner, loser })) return
+  if (!say(group, head, { kind: 'fold', head: winner.head, signature, winner, loser, commit })) return
+  group.foldNotBefore = now + FOLD_AGAIN
   group.ports.counts.add('foldsSaid')
-  group.note({ kind: 'folding', into: hex(winner.head) })
-  startEntry(group, now, 'rejoin', { via: group.keyName, head: winner.head.slice() })
+  goOver(group, now, winner, group.keyName, commit)
+}
+
+/**
+ * Goes over to the preferred branch: back to where it parted and on by its commit, which is there, if that
+ * state is kept; else it is asked to be added there, through the member that met it.
+ */
+function goOver(
+  group: GroupState,
+  now: Micros,
+  { head, child }: Evidence,
+  via: string,
+  commit: Uint8Array,
+): void {
+  const parent = child && group.kept(child.parent)
+  const said = decodeHandshake(commit)
+  const rival = parent && said?.kind === 'commit' ? takeRival(group, parent, said, commit) : undefined
+  const leads = rival?.verdict === 'open' && child !== undefined && sameBytes(rival.child, child.mlsId)
+  if (leads && rival.missing.length === 0 && wouldLead(group, rival)) {
+    group.ports.counts.add('foldsBack')
+    group.wakeBy(now)
+    return
+  }
+  group.note({ kind: 'folding', into: hex(head) })
+  // An ambassador that went back is not there any more to lead others over.
+  const isGone = commit.length > 0 && via !== group.keyName
+  startEntry(group, now, 'rejoin', { via: isGone ? undefined : via, head: head.slice() })
 }
 
 /** Follows an ambassador's word, if its evidence says the same here. */
@@ -112,8 +162,7 @@ export function onFold(group: GroupState, now: Micros, under: Epoch, sender: Uin
   if (now < group.foldNotBefore || group.endAt !== NEVER) return
   group.foldNotBefore = now + FOLD_AGAIN
   counts.add('foldsFollowed')
-  group.note({ kind: 'folding', into: hex(fold.head) })
-  startEntry(group, now, 'rejoin', { via: hex(sender), head: fold.head.slice() })
+  goOver(group, now, fold.winner, hex(sender), fold.commit)
 }
 
 function hashOf(group: GroupState, winner: Evidence, loser: Evidence): Uint8Array {

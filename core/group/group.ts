@@ -339,6 +339,11 @@ export class Group implements DoorPort {
     return entry === undefined && now >= cautiousUntil
   }
 
+  /** Whether this member has the commits that lead on from an epoch: it was there. */
+  leadsOn(mlsId: Uint8Array): boolean {
+    return this.#state.log.some(({ parent }) => sameBytes(parent, mlsId))
+  }
+
   /** Who was added when in the adopted line (sec:C5). */
   lineage(): Lineage {
     return this.#state.spent

@@ -2,7 +2,7 @@
  * Which job is next, and where its outcome goes. One is in flight at a time, so the order here is what is
  * urgent: to be in the epoch where the others are comes before what this member has to add.
  */
-import { hex, sameBytes, unhex } from '../ids.ts'
+import { sameBytes } from '../ids.ts'
 import { type Micros, NEVER } from '../io.ts'
 import { makeCredential } from '../ledger/certificate.ts'
 import type { MlsJob, MlsOutcome } from '../mls/engine.ts'
@@ -17,6 +17,7 @@ import { madeCommit, publish, storeCommit } from './publishing.ts'
 import { encodeHead } from './record.ts'
 import type { GroupState, Rival } from './state.ts'
 import type { Task } from './tasks.ts'
+import { wholeWay } from './way.ts'
 
 /** So many states wait to be dropped before that comes first: engines hold sixteen. */
 const DROPS_URGENT = 4
@@ -188,9 +189,9 @@ function storeHead(group: GroupState, now: Micros, name: string, outcome: MlsOut
     return
   }
   const { ackCounter, joinNumber } = group
-  const lineage = group.lineage.map((each) => unhex(each))
   const { leafSeed, salts } = head
-  const record = { ackCounter, joinNumber, leafSeed, salts, lineage, state: outcome.stored }
+  const way = wholeWay(group, head.name)
+  const record = { ackCounter, joinNumber, leafSeed, salts, way, state: outcome.stored }
   group.stores += 1
   group.headStore = { id: group.stores, name }
   group.out.store(group.stores, 'head', encodeHead(record))
@@ -221,13 +222,7 @@ function restored(
     return
   }
   if (task.slot === 'head') {
-    beginLine(
-      group,
-      now,
-      made,
-      'restored',
-      head.lineage.map((id) => hex(id)),
-    )
+    beginLine(group, now, made, 'restored', head.way)
     if (group.liveBy !== NEVER) group.liveBy = now + LIVE_AGAIN_WITHIN
     group.storedHead = made.epoch.name
     const follows = next !== undefined && sameBytes(next.parent, made.epoch.mlsId)

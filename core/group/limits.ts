@@ -9,10 +9,22 @@ export const DAY: Micros = 86_400 * SECOND
 export const ROLLBACK_MAX = 4
 /** How long one is kept, however unsettled its child is (sec:B7). */
 export const ROLLBACK_LIFE: Micros = 30 * SECOND
+/**
+ * And how long one is kept, however settled: acks are said once, and who came late or lost some sees
+ * another child settled. It must be able to go back when it meets the others, or it has to be added anew.
+ * Guess: they are met within LOOK_AROUND, and a door session takes a few seconds.
+ */
+export const ROLLBACK_LEAST: Micros = 15 * SECOND
 /** Left epochs whose members are remembered, for packets that still come: as many as are received under. */
 export const RECENT_MAX = 6
 /** MLS-IDs of the own line that are remembered, to find where two branches parted (sec:B11). */
 export const LINEAGE_MAX = 1_024
+/**
+ * Of those, how many a Welcome tells, and for how many it says how they came from their parents, 66 bytes
+ * each: branches that meet parted some epochs ago. Guesses; both together are 2 kB at most.
+ */
+export const LINEAGE_TOLD = 64
+export const STEPS_TOLD = 16
 /** Epochs for which acks are kept as evidence (sec:B11). */
 export const FORKS_MAX = 64
 /** Commits kept for members that come back, and for how long (sec:B12). */
@@ -20,6 +32,11 @@ export const LOG_MAX = 64
 export const LOG_LIFE: Micros = 24 * 3_600 * SECOND
 /** Bytes of that log: 64 ordinary commits of a large group, or a few of the longest. Guess. */
 export const LOG_BYTES_MAX = 1_048_576
+
+/** Members asked for the commits that one missed, before it asks to be added anew. Guess. */
+export const LOGS_ASKED = 3
+/** Commits of a log that cannot be followed for so long are no way to anywhere. Guess. */
+export const LOG_WITHIN: Micros = 10 * SECOND
 
 // Commits of others.
 

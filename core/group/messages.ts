@@ -7,7 +7,7 @@
  *              or 3 | children wanted, each 16
  *              or 4 | offers, facts that certify who they are of
  *              or 5 | offers of members that fold
- *              or 6 | winner's head 16 | signature 64 | evidence of both branches
+ *              or 6 | winner's head 16 | signature 64 | evidence of both branches | commit that parted them
  *     offer       route | credential 118 | leaf key 32 | KeyPackage
  *
  * A commit shows to nobody but its parent's members who made it and what it does, and to them only after it
@@ -35,7 +35,15 @@ import {
   u16,
   u32,
 } from '../wire/schema.ts'
-import { LINEAGE_MAX, OFFERS_IN_ONE_MAX, ROUTE_BYTES_MAX, UNSEEN_MAX, WELCOME_FACTS_MAX } from './limits.ts'
+import {
+  LINEAGE_MAX,
+  LINEAGE_TOLD,
+  OFFERS_IN_ONE_MAX,
+  ROUTE_BYTES_MAX,
+  STEPS_TOLD,
+  UNSEEN_MAX,
+  WELCOME_FACTS_MAX,
+} from './limits.ts'
 
 const ACK_BYTES = 84
 
@@ -67,6 +75,24 @@ const offer = struct({
 export type Offer = Decoded<typeof offer>
 const offers = list(offer, OFFERS_IN_ONE_MAX)
 
+/** How an epoch came from its parent. */
+const step = struct({
+  committer: key,
+  proposals: u8,
+  commitHash: fixed(32),
+  /** Witnesses of the parent that were known to have gone there. */
+  acks: u8,
+})
+
+/** The way of a branch (way.ts): MLS-IDs, the newest last, and for the last of them how each came. */
+export function wayOf(lineageMax: number, stepsMax: number): Schema<Way> {
+  return struct({ lineage: list(epochId, lineageMax), steps: list(step, stepsMax) })
+}
+export interface Way {
+  readonly lineage: readonly Uint8Array[]
+  readonly steps: readonly Decoded<typeof step>[]
+}
+
 /**
  * One side of a fork, as it is told to the other side and compared by both (sec:B6, B11). What is not signed
  * is the word of a certified member; who lies about it makes members rejoin a branch, and no more: whether
@@ -86,6 +112,8 @@ const evidence = struct({
       committer: key,
       proposals: u8,
       commitHash: fixed(32),
+      /** Witnesses that went there: those whose acks follow, or as many as its branch tells newcomers. */
+      acks: u8,
     }),
   ),
   /** What witnesses of the common epoch said, signed by themselves, whatever they preferred. */
@@ -93,7 +121,14 @@ const evidence = struct({
 })
 export type Evidence = Decoded<typeof evidence>
 
-const fold = struct({ head: epochId, signature: fixed(SIGNATURE_BYTES), winner: evidence, loser: evidence })
+const fold = struct({
+  head: epochId,
+  signature: fixed(SIGNATURE_BYTES),
+  winner: evidence,
+  loser: evidence,
+  /** The handshake with the commit by which the winner parted, for those who can go back; or nothing. */
+  commit: rest,
+})
 export type Fold = Decoded<typeof fold>
 
 export type Handshake =
@@ -113,6 +148,7 @@ const branch = struct({
 export type Branch = Decoded<typeof branch>
 
 const logEntry = struct({ parent: epochId, child: epochId, message: rest })
+export type LogPart = Decoded<typeof logEntry>
 const refusal = struct({ why: list(u8, 32) })
 
 export type DoorMessage =
@@ -121,15 +157,16 @@ export type DoorMessage =
   | { readonly kind: 'offers'; readonly offers: readonly Offer[] }
   | ({ readonly kind: 'branch' } & Branch)
   /** A commit that leads on from the other side's head. */
-  | ({ readonly kind: 'log' } & Decoded<typeof logEntry>)
+  | ({ readonly kind: 'log' } & LogPart)
   /** The other side is behind, by more than the log holds. */
   | { readonly kind: 'tooOld' }
   | ({ readonly kind: 'evidence' } & Evidence)
   /** Nothing will come of it; the reason is for people. */
   | { readonly kind: 'refused'; readonly why: string }
 
+const toldWay = wayOf(LINEAGE_TOLD, STEPS_TOLD)
 const welcome = struct({ facts: list(bytes(FACT_BYTES_MAX), WELCOME_FACTS_MAX), welcome: rest })
-/** A Welcome on its way, with the facts that certify those added by its commit. */
+/** A Welcome as it is stored with its commit, with the facts that certify those added by it. */
 export type WelcomeMessage = Decoded<typeof welcome>
 
 interface Form<Message> {
@@ -227,10 +264,17 @@ export function encodeWelcome(message: WelcomeMessage): Uint8Array {
   return encode(welcome, message)
 }
 
-export function decodeWelcome(given: Uint8Array): WelcomeMessage | undefined {
+/** A stored Welcome as it leaves: behind the way to its epoch, which is known by then. */
+export function sendWelcome(way: Way, message: Uint8Array): Uint8Array {
+  return concat(encode(toldWay, way), message)
+}
+
+/** One that arrived. */
+export function decodeWelcome(given: Uint8Array): (WelcomeMessage & { readonly way: Way }) | undefined {
   const from = new Reader(given)
+  const way = toldWay.read(from)
   const message = welcome.read(from)
-  return from.finished ? message : undefined
+  return from.finished ? { ...message, way } : undefined
 }
 
 /** What a fold is signed over, beside the branch's own names (sec:B11). */

@@ -7,15 +7,16 @@ import { type Micros, NEVER } from '../io.ts'
 import type { CandidateFacts, MlsOutcome } from '../mls/engine.ts'
 import { adoptChild } from './branches.ts'
 import { childOf, type Epoch, type NewEpoch } from './epoch.ts'
-import { forkOf, isSettled } from './evidence.ts'
+import { forkOf, isDecided } from './evidence.ts'
 import { RESEND_AFTER, WELCOME_AFTER, WELCOME_LIFE } from './limits.ts'
-import { encodeHandshake, encodeWelcome } from './messages.ts'
+import { encodeHandshake, encodeWelcome, sendWelcome } from './messages.ts'
 import { certifying } from './offers.ts'
 import { encodeNext, type NextRecord } from './record.ts'
 import { wouldLead } from './rivals.ts'
 import { sayCommit } from './say.ts'
 import type { GroupState, HeldWelcome, Rival } from './state.ts'
 import type { Task } from './tasks.ts'
+import { wayTo } from './way.ts'
 
 type CommitTask = Extract<Task, { kind: 'commit' }>
 type EncodeTask = Extract<Task, { kind: 'encodeNext' }>
@@ -158,6 +159,7 @@ export function publish(group: GroupState, now: Micros, rival: Rival, record: Ne
   const at = now + (RESEND_AFTER[0] as Micros)
   group.resend = { rival, at, turn: 0 }
   group.wakeBy(at)
+  for (const route of record.routes) group.out.expectWelcome(route)
   if (record.routes.length > 0) {
     const { parent: parentName, childName: child } = rival
     group.welcomes.push({
@@ -231,9 +233,10 @@ function welcomeDue(group: GroupState, now: Micros, welcome: HeldWelcome): Micro
     if (child.name !== welcome.child) return now + WELCOME_AFTER
     const hasRival = (group.rivals.get(parent.name) ?? []).some(({ childName }) => childName !== child.name)
     const isQuiet = !hasRival && welcome.since + WELCOME_AFTER <= now
-    if (!isQuiet && !isSettled(group, now, parent, child)) return now + WELCOME_AFTER / 4
+    if (!isQuiet && !isDecided(group, now, parent, child)) return now + WELCOME_AFTER / 4
   }
-  for (const route of welcome.routes) group.out.welcome(route, welcome.message)
+  const message = sendWelcome(wayTo(group, welcome.child), welcome.message)
+  for (const route of welcome.routes) group.out.welcome(route, message)
   group.ports.counts.add('welcomesSent', welcome.routes.length)
   return NEVER
 }

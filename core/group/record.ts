@@ -11,7 +11,8 @@ import { epochId } from '../ledger/fields.ts'
 import { TREE_BYTES_MAX } from '../mls/limits.ts'
 import { Reader, Writer } from '../wire/cursor.ts'
 import { bytes, type Decoded, fixed, list, type Schema, struct, u32, u48 } from '../wire/schema.ts'
-import { LINEAGE_MAX, OFFERS_IN_ONE_MAX, ROUTE_BYTES_MAX } from './limits.ts'
+import { FORKS_MAX, LINEAGE_MAX, OFFERS_IN_ONE_MAX, ROUTE_BYTES_MAX } from './limits.ts'
+import { wayOf } from './messages.ts'
 
 const VERSION = 1
 
@@ -36,8 +37,7 @@ const headRecord = struct({
   joinNumber: u48,
   leafSeed: fixed(32),
   salts,
-  /** Newest last. */
-  lineage: list(epochId, LINEAGE_MAX),
+  way: wayOf(LINEAGE_MAX, FORKS_MAX),
   state: long,
 })
 export type HeadRecord = Decoded<typeof headRecord>

@@ -18,7 +18,7 @@ import type { GroupCounts } from './counts.ts'
 import { GroupOutbox, type Purpose } from './effects.ts'
 import type { Epoch, NewEpoch } from './epoch.ts'
 import type { GroupEvent } from './events.ts'
-import type { Evidence, Offer } from './messages.ts'
+import type { Evidence, Offer, Way } from './messages.ts'
 import type { HeadRecord, NextRecord } from './record.ts'
 import type { Task } from './tasks.ts'
 
@@ -76,8 +76,9 @@ export interface Rival {
   made: NewEpoch | undefined
 }
 
-/** A child of the head of which others speak and whose commit is not here. */
+/** A child of a kept epoch of which others speak and whose commit is not here. */
 export interface Unseen {
+  readonly parent: string
   readonly child: Uint8Array
   /** Member key of who spoke of it last. */
   by: Uint8Array
@@ -89,8 +90,7 @@ export interface Unseen {
 /** What is remembered of a parent after its state is gone (sec:B11). */
 export interface Fork {
   readonly parent: Uint8Array
-  readonly number: number
-  /** Leaf keys of its witnesses, by member key in hex. */
+  /** Leaf keys of its witnesses, by member key in hex; none where this member came in later. */
   readonly witnesses: ReadonlyMap<string, Uint8Array>
   readonly tally: AckTally
   /** The last word of each witness with its signature, by member key in hex. */
@@ -104,6 +104,8 @@ export interface Fork {
         readonly commitHash: Uint8Array
       }
     | undefined
+  /** How many witnesses went to that child, by the word of who let this member in; 0 where it was there. */
+  readonly told: number
 }
 
 export interface LogEntry {
@@ -151,15 +153,21 @@ export interface Entry {
   attempts: number
   askAt: Micros
   /** Welcomes that came and are not judged yet, newest last. */
-  welcome: { readonly bytes: Uint8Array; readonly at: Micros } | undefined
+  welcome: { readonly bytes: Uint8Array; readonly way: Way; readonly at: Micros } | undefined
   /** A group that was joined and is not accepted yet: facts of its members are missing. */
   joined:
-    | { readonly state: StateName; readonly outcome: Joined; readonly at: Micros; isFetching?: boolean }
+    | {
+        readonly state: StateName
+        readonly outcome: Joined
+        readonly way: Way
+        readonly at: Micros
+        isFetching?: boolean
+      }
     | undefined
   /** Whether a folding member's offer went out. */
   isOffered?: boolean
-  /** While folding: whose door leads to the winner, in hex, and the winner's head. */
-  fold: { readonly via: string; readonly head: Uint8Array } | undefined
+  /** While folding: whose door leads to the winner, in hex, or none but one's own; and the winner's head. */
+  fold: { readonly via: string | undefined; readonly head: Uint8Array } | undefined
 }
 
 export interface Session {
@@ -308,6 +316,8 @@ export class GroupState {
   meetNotBefore: Micros = 0
   foldNotBefore: Micros = 0
   pendingLog: LogEntry[] = []
+  /** How many members had no log that leads on from that epoch. */
+  logless: { readonly name: string; readonly count: number } = { name: '', count: 0 }
   /** When the others must have shown themselves in an epoch just joined. */
   liveBy: Micros = NEVER
   endAt: Micros = NEVER

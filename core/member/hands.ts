@@ -23,6 +23,7 @@ interface GroupHands {
   adopt(epoch: AdoptedEpoch): void
   refuse(memberKey: Uint8Array): void
   end(): void
+  callAt(route: Uint8Array): void
   bring(route: Uint8Array, message: Uint8Array): void
   ask(purpose: Purpose, head: Uint8Array | undefined): void
   say(session: number, message: Uint8Array): void
@@ -81,6 +82,10 @@ export class Hands implements GroupEffects {
 
   end(): void {
     this.#member.end()
+  }
+
+  expectWelcome(route: Uint8Array): void {
+    this.#member.callAt(route)
   }
 
   welcome(route: Uint8Array, message: Uint8Array): void {

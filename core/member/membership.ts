@@ -397,6 +397,10 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     return this.#group.lineageIds()
   }
 
+  leadsOn(mlsId: Uint8Array): boolean {
+    return this.#group.leadsOn(mlsId)
+  }
+
   keepers(now: Micros): readonly Uint8Array[] {
     return this.#group.keepers(now)
   }
@@ -458,7 +462,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
       padding: charter.padding,
     })
     if (before !== tokens) {
-      this.#port?.useTokens(now, tokens.book, this.#former(before, epoch.salts.since))
+      this.#port?.useTokens(now, tokens.book, this.#former(before, epoch))
       this.#host.registered(now)
     }
     for (const memberKey of this.#refusedBefore.splice(0)) this.#sealer.refuse(memberKey)
@@ -501,6 +505,10 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     this.#door.close(this.#now, session)
   }
 
+  callAt(route: Uint8Array): void {
+    this.#door.expect(this.#moment(this.#now), route)
+  }
+
   bring(route: Uint8Array, message: Uint8Array): void {
     this.#door.deliver(this.#moment(this.#now), route, message)
   }
@@ -520,14 +528,14 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   // Within.
 
   /**
-   * The tokens of the salt before, if others may still use them: they were this member's own until now, or
-   * the salt is new by this machine's clock. Who comes in later, or from another branch, has no use for them.
+   * The tokens of the salt before, if others may still use them: they were this member's own until now, like
+   * the others', or the salt is new by its clock. Who comes later or from another branch has no use for them.
    */
-  #former(before: BranchTokens | undefined, sinceMillis: number): TokenBook | undefined {
+  #former(before: BranchTokens | undefined, { salts, isLate }: AdoptedEpoch): TokenBook | undefined {
     const { tokens, previous } = this.#books ?? {}
     if (previous === undefined || previous === tokens) return undefined
-    const age = this.#host.wall.millis() - sinceMillis
-    return before === previous || Math.abs(age) < FORMER_MILLIS ? previous.book : undefined
+    const isNew = Math.abs(this.#host.wall.millis() - salts.since) < FORMER_MILLIS
+    return isNew || (before === previous && !isLate) ? previous.book : undefined
   }
 
   // HOT PATH

@@ -7,8 +7,6 @@ import {
   type ClientState,
   decodeMlsMessage,
   type Extension,
-  emptyPskIndex,
-  joinGroupWithExtensions,
   type KeyPackage,
   type PrivateKeyPackage,
   type RatchetTree,
@@ -25,6 +23,7 @@ import { TREE_BYTES_MAX } from './limits.ts'
 import { MLS_REFUSAL, type MlsRefusal } from './refusal.ts'
 import { checkDistinct, type GroupFacts } from './roster.ts'
 import { attempt, CLIENT_CONFIG, factsOfState, ownKeysWork, type Refused } from './tsmls-commit.ts'
+import { enterGroup, type OpenedWelcome } from './tsmls-enter.ts'
 import { CHARTER_EXTENSION, factsOf, SALT_EXTENSION, tryDecode } from './tsmls-leaf.ts'
 import { pruned } from './tsmls-secrets.ts'
 import type { Workshop } from './tsmls-suite.ts'
@@ -61,7 +60,7 @@ export async function joinByWelcome(
   if (welcome.cipherSuite !== shop.cs.name) return refused(MLS_REFUSAL.wrongSuite)
   const opened = await openWelcome(shop.cs, waiting, welcome)
   if (!opened.ok) return opened
-  const { groupInfo } = opened
+  const { groupInfo } = opened.welcome
   const misplaced = placeRefusal(shop.cs, waiting, groupInfo, charter)
   if (misplaced !== undefined) return refused(misplaced)
   const claimed = await attempt(MLS_REFUSAL.undecodable, async () => ratchetTreeFromExtension(groupInfo))
@@ -69,26 +68,18 @@ export async function joinByWelcome(
   // Named refusals first: ts-mls would find some of these too, and say so in prose.
   const flaw = rosterRefusal(shop, waiting, groupInfo, claimed.value)
   if (flaw !== undefined) return refused(flaw)
+  const tree = claimed.value as RatchetTree
   const joined = await attempt(MLS_REFUSAL.unverified, () =>
-    joinGroupWithExtensions(
-      welcome,
-      waiting.keyPackage,
-      waiting.keys,
-      emptyPskIndex,
-      shop.cs,
-      undefined,
-      undefined,
-      CLIENT_CONFIG,
-    ),
+    enterGroup(shop.cs, opened.welcome, tree, waiting, CLIENT_CONFIG),
   )
   if (!joined.ok) return joined
-  const [made, extensions] = joined.value
+  const made = joined.value
   const facts = factsOfState(shop.loaded, made)
   if (facts === undefined) return { ...refused(MLS_REFUSAL.badTree), candidate: made }
   if (!(await ownKeysWork(shop, made, () => true))) {
     return { ...refused(MLS_REFUSAL.badPath), candidate: made }
   }
-  const welcomeData = dataOf(extensions, SALT_EXTENSION)?.slice() ?? NONE
+  const welcomeData = dataOf(groupInfo.extensions, SALT_EXTENSION)?.slice() ?? NONE
   return { ok: true, state: pruned(made), facts, signer: groupInfo.signer, welcomeData }
 }
 
@@ -105,9 +96,9 @@ function readWelcome(bytes: Uint8Array): ReadWelcome {
   return { ok: true, welcome: decoded[0].welcome }
 }
 
-type OpenedWelcome = { readonly ok: true; readonly groupInfo: GroupInfo } | Refused
+type Opened = { readonly ok: true; readonly welcome: OpenedWelcome } | Refused
 
-async function openWelcome(cs: CiphersuiteImpl, waiting: Waiting, welcome: Welcome): Promise<OpenedWelcome> {
+async function openWelcome(cs: CiphersuiteImpl, waiting: Waiting, welcome: Welcome): Promise<Opened> {
   const reference = await makeKeyPackageRef(waiting.keyPackage, cs.hash)
   if (!welcome.secrets.some(({ newMember }) => sameBytes(newMember, reference))) {
     return refused(MLS_REFUSAL.notForUs)
@@ -120,12 +111,10 @@ async function openWelcome(cs: CiphersuiteImpl, waiting: Waiting, welcome: Welco
     if (secrets.psks.length > 0) return undefined
     const groupInfo = await decryptGroupInfo(welcome, secrets.joinerSecret, new Uint8Array(cs.kdf.size), cs)
     if (groupInfo === undefined) throw new CodecError('group info')
-    return groupInfo
+    return { groupInfo, secrets }
   })
   if (!opened.ok) return opened
-  return opened.value === undefined
-    ? refused(MLS_REFUSAL.proposalKind)
-    : { ok: true, groupInfo: opened.value }
+  return opened.value === undefined ? refused(MLS_REFUSAL.proposalKind) : { ok: true, welcome: opened.value }
 }
 
 /** Whether this is the group, the suite and the Charter that the joiner asked for. */

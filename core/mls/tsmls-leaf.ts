@@ -18,6 +18,7 @@ import {
 import { encodeExtension } from 'ts-mls/extension.js'
 import { verifyKeyPackage } from 'ts-mls/keyPackage.js'
 import { verifyLeafNodeSignatureKeyPackage } from 'ts-mls/leafNode.js'
+import { directPath, leafToNodeIndex, leafWidth, toLeafIndex, toNodeIndex } from 'ts-mls/treemath.js'
 import { PUBLIC_KEY_BYTES } from '../crypto/ports.ts'
 import { concat, sameBytes } from '../ids.ts'
 import { verifyCredential } from './credential.ts'
@@ -184,13 +185,25 @@ export function factsOf(
   return { roster, parentKeys, extensions: encodeExtensions(context.extensions), active }
 }
 
-/** Whether the leaves are in order, occupied and below the node (RFC 9420, section 7.9.2). */
+/**
+ * Whether the leaves are in order, occupied and below the node, and unmerged in each node between (RFC 9420,
+ * sections 7.9.2 and 12.4.3.1).
+ */
 function areBelow(tree: RatchetTree, index: number, leaves: readonly number[]): boolean {
   // The node's level is the number of ones at its end; that many to each side are below it.
   const reach = (index ^ (index + 1)) >> 1
   return leaves.every((leaf, at) => {
     const ascending = at === 0 || leaf > (leaves[at - 1] as number)
-    return ascending && Math.abs(2 * leaf - index) <= reach && tree[2 * leaf] !== undefined
+    const isBelow = Math.abs(2 * leaf - index) <= reach && tree[2 * leaf] !== undefined
+    return ascending && isBelow && isUnmergedUpTo(tree, leaf, index)
+  })
+}
+
+function isUnmergedUpTo(tree: RatchetTree, leaf: number, index: number): boolean {
+  const path = directPath(leafToNodeIndex(toLeafIndex(leaf)), leafWidth(tree.length))
+  return path.slice(0, path.indexOf(toNodeIndex(index))).every((between) => {
+    const node = tree[between]
+    return node?.nodeType !== 'parent' || node.parent.unmergedLeaves.includes(leaf)
   })
 }
 

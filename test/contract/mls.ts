@@ -120,6 +120,29 @@ function epochContract(kit: EngineKit): void {
     expect(distinct(await secrets(alice, bob, carol))).toBe(1)
   })
 
+  test('a member joins where a node lists an unmerged leaf that those above have taken in', async () => {
+    const cast = new Cast(kit)
+    const members = await cast.group('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')
+    const [a, b] = members as [Member, Member]
+    const leaver = await a.make({ removes: [b.leaf] })
+    const present = members.filter((member) => member !== b)
+    for (const member of present) if (member !== a) await member.follow(leaver.commit)
+    a.adopt(leaver.into, leaver.candidate)
+    // Into the empty place: unmerged in the left half and at the root. Then one of the right half commits.
+    const late = cast.member('late')
+    await a.admit(
+      [late],
+      present.filter((member) => member !== a),
+    )
+    await (members[7] as Member).update([...present, late])
+    const last = cast.member('last')
+    await a.admit(
+      [last],
+      [...present, late].filter((member) => member !== a),
+    )
+    expect(distinct(await secrets(...present, late, last))).toBe(1)
+  })
+
   test('several join by one Welcome and all can commit afterwards', async () => {
     const members = (await new Cast(kit).group('a', 'b', 'c', 'd', 'e')) as Member[]
     for (const member of members) {

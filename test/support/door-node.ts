@@ -320,6 +320,10 @@ export class DoorNode implements SponsorPort, Lineage {
     return start < 0 ? undefined : this.entries.slice(start)
   }
 
+  leadsOn(mlsId: Uint8Array): boolean {
+    return this.log(0, mlsId) !== undefined
+  }
+
   lineageIds(): readonly Uint8Array[] {
     return this.lineageOf
   }

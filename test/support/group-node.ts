@@ -205,6 +205,8 @@ export class GroupNode implements GroupEffects {
     this.#open = []
   }
 
+  expectWelcome(): void {}
+
   welcome(route: Uint8Array, message: Uint8Array): void {
     this.world.welcome(this, route, message)
   }

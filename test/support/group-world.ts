@@ -6,6 +6,7 @@
 import type { AdoptedEpoch, Purpose, Slot } from '../../core/group/effects.ts'
 import { WISHES } from '../../core/group/epoch.ts'
 import { encodeHead } from '../../core/group/record.ts'
+import { NO_WAY } from '../../core/group/way.ts'
 import { hex, sameBytes } from '../../core/ids.ts'
 import { MILLISECOND, type Micros, NEVER, SECOND } from '../../core/io.ts'
 import { makeCredential } from '../../core/ledger/certificate.ts'
@@ -187,7 +188,7 @@ export class GroupWorld implements Surroundings {
     this.doors = false
     for (const [index, node] of nodes.entries()) {
       const { leafSeed, state, salts } = built[index] as (typeof built)[number]
-      const record = { ackCounter: 0, joinNumber: NOW, leafSeed, salts, lineage: [], state }
+      const record = { ackCounter: 0, joinNumber: NOW, leafSeed, salts, way: NO_WAY, state }
       node.disk.head = encodeHead(record)
       this.boot(node)
       for (const { bytes } of facts) node.ledger.add(bytes)

@@ -1,0 +1,87 @@
+/** Branches that met: what their members know of where they parted, and who goes over to whom. */
+import { describe, expect, test } from 'vitest'
+import { hex } from '../../core/ids.ts'
+import { SECOND } from '../../core/io.ts'
+import type { GroupNode } from '../support/group-node.ts'
+import { GroupWorld } from '../support/group-world.ts'
+
+const wayOf = (node: GroupNode | undefined): string[] => node?.group?.lineageIds().map(hex) ?? []
+
+const folded = (nodes: readonly GroupNode[]): GroupNode[] =>
+  nodes.filter(({ events }) => events.some(({ kind }) => kind === 'folding'))
+
+/** Two halves, cut from each other. */
+function parted(seed: number): { world: GroupWorld; halves: [GroupNode[], GroupNode[]] } {
+  const world = new GroupWorld({ seed })
+  const members = world.established(8)
+  const halves: [GroupNode[], GroupNode[]] = [members.slice(0, 4), members.slice(4)]
+  world.partition(...halves)
+  return { world, halves }
+}
+
+describe('the way of a branch', () => {
+  test('is known to all who came in by a Welcome', () => {
+    const world = new GroupWorld({ seed: 11 })
+    const nodes = [world.found()]
+    for (let count = 2; count <= 5; count++) {
+      nodes.push(world.join())
+      expect(world.until(() => world.isOne(nodes, count), 10 * SECOND)).toBe(true)
+    }
+    for (const node of nodes) expect(wayOf(node)).toEqual(wayOf(nodes[0]))
+    expect(wayOf(nodes[4]).length).toBeGreaterThan(4)
+  })
+
+  test('is known after a restart', () => {
+    const world = new GroupWorld({ seed: 12 })
+    const nodes = [world.found(), world.join()]
+    expect(world.until(() => world.isOne(nodes, 2), 10 * SECOND)).toBe(true)
+    const [, second] = nodes
+    const before = wayOf(second)
+    world.run(2 * SECOND)
+    world.crash(second as GroupNode)
+    world.restart(second as GroupNode)
+    world.run(SECOND)
+    expect(wayOf(second)).toEqual(before)
+  })
+})
+
+describe('two halves that were apart', () => {
+  test.each([1, 2, 3, 4, 5, 6])('for a minute: one goes over and stays, seed %i', (seed) => {
+    const { world, halves } = parted(seed)
+    // Those who come in now know the fork by their Welcome alone.
+    for (const half of halves)
+      for (let more = 0; more < 2; more++) {
+        const joiner = world.person()
+        half.push(joiner)
+        world.partition(...halves)
+        world.join(joiner)
+        expect(world.until(() => world.isOne(half, 5 + more + 4), 20 * SECOND)).toBe(true)
+      }
+    world.run(40 * SECOND)
+    world.heal()
+    const all = halves.flat()
+    expect(world.until(() => world.isOne(all, 12), 60 * SECOND)).toBe(true)
+    world.run(20 * SECOND)
+    const sides = halves.filter((half) => folded(half).length > 0)
+    expect(sides.length).toBe(1)
+    for (const { events } of all)
+      expect(events.filter(({ kind }) => kind === 'folding').length).toBeLessThanOrEqual(1)
+  })
+
+  test.each([1, 2, 3, 4, 5, 6])('for a moment: one goes back, and nobody is added anew, seed %i', (seed) => {
+    const { world, halves } = parted(seed)
+    const [left, right] = halves
+    const evicted = left.pop() as GroupNode
+    const fact = world.revoke(evicted, left[0] as GroupNode)
+    world.learn(right[0] as GroupNode, [fact])
+    expect(world.until(() => halves.every((half) => world.isOne(half, 7)), 10 * SECOND)).toBe(true)
+    const heads = halves.map(([node]) => node?.head)
+    expect(new Set(heads).size).toBe(2)
+    world.run(2 * SECOND)
+    world.heal()
+    const all = halves.flat()
+    expect(world.until(() => world.isOne(all, 7), 20 * SECOND)).toBe(true)
+    expect(folded(all)).toEqual([])
+    expect(heads).toContain(all[0]?.head)
+  })
+})
