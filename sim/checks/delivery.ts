@@ -14,8 +14,6 @@ import { Histogram } from '../statistics.ts'
 export const DELIVERY_BOUND: Micros = 5 * SECOND
 /** Both ends must have been connected this long before sending. */
 const CONNECTED_BEFORE: Micros = 5 * SECOND
-/** Drops remembered of one frame, two numbers each. */
-const DROPS_MAX = 64
 /** What a storm has used up of a limit is there again after this long: limits have a burst of a second. */
 const AFTER_STORM: Micros = SECOND
 /** A record is kept this long after its bound, to catch late repeats. */
@@ -45,8 +43,8 @@ export interface FrameRecord {
   readonly cameAt: Float64Array
   /** The link model lost or damaged a copy by chance, not because a path was cut, dead or clogged. */
   lostByChance: boolean
-  /** Where it dropped copies, for whatever reason: pairs of nodes, from and to. */
-  drops: number[] | undefined
+  /** Which receivers were behind a link where it dropped a copy, for whatever reason: 1 for each of these. */
+  cutOff: Uint8Array | undefined
 }
 
 /** What delivery needs to know of the world. */
@@ -113,7 +111,7 @@ export class Delivery {
       receiverLives: receivers.map((node) => this.#world.life(node)),
       cameAt: new Float64Array(receivers.length).fill(-1),
       lostByChance: false,
-      drops: undefined,
+      cutOff: undefined,
     }
     this.#records.set(record.number, record)
     this.#bySentAt.push(record)
@@ -170,8 +168,7 @@ export class Delivery {
     const record = this.#records.get(number)
     if (record === undefined) return
     record.lostByChance ||= byChance
-    record.drops ??= []
-    if (record.drops.length < DROPS_MAX) record.drops.push(from, to)
+    this.#cutOff(record, from, to)
   }
 
   /** Judges frames whose bound has passed and forgets old ones. */
@@ -221,8 +218,7 @@ export class Delivery {
     if (!isFit || !this.#world.togetherSince(record.sender, receiver, record.sentAt - CONNECTED_BEFORE))
       return 'unconnected'
     if (inTime) return 'owed'
-    if (record.drops !== undefined && this.#isExcused(record, record.drops, receiver))
-      return 'excusedByLinkModel'
+    if (record.cutOff?.[index] === 1) return 'excusedByLinkModel'
     return this.#inStorm(record) ? 'excusedByStorm' : 'owed'
   }
 
@@ -238,18 +234,18 @@ export class Delivery {
     return storm.from <= record.sentAt + DELIVERY_BOUND && record.sentAt <= storm.until + AFTER_STORM
   }
 
-  /** A drop excuses those behind it: on the way up from the sender all, on the way down the branch. */
-  #isExcused(record: FrameRecord, drops: readonly number[], receiver: number): boolean {
-    if (record.receivers.length === 1) return true
-    const up = this.#world.pathUp(record.sender)
-    const down = this.#world.pathUp(receiver)
-    for (let index = 0; index < drops.length; index += 2) {
-      const from = drops[index] as number
-      const to = drops[index + 1] as number
-      if (down.includes(to) && !up.includes(to)) return true
-      if (up.includes(from) && up.includes(to)) return true
-    }
-    return false
+  /**
+   * A drop excuses those behind it, as the tree is then: on the way up from the sender all, on the way down
+   * the branch. Later the tree may have grown another way that the frame did not go.
+   */
+  #cutOff(record: FrameRecord, from: number, to: number): void {
+    const { receivers } = record
+    record.cutOff ??= new Uint8Array(receivers.length)
+    const up = receivers.length === 1 ? [] : this.#world.pathUp(record.sender)
+    if (receivers.length === 1 || (up.includes(from) && up.includes(to))) record.cutOff.fill(1)
+    else if (up.includes(to)) return
+    for (let index = 0; index < receivers.length; index++)
+      if (this.#world.pathUp(receivers[index] as number).includes(to)) record.cutOff[index] = 1
   }
 
   #fit(node: number, life: number): boolean {

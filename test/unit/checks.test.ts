@@ -179,8 +179,12 @@ class FakeWorld {
     return true
   }
   /** 2 below 5 below 1; 3 below 1. */
+  readonly paths = new Map<number, readonly number[]>([
+    [2, [2, 5, 1]],
+    [3, [3, 1]],
+  ])
   pathUp(node: number): readonly number[] {
-    return node === 2 ? [2, 5, 1] : node === 3 ? [3, 1] : [node]
+    return this.paths.get(node) ?? [node]
   }
   togetherSince(_a: number, _b: number, since: Micros): boolean {
     return this.since <= since
@@ -251,6 +255,17 @@ describe('the delivery check', () => {
     delivery.linkModelDropped(number, 1, 5, true)
     delivery.settle(sentAt + 6 * SECOND)
     expect([delivery.owed, delivery.came, delivery.excusedByLinkModel]).toEqual([1, 0, 1])
+  })
+
+  it('judges who is behind a drop by the tree as it was then', () => {
+    const { world, delivery } = setUp()
+    const { number } = delivery.sent(sentAt, FRAME_KIND.broadcast, 0, 1, [2, 3])
+    delivery.linkModelDropped(number, 1, 5, false)
+    world.paths.set(2, [2, 1])
+    world.paths.set(3, [3, 5, 1])
+    delivery.delivered(sentAt + 10, 3, 0, number)
+    delivery.settle(sentAt + 6 * SECOND)
+    expect([delivery.owed, delivery.came, delivery.excusedByLinkModel]).toEqual([1, 1, 1])
   })
 
   it('owes no group frame to a VLAN while somebody storms in it, and everything else', () => {
