@@ -41,7 +41,7 @@ export function adoptChild(group: GroupState, now: Micros, rival: Rival, made: N
     group.note({ kind: 'switched', from: before.name, to: made.epoch.name })
   }
   spendAdded(group, parent, made.epoch)
-  push(group, now, made, 'child', left.length === 0, rival.isLogged)
+  push(group, now, made, 'child', left.length === 0, rival.isLogged === true || rival.isFold === true)
   const { mlsId, step } = made.epoch
   const fork = forkOf(group, parent)
   if (step !== undefined) fork.child = { mlsId, ...step }

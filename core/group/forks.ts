@@ -133,6 +133,7 @@ function goOver(
   const rival = parent && said?.kind === 'commit' ? takeRival(group, parent, said, commit) : undefined
   const leads = rival?.verdict === 'open' && child !== undefined && sameBytes(rival.child, child.mlsId)
   if (leads && rival.missing.length === 0 && wouldLead(group, rival)) {
+    rival.isFold = true
     group.ports.counts.add('foldsBack')
     group.wakeBy(now)
     return

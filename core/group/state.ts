@@ -72,6 +72,8 @@ export interface Rival {
   isRemoval?: boolean
   /** It came out of the log of a member that was there, which others follow too. */
   isLogged?: boolean
+  /** By it a branch parted that this member goes over to: others went that way long ago. */
+  isFold?: boolean
   /** Only for an own one: its state cannot be made a second time. */
   made: NewEpoch | undefined
 }

@@ -11,6 +11,11 @@ import type { EpochSource } from '../seal/epoch.ts'
 import type { RosterEntry } from '../seal/peers.ts'
 import { TokenBook } from '../vlan/tokens.ts'
 
+/** Members send to the old tokens for so long after a salt was changed (mesh:S5). */
+const FORMER_MILLIS = 10_000
+/** Who came in last within that time does so for as long again; the rest is for clocks that differ. */
+const HEARD_MILLIS = 30_000
+
 /** The tokens of one salt. */
 export class BranchTokens {
   readonly book: TokenBook
@@ -105,6 +110,26 @@ export class Books {
       origin,
       exporter: (label, context, length) => exporter.export(label, context, length),
     }
+  }
+
+  /**
+   * The tokens of the salt before the adopted epoch's: `former` if the others send to them, `heard` if only
+   * some may. They all do if the salt is new by this machine's clock, or was followed into as it was made.
+   * Who comes later, by a Welcome or back from another branch, reaches them by the new tokens alone: some of
+   * them never listened to the old ones, having come that way themselves. It listens for those that came
+   * shortly before it and take the salt for new. `before`: the tokens until now.
+   */
+  formers(
+    before: BranchTokens | undefined,
+    { origin, isLate, salts }: Pick<AdoptedEpoch, 'origin' | 'isLate' | 'salts'>,
+    wallMillis: number,
+  ): { readonly former?: TokenBook; readonly heard?: TokenBook } {
+    const { tokens, previous } = this
+    if (previous === undefined || previous === tokens) return {}
+    const age = Math.abs(wallMillis - salts.since)
+    const hasFollowed = before === previous && origin === 'child' && !isLate
+    if (age < FORMER_MILLIS || hasFollowed) return { former: previous.book }
+    return age < HEARD_MILLIS || before === previous ? { heard: previous.book } : {}
   }
 
   erase(mlsId: Uint8Array): void {

@@ -38,8 +38,7 @@ import { sourceOf } from '../vlan/ethernet.ts'
 import { PAYLOAD_KIND } from '../vlan/plaintext.ts'
 import type { Port } from '../vlan/port.ts'
 import { ANY, type Edge, ROUTE, type Sealing } from '../vlan/sealing.ts'
-import type { TokenBook } from '../vlan/tokens.ts'
-import { Books, type BranchTokens } from './books.ts'
+import { Books } from './books.ts'
 import { Hands, Wires } from './hands.ts'
 import type { VlanIdentity } from './identity.ts'
 import { Macs } from './macs.ts'
@@ -51,8 +50,6 @@ const FIRST_HOP = utf8('peertap member first hop v1\0')
 /** Rounds in which parts of one membership answer each other within a step: two are usual. Guess. */
 const ROUNDS_MAX = 64
 const NO_MAC: Mac = 0
-/** Members send to the old tokens for so long after a salt was changed (mesh:S5). */
-const FORMER_MILLIS = 10_000
 
 /** What a membership asks of its node. */
 export interface MemberHost {
@@ -462,7 +459,8 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
       padding: charter.padding,
     })
     if (before !== tokens) {
-      this.#port?.useTokens(now, tokens.book, this.#former(before, epoch))
+      const { former, heard } = this.#books.formers(before, epoch, this.#host.wall.millis())
+      this.#port?.useTokens(now, tokens.book, former, heard)
       this.#host.registered(now)
     }
     for (const memberKey of this.#refusedBefore.splice(0)) this.#sealer.refuse(memberKey)
@@ -526,17 +524,6 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   }
 
   // Within.
-
-  /**
-   * The tokens of the salt before, if others may still use them: they were this member's own until now, like
-   * the others', or the salt is new by its clock. Who comes later or from another branch has no use for them.
-   */
-  #former(before: BranchTokens | undefined, { salts, isLate }: AdoptedEpoch): TokenBook | undefined {
-    const { tokens, previous } = this.#books ?? {}
-    if (previous === undefined || previous === tokens) return undefined
-    const isNew = Math.abs(this.#host.wall.millis() - salts.since) < FORMER_MILLIS
-    return isNew || (before === previous && !isLate) ? previous.book : undefined
-  }
 
   // HOT PATH
   #openedFrame(leaf: number, frame: Uint8Array): void {

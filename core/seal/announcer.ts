@@ -2,6 +2,9 @@
  * When cards and requests for cards are sent (sec:A7, A11): after a start, from time to time, when asked,
  * and to whom this member cannot believe yet. Knows the schedule; what a card means is told by contacts.ts.
  *
+ * Beyond sec:A11: a packet under an unknown key does not say whose it is, so all whose cards are missing are
+ * asked then. What was said and asked after a start may have been lost, and periods are long.
+ *
  * Beyond sec:A7, so that what a crowd sends grows with its members and not with their square: where many
  * speak at once each takes its turn (limits.ts); whoever hears that all are asked does not ask too; one
  * request names all whose cards are missing; one card to all answers everybody who asked before.
@@ -77,6 +80,8 @@ export class Announcer {
   readonly #asking = new Set<Peer>()
   /** Before then no request for several cards is sent again. */
   #askNext: Micros = 0
+  /** Before then it is not looked who is to be asked for the sake of packets under unknown keys. */
+  #missNext: Micros = 0
 
   constructor(context: SealContext, outbound: Outbound, groupKeys: GroupKeys) {
     this.#context = context
@@ -140,14 +145,37 @@ export class Announcer {
     this.#context.deadline.lower(this.#answerAt)
   }
 
-  /** A member showed something that only a card with our challenge can prove: it is asked, a few times. */
-  ask(now: Micros, peer: Peer): void {
+  /**
+   * A member showed something that only a card with our challenge can prove: it is asked, a few times, from
+   * `from` on.
+   */
+  ask(now: Micros, peer: Peer, from = now): void {
     if (this.#asking.has(peer)) return
     this.#asking.add(peer)
     peer.asks = 0
     // Just started, all are asked: who has not answered by the end of the burst is asked alone.
-    peer.askAt = this.#askAllAt === NEVER ? now : Math.max(now, this.#burstFrom + BURST_LENGTH)
+    peer.askAt = this.#askAllAt === NEVER ? from : Math.max(from, this.#burstFrom + BURST_LENGTH)
     this.#context.deadline.lower(peer.askAt)
+  }
+
+  /**
+   * A packet of the adopted epoch came under a key that is not here: of those whose cards are missing, who is
+   * there is not heard. They have the time of a burst to say who they are, then they are asked; each once in
+   * the time in which it says so anyway, for those who are away do not answer.
+   */
+  miss(now: Micros): void {
+    const { epochs, peers } = this.#context
+    const epoch = epochs.current
+    if (epoch === undefined || epochs.frozen || now < this.#missNext) return
+    this.#missNext = now + BURST_LENGTH
+    const turns = this.#turns()
+    const from = now + BURST_LENGTH + turns + this.#draw(turns)
+    for (const leaf of this.#unknown(epoch)) {
+      const peer = peers.get(leaf)
+      if (peer === undefined || now < peer.missNext) continue
+      peer.missNext = now + CARD_PERIOD
+      this.ask(now, peer, from)
+    }
   }
 
   /** What was asked for is here, or the member is gone. */
@@ -163,6 +191,7 @@ export class Announcer {
     this.#answerAt = NEVER
     this.#askAllAt = NEVER
     this.#allAskedAt = -NEVER
+    this.#missNext = 0
   }
 
   /** Sends what is due; answers when the next is. */

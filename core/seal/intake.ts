@@ -8,7 +8,7 @@ import { sameBytes } from '../ids.ts'
 import { type LinkId, type Micros, NEVER } from '../io.ts'
 import { PAYLOAD_KIND } from '../vlan/plaintext.ts'
 import { readU32 } from '../wire/cursor.ts'
-import { isDataPacket, MLS_OFFSET, vlanIs } from '../wire/packet.ts'
+import { idIs, isDataPacket, MLS_OFFSET, vlanIs } from '../wire/packet.ts'
 import type { Announcer } from './announcer.ts'
 import { decodeAcknowledge, decodeRequest } from './cards.ts'
 import type { Contacts } from './contacts.ts'
@@ -100,6 +100,8 @@ export class Intake {
     if (late !== undefined)
       out.note({ kind: 'foreignEpoch', mlsId: late.packet.slice(MLS_OFFSET, MLS_OFFSET + MLS_ID_BYTES) })
     counters.add(COUNT.dropUnknownEpoch, this.#epochHold.expire(now))
+    const unread = this.#indexHold.late(now)
+    if (unread !== undefined && this.#isOfCurrent(unread.packet)) this.#parts.announcer.miss(now)
     counters.add(COUNT.dropUnknownKey, this.#indexHold.expire(now))
     const dueAt = Math.min(this.#epochHold.dueAt, this.#indexHold.dueAt)
     return Math.min(dueAt, this.#expireFragments(now))
@@ -161,6 +163,11 @@ export class Intake {
     if (!this.#indexHold.keep(now, link, packet, this.#parts.inbound.index)) return 'dropUnknownKey'
     this.#context.deadline.lower(this.#indexHold.dueAt)
     return 'held'
+  }
+
+  #isOfCurrent(packet: Uint8Array): boolean {
+    const { current } = this.#context.epochs
+    return current !== undefined && idIs(packet, MLS_OFFSET, current.mlsId)
   }
 
   #onInit(now: Micros, link: LinkId, epoch: Epoch): OpenOutcome {

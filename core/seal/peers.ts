@@ -132,6 +132,8 @@ export class Peer {
   /** When it is asked for a card again, and how often it was. */
   askAt: Micros = NEVER
   asks = 0
+  /** Before then it is not asked for the sake of packets under unknown keys. */
+  missNext: Micros = 0
   reassembly: Reassembly | undefined = undefined
 
   constructor(leaf: number, entry: RosterEntry) {

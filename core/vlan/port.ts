@@ -109,9 +109,10 @@ export class Port implements Member, Edge {
    * Registers what every member listens to, under the tokens of this salt. `former`: those of the salt
    * before, the same for all members; they are sent to for 10 s and listened to for 30 s more, while the
    * new ones are registered over a few seconds (mesh:S5), and so are those before it if it was in use here.
-   * Other tokens end at once. Settle afterwards.
+   * Other tokens end at once. `heard`: a former salt that some may still send to for a while, but not this
+   * member: it comes when the others know the new tokens. Settle afterwards.
    */
-  useTokens(now: Micros, book: TokenBook, former?: TokenBook): void {
+  useTokens(now: Micros, book: TokenBook, former?: TokenBook, heard?: TokenBook): void {
     if (this.#sealing.certified && !this.certified) {
       this.certified = true
       this.#trees.certify(this)
@@ -129,6 +130,11 @@ export class Port implements Member, Edge {
     for (const mac of [this.#mac, BROADCAST_MAC, ...(this.#groups?.keys() ?? [])]) before.add(mac)
     if (former === undefined) {
       for (const mac of before) this.#listen(now, mac)
+      if (heard !== undefined) {
+        for (const mac of before) this.#listenBy(now, heard, mac)
+        turning.hear(now, heard)
+        this.#context.deadline.lower(Math.max(now + 1, turning.dueAt))
+      }
     } else {
       for (const mac of before) this.#listenBy(now, former, mac)
       turning.begin(now, this.#context.dice, former, before)

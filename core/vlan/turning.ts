@@ -80,6 +80,11 @@ export class Turning {
     this.#queue.sort((left, right) => right.at - left.at)
   }
 
+  /** There is another salt, which all have had the time to register; some may still send by this one. */
+  hear(now: Micros, former: TokenBook): void {
+    this.#formers.push({ book: former, readyAt: 0, sendUntil: now, until: now + KEEP })
+  }
+
   /** MACs whose turn it is to be registered under the present salt; all of them if there is no time left. */
   takeDue(now: Micros, all = false): Mac[] {
     const due: Mac[] = []

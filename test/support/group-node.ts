@@ -86,6 +86,8 @@ export class GroupNode implements GroupEffects {
   life = 0
   /** Wall time against the world's, in ms. */
   skewMillis = 0
+  /** MLS-IDs of the epochs that it came into long after others. */
+  readonly late = new Set<string>()
   #open: OpenEpoch[] = []
   #held: { readonly packet: Packet; readonly until: Micros }[] = []
   readonly #refused = new Set<string>()
@@ -189,6 +191,7 @@ export class GroupNode implements GroupEffects {
   }
 
   adopt(epoch: AdoptedEpoch): void {
+    if (epoch.isLate) this.late.add(hex(epoch.mlsId))
     const { now, crypto } = this.world
     const seal = hex(crypto.hash.keyed32(epoch.exporterSecret.subarray(0, 32), utf8('card')))
     for (const open of this.#open) if (open.until > now + LEFT_LIFE) open.until = now + LEFT_LIFE

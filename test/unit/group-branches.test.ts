@@ -83,5 +83,10 @@ describe('two halves that were apart', () => {
     expect(world.until(() => world.isOne(all, 7), 20 * SECOND)).toBe(true)
     expect(folded(all)).toEqual([])
     expect(heads).toContain(all[0]?.head)
+    // Who went back came to where others were long since; those did not go anywhere.
+    const head = all[0]?.head as string
+    const isLate = halves.map((half) => half.map(({ late }) => late.has(head)))
+    expect(isLate[heads.indexOf(head)]).not.toContain(true)
+    expect(isLate[1 - heads.indexOf(head)]).not.toContain(false)
   })
 })

@@ -180,6 +180,29 @@ describe('the tokens of a port that is sealed elsewhere', () => {
     expect(notes.sent).toBe(hex(before.token(OTHER)))
   })
 
+  test('later than others: the former salt is listened to for 30 s, and never sent by', () => {
+    const { notes, port } = scene()
+    const [mine, theirs, before, next] = [book(1), book(2), book(3), book(4)]
+    const sentAt = (now: Micros): string => {
+      port.frame(now, frameTo(OTHER))
+      return notes.sent
+    }
+    port.useTokens(0, mine)
+    port.useTokens(SECOND, theirs, undefined, before)
+    expect(sentAt(SECOND)).toBe(hex(theirs.token(OTHER)))
+    for (const salt of [theirs, before])
+      for (const mac of [MAC, BROADCAST_MAC]) expect(taken(port, notes, SECOND, salt.token(mac))).toBe(mac)
+    expect(taken(port, notes, SECOND, mine.token(MAC))).toBeUndefined()
+    // The salt changes as for everybody else.
+    port.useTokens(5 * SECOND, next, theirs)
+    expect(sentAt(5 * SECOND)).toBe(hex(theirs.token(OTHER)))
+    port.wake(30 * SECOND)
+    expect(taken(port, notes, 30 * SECOND, before.token(MAC))).toBe(MAC)
+    port.wake(31 * SECOND)
+    expect(taken(port, notes, 31 * SECOND, before.token(MAC))).toBeUndefined()
+    expect(taken(port, notes, 31 * SECOND, theirs.token(MAC))).toBe(MAC)
+  })
+
   test('a route is no MAC, and outlives changes of the salt', () => {
     const { notes, port } = scene()
     const token = new Uint8Array(16).fill(9)

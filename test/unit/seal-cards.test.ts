@@ -232,6 +232,33 @@ describe('schedule', () => {
     for (const member of world.members) if (member !== alice) expect(cardOf(alice, member)).toBeDefined()
   })
 
+  test('who is heard under an unknown key is asked, if what was said at the start was lost', () => {
+    const world = new SealWorld(4, { origin: 'entered' })
+    const [alice, bob, carol, away] = world.members as [TestMember, TestMember, TestMember, TestMember]
+    away.up = false
+    world.onPacket = () => false
+    world.adoptAll()
+    world.runFor(10 * SECOND)
+    const asked = bob.count('cardsAsked')
+    world.onPacket = () => true
+    alice.send('all')
+    world.runFor(2 * SECOND)
+    expect(bob.count('dropUnknownKey')).toBe(1)
+    const { frame } = alice.send('all')
+    world.runFor(SECOND)
+    for (const member of [bob, carol]) expect(world.got(member)).toEqual([frame])
+    // Who does not answer is asked a few times more, and nobody else.
+    world.runFor(20 * SECOND)
+    expect(bob.count('cardsAsked') - asked).toBe(4)
+    const forger = new Forger(world, alice.epoch as TestEpoch, alice)
+    const key = { key: new Uint8Array(32), index: 77, commitment: new Uint8Array(16) }
+    for (let counter = 0; counter < 100; counter++) {
+      bob.open(forger.seal(key, counter, { kind: 0, payload: new Uint8Array(9), token: world.broadcast }))
+      world.runFor(SECOND)
+    }
+    expect(bob.count('cardsAsked') - asked).toBeLessThanOrEqual(12)
+  })
+
   test('the longest card fits one packet', () => {
     const world = meeting(2)
     const [alice, bob] = world.members as [TestMember, TestMember]
