@@ -7,6 +7,7 @@ import { expand } from '@noble/hashes/hkdf.js'
 import { sha256, sha512 } from '@noble/hashes/sha2.js'
 import type { CHash } from '@noble/hashes/utils.js'
 import type { Kdf } from '../crypto/ports.ts'
+import { assert } from '../errors.ts'
 import { utf8 } from '../ids.ts'
 import { Writer } from '../wire/cursor.ts'
 import { SUITE, type Suite } from './engine.ts'
@@ -36,6 +37,7 @@ export class EpochExporter {
   readonly #expand: Kdf['expand']
   readonly #secret: Uint8Array
   readonly #ofLabel = new Map<string, Uint8Array>()
+  #isErased = false
 
   /** `exporterSecret` is taken over. */
   constructor(kdf: Kdf, suite: Suite, exporterSecret: Uint8Array) {
@@ -49,8 +51,9 @@ export class EpochExporter {
     }
   }
 
-  /** `length` bytes bound to label and context; the label is ASCII. */
+  /** `length` bytes bound to label and context; the label is ASCII. An InvariantError once it is erased. */
   export(label: string, context: Uint8Array, length: number): Uint8Array {
+    assert(!this.#isErased, 'a key of an epoch that is erased')
     const hash = this.#hash
     let secret = this.#ofLabel.get(label)
     if (secret === undefined) {
@@ -62,6 +65,7 @@ export class EpochExporter {
 
   /** Zeroes all that keys can be derived from. */
   erase(): void {
+    this.#isErased = true
     this.#secret.fill(0)
     for (const secret of this.#ofLabel.values()) secret.fill(0)
     this.#ofLabel.clear()

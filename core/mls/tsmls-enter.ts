@@ -32,7 +32,7 @@ export interface OwnKeys {
   readonly keys: PrivateKeyPackage
 }
 
-/** Throws what ts-mls throws for what does not verify. The secrets of the Welcome are zeroed. */
+/** Throws what ts-mls throws for what does not verify. The secrets of the Welcome stay as they are. */
 export async function enterGroup(
   cs: CiphersuiteImpl,
   { groupInfo, secrets }: OpenedWelcome,
@@ -62,7 +62,6 @@ export async function enterGroup(
   const secretTree = await createSecretTree(leafWidth(tree.length), encryptionSecret, cs.kdf)
   const privatePath = await ownPath(cs, tree, leaf, { signer, pathSecret: secrets.pathSecret }, own)
   encryptionSecret.fill(0)
-  secrets.joinerSecret.fill(0)
   return {
     groupContext,
     ratchetTree: tree,

@@ -60,7 +60,22 @@ export async function joinByWelcome(
   if (welcome.cipherSuite !== shop.cs.name) return refused(MLS_REFUSAL.wrongSuite)
   const opened = await openWelcome(shop.cs, waiting, welcome)
   if (!opened.ok) return opened
-  const { groupInfo } = opened.welcome
+  const { joinerSecret, pathSecret } = opened.welcome.secrets
+  try {
+    return await enterOpened(shop, waiting, opened.welcome, charter)
+  } finally {
+    joinerSecret.fill(0)
+    pathSecret?.fill(0)
+  }
+}
+
+async function enterOpened(
+  shop: Workshop,
+  waiting: Waiting,
+  welcome: OpenedWelcome,
+  charter: Uint8Array,
+): Promise<Joined | Refused> {
+  const { groupInfo } = welcome
   const misplaced = placeRefusal(shop.cs, waiting, groupInfo, charter)
   if (misplaced !== undefined) return refused(misplaced)
   const claimed = await attempt(MLS_REFUSAL.undecodable, async () => ratchetTreeFromExtension(groupInfo))
@@ -70,7 +85,7 @@ export async function joinByWelcome(
   if (flaw !== undefined) return refused(flaw)
   const tree = claimed.value as RatchetTree
   const joined = await attempt(MLS_REFUSAL.unverified, () =>
-    enterGroup(shop.cs, opened.welcome, tree, waiting, CLIENT_CONFIG),
+    enterGroup(shop.cs, welcome, tree, waiting, CLIENT_CONFIG),
   )
   if (!joined.ok) return joined
   const made = joined.value
