@@ -234,8 +234,9 @@ export class Sponsor {
     if (!this.#calls.take(now, 1)) return DOOR_REFUSAL.callRate
     this.#callers.admit(now, call.ephemeral)
     const place = this.#placeFor(now, call)
+    if (place === undefined) return undefined
     const first = call.purpose === 'merge' ? this.#ambassadors(now, call.head) : RESPONDERS
-    if (place === undefined || place >= Math.max(first, 2 * RESPONDERS)) return undefined
+    if (place >= Math.max(first, 2 * RESPONDERS)) return undefined
     if (place < first) return this.#answer(now, d1, call)
     this.#callers.defer(call.ephemeral, d1)
     return undefined

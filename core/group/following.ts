@@ -180,7 +180,7 @@ export function noteChild(
     known.by = by
     return
   }
-  if (group.unseen.size >= UNSEEN_MAX) {
+  if (group.unseen.size >= UNSEEN_MAX && !makeRoom(group, parent)) {
     group.ports.counts.add('boundUnseen')
     return
   }
@@ -188,6 +188,14 @@ export function noteChild(
   const askAt = rival === undefined ? now + WANT_AFTER + below(group.ports.dice, turns) : NEVER
   group.unseen.set(name, { parent: parent.name, child: child.slice(), by, since: now, askAt })
   group.wakeBy(Math.min(askAt, now + STUCK_AFTER))
+}
+
+/** Children of the head are what this member may be behind: siblings of its own way make room for these. */
+function makeRoom(group: GroupState, parent: Epoch): boolean {
+  if (parent !== group.head) return false
+  for (const [name, unseen] of group.unseen)
+    if (unseen.parent !== parent.name) return group.unseen.delete(name)
+  return false
 }
 
 /** Asks for commits, or says that this member is stuck where asking is no use; answers when to look next. */
@@ -295,6 +303,7 @@ export function followLog(group: GroupState, now: Micros): void {
     const isBehind = group.pendingLog.every(({ child }) => group.lineage.includes(hex(child)))
     const isOver = (group.pendingLog[0] as LogEntry).at + LOG_WITHIN <= now
     if (isBehind || isOver || group.pendingLog.length >= LOG_MAX) group.pendingLog = []
+    else group.wakeBy((group.pendingLog[0] as LogEntry).at + LOG_WITHIN)
     return
   }
   const [entry] = group.pendingLog.splice(0, at + 1).slice(-1)

@@ -6,8 +6,8 @@ import { signNamed, verifyNamed } from '../crypto/signed.ts'
 import { compareBytes, hex, sameBytes, unhex } from '../ids.ts'
 import { type Micros, NEVER } from '../io.ts'
 import { compareWeights, type Weight } from '../ledger/preference.ts'
-import { rankOf } from '../ledger/rank.ts'
-import { startEntry } from './entry.ts'
+import { rankOf, WITNESSES } from '../ledger/rank.ts'
+import { cancelEntry, startEntry } from './entry.ts'
 import type { Epoch } from './epoch.ts'
 import { takeAck } from './evidence.ts'
 import { FOLD_AGAIN } from './limits.ts'
@@ -91,7 +91,7 @@ function weightOf(group: GroupState, side: Evidence, other: Evidence): Weight {
 function supportOf(group: GroupState, side: Evidence, other: Evidence): number {
   const { parent, mlsId, acks } = side.child as NonNullable<Evidence['child']>
   const fork = group.forks.get(hex(parent))
-  if (fork === undefined || fork.witnesses.size === 0) return acks
+  if (fork === undefined || fork.witnesses.size === 0) return Math.min(acks, WITNESSES)
   const against = acksOf(group, fork, (other.child as NonNullable<Evidence['child']>).mlsId)
   return Math.max(acksOf(group, fork, mlsId), Math.min(acks, fork.witnesses.size - against))
 }
@@ -134,6 +134,7 @@ function goOver(
   const leads = rival?.verdict === 'open' && child !== undefined && sameBytes(rival.child, child.mlsId)
   if (leads && rival.missing.length === 0 && wouldLead(group, rival)) {
     rival.isFold = true
+    cancelEntry(group)
     group.ports.counts.add('foldsBack')
     group.wakeBy(now)
     return

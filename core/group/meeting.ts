@@ -52,7 +52,8 @@ export function onTooOld(group: GroupState, now: Micros, session: Session): void
     sayFold(group, now, theirs, ours)
     return
   }
-  if (head === undefined) return
+  if (head === undefined || session.isTooOld === true) return
+  session.isTooOld = true
   const { name, count } = group.logless
   group.logless = { name: head.name, count: name === head.name ? count + 1 : 1 }
   if (group.logless.count >= LOGS_ASKED) stuck(group, now, 'catchUpFailed')

@@ -231,7 +231,9 @@ function welcomeDue(group: GroupState, now: Micros, welcome: HeldWelcome): Micro
     if (!isOurs) return NEVER
   } else {
     if (child.name !== welcome.child) return now + WELCOME_AFTER
-    const hasRival = (group.rivals.get(parent.name) ?? []).some(({ childName }) => childName !== child.name)
+    const hasRival = (group.rivals.get(parent.name) ?? []).some(
+      ({ childName, verdict }) => childName !== child.name && verdict !== 'failed',
+    )
     const isQuiet = !hasRival && welcome.since + WELCOME_AFTER <= now
     if (!isQuiet && !isDecided(group, now, parent, child)) return now + WELCOME_AFTER / 4
   }

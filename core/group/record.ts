@@ -14,7 +14,7 @@ import { bytes, type Decoded, fixed, list, type Schema, struct, u32, u48 } from 
 import { FORKS_MAX, LINEAGE_MAX, OFFERS_IN_ONE_MAX, ROUTE_BYTES_MAX } from './limits.ts'
 import { wayOf } from './messages.ts'
 
-const VERSION = 1
+const VERSION = 2
 
 /** A byte string with four bytes of length. */
 const long: Schema<Uint8Array> = {

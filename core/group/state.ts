@@ -183,6 +183,8 @@ export interface Session {
   isCompared: boolean
   /** The other side's branch is the one that this member's is to fold into. */
   leadsToWinner?: boolean
+  /** The other side's log does not lead on from here; said again it tells nothing new. */
+  isTooOld?: boolean
   sentBranch: boolean
   sentEvidence: Evidence | undefined
   sentOffer: string

@@ -4,8 +4,8 @@
  * which it comes), and who was restored. Otherwise members of one branch would see the last epoch in common
  * with another one at different places, or nowhere, and disagree on which of the two is to fold (sec:B11).
  *
- * It is the word of the member that tells it, as evidence is: who lies about it makes others rejoin a branch,
- * and no more.
+ * It is the word of the member that tells it, as evidence is: who lies about it can make others rejoin a
+ * branch, or stay out of it until it moves on.
  */
 import { hex, unhex } from '../ids.ts'
 import { AckTally } from '../ledger/acks.ts'
