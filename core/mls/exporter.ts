@@ -21,12 +21,14 @@ export function exportSecret(
   context: Uint8Array,
   length: number,
 ): Uint8Array {
-  const hash: CHash = suite === SUITE.x25519 ? sha256 : sha512
-  const secret = expandWithLabel(hash, exporterSecret, label, NONE, hash.outputLen)
-  const exported = expandWithLabel(hash, secret, 'exported', hash(context), length)
-  secret.fill(0)
+  const exporter = new EpochExporter(HKDF, suite, exporterSecret.slice())
+  const exported = exporter.export(label, context, length)
+  exporter.erase()
   return exported
 }
+
+/** In plain JavaScript, where nothing is injected. */
+const HKDF: Pick<Kdf, 'expand'> = { expand: (key, info, length) => expand(sha256, key, info, length) }
 
 /**
  * The exporter of an epoch that is in use. A group of N members asks it for N keys of one label, so the
@@ -40,7 +42,7 @@ export class EpochExporter {
   #isErased = false
 
   /** `exporterSecret` is taken over. */
-  constructor(kdf: Kdf, suite: Suite, exporterSecret: Uint8Array) {
+  constructor(kdf: Pick<Kdf, 'expand'>, suite: Suite, exporterSecret: Uint8Array) {
     this.#secret = exporterSecret
     if (suite === SUITE.x25519) {
       this.#hash = sha256
@@ -73,16 +75,6 @@ export class EpochExporter {
 }
 
 const NONE = new Uint8Array(0)
-
-function expandWithLabel(
-  hash: CHash,
-  secret: Uint8Array,
-  label: string,
-  context: Uint8Array,
-  length: number,
-): Uint8Array {
-  return expand(hash, secret, kdfLabel(label, context, length), length)
-}
 
 /** RFC 9420, section 8: the KDFLabel is length 2 ‖ label ‖ context, the last two as vectors. */
 function kdfLabel(label: string, context: Uint8Array, length: number): Uint8Array {
