@@ -235,15 +235,17 @@ export class Delivery {
   }
 
   /**
-   * A drop excuses those behind it, as the tree is then: on the way up from the sender all, on the way down
-   * the branch. Later the tree may have grown another way that the frame did not go.
+   * A drop excuses those behind it, as the tree is then: a sole receiver, all on the way up from the sender,
+   * the branch on the way down. Later the tree may have grown another way that the frame did not go.
    */
   #cutOff(record: FrameRecord, from: number, to: number): void {
     const { receivers } = record
     record.cutOff ??= new Uint8Array(receivers.length)
-    const up = receivers.length === 1 ? [] : this.#world.pathUp(record.sender)
-    if (receivers.length === 1 || (up.includes(from) && up.includes(to))) record.cutOff.fill(1)
-    else if (up.includes(to)) return
+    const up = receivers.length === 1 ? [from, to] : this.#world.pathUp(record.sender)
+    if (up.includes(to)) {
+      if (up.includes(from)) record.cutOff.fill(1)
+      return
+    }
     for (let index = 0; index < receivers.length; index++)
       if (this.#world.pathUp(receivers[index] as number).includes(to)) record.cutOff[index] = 1
   }
