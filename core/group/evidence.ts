@@ -5,6 +5,7 @@
 import { hex, unhex } from '../ids.ts'
 import type { Micros } from '../io.ts'
 import { type Ack, AckTally, makeAck, verifyAck } from '../ledger/acks.ts'
+import { supportClass } from '../ledger/preference.ts'
 import { witnessesOf } from '../ledger/rank.ts'
 import type { Epoch } from './epoch.ts'
 import { FORKS_MAX } from './limits.ts'
@@ -71,7 +72,7 @@ export function isDecided(group: GroupState, now: Micros, parent: Epoch, child: 
   let there = 0
   for (const witness of fork.witnesses.keys()) if (isThere(group, now, witness)) there += 1
   const acks = acksOf(group, fork, child.mlsId)
-  return 31 - Math.clz32(1 + acks) > 31 - Math.clz32(1 + Math.max(0, there - acks))
+  return supportClass(acks) > supportClass(Math.max(0, there - acks))
 }
 
 /** Whether more than half of the witnesses that are there went that way (sec:B6). */

@@ -5,7 +5,7 @@
 import { signNamed, verifyNamed } from '../crypto/signed.ts'
 import { compareBytes, hex, sameBytes, unhex } from '../ids.ts'
 import { type Micros, NEVER } from '../io.ts'
-import { compareWeights, type Weight } from '../ledger/preference.ts'
+import { compareWeights, supportClass, type Weight } from '../ledger/preference.ts'
 import { rankOf, WITNESSES } from '../ledger/rank.ts'
 import { cancelEntry, startEntry } from './entry.ts'
 import type { Epoch } from './epoch.ts'
@@ -77,7 +77,7 @@ function weightOf(group: GroupState, side: Evidence, other: Evidence): Weight {
   const { parent, committer, proposals, commitHash } = side.child as NonNullable<Evidence['child']>
   return {
     dirt: side.dirty ? 1 : 0,
-    support: 31 - Math.clz32(1 + supportOf(group, side, other)),
+    support: supportClass(supportOf(group, side, other)),
     emptiness: proposals > 0 ? 0 : 1,
     rank: rankOf(group.ports.crypto.hash, parent, committer),
     commitHash,

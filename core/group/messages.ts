@@ -85,7 +85,7 @@ const step = struct({
 })
 
 /** The way of a branch (way.ts): MLS-IDs, the newest last, and for the last of them how each came. */
-export function wayOf(lineageMax: number, stepsMax: number): Schema<Way> {
+export function waySchema(lineageMax: number, stepsMax: number): Schema<Way> {
   return struct({ lineage: list(epochId, lineageMax), steps: list(step, stepsMax) })
 }
 export interface Way {
@@ -164,7 +164,7 @@ export type DoorMessage =
   /** Nothing will come of it; the reason is for people. */
   | { readonly kind: 'refused'; readonly why: string }
 
-const toldWay = wayOf(LINEAGE_TOLD, STEPS_TOLD)
+const toldWay = waySchema(LINEAGE_TOLD, STEPS_TOLD)
 const welcome = struct({ facts: list(bytes(FACT_BYTES_MAX), WELCOME_FACTS_MAX), welcome: rest })
 /** A Welcome as it is stored with its commit, with the facts that certify those added by it. */
 export type WelcomeMessage = Decoded<typeof welcome>

@@ -12,7 +12,7 @@ import { TREE_BYTES_MAX } from '../mls/limits.ts'
 import { Reader, Writer } from '../wire/cursor.ts'
 import { bytes, type Decoded, fixed, list, type Schema, struct, u32, u48 } from '../wire/schema.ts'
 import { FORKS_MAX, LINEAGE_MAX, OFFERS_IN_ONE_MAX, ROUTE_BYTES_MAX } from './limits.ts'
-import { wayOf } from './messages.ts'
+import { waySchema } from './messages.ts'
 
 const VERSION = 2
 
@@ -37,7 +37,7 @@ const headRecord = struct({
   joinNumber: u48,
   leafSeed: fixed(32),
   salts,
-  way: wayOf(LINEAGE_MAX, FORKS_MAX),
+  way: waySchema(LINEAGE_MAX, FORKS_MAX),
   state: long,
 })
 export type HeadRecord = Decoded<typeof headRecord>

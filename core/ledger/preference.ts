@@ -48,7 +48,7 @@ export type Clause = (typeof CLAUSE)[keyof typeof CLAUSE]
 export interface Weight {
   /** 0 clean, 1 with a refused key in the head's roster. */
   readonly dirt: 0 | 1
-  /** ⌊log2(1 + acks of unrefused witnesses)⌋; more is preferred. */
+  /** `supportClass` of unrefused witnesses; more is preferred. */
   readonly support: number
   /** 0 with proposals, 1 without. */
   readonly emptiness: 0 | 1
@@ -56,12 +56,17 @@ export interface Weight {
   readonly commitHash: Uint8Array
 }
 
+/** ⌊log2(1 + acks)⌋: one ack more or less seldom decides, or what was adopted would change too often. */
+export function supportClass(acks: number): number {
+  return 31 - Math.clz32(1 + acks)
+}
+
 /** Weighs a child of `parent` by what the ledger and the acks say now. */
 export function weigh(hash: Hash, parent: Uint8Array, child: Child, ledger: Ledger, acks: AckTally): Weight {
   const isRefused = (member: Uint8Array): boolean => ledger.refused(member) !== undefined
   return {
     dirt: child.headRoster.some(isRefused) ? 1 : 0,
-    support: 31 - Math.clz32(1 + acks.count(child.mlsId, isRefused)),
+    support: supportClass(acks.count(child.mlsId, isRefused)),
     emptiness: child.proposals > 0 ? 0 : 1,
     rank: rankOf(hash, parent, child.committer),
     commitHash: child.commitHash,
