@@ -12,13 +12,13 @@ import type { GroupSecrets } from 'ts-mls/groupSecrets.js'
 import { deriveKeySchedule } from 'ts-mls/keySchedule.js'
 import { type LeafNode, verifyLeafNodeSignature, verifyLeafNodeSignatureKeyPackage } from 'ts-mls/leafNode.js'
 import { CryptoVerificationError, ValidationError } from 'ts-mls/mlsError.js'
-import { verifyParentHashes } from 'ts-mls/parentHash.js'
+import { calculateParentHash } from 'ts-mls/parentHash.js'
 import { pathToRoot } from 'ts-mls/pathSecrets.js'
 import { mergePrivateKeyPaths, type PrivateKeyPath, toPrivateKeyPath } from 'ts-mls/privateKeyPath.js'
-import { findLeafIndex } from 'ts-mls/ratchetTree.js'
+import { findLeafIndex, type Node, resolution } from 'ts-mls/ratchetTree.js'
 import { createSecretTree } from 'ts-mls/secretTree.js'
 import { treeHashRoot } from 'ts-mls/treeHash.js'
-import { leafToNodeIndex, leafWidth, toLeafIndex } from 'ts-mls/treemath.js'
+import { leafToNodeIndex, leafWidth, left, right, root, toLeafIndex, toNodeIndex } from 'ts-mls/treemath.js'
 import { firstCommonAncestor } from 'ts-mls/updatePath.js'
 import { sameBytes } from '../ids.ts'
 
@@ -92,9 +92,39 @@ async function verifyTree(
         : await verifyLeafNodeSignature(leaf, groupContext.groupId, index / 2, cs.signature)
     if (!isSigned) throw new CryptoVerificationError('leaf signature')
   }
-  if (!(await verifyParentHashes(tree, cs.hash))) throw new CryptoVerificationError('parent hash')
+  if (!(await areParentsValid(cs, tree))) throw new CryptoVerificationError('parent hash')
   if (!sameBytes(groupContext.treeHash, await treeHashRoot(tree, cs.hash)))
     throw new CryptoVerificationError('tree hash')
+}
+
+/**
+ * Whether each parent node is parent-hash valid by exactly one node below it (RFC 9420, section 7.9.2), and
+ * so at last by a leaf that was signed. ts-mls compares the hashes alone: a node that hides who was added
+ * below since its key was made would pass, and others would encrypt to a key that those do not have.
+ */
+async function areParentsValid(cs: CiphersuiteImpl, tree: RatchetTree): Promise<boolean> {
+  const top = root(leafWidth(tree.length))
+  const proofs = new Map<number, number>()
+  for (const [index, node] of tree.entries()) {
+    const told = node && parentHashOf(node)
+    if (told === undefined || index === top) continue
+    const [hash, parent] = await calculateParentHash(tree, toNodeIndex(index), cs.hash)
+    const above = parent === undefined ? undefined : tree[parent]
+    if (parent === undefined || above?.nodeType !== 'parent' || !sameBytes(hash, told)) continue
+    const side = toNodeIndex(index < parent ? left(parent) : right(parent))
+    const others = resolution(tree, side).filter((each) => each !== index)
+    const reach = (side ^ (side + 1)) >> 1
+    const unmerged = above.parent.unmergedLeaves.map((leaf) => 2 * leaf)
+    const added = unmerged.filter((leaf) => Math.abs(leaf - side) <= reach)
+    if (others.sort((one, other) => one - other).join() !== added.join()) continue
+    proofs.set(parent, (proofs.get(parent) ?? 0) + 1)
+  }
+  return tree.every((node, index) => node?.nodeType !== 'parent' || proofs.get(index) === 1)
+}
+
+function parentHashOf(node: Node): Uint8Array | undefined {
+  if (node.nodeType === 'parent') return node.parent.parentHash
+  return node.leaf.leafNodeSource === 'commit' ? node.leaf.parentHash : undefined
 }
 
 function leafAt(tree: RatchetTree, index: number): LeafNode | undefined {
