@@ -378,6 +378,10 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
     this.#groups.roleChanged(now, link.id, role)
   }
 
+  rootChanged(now: Micros): void {
+    this.#groups.rootChanged(now)
+  }
+
   #control(now: Micros, link: Link, bytes: Uint8Array): void {
     this.#counters.add(COUNT.controlIn)
     if (bytes.length < 2 || bytes.length > CONTROL_BYTES_MAX || bytes[0] !== CONTROL_VERSION_TYPE) {

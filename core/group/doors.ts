@@ -5,7 +5,7 @@
  */
 import { below, jittered } from '../dice.ts'
 import { hex, sameBytes, unhex } from '../ids.ts'
-import { MILLISECOND, type Micros, NEVER } from '../io.ts'
+import { MILLISECOND, type Micros, NEVER, SECOND } from '../io.ts'
 import { decodeLedgerPayload, encodeFacts } from '../ledger/exchange.ts'
 import type { Purpose } from './effects.ts'
 import { introduce, offer } from './entry.ts'
@@ -28,7 +28,7 @@ import {
 import { onEvidence, onLog, onTooOld, relate, serveLog } from './meeting.ts'
 import { type Branch, type DoorMessage, decodeDoor, encodeDoor, type Offer } from './messages.ts'
 import { certifying, inBatches, takeOffer } from './offers.ts'
-import { hearsNobody, placeAmong } from './presence.ts'
+import { hearsNobody, isAnswerer, placeAmong } from './presence.ts'
 import { say } from './say.ts'
 import type { GroupState, PooledOffer, Session } from './state.ts'
 
@@ -305,7 +305,20 @@ export function doorsDue(group: GroupState, now: Micros): Micros {
  */
 function lookAround(group: GroupState, now: Micros): void {
   group.lookAt = now + jittered(group.ports.dice, LOOK_AROUND)
-  const { head, entry, phase } = group
+  const { head, entry, phase, isLooking } = group
+  group.isLooking = false
   if (phase !== 'member' || head === undefined || entry !== undefined || group.sessions.size > 0) return
-  if (placeAmong(group, now) === 0 || hearsNobody(group, now)) group.out.knock('catchUp', head.mlsId)
+  if (isLooking || placeAmong(group, now) === 0 || hearsNobody(group, now))
+    group.out.knock('catchUp', head.mlsId)
+}
+
+/**
+ * Another branch may have come within reach. Who is first in rank among those that were heard of late may be
+ * in that one, so a few look that are drawn.
+ */
+export function lookSoon(group: GroupState, now: Micros): void {
+  if (group.phase !== 'member' || (placeAmong(group, now) !== 0 && !isAnswerer(group))) return
+  group.isLooking = true
+  group.lookAt = Math.min(group.lookAt, now + below(group.ports.dice, SECOND))
+  group.wakeBy(group.lookAt)
 }

@@ -35,6 +35,7 @@ import {
   doorOpened,
   doorsDue,
   foreign,
+  lookSoon,
   onFoldOffers,
   postponeMeeting,
   sayOffers,
@@ -198,6 +199,11 @@ export class Group implements DoorPort {
   present(now: Micros): void {
     const { phase, head, cautiousUntil, out } = this.#state
     if (phase === 'member' && head !== undefined && now < cautiousUntil) out.knock('catchUp', head.mlsId)
+  }
+
+  /** Parts of the mesh came together: another branch may be within reach, and a few look for it. */
+  met(now: Micros): void {
+    lookSoon(this.#state, now)
   }
 
   // Inputs from the door.

@@ -73,6 +73,8 @@ export const ADD_BATCH_EACH: Micros = 50 * MILLISECOND
 export const ADD_BATCH_MAX: Micros = 2 * SECOND
 /** An own commit is sent again until somebody's ack shows that it arrived: after so long each time. */
 export const RESEND_AFTER: readonly Micros[] = [400 * MILLISECOND, 1_200 * MILLISECOND]
+/** And so much later for each byte of it: three packets of 1,200 leave in 50 ms (core/seal/limits.ts). */
+export const SAY_PER_BYTE: Micros = 14
 /**
  * New keys for those who are in already can wait for so many steps each until the next one steps in (sec:B5):
  * when the mesh parts, each would else take itself for the only one and make an epoch of its own. Guess.

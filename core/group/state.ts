@@ -316,6 +316,8 @@ export class GroupState {
   meetAt: Micros = NEVER
   /** When to look for members of other epochs, if this member is first in rank then. */
   lookAt: Micros = NEVER
+  /** The next time also if it is not. */
+  isLooking = false
   meetTarget: Uint8Array | undefined
   meetNotBefore: Micros = 0
   foldNotBefore: Micros = 0

@@ -265,6 +265,12 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     this.#settle(now)
   }
 
+  /** Parts of the mesh came together: branches of the group may be within each other's reach. */
+  met(now: Micros): void {
+    this.#group.met(now)
+    this.#settle(now)
+  }
+
   /** The machine slept: its monotonic clock has jumped against those of all others (sec:A2). */
   resumed(now: Micros): void {
     this.#sealer?.restart(now)

@@ -42,7 +42,7 @@ export function recordOf(port: PortId, slot: Slot): StoreId {
   return (FIRST_RECORD + port * SLOTS.length + SLOTS.indexOf(slot)) as StoreId
 }
 
-/** From the first link of a tree to when others can be reached by it: a few round trips. Guess. */
+/** From a first link or another root to when others can be reached: a few round trips. Guess. */
 const REGISTERED_AFTER: Micros = SECOND
 
 export class Memberships implements MemberHost {
@@ -56,6 +56,8 @@ export class Memberships implements MemberHost {
   /** Links with a role in a tree. */
   readonly #treeLinks = new Set<LinkId>()
   #presentAt: Micros = NEVER
+  /** When parts of the mesh that came together can reach each other. */
+  #metAt: Micros = NEVER
   #lastJob = 0
   /** What memberships counted whose ports have closed. */
   readonly #closed: Record<string, number> = {}
@@ -174,6 +176,13 @@ export class Memberships implements MemberHost {
     this.#context.deadline.lower(this.#presentAt)
   }
 
+  /** A tree has another root here: whom this node's members parted from may be within reach again. */
+  rootChanged(now: Micros): void {
+    if (this.#members.size === 0) return
+    this.#metAt = now + REGISTERED_AFTER
+    this.#context.deadline.lower(this.#metAt)
+  }
+
   resumed(now: Micros): void {
     for (const member of this.#members.values()) member.resumed(now)
   }
@@ -183,7 +192,11 @@ export class Memberships implements MemberHost {
       this.#presentAt = NEVER
       for (const member of this.#members.values()) member.present(now)
     }
-    let next = this.#presentAt
+    if (this.#metAt <= now) {
+      this.#metAt = NEVER
+      for (const member of this.#members.values()) member.met(now)
+    }
+    let next = Math.min(this.#presentAt, this.#metAt)
     for (const member of this.#members.values()) next = Math.min(next, member.wake(now))
     return next
   }

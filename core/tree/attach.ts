@@ -381,6 +381,7 @@ function changeRoot(state: TreeState, now: Micros, root: RootRecord): void {
     root: peerIdOf(root.key),
     self: root === state.own,
   })
+  state.listener.rootChanged(now, state.tree)
 }
 
 /**

@@ -53,6 +53,7 @@ export interface Surroundings {
   readonly now: Micros
   readonly crypto: Crypto
   readonly vlan: Uint8Array
+  readonly isSalted: boolean
   broadcast(node: GroupNode, packet: Packet): void
   job(node: GroupNode, job: number, work: MlsJob): void
   store(node: GroupNode, id: number, slot: Slot, record: Uint8Array): void
@@ -264,7 +265,8 @@ export class GroupNode implements GroupEffects {
       else if (until > now) this.#held.push({ packet, until })
       else strange.add(packet.mlsId)
     }
-    for (const mlsId of strange) this.step((group) => group.foreign(now, unhex(mlsId)))
+    if (!this.world.isSalted)
+      for (const mlsId of strange) this.step((group) => group.foreign(now, unhex(mlsId)))
   }
 
   get holds(): boolean {

@@ -63,6 +63,8 @@ export class GroupWorld implements Surroundings {
   watch: ((packet: Packet) => void) | undefined
   /** Whether doors open at all. */
   doors = true
+  /** Tokens of branches differ, as when their salts do: of another epoch's packets nothing is heard. */
+  isSalted = false
   loss: number
   readonly #delay: readonly [Micros, Micros]
   readonly #streams: Streams

@@ -236,6 +236,7 @@ export class TreeBench implements LinkPort {
       roleChanged: (_now: Micros, _tree: number, link: Link, role: TreeRole) => {
         this.roles.push({ link: link.id, role })
       },
+      rootChanged: () => {},
     }
     this.crst = new Crst(context, this, listener, 0, options.rules ?? ALL_RULES)
     this.#wake()

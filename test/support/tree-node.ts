@@ -92,6 +92,8 @@ export class TreeNode implements LinkPort, TreeListener {
   }
   hangUp(): void {}
 
+  rootChanged(): void {}
+
   roleChanged(_now: Micros, _tree: number, link: Link, role: TreeRole): void {
     this.world.roleChanged(this, link, role)
   }

@@ -68,6 +68,20 @@ describe('two halves that were apart', () => {
       expect(events.filter(({ kind }) => kind === 'folding').length).toBeLessThanOrEqual(1)
   })
 
+  test.each([1, 2, 3, 4, 5, 6])('find each other as soon as they hang in one tree, seed %i', (seed) => {
+    const { world, halves } = parted(seed)
+    const [left, right] = halves
+    const evicted = left.pop() as GroupNode
+    world.revoke(evicted, left[0] as GroupNode)
+    expect(world.until(() => world.isOne(left, 7), 10 * SECOND)).toBe(true)
+    // Tokens of the two differ since then: no packet of one is heard in the other.
+    world.isSalted = true
+    world.run(20 * SECOND)
+    world.heal()
+    for (const node of right) world.act(node, (group) => group.met(world.now))
+    expect(world.until(() => world.isOne([...left, ...right], 7), 4 * SECOND)).toBe(true)
+  })
+
   test.each([1, 2, 3, 4, 5, 6])('for a moment: one goes back, and nobody is added anew, seed %i', (seed) => {
     const { world, halves } = parted(seed)
     const [left, right] = halves
