@@ -8,7 +8,13 @@ import { type Micros, NEVER } from '../io.ts'
 import { routeToken } from '../vlan/tokens.ts'
 import type { Caller, Moment } from './caller.ts'
 import type { DoorContext } from './context.ts'
-import { DELIVER_TURN, DELIVER_WITHIN, DELIVERIES_AT_ONCE, DELIVERIES_MAX } from './limits.ts'
+import {
+  DELIVER_TURN,
+  DELIVER_WITHIN,
+  DELIVERIES_AT_ONCE,
+  DELIVERIES_MAX,
+  MESSAGE_BYTES_MAX,
+} from './limits.ts'
 import { DOOR_REFUSAL } from './refusals.ts'
 
 interface Delivery {
@@ -38,9 +44,16 @@ export class Deliveries {
     if (!this.#all.has(hex(route))) this.#add(moment, route, undefined)
   }
 
-  /** Brings a Welcome to a route; false if too many are under way. The bytes are not copied. */
+  /**
+   * Brings a Welcome to a route; false if it is longer than a session takes, or too many are under way. The
+   * bytes are not copied.
+   */
   deliver(moment: Moment, route: Uint8Array, message: Uint8Array): boolean {
     const { now } = moment
+    if (message.length > MESSAGE_BYTES_MAX) {
+      this.#context.tally.add(DOOR_REFUSAL.badMessage)
+      return false
+    }
     const name = hex(route)
     const known = this.#all.get(name)
     if (known?.caller !== undefined && known.message === undefined) {
@@ -87,7 +100,7 @@ export class Deliveries {
   }
 
   #add(moment: Moment, route: Uint8Array, message: Uint8Array | undefined): boolean {
-    if (this.#all.size >= DELIVERIES_MAX) {
+    if (this.#all.size >= DELIVERIES_MAX && (message === undefined || !this.#makeRoom(moment.now))) {
       this.#context.tally.add(DOOR_REFUSAL.deliveriesFull)
       return false
     }
@@ -95,6 +108,16 @@ export class Deliveries {
     this.#all.set(hex(route), { route: route.slice(), message, ...waiting })
     this.#next(moment)
     return true
+  }
+
+  /** A Welcome that is there goes before one that may never come. */
+  #makeRoom(now: Micros): boolean {
+    for (const [name, { message, caller }] of this.#all) {
+      if (message !== undefined) continue
+      caller?.stop(now)
+      return this.#all.delete(name)
+    }
+    return false
   }
 
   /** Calls at the routes whose turn it is. Who does not answer for a while keeps nobody else waiting. */

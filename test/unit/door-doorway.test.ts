@@ -1,6 +1,7 @@
 /** Doors as a group's machine uses them: what it says arrives, in order, or the session ends. */
 import { describe, expect, test } from 'vitest'
 import { Doorway, type DoorwayEvent } from '../../core/door/doorway.ts'
+import { MESSAGE_BYTES_MAX } from '../../core/door/limits.ts'
 import { SECOND } from '../../core/io.ts'
 import type { DoorNode } from '../support/door-node.ts'
 import { DoorWorld, FAIR, FOUL, type Weather } from '../support/door-world.ts'
@@ -204,6 +205,24 @@ describe('a Welcome', () => {
     )
     expect(sent.filter((isSent) => isSent)).toHaveLength(256)
     expect(members[0].tally['deliveriesFull']).toBe(6)
+  })
+
+  test('that is there goes before those that may never come', () => {
+    const { world, members } = scene(48, FAIR, 'creator')
+    const joiner = guest(world)
+    const routeOf = (at: number): Uint8Array => new Uint8Array(32).fill(at).fill(at >>> 8, 16)
+    for (let at = 0; at < 256; at++) door(members[0]).expect(moment(world), routeOf(at))
+    expect(door(members[0]).deliver(moment(world), door(joiner).route, new Uint8Array(10).fill(7))).toBe(true)
+    world.run(60 * SECOND)
+    expect(told(joiner)).toEqual([{ kind: 'welcome', bytes: new Uint8Array(10).fill(7) }])
+    expect(members[0].tally['deliveriesFull']).toBeUndefined()
+  })
+
+  test('longer than a session takes is refused, and counted', () => {
+    const { world, members } = scene(49, FAIR, 'creator')
+    const { route } = door(guest(world))
+    expect(door(members[0]).deliver(moment(world), route, new Uint8Array(MESSAGE_BYTES_MAX + 1))).toBe(false)
+    expect(members[0].tally['badMessage']).toBe(1)
   })
 
   test('waits while thirty-two others are under way, but not for those that do not answer', () => {
