@@ -292,6 +292,8 @@ export interface LinkPort {
   setTreeUse(now: Micros, link: Link, used: boolean): void
   /** What was just sent asks for an answer: if nothing at all is heard in time, the link is probed. */
   expect(now: Micros, link: Link): void
+  /** Says HELLO and wants one back, as a probe does, but takes no silence for the link's end. */
+  ask(now: Micros, link: Link): void
   /** Ends the link: the parts hear of it as of any other loss, within this step. */
   hangUp(now: Micros, link: Link, reason: import('../io.ts').CloseReason): void
 }

@@ -202,6 +202,11 @@ export class Links implements LinkPort {
     this.#due(link, link.silenceDue)
   }
 
+  ask(now: Micros, link: Link): void {
+    const isAnswerDue = link.probes > 0 || now < link.helloSaidAt + REPLY_SPACING
+    if (!link.ended && link.version !== 0 && !isAnswerDue) this.#sayHello(now, link, true)
+  }
+
   setTreeUse(now: Micros, link: Link, used: boolean): void {
     link.treeUse = used
     const period = this.#context.config.helloTreePeriod

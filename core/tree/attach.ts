@@ -17,7 +17,16 @@ import { KIND } from '../wire/kinds.ts'
 import { encodeControl } from '../wire/schema.ts'
 import { ANNOUNCE, announce, touch } from './advertise.ts'
 import { renewLowers } from './certify.ts'
-import { choose, isFeasible, isInGrace, isSameGeneration, isUsable, mayStay, metricBelow } from './choice.ts'
+import {
+  answersBy,
+  choose,
+  isFeasible,
+  isInGrace,
+  isSameGeneration,
+  isUsable,
+  mayStay,
+  metricBelow,
+} from './choice.ts'
 import { armDamping, noteReign, noteRoot, SEQ_WAIT } from './damping.ts'
 import { compareRanks, isBelow, type Label, type RootRecord } from './label.ts'
 import { attach } from './messages.ts'
@@ -60,6 +69,11 @@ export function decide(state: TreeState, now: Micros): void {
   const wish = choose(state, now, stay)
   const best = isPrepared(state, now, wish, stay) ? wish : stay
   const isCutOff = state.label !== undefined && stay === undefined && !isLeading(state)
+  const answersAt = best === undefined && !isLeading(state) ? answersBy(state, now) : NEVER
+  if (answersAt !== NEVER) {
+    arm(state, answersAt)
+    return
+  }
   if (best !== undefined && isBetterThanSelf(state, best, stay)) {
     // In its grace the upper is what it was: nothing is adopted of a path that nobody verified.
     if (best === stay && best.pathState !== PATH_STATE.good) return

@@ -33,6 +33,8 @@ const DOUBTED = 60_000
 
 /** Three HELLOs missed and three probes (text (c)): by then whoever was below a lost upper knows it. */
 const DOUBT: Micros = 17 * SECOND
+/** Who is asked for a sign of life gives it within two round trips and twice so much. Guess. */
+const ANSWERED: Micros = 250_000
 /** A HELLO that comes so much later than its period is missed: 10 % of jitter and a slow way are within. */
 const HELLO_PATIENCE = 1.2
 
@@ -122,13 +124,37 @@ export function choose(state: TreeState, now: Micros, stay: Neighbour | undefine
 }
 
 function arriving(state: TreeState, now: Micros, neighbour: Neighbour): Candidate | undefined {
-  if (!isFeasible(state, now, neighbour)) return undefined
-  const isSuspect = isOverdue(state, now, neighbour) || mayBeLost(state, now, neighbour)
+  if (!isFeasible(state, now, neighbour) || isUnheard(neighbour)) return undefined
   // To look anew from scratch takes half a second, to find out that an upper is dead five times as long.
-  if (isSuspect && state.label !== undefined) return undefined
-  const isDoubted = isSuspect || leadsThroughLost(state, now, neighbour)
+  if (isSuspect(state, now, neighbour) && state.label !== undefined) return undefined
+  const isDoubted = isSuspect(state, now, neighbour) || leadsThroughLost(state, now, neighbour)
   const value = metricBelow(state, neighbour) + reserve(neighbour) + (isDoubted ? DOUBTED : 0)
   return { neighbour, label: neighbour.claimed as Label, value }
+}
+
+/** It was asked for a sign of life and has given none so far, nor did it a round trip before. */
+function isUnheard({ link, doubtedAt }: Neighbour): boolean {
+  return doubtedAt !== NEVER && link.heardAt < doubtedAt - link.rtt - ANSWERED
+}
+
+/**
+ * By when those who could be the upper have answered, if they are there. NEVER if nobody is waited for: who
+ * has no upper now does better to wait for a round trip than to find out later that the next one is dead.
+ */
+export function answersBy(state: TreeState, now: Micros): Micros {
+  let at: Micros = NEVER
+  for (const neighbour of state.neighbours) {
+    if (!isUnheard(neighbour) || isSuspect(state, now, neighbour)) continue
+    if (!isFeasible(state, now, neighbour)) continue
+    const until = neighbour.doubtedAt + 2 * (neighbour.link.rtt + ANSWERED)
+    if (now < until) at = Math.min(at, until)
+  }
+  return at
+}
+
+/** It may be gone, as far as is known without asking. */
+function isSuspect(state: TreeState, now: Micros, neighbour: Neighbour): boolean {
+  return isOverdue(state, now, neighbour) || mayBeLost(state, now, neighbour)
 }
 
 /** It missed a HELLO: it may be gone, and a link without traffic is given up only after three. */

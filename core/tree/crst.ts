@@ -34,7 +34,7 @@ import { flush } from './advertise.ts'
 import { decide, regress, tendFurther } from './attach.ts'
 import { retire } from './certify.ts'
 import { dispatch } from './handlers.ts'
-import { ALL_RULES, arm, newState, type SafetyRules, type TreeState } from './state.ts'
+import { ALL_RULES, arm, believe, newState, type SafetyRules, type TreeState } from './state.ts'
 import type { Tree, TreeListener, TreeSummary } from './tree.ts'
 import {
   addNeighbour,
@@ -106,8 +106,11 @@ export class Crst implements Tree {
   onSummary(now: Micros, link: Link, summary: Readonly<TreeSummary>): void {
     const state = this.#state
     const neighbour = neighbourOf(state, link)
-    if (neighbour === undefined || isQuiet(state, now, neighbour, summary)) return
+    if (neighbour === undefined) return
+    const isDoubted = neighbour.doubtedAt !== NEVER
+    if (!isDoubted && isQuiet(state, now, neighbour, summary)) return
     begin(state, now)
+    believe(state, neighbour)
     refresh(state, now, neighbour, summary)
     this.#settle(now)
   }

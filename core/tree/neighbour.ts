@@ -70,6 +70,9 @@ export interface Neighbour {
   comingUntil: Micros
   /** Not to be chosen as an upper before then: it seems to withhold beats (mesh:N8). */
   avoidUntil: Micros
+  /** Since when it gave no sign of life, though asked, and when it is asked again; NEVER if it is not. */
+  doubtedAt: Micros
+  lifeDue: Micros
 
   // What it was told.
   updateDue: Micros
@@ -153,6 +156,8 @@ export function newNeighbour(link: Link, slot: number, now: Micros): Neighbour {
     lingerUntil: 0,
     comingUntil: NEVER,
     avoidUntil: 0,
+    doubtedAt: NEVER,
+    lifeDue: NEVER,
     updateDue: NEVER,
     updateSentAt: 0,
     sentHash: 0,

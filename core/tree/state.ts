@@ -127,6 +127,9 @@ export interface TreeState {
 const VERIFY_BURST = 4_000
 const VERIFY_PER_SECOND = 1_000
 
+/** No neighbour is asked for a sign of life twice within this time. Guess. */
+const ASK_AGAIN: Micros = SECOND
+
 /** By then the allowance has one more (neighbour.ts). */
 const FLIP_PAUSE: Micros = SECOND
 
@@ -252,8 +255,34 @@ export function holdPath(state: TreeState, fresh: readonly number[], stale: read
   for (const slot of stale) state.certificates.release(slot)
 }
 
-/** The path was lost below that node, which may have died in silence. */
+/**
+ * The path was lost below that node, which may have died in silence, and others with it: where the mesh was
+ * cut, links without traffic stay for 20 s and more. So all are asked whether they are there (choice.ts).
+ */
 export function doubt(state: TreeState, now: Micros, upperKey: Uint8Array): void {
   state.lostUpper = upperKey.slice()
   state.doubtSince = now
+  for (const neighbour of state.neighbours) {
+    if (neighbour.gone || neighbour.doubtedAt !== NEVER) continue
+    neighbour.doubtedAt = now
+    askLife(state, now, neighbour)
+  }
+}
+
+/**
+ * Asks for a sign of life, and again after an eighth of the time for which there was none: the link may be
+ * whole again long before its next HELLO is due.
+ */
+export function askLife(state: TreeState, now: Micros, neighbour: Neighbour): void {
+  state.links.ask(now, neighbour.link)
+  neighbour.lifeDue = now + Math.max(ASK_AGAIN, Math.round((now - neighbour.doubtedAt) / 8))
+  arm(state, neighbour.lifeDue)
+}
+
+/** It gave one: whoever needs an upper, or a better root, may look at it again. */
+export function believe(state: TreeState, neighbour: Neighbour): void {
+  if (neighbour.doubtedAt === NEVER || neighbour.link.heardAt < neighbour.doubtedAt) return
+  neighbour.doubtedAt = NEVER
+  neighbour.lifeDue = NEVER
+  state.changed = true
 }

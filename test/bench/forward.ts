@@ -48,6 +48,7 @@ function relayWith(
       return true
     },
     expect: () => undefined,
+    ask: () => undefined,
     setTreeUse: () => undefined,
     hangUp: () => {},
   }

@@ -29,7 +29,10 @@ function isBelow(world: TreeWorld, node: TreeNode, relay: TreeNode): boolean {
 
 /** Milliseconds for which each node below the crashed one did not hang where most nodes hang, sorted. */
 function outages(world: TreeWorld, crashed: TreeNode): number[] {
-  const affected = world.nodes.filter((node) => isBelow(world, node, crashed))
+  // Who has no other link is alone afterwards, whatever a tree does.
+  const isLinked = (node: TreeNode): boolean =>
+    [...node.links.values()].some((link) => link.peer !== crashed.peer)
+  const affected = world.nodes.filter((node) => isBelow(world, node, crashed) && isLinked(node))
   world.crash(crashed.index)
   const start = world.now
   const whole = new Map<TreeNode, number>()

@@ -105,6 +105,7 @@ export class MeshNode implements LinkPort, NeighbourListener {
   }
 
   expect(): void {}
+  ask(): void {}
 
   setTreeUse(_now: Micros, link: Link, used: boolean): void {
     link.treeUse = used

@@ -29,6 +29,7 @@ import {
   voidMessage,
 } from '../../core/tree/messages.ts'
 import { ALL_RULES, type SafetyRules } from '../../core/tree/state.ts'
+import type { TreeSummary } from '../../core/tree/tree.ts'
 import { readU32 } from '../../core/wire/cursor.ts'
 import { KIND } from '../../core/wire/kinds.ts'
 import { decodeControl, encodeControl, type Schema } from '../../core/wire/schema.ts'
@@ -209,6 +210,8 @@ export class TreeBench implements LinkPort {
   readonly sent: Sent[] = []
   /** Neighbours from which nothing is heard any more. */
   readonly silent = new Set<Actor>()
+  /** Links on which the tree asked for a sign of life. */
+  readonly asked: LinkId[] = []
   readonly events: NodeEvent[] = []
   readonly roles: { readonly link: LinkId; readonly role: TreeRole }[] = []
   readonly #out = new Outbox()
@@ -268,6 +271,11 @@ export class TreeBench implements LinkPort {
   }
 
   expect(): void {}
+  /** Answered at once, but by those that have fallen silent. */
+  ask(_now: Micros, link: Link): void {
+    this.asked.push(link.id)
+    this.#hear(link)
+  }
   setTreeUse(_now: Micros, link: Link, used: boolean): void {
     link.treeUse = used
   }
@@ -312,6 +320,17 @@ export class TreeBench implements LinkPort {
   /** The neighbour sends a packet. */
   from(neighbour: Actor, packet: Uint8Array): void {
     this.crst.onMessage(this.now, this.link(neighbour), packet[1] as number, packet)
+    this.#wake()
+  }
+
+  /** The neighbour says HELLO, with nothing in it that is news. */
+  hello(neighbour: Actor): void {
+    const link = this.link(neighbour)
+    link.heardAt = this.now
+    const summary: TreeSummary = { generation: 0, sentHash: 0, receivedHash: 0, rootHash: 0, beat: 0 }
+    this.crst.summary(link, summary)
+    const { sentHash, receivedHash } = summary
+    this.crst.onSummary(this.now, link, { ...summary, sentHash: receivedHash, receivedHash: sentHash })
     this.#wake()
   }
 
@@ -365,8 +384,9 @@ export class TreeBench implements LinkPort {
   }
 
   /** Neighbours say their HELLOs, but for those that a test has fall silent. */
-  #hear(): void {
-    for (const [neighbour, link] of this.#links) if (!this.silent.has(neighbour)) link.heardAt = this.now
+  #hear(only?: Link): void {
+    for (const [neighbour, link] of this.#links)
+      if (!this.silent.has(neighbour) && (only === undefined || only === link)) link.heardAt = this.now
   }
 
   #drain(): void {

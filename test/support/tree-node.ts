@@ -19,6 +19,7 @@ export interface Surroundings {
   readonly crypto: Crypto
   readonly rules: SafetyRules
   carry(from: TreeNode, link: Link, packet: Uint8Array): void
+  ask(from: TreeNode, link: Link): void
   roleChanged(node: TreeNode, link: Link, role: TreeRole): void
   settle(node: TreeNode): void
 }
@@ -87,6 +88,9 @@ export class TreeNode implements LinkPort, TreeListener {
   }
 
   expect(): void {}
+  ask(_now: Micros, link: Link): void {
+    this.world.ask(this, link)
+  }
   setTreeUse(_now: Micros, link: Link, used: boolean): void {
     link.treeUse = used
   }

@@ -197,6 +197,12 @@ export class TreeWorld extends TreeSight implements Surroundings {
     })
   }
 
+  /** A HELLO that wants one back. */
+  ask(from: TreeNode, link: Link): void {
+    const cable = this.cables.get(link.id)
+    if (cable !== undefined) this.#sayHello(cable, cable.nodes[0] === from ? 0 : 1, link, true)
+  }
+
   /** After every input: effects are looked at, the alarm is set. */
   settle(node: TreeNode): void {
     node.context.out.drain({
@@ -250,20 +256,23 @@ export class TreeWorld extends TreeSight implements Surroundings {
   #hello(cable: Cable, end: 0 | 1, link: Link): void {
     const period = this.options.hello ?? 5 * SECOND
     this.after(period * (0.9 + 0.2 * unit(this.dice)), () => {
-      const node = cable.nodes[end]
-      if (cable.cut || node.links.get(link.id) !== link) return
-      const summary: TreeSummary = { generation: 0, sentHash: 0, receivedHash: 0, rootHash: 0, beat: 0 }
-      node.crst.summary(link, summary)
-      const other = end === 0 ? 1 : 0
-      if (this.loss === 0 || unit(this.dice) >= this.loss) {
-        this.#deliver(cable, other, () => {
-          const there = cable.nodes[other].links.get(link.id)
-          if (there === undefined) return
-          cable.nodes[other].crst.onSummary(this.now, there, summary)
-          this.settle(cable.nodes[other])
-        })
-      }
+      if (cable.cut || cable.nodes[end].links.get(link.id) !== link) return
+      this.#sayHello(cable, end, link, false)
       this.#hello(cable, end, link)
+    })
+  }
+
+  #sayHello(cable: Cable, end: 0 | 1, link: Link, isReplyWanted: boolean): void {
+    const summary: TreeSummary = { generation: 0, sentHash: 0, receivedHash: 0, rootHash: 0, beat: 0 }
+    cable.nodes[end].crst.summary(link, summary)
+    const other = end === 0 ? 1 : 0
+    if (this.loss > 0 && unit(this.dice) < this.loss) return
+    this.#deliver(cable, other, () => {
+      const there = cable.nodes[other].links.get(link.id)
+      if (there === undefined) return
+      cable.nodes[other].crst.onSummary(this.now, there, summary)
+      this.settle(cable.nodes[other])
+      if (isReplyWanted) this.#sayHello(cable, other, there, false)
     })
   }
 

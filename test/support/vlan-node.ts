@@ -121,6 +121,7 @@ export class WorldNode {
         return true
       },
       expect: () => {},
+      ask: () => {},
       setTreeUse: () => {},
       hangUp: () => {},
     }

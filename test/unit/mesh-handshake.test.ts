@@ -478,6 +478,7 @@ test('dials of which nothing is ever heard are given up, three at once at most',
     control() {},
     data: () => true,
     expect: () => undefined,
+    ask: () => undefined,
     setTreeUse: () => undefined,
     hangUp() {},
   }

@@ -1,6 +1,6 @@
 /** Where a node hangs: R1 to R4, R6 to R9 and further uppers, with neighbours played by the test. */
 import { describe, expect, it } from 'vitest'
-import { MILLISECOND, SECOND, TREE_ROLE } from '../../core/io.ts'
+import { MILLISECOND, type Micros, SECOND, TREE_ROLE } from '../../core/io.ts'
 import { CAPABILITY } from '../../core/links/link.ts'
 import { attach, pathRequest, voidMessage, WANTED } from '../../core/tree/messages.ts'
 import { KIND } from '../../core/wire/kinds.ts'
@@ -168,6 +168,50 @@ describe('adopting (R1 to R4)', () => {
         bench.part(ANN)
         expect(bench.crst.view().detached).toBe(isSilent)
       }
+    })
+  })
+
+  describe('where the mesh may have been cut', () => {
+    /** Eve, who is no worse than the height, fell silent so long before Ann was lost. */
+    function withoutAnn(silence: Micros): TreeBench {
+      const bench = belowAnn()
+      bench.meet(EVE)
+      says(bench, EVE, { claimed: { beat: beatOf(ROOT), path: [ROOT, EVE], costs: [15] } })
+      bench.wait(SECOND)
+      bench.silent.add(EVE)
+      bench.wait(silence)
+      bench.part(ANN)
+      return bench
+    }
+
+    it('asks all others whether they are there', () => {
+      const bench = withoutAnn(SECOND)
+      expect(bench.asked).toEqual([bench.link(EVE).id])
+    })
+
+    it('takes one that was heard just before at once', () => {
+      expect(withoutAnn(100 * MILLISECOND).crst.view().upper).toBe(withoutAnn(0).link(EVE).id)
+    })
+
+    it('waits for the answer of the others, and takes who gives one', () => {
+      const bench = withoutAnn(SECOND)
+      expect(bench.crst.view()).toMatchObject({ upper: undefined, detached: false })
+      bench.wait(100 * MILLISECOND)
+      expect(bench.crst.view()).toMatchObject({ upper: undefined, detached: false })
+      bench.silent.delete(EVE)
+      bench.hello(EVE)
+      expect(bench.crst.view()).toMatchObject({ detached: false, upper: bench.link(EVE).id, generation: 1 })
+    })
+
+    it('looks anew when none is given, and leaves who is silent alone until it speaks', () => {
+      const bench = withoutAnn(SECOND)
+      bench.wait(600 * MILLISECOND)
+      expect(bench.crst.view()).toMatchObject({ detached: true, generation: 2 })
+      bench.wait(600 * MILLISECOND)
+      expect(bench.role(EVE)).toBe(TREE_ROLE.none)
+      bench.silent.delete(EVE)
+      bench.hello(EVE)
+      expect(bench.crst.view()).toMatchObject({ detached: false, upper: bench.link(EVE).id })
     })
   })
 

@@ -249,10 +249,7 @@ describe('what is told, and repeated (UPDATE, LINKCERT, R11)', () => {
   it('certifies a cost that moved for a minute, and one that was a guess at once', () => {
     const bench = new TreeBench()
     const link = bench.meet(BOB, { rtt: 0 })
-    const hello = () => {
-      const { sentHash, receivedHash, ...rest } = summaryFor(bench, BOB)
-      bench.crst.onSummary(bench.now, link, { ...rest, sentHash: receivedHash, receivedHash: sentHash })
-    }
+    const hello = () => bench.hello(BOB)
     const costs = () =>
       bench
         .to(BOB, KIND.linkCertificate, linkCertificate)
