@@ -18,6 +18,7 @@ import { stuck } from './entry.ts'
 import { childOf, type Epoch, WISHES } from './epoch.ts'
 import { fetch, noticeDigest } from './facts.ts'
 import {
+  ANSWERERS,
   LOG_MAX,
   LOG_WITHIN,
   REPAIR_AGAIN,
@@ -32,7 +33,7 @@ import {
 import { type CommitMessage, decodeHandshake, encodeHandshake } from './messages.ts'
 import { isAnswerer } from './presence.ts'
 import { judgeRival, preferredRival, takeRival } from './rivals.ts'
-import { say, sayCommit } from './say.ts'
+import { say, sayCommit, timeOfCommit, timeToSay } from './say.ts'
 import type { GroupState, LogEntry, Rival } from './state.ts'
 import type { Task } from './tasks.ts'
 
@@ -55,7 +56,7 @@ export function onCommit(
   if (rival === undefined) return
   group.unseen.delete(rival.childName)
   if (group.repairs.get(rival.childName)?.isMine) {
-    const at = now + REPAIR_AGAIN
+    const at = now + repairAgain(group, message)
     group.repairs.set(rival.childName, { under: under.mlsId, child: rival.child, at, isMine: false })
     group.wakeBy(at)
   }
@@ -187,7 +188,12 @@ export function noteChild(
   const turns = Math.min(WANT_SPREAD, WANT_TURN * parent.roster.size)
   const askAt = rival === undefined ? now + WANT_AFTER + below(group.ports.dice, turns) : NEVER
   group.unseen.set(name, { parent: parent.name, child: child.slice(), by, since: now, askAt })
-  group.wakeBy(Math.min(askAt, now + STUCK_AFTER))
+  group.wakeBy(Math.min(askAt, now + stuckAfter(group)))
+}
+
+/** It can be asked for twice, and heard. */
+function stuckAfter(group: GroupState): Micros {
+  return STUCK_AFTER + 6 * timeOfCommit(group)
 }
 
 /** Children of the head are what this member may be behind: siblings of its own way make room for these. */
@@ -205,7 +211,7 @@ export function unseenDue(group: GroupState, now: Micros): Micros {
   for (const [name, unseen] of group.unseen) {
     if (head === undefined) break
     const parent = group.line[group.placeOf(unseen.parent)]
-    if (parent === undefined || unseen.since + STUCK_AFTER <= now) {
+    if (parent === undefined || unseen.since + stuckAfter(group) <= now) {
       group.unseen.delete(name)
       // Of a sibling of the own way nothing depends on this member: it may be no commit at all.
       if (parent !== head) continue
@@ -220,9 +226,9 @@ export function unseenDue(group: GroupState, now: Micros): Micros {
     if (unseen.askAt <= now) {
       const to = group.ports.reaches(unseen.by) ? unseen.by : undefined
       say(group, parent, { kind: 'want', children: [unseen.child] }, to)
-      unseen.askAt = now + WANT_AGAIN
+      unseen.askAt = now + WANT_AGAIN + 3 * timeOfCommit(group)
     }
-    next = Math.min(next, unseen.askAt, unseen.since + STUCK_AFTER)
+    next = Math.min(next, unseen.askAt, unseen.since + stuckAfter(group))
   }
   return next
 }
@@ -242,7 +248,8 @@ export function onWant(
   for (const child of children) {
     const name = hex(child)
     const unseen = group.unseen.get(name)
-    if (unseen !== undefined && isToAll) unseen.askAt = Math.max(unseen.askAt, now + WANT_AGAIN)
+    if (unseen !== undefined && isToAll)
+      unseen.askAt = Math.max(unseen.askAt, now + WANT_AGAIN + 3 * timeOfCommit(group))
     const commit = commitTo(group, under, child)
     if (commit === undefined) continue
     // To say a commit to all for each who asks would be a storm.
@@ -250,7 +257,9 @@ export function onWant(
     else if (!group.repairs.has(name) && group.repairs.size < UNSEEN_MAX) {
       // Drawn once for all who ask within a while.
       const isMine = !isToAll || isAnswerer(group)
-      const at = now + (isMine ? below(group.ports.dice, REPAIR_SPREAD) : REPAIR_AGAIN)
+      // Who says it is heard when all of it is there: only then the others know that they need not.
+      const spread = REPAIR_SPREAD + ANSWERERS * timeToSay(group, commit.message.length)
+      const at = now + (isMine ? below(group.ports.dice, spread) : repairAgain(group, commit.message))
       group.repairs.set(name, { under: under.mlsId, child: child.slice(), at, isMine })
       group.wakeBy(at)
     }
@@ -271,6 +280,11 @@ function commitTo(
   return message !== undefined && said?.kind === 'commit' ? { removes: said.removes, message } : undefined
 }
 
+/** What was said to all needs not be said again before it is heard and, by whom it helps, gone through. */
+function repairAgain(group: GroupState, message: Uint8Array): Micros {
+  return REPAIR_AGAIN + 2 * timeToSay(group, message.length)
+}
+
 /** Commits that all were asked for and nobody has said again meanwhile; answers when to look next. */
 export function repairsDue(group: GroupState, now: Micros): Micros {
   let next = NEVER
@@ -279,13 +293,14 @@ export function repairsDue(group: GroupState, now: Micros): Micros {
       next = Math.min(next, at)
       continue
     }
-    if (isMine) group.repairs.set(name, { under, child, at: now + REPAIR_AGAIN, isMine: false })
-    else group.repairs.delete(name)
-    if (!isMine) continue
     const epoch = group.known(under)
     const commit = epoch && commitTo(group, epoch, child)
-    if (epoch !== undefined && commit !== undefined && sayCommit(group, epoch, commit))
-      group.ports.counts.add('commitsRepaired')
+    if (!isMine || epoch === undefined || commit === undefined) {
+      group.repairs.delete(name)
+      continue
+    }
+    group.repairs.set(name, { under, child, at: now + repairAgain(group, commit.message), isMine: false })
+    if (sayCommit(group, epoch, commit)) group.ports.counts.add('commitsRepaired')
   }
   return next
 }

@@ -73,8 +73,15 @@ export const ADD_BATCH_EACH: Micros = 50 * MILLISECOND
 export const ADD_BATCH_MAX: Micros = 2 * SECOND
 /** An own commit is sent again until somebody's ack shows that it arrived: after so long each time. */
 export const RESEND_AFTER: readonly Micros[] = [400 * MILLISECOND, 1_200 * MILLISECOND]
-/** And so much later for each byte of it: three packets of 1,200 leave in 50 ms (core/seal/limits.ts). */
+/**
+ * And so much later for each byte of it: three packets of 1,200 leave in 50 ms, and one where more members
+ * are than so many (core/seal/limits.ts).
+ */
 export const SAY_PER_BYTE: Micros = 14
+export const SAY_PER_BYTE_MANY: Micros = 42
+export const SAY_MANY_FROM = 200
+/** Of a commit for each member, where many came in lately and few have a path of their own. Guess. */
+export const COMMIT_BYTES_PER_MEMBER = 40
 /**
  * New keys for those who are in already can wait for so many steps each until the next one steps in (sec:B5):
  * when the mesh parts, each would else take itself for the only one and make an epoch of its own. Guess.

@@ -8,12 +8,12 @@ import type { CandidateFacts, MlsOutcome } from '../mls/engine.ts'
 import { adoptChild } from './branches.ts'
 import { childOf, type Epoch, type NewEpoch } from './epoch.ts'
 import { forkOf, isDecided } from './evidence.ts'
-import { COMMIT_COST_PER_ADD, RESEND_AFTER, SAY_PER_BYTE, WELCOME_AFTER, WELCOME_LIFE } from './limits.ts'
+import { COMMIT_COST_PER_ADD, RESEND_AFTER, WELCOME_AFTER, WELCOME_LIFE } from './limits.ts'
 import { encodeHandshake, encodeWelcome, sendWelcome } from './messages.ts'
 import { certifying } from './offers.ts'
 import { encodeNext, type NextRecord } from './record.ts'
 import { wouldLead } from './rivals.ts'
-import { sayCommit } from './say.ts'
+import { sayCommit, timeToSay } from './say.ts'
 import type { GroupState, HeldWelcome, Rival } from './state.ts'
 import type { Task } from './tasks.ts'
 import { wayTo } from './way.ts'
@@ -156,7 +156,7 @@ export function publish(group: GroupState, now: Micros, rival: Rival, record: Ne
   rivals.push(rival)
   group.rivals.set(parent.name, rivals)
   if (sayCommit(group, parent, rival)) group.ports.counts.add('commitsSent')
-  const at = now + (RESEND_AFTER[0] as Micros) + timeToSay(rival)
+  const at = now + (RESEND_AFTER[0] as Micros) + timeToHear(group, rival)
   group.resend = { rival, at, turn: 0 }
   group.wakeBy(at)
   for (const route of record.routes) group.out.expectWelcome(route)
@@ -202,13 +202,13 @@ function resendDue(group: GroupState, now: Micros): Micros {
   resend.turn += 1
   const wait = RESEND_AFTER[resend.turn]
   if (wait === undefined) group.resend = undefined
-  else resend.at = now + wait + timeToSay(resend.rival)
+  else resend.at = now + wait + timeToHear(group, resend.rival)
   return group.resend?.at ?? NEVER
 }
 
-/** How long its packets take to leave, which are paced, and those who hear it to go through it. */
-function timeToSay({ message, proposals }: Rival): Micros {
-  return SAY_PER_BYTE * message.length + COMMIT_COST_PER_ADD * proposals
+/** How long its packets take to leave, and those who hear it to go through it. */
+function timeToHear(group: GroupState, { message, proposals }: Rival): Micros {
+  return timeToSay(group, message.length) + COMMIT_COST_PER_ADD * proposals
 }
 
 function welcomesDue(group: GroupState, now: Micros): Micros {

@@ -4,9 +4,11 @@
  * and the names of children that are asked for, without which a lost removal could not be had again.
  */
 import { hex } from '../ids.ts'
+import type { Micros } from '../io.ts'
 import { PAYLOAD_KIND } from '../vlan/plaintext.ts'
 import type { Whom } from './effects.ts'
 import type { Epoch } from './epoch.ts'
+import { COMMIT_BYTES_PER_MEMBER, SAY_MANY_FROM, SAY_PER_BYTE, SAY_PER_BYTE_MANY } from './limits.ts'
 import { encodeHandshake, type Handshake } from './messages.ts'
 import type { GroupState } from './state.ts'
 
@@ -40,6 +42,16 @@ export function sayCommit(group: GroupState, parent: Epoch, commit: Announced, t
   }
   group.out.send(parent.mlsId, to, PAYLOAD_KIND.handshake, commit.message)
   return true
+}
+
+/** How long so many bytes to all take to leave: their packets are paced. */
+export function timeToSay({ head }: GroupState, bytes: number): Micros {
+  return bytes * ((head?.roster.size ?? 0) > SAY_MANY_FROM ? SAY_PER_BYTE_MANY : SAY_PER_BYTE)
+}
+
+/** About how long a commit takes to leave that nobody here has seen. */
+export function timeOfCommit(group: GroupState): Micros {
+  return timeToSay(group, COMMIT_BYTES_PER_MEMBER * (group.head?.roster.size ?? 0))
 }
 
 /** Facts and exchanges of ledgers; `under` may be any epoch that is still received under. */

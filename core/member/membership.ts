@@ -436,7 +436,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     // Members of an epoch with an earlier salt listen by that one; those of this epoch may still.
     const isOfNow = tokens === this.#books?.tokens
     const token = isOfNow ? this.token(mac) : tokens.token(mac)
-    this.#sealer.announce(this.#now, kind, token, payload, mlsId)
+    this.#sealer.announce(this.#now, kind, token, payload, mlsId, mac !== BROADCAST_MAC)
   }
 
   adopt(epoch: AdoptedEpoch): void {

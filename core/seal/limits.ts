@@ -68,6 +68,11 @@ export const FROZEN_LIFE: Micros = 2 * SECOND
  * which a relay makes sixty copies each and takes more than 2,000 a second for a storm (mesh:S6).
  */
 export const PACE_STEP = 3
+/**
+ * Where more members are than this, one at a time: a commit alone would use up what a relay lets pass in a
+ * second, and whoever then loses one packet of it needs all of them again.
+ */
+export const PACE_ALONE_FROM = 200
 export const PACE_PAUSE: Micros = 50 * MILLISECOND
 /** Packets that wait so: forty such commits. */
 export const PACED_MAX = 1_024

@@ -129,6 +129,7 @@ export class Outbound {
     kind: PayloadKind,
     token: Uint8Array,
     body: Uint8Array,
+    isToOne = false,
     packetBytes: number = TRUNK_PACKET_BYTES,
   ): boolean {
     const { padding, own, firstHopLimit, keyLimits } = this.#context
@@ -139,7 +140,7 @@ export class Outbound {
       const plain = plainRoom(paddedLength(plaintextLength(flags, payload.length), padding))
       writePlaintext(plain, kind, firstHopLimit, millis, payload, flags)
       // What follows something that leaves by and by stays behind it: an ack its commit.
-      const isAfter = this.#context.out.paced.length > 0 && isOfGroup(kind)
+      const isAfter = !isToOne && this.#context.out.paced.length > 0 && isOfGroup(kind)
       return this.#finishChannel(now, epoch, flags, token, plain, isAfter)
     }
     if (body.length > PAYLOAD_BYTES_MAX) refuseToSeal(token, body)
@@ -147,7 +148,7 @@ export class Outbound {
     const packets = Math.ceil(body.length / room)
     if (epoch.channel(token).sealed + packets > keyLimits.channelPackets) return false
     this.#nameFrame()
-    const isPaced = epoch.roster.size > TURN_FROM
+    const isPaced = !isToOne && epoch.roster.size > TURN_FROM
     for (let offset = 0; offset < body.length; offset += room) {
       const piece = withLeaf(epoch, body.subarray(offset, Math.min(body.length, offset + room)))
       const length = plaintextLength(flags | FLAG.fragment, piece.length)

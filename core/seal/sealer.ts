@@ -49,6 +49,7 @@ import {
   ENTERING_MAX,
   KEY_LIMITS,
   type KeyLimits,
+  PACE_ALONE_FROM,
   PACE_PAUSE,
   PACE_STEP,
   REASSEMBLY_BYTES_ALL,
@@ -308,7 +309,8 @@ export class Sealer {
   /**
    * Seals for all members under a token's channel key: handshakes, facts and control messages (sec:A7),
    * which must be idempotent. Handshakes and facts may go under a left epoch that is still received under,
-   * and while the epoch has a refused member: the commit that removes it is one of them (sec:B9).
+   * and while the epoch has a refused member: the commit that removes it is one of them (sec:B9). `isToOne`:
+   * no relay makes copies, so that all may leave at once.
    */
   announce(
     now: Micros,
@@ -316,6 +318,7 @@ export class Sealer {
     token: Uint8Array,
     body: Uint8Array,
     mlsId: Uint8Array | undefined = this.mlsId,
+    isToOne = false,
   ): SealOutcome {
     const { epochs, counters } = this.#context
     const isGroupLogic = kind === PAYLOAD_KIND.handshake || kind === PAYLOAD_KIND.ledger
@@ -324,7 +327,7 @@ export class Sealer {
     let outcome: Exclude<SealOutcome, 'waiting'> = 'sealed'
     if (epoch === undefined || (!isGroupLogic && epoch !== epochs.current)) outcome = 'dropNoEpoch'
     else if (epochs.frozen && !isGroupLogic) outcome = 'dropFrozen'
-    else if (!this.#outbound.sealChannel(now, epoch, kind, token, body)) outcome = 'dropKeySpent'
+    else if (!this.#outbound.sealChannel(now, epoch, kind, token, body, isToOne)) outcome = 'dropKeySpent'
     if (outcome !== 'sealed') counters.add(COUNT[outcome])
     return outcome
   }
@@ -374,7 +377,8 @@ export class Sealer {
     const { out } = this.#context
     if (out.paced.length === 0) return NEVER
     if (this.#pacedAt > now) return this.#pacedAt
-    for (const packet of out.paced.splice(0, PACE_STEP)) out.send(packet)
+    const members = this.#context.epochs.current?.roster.size ?? 0
+    for (const packet of out.paced.splice(0, members > PACE_ALONE_FROM ? 1 : PACE_STEP)) out.send(packet)
     this.#pacedAt = now + PACE_PAUSE
     return out.paced.length > 0 ? this.#pacedAt : NEVER
   }

@@ -1,0 +1,45 @@
+/** What goes to many in pieces leaves by and by: relays take many copies for a storm (mesh:S6). */
+import { expect, test } from 'vitest'
+import { MILLISECOND, SECOND } from '../../core/io.ts'
+import { PAYLOAD_KIND } from '../../core/vlan/plaintext.ts'
+import { SealWorld, type TestMember } from '../support/seal-world.ts'
+
+const BODY = new Uint8Array(20_000)
+
+/** How many pieces have left at the start and in each 100 ms after it, where so many are members. */
+function pieces(members: number, isToOne: boolean): number[] {
+  const world = new SealWorld(2)
+  const [alice, bob] = world.members as [TestMember, TestMember]
+  const epoch = world.epoch()
+  const roster = new Map(epoch.roster)
+  const { memberKey, leafKey } = bob
+  for (let leaf = 2; leaf < members; leaf++)
+    roster.set(leaf, { memberKey: memberKey.map((byte) => byte ^ leaf), leafKey })
+  alice.adopt({ ...epoch, roster })
+  world.runFor(SECOND)
+  const before = world.recorded.length
+  const big = (): number => world.recorded.slice(before).filter(({ packet }) => packet.length > 1_000).length
+  const token = isToOne ? world.token(1) : world.broadcast
+  alice.sealer.announce(alice.now, PAYLOAD_KIND.handshake, token, BODY, epoch.mlsId, isToOne)
+  world.settle(alice)
+  const counts = [big()]
+  while ((counts.at(-1) as number) < 16 && counts.length < 20) {
+    world.runFor(100 * MILLISECOND)
+    counts.push(big())
+  }
+  return counts
+}
+
+test('few members get all at once', () => {
+  expect(pieces(20, false)).toEqual([16])
+})
+
+test('many get three pieces in 50 ms, and very many one', () => {
+  expect(pieces(100, false).slice(1, 4)).toEqual([9, 15, 16])
+  const alone = pieces(300, false)
+  expect(alone.slice(1, 5)).toEqual([3, 5, 7, 9])
+})
+
+test('one member gets all at once, however many there are: no relay makes copies', () => {
+  expect(pieces(300, true)).toEqual([16])
+})
