@@ -203,8 +203,8 @@ export class Links implements LinkPort {
   }
 
   ask(now: Micros, link: Link): void {
-    const isAnswerDue = link.probes > 0 || now < link.helloSaidAt + REPLY_SPACING
-    if (!link.ended && link.version !== 0 && !isAnswerDue) this.#sayHello(now, link, true)
+    // A link that is probed is asked already.
+    if (!link.ended && link.version !== 0 && link.probes === 0) this.#sayHello(now, link, true)
   }
 
   setTreeUse(now: Micros, link: Link, used: boolean): void {

@@ -69,6 +69,7 @@ export function decide(state: TreeState, now: Micros): void {
   const wish = choose(state, now, stay)
   const best = isPrepared(state, now, wish, stay) ? wish : stay
   const isCutOff = state.label !== undefined && stay === undefined && !isLeading(state)
+  // Others are asked whether they are there, and one of them may be the next upper.
   const answersAt = best === undefined && !isLeading(state) ? answersBy(state, now) : NEVER
   if (answersAt !== NEVER) {
     arm(state, answersAt)
@@ -404,6 +405,8 @@ function changeRoot(state: TreeState, now: Micros, root: RootRecord): void {
  */
 export function tendFurther(state: TreeState, now: Micros): void {
   const { upper } = state
+  // Who waits for answers to find its next upper keeps what VLANs hang on meanwhile.
+  if (upper === undefined && state.label !== undefined && !isLeading(state)) return
   const wanted = upper === undefined || isInGrace(state, now, upper) ? 0 : furtherWanted(state, upper)
   for (const further of state.further) {
     const isKept = isUsable(state, now, further) && (wanted > 0 || now < further.lingerUntil)

@@ -4,13 +4,13 @@
  */
 import { sameBytes } from '../ids.ts'
 import { type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
-import { CAPABILITY } from '../links/link.ts'
+import { CAPABILITY, type Link } from '../links/link.ts'
 import { NO_CERTIFICATE } from './certificates.ts'
 import { isRootAllowed, SEQ_WAIT } from './damping.ts'
 import { compareRanks, isBelow, type Label } from './label.ts'
 import { PATH_MAX } from './messages.ts'
 import { type Neighbour, PATH_STATE } from './neighbour.ts'
-import type { TreeState } from './state.ts'
+import { ANSWERED, type TreeState } from './state.ts'
 
 /** Text (a): the own upper may name a path that is not verified yet for so long. */
 export const PATH_GRACE: Micros = 2 * SECOND
@@ -33,8 +33,8 @@ const DOUBTED = 60_000
 
 /** Three HELLOs missed and three probes (text (c)): by then whoever was below a lost upper knows it. */
 const DOUBT: Micros = 17 * SECOND
-/** Who is asked for a sign of life gives it within two round trips and twice so much. Guess. */
-const ANSWERED: Micros = 250_000
+/** No round trip counts for more: what a peer's answers let it seem is its own making. Guess. */
+const ROUND_MOST: Micros = SECOND / 4
 /** A HELLO that comes so much later than its period is missed: 10 % of jitter and a slow way are within. */
 const HELLO_PATIENCE = 1.2
 
@@ -134,19 +134,25 @@ function arriving(state: TreeState, now: Micros, neighbour: Neighbour): Candidat
 
 /** It was asked for a sign of life and has given none so far, nor did it a round trip before. */
 function isUnheard({ link, doubtedAt }: Neighbour): boolean {
-  return doubtedAt !== NEVER && link.heardAt < doubtedAt - link.rtt - ANSWERED
+  return doubtedAt !== NEVER && link.heardAt < doubtedAt - roundOf(link)
+}
+
+function roundOf(link: Link): Micros {
+  return Math.min(link.rtt, ROUND_MOST) + ANSWERED
 }
 
 /**
- * By when those who could be the upper have answered, if they are there. NEVER if nobody is waited for: who
- * has no upper now does better to wait for a round trip than to find out later that the next one is dead.
+ * By when the first of those who could be the upper should have answered, a second at most. NEVER if nobody
+ * is waited for: who has no upper now does better to wait for a round trip than to find out later that the
+ * next one is dead. Beyond R8, where the node regresses at once; label and height stay what they were
+ * meanwhile, so nothing opens that the proof in attach.ts does not know.
  */
 export function answersBy(state: TreeState, now: Micros): Micros {
   let at: Micros = NEVER
   for (const neighbour of state.neighbours) {
     if (!isUnheard(neighbour) || isSuspect(state, now, neighbour)) continue
     if (!isFeasible(state, now, neighbour)) continue
-    const until = neighbour.doubtedAt + 2 * (neighbour.link.rtt + ANSWERED)
+    const until = neighbour.doubtedAt + 2 * roundOf(neighbour.link)
     if (now < until) at = Math.min(at, until)
   }
   return at

@@ -73,6 +73,7 @@ export interface Neighbour {
   /** Since when it gave no sign of life, though asked, and when it is asked again; NEVER if it is not. */
   doubtedAt: Micros
   lifeDue: Micros
+  lifeAskedAt: Micros
 
   // What it was told.
   updateDue: Micros
@@ -158,6 +159,7 @@ export function newNeighbour(link: Link, slot: number, now: Micros): Neighbour {
     avoidUntil: 0,
     doubtedAt: NEVER,
     lifeDue: NEVER,
+    lifeAskedAt: -NEVER,
     updateDue: NEVER,
     updateSentAt: 0,
     sentHash: 0,

@@ -279,9 +279,13 @@ function spreadVoid(state: TreeState, now: Micros, source: Neighbour | undefined
   return true
 }
 
+/** Whether the own path is void by it: one of an older serial says nothing. */
 function isOnPath({ certificates, path }: TreeState, { from, to }: VoidPart): boolean {
   return path.some(
-    (slot) => sameBytes(certificates.to(slot), 0, to, 32) && sameBytes(certificates.from(slot), 0, from, 32),
+    (slot) =>
+      certificates.isVoid(slot) &&
+      sameBytes(certificates.to(slot), 0, to, 32) &&
+      sameBytes(certificates.from(slot), 0, from, 32),
   )
 }
 

@@ -127,7 +127,9 @@ export interface TreeState {
 const VERIFY_BURST = 4_000
 const VERIFY_PER_SECOND = 1_000
 
-/** No neighbour is asked for a sign of life twice within this time. Guess. */
+/** Who is asked for a sign of life gives it within this time and a round trip. Guess. */
+export const ANSWERED: Micros = SECOND / 4
+/** Who gives none is asked again, first after so long. Guess. */
 const ASK_AGAIN: Micros = SECOND
 
 /** By then the allowance has one more (neighbour.ts). */
@@ -263,7 +265,11 @@ export function doubt(state: TreeState, now: Micros, upperKey: Uint8Array): void
   state.lostUpper = upperKey.slice()
   state.doubtSince = now
   for (const neighbour of state.neighbours) {
-    if (neighbour.gone || neighbour.doubtedAt !== NEVER) continue
+    const { gone, doubtedAt, lifeAskedAt, link } = neighbour
+    const isAsked = doubtedAt !== NEVER && link.heardAt < doubtedAt
+    // Who has answered just now counts as heard: whatever is lost here, nobody is asked more often.
+    const isProven = now < lifeAskedAt + ANSWERED && link.heardAt >= lifeAskedAt
+    if (gone || isAsked || isProven) continue
     neighbour.doubtedAt = now
     askLife(state, now, neighbour)
   }
@@ -273,16 +279,25 @@ export function doubt(state: TreeState, now: Micros, upperKey: Uint8Array): void
  * Asks for a sign of life, and again after an eighth of the time for which there was none: the link may be
  * whole again long before its next HELLO is due.
  */
-export function askLife(state: TreeState, now: Micros, neighbour: Neighbour): void {
+function askLife(state: TreeState, now: Micros, neighbour: Neighbour): void {
   state.links.ask(now, neighbour.link)
+  neighbour.lifeAskedAt = now
   neighbour.lifeDue = now + Math.max(ASK_AGAIN, Math.round((now - neighbour.doubtedAt) / 8))
   arm(state, neighbour.lifeDue)
 }
 
-/** It gave one: whoever needs an upper, or a better root, may look at it again. */
+/** It may have given one: whoever needs an upper, or a better root, may look at it again. */
 export function believe(state: TreeState, neighbour: Neighbour): void {
   if (neighbour.doubtedAt === NEVER || neighbour.link.heardAt < neighbour.doubtedAt) return
   neighbour.doubtedAt = NEVER
   neighbour.lifeDue = NEVER
   state.changed = true
+}
+
+/** Those who gave no sign of life are asked again when it is time. */
+export function tendLife(state: TreeState, now: Micros, neighbour: Neighbour): void {
+  // It may have said anything but a HELLO.
+  if (neighbour.lifeDue <= now) believe(state, neighbour)
+  if (neighbour.lifeDue <= now) askLife(state, now, neighbour)
+  else arm(state, neighbour.lifeDue)
 }

@@ -63,6 +63,6 @@ export interface Tree {
 export interface TreeListener {
   /** This end's half of the link changed. `none` ends all that hung on the earlier role. */
   roleChanged(now: Micros, tree: number, link: Link, role: TreeRole): void
-  /** The node hangs under another root than before: parts of the mesh may have come together. */
+  /** The node hangs under a root again, or under another: parts of the mesh may have come together. */
   rootChanged(now: Micros, tree: number): void
 }

@@ -16,7 +16,7 @@ import { WANTED } from './messages.ts'
 import { type Neighbour, NO_PATH, newNeighbour } from './neighbour.ts'
 import { clearPath, voidUpper } from './paths.ts'
 import { forgetRoots, nextBeat, ownRank, passBeat } from './roots.ts'
-import { arm, armLater, askLife, doubt, holdPath, isLeading, setRole, type TreeState } from './state.ts'
+import { arm, armLater, doubt, holdPath, isLeading, setRole, type TreeState, tendLife } from './state.ts'
 import type { TreeSummary } from './tree.ts'
 
 /** Text (c): links of a node. More neighbours than this have no bit in the tables and are not used. */
@@ -233,8 +233,7 @@ function tendNeighbour(state: TreeState, now: Micros, neighbour: Neighbour): voi
   if (neighbour.askDue !== NEVER) askMissing(state, now, neighbour)
   if (neighbour.renewDue !== NEVER) tendCertificate(state, now, neighbour)
   armLater(state, now, neighbour.avoidUntil)
-  if (neighbour.lifeDue <= now) askLife(state, now, neighbour)
-  else arm(state, neighbour.lifeDue)
+  tendLife(state, now, neighbour)
   if (neighbour.role !== TREE_ROLE.upper) return
   armLater(state, now, neighbour.lingerUntil)
   if (neighbour === state.coming) armLater(state, now, comingDue(state, neighbour))

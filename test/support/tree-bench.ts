@@ -211,7 +211,8 @@ export class TreeBench implements LinkPort {
   /** Neighbours from which nothing is heard any more. */
   readonly silent = new Set<Actor>()
   /** Links on which the tree asked for a sign of life. */
-  readonly asked: LinkId[] = []
+  readonly asked: { readonly link: LinkId; readonly at: Micros }[] = []
+  #answers: { readonly link: Link; readonly at: Micros }[] = []
   readonly events: NodeEvent[] = []
   readonly roles: { readonly link: LinkId; readonly role: TreeRole }[] = []
   readonly #out = new Outbox()
@@ -271,10 +272,10 @@ export class TreeBench implements LinkPort {
   }
 
   expect(): void {}
-  /** Answered at once, but by those that have fallen silent. */
-  ask(_now: Micros, link: Link): void {
-    this.asked.push(link.id)
-    this.#hear(link)
+  /** Answered after a round trip, but by those that have fallen silent. */
+  ask(now: Micros, link: Link): void {
+    this.asked.push({ link: link.id, at: now })
+    this.#answers.push({ link, at: now + link.rtt })
   }
   setTreeUse(_now: Micros, link: Link, used: boolean): void {
     link.treeUse = used
@@ -337,10 +338,14 @@ export class TreeBench implements LinkPort {
   /** Time passes; alarms go off when they are due. */
   wait(duration: Micros): void {
     const until = this.now + duration
-    while (this.deadline.at <= until) {
-      this.now = Math.max(this.now, this.deadline.at)
+    for (;;) {
+      const answer = Math.min(...this.#answers.map(({ at }) => at))
+      const next = Math.min(this.deadline.at, answer)
+      if (next > until) break
+      this.now = Math.max(this.now, next)
       this.#hear()
-      this.#wake()
+      if (next === answer) this.#answer()
+      else this.#wake()
     }
     this.now = until
     this.#hear()
@@ -384,9 +389,15 @@ export class TreeBench implements LinkPort {
   }
 
   /** Neighbours say their HELLOs, but for those that a test has fall silent. */
-  #hear(only?: Link): void {
-    for (const [neighbour, link] of this.#links)
-      if (!this.silent.has(neighbour) && (only === undefined || only === link)) link.heardAt = this.now
+  #hear(): void {
+    for (const [neighbour, link] of this.#links) if (!this.silent.has(neighbour)) link.heardAt = this.now
+  }
+
+  #answer(): void {
+    const due = this.#answers.filter(({ at }) => at <= this.now)
+    this.#answers = this.#answers.filter(({ at }) => at > this.now)
+    for (const [neighbour, link] of [...this.#links])
+      if (!this.silent.has(neighbour) && due.some((each) => each.link === link)) this.hello(neighbour)
   }
 
   #drain(): void {

@@ -246,6 +246,25 @@ describe('a trunk', () => {
     expect(pair.end(0).closed).toEqual(['dead'])
   })
 
+  it('is asked for a sign of life right after a HELLO that wanted none, and not given up for it', () => {
+    const pair = new Pair(20_000)
+    pair.run(SECOND)
+    const [asking, asked] = [pair.end(0), pair.end(1)]
+    // By now its next HELLO is said in the usual way.
+    pair.run(asking.link.helloDue + 10_000)
+    const before = asked.link.helloSaidAt
+    asking.links.ask(pair.now, asking.link)
+    pair.drain()
+    pair.run(pair.now + 50_000)
+    expect(asked.link.helloSaidAt).toBeGreaterThan(before)
+    expect(asking.link.heardAt).toBe(pair.now - 10_000)
+    pair.silent = true
+    asking.links.ask(pair.now, asking.link)
+    pair.drain()
+    pair.run(pair.now + 5 * SECOND)
+    expect(asking.closed).toEqual([])
+  })
+
   it('is given up after three missed HELLOs and probes when idle', () => {
     const pair = new Pair(20_000)
     pair.run(SECOND)

@@ -173,9 +173,9 @@ describe('adopting (R1 to R4)', () => {
 
   describe('where the mesh may have been cut', () => {
     /** Eve, who is no worse than the height, fell silent so long before Ann was lost. */
-    function withoutAnn(silence: Micros): TreeBench {
+    function withoutAnn(silence: Micros, rtt = 20 * MILLISECOND): TreeBench {
       const bench = belowAnn()
-      bench.meet(EVE)
+      bench.meet(EVE, { rtt })
       says(bench, EVE, { claimed: { beat: beatOf(ROOT), path: [ROOT, EVE], costs: [15] } })
       bench.wait(SECOND)
       bench.silent.add(EVE)
@@ -186,7 +186,7 @@ describe('adopting (R1 to R4)', () => {
 
     it('asks all others whether they are there', () => {
       const bench = withoutAnn(SECOND)
-      expect(bench.asked).toEqual([bench.link(EVE).id])
+      expect(bench.asked.map(({ link }) => link)).toEqual([bench.link(EVE).id])
     })
 
     it('takes one that was heard just before at once', () => {
@@ -201,6 +201,66 @@ describe('adopting (R1 to R4)', () => {
       bench.silent.delete(EVE)
       bench.hello(EVE)
       expect(bench.crst.view()).toMatchObject({ detached: false, upper: bench.link(EVE).id, generation: 1 })
+    })
+
+    it('keeps further uppers meanwhile', () => {
+      const bench = belowAnn()
+      for (const who of [ANN, BOB, EVE]) {
+        if (who !== ANN) bench.meet(who)
+        bench.link(who).capabilities = CAPABILITY.relay
+      }
+      for (const who of [BOB, EVE])
+        says(bench, who, { claimed: { beat: beatOf(ROOT), path: [ROOT, who], costs: [15] } })
+      bench.wait(SECOND)
+      expect(bench.crst.view().furtherUppers).toHaveLength(2)
+      for (const who of [BOB, EVE]) bench.silent.add(who)
+      bench.wait(SECOND)
+      bench.part(ANN)
+      expect(bench.crst.view()).toMatchObject({ upper: undefined, detached: false })
+      expect(bench.crst.view().furtherUppers).toHaveLength(2)
+    })
+
+    it('waits for a second at most, whatever round trip an answer lets it seem', () => {
+      const bench = withoutAnn(SECOND, 4 * SECOND)
+      bench.wait(1_001 * MILLISECOND)
+      expect(bench.crst.view().detached).toBe(true)
+    })
+
+    it('asks who is silent again and again, with pauses that grow', () => {
+      const bench = withoutAnn(SECOND)
+      bench.wait(40 * SECOND)
+      const times = bench.asked.filter(({ link }) => link === bench.link(EVE).id).map(({ at }) => at)
+      const pauses = times.slice(1).map((at, index) => at - (times[index] as number))
+      expect(pauses.length).toBeGreaterThan(12)
+      expect(pauses[0]).toBe(SECOND)
+      expect(pauses.at(-1)).toBeGreaterThan(4 * SECOND)
+      expect(pauses).toEqual(pauses.toSorted((left, right) => left - right))
+    })
+
+    it('asks nobody who has just answered, whatever is lost', () => {
+      const bench = new TreeBench()
+      for (const who of [ANN, BOB, EVE]) bench.meet(who)
+      const asks = (): number => bench.asked.filter(({ link }) => link === bench.link(BOB).id).length
+      says(bench, ANN, { claimed: { beat: beatOf(ROOT), path: [ROOT, FAR, ANN], costs: [10, 30] } })
+      says(bench, EVE, { claimed: { beat: beatOf(ROOT), path: [ROOT, EVE], costs: [35] } })
+      bench.from(ANN, voidPacket(voidOf(FAR, ANN)))
+      expect(bench.crst.view().upper).toBe(bench.link(EVE).id)
+      bench.wait(100 * MILLISECOND)
+      expect(asks()).toBe(1)
+      bench.from(EVE, voidPacket(voidOf(ROOT, EVE)))
+      expect(bench.crst.view().detached).toBe(true)
+      expect(asks()).toBe(1)
+    })
+
+    it('asks nobody for the sake of a void that was overtaken by a newer certificate', () => {
+      const bench = new TreeBench()
+      bench.meet(ANN)
+      const claimed = { beat: beatOf(ROOT), path: [ROOT, FAR, ANN], costs: [10, 30], serial: 9 }
+      says(bench, ANN, { claimed })
+      for (let serial = 1; serial < 9; serial++) bench.from(ANN, voidPacket(voidOf(FAR, ANN, serial)))
+      expect(bench.asked).toEqual([])
+      bench.from(ANN, voidPacket(voidOf(FAR, ANN, 9)))
+      expect(bench.asked).toHaveLength(1)
     })
 
     it('looks anew when none is given, and leaves who is silent alone until it speaks', () => {
