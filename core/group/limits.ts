@@ -79,6 +79,7 @@ export const RESEND_AFTER: readonly Micros[] = [400 * MILLISECOND, 1_200 * MILLI
  */
 export const SAY_PER_BYTE: Micros = 14
 export const SAY_PER_BYTE_MANY: Micros = 42
+export const SAY_PACED_FROM = 32
 export const SAY_MANY_FROM = 200
 /** Of a commit for each member, where many came in lately and few have a path of their own. Guess. */
 export const COMMIT_BYTES_PER_MEMBER = 40
@@ -217,3 +218,5 @@ export const EFFECTS_MAX = 4_096
 
 /** A member whose card was heard within this time is there (sec:B5). */
 export const HEARD_WITHIN: Micros = 60 * SECOND
+/** Cards come about once in twice this time: half of those in the same part of the mesh. */
+export const HEARD_JUST_NOW: Micros = 30 * SECOND

@@ -8,7 +8,13 @@ import type { Micros } from '../io.ts'
 import { PAYLOAD_KIND } from '../vlan/plaintext.ts'
 import type { Whom } from './effects.ts'
 import type { Epoch } from './epoch.ts'
-import { COMMIT_BYTES_PER_MEMBER, SAY_MANY_FROM, SAY_PER_BYTE, SAY_PER_BYTE_MANY } from './limits.ts'
+import {
+  COMMIT_BYTES_PER_MEMBER,
+  SAY_MANY_FROM,
+  SAY_PACED_FROM,
+  SAY_PER_BYTE,
+  SAY_PER_BYTE_MANY,
+} from './limits.ts'
 import { encodeHandshake, type Handshake } from './messages.ts'
 import type { GroupState } from './state.ts'
 
@@ -44,9 +50,11 @@ export function sayCommit(group: GroupState, parent: Epoch, commit: Announced, t
   return true
 }
 
-/** How long so many bytes to all take to leave: their packets are paced. */
+/** How long so many bytes to all take to leave: where many are members their packets are paced. */
 export function timeToSay({ head }: GroupState, bytes: number): Micros {
-  return bytes * ((head?.roster.size ?? 0) > SAY_MANY_FROM ? SAY_PER_BYTE_MANY : SAY_PER_BYTE)
+  const members = head?.roster.size ?? 0
+  if (members <= SAY_PACED_FROM) return 0
+  return bytes * (members > SAY_MANY_FROM ? SAY_PER_BYTE_MANY : SAY_PER_BYTE)
 }
 
 /** About how long a commit takes to leave that nobody here has seen. */

@@ -91,6 +91,8 @@ export class SealOutbox {
   readonly packets: Uint8Array[] = []
   /** Packets to all that leave by and by (mesh:M15). */
   readonly paced: Uint8Array[] = []
+  /** And those to one member. */
+  readonly pacedToOne: Uint8Array[] = []
   readonly events: SealEvent[] = []
 
   // HOT PATH

@@ -74,8 +74,14 @@ export const PACE_STEP = 3
  */
 export const PACE_ALONE_FROM = 200
 export const PACE_PAUSE: Micros = 50 * MILLISECOND
-/** Packets that wait so: forty such commits. */
+/** Packets that wait so: forty such commits, or what leaves before its epoch is received under no more. */
 export const PACED_MAX = 1_024
+export const PACED_ALONE_MAX = 200
+/**
+ * To one member no relay makes copies, but a trunk's queue holds 64 packets: a quarter of it at a time. What
+ * waits is bounded as above: several may ask one member for the same long commit.
+ */
+export const PACE_TO_ONE_STEP = 16
 /** Waiting frames that leave in one step, and held packets opened: bulk work is paced (mesh:M15). Guesses. */
 export const FLUSH_STEP = 8
 export const REOPEN_STEP = 64

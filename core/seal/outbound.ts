@@ -23,7 +23,7 @@ import { TOKEN_OFFSET, TRUNK_PACKET_BYTES } from '../wire/packet.ts'
 import type { SealContext } from './context.ts'
 import type { Epoch } from './epoch.ts'
 import { fitsWhole, pieceBytes } from './fragments.ts'
-import { PACED_MAX, TURN_FROM } from './limits.ts'
+import { PACE_ALONE_FROM, PACED_ALONE_MAX, PACED_MAX, TURN_FROM } from './limits.ts'
 import { NO_COMMITMENT, plainRoom, sealPacket, setNonce, setRandomNonce, signPlaintext } from './packets.ts'
 import type { SendKey } from './sending.ts'
 
@@ -140,21 +140,21 @@ export class Outbound {
       const plain = plainRoom(paddedLength(plaintextLength(flags, payload.length), padding))
       writePlaintext(plain, kind, firstHopLimit, millis, payload, flags)
       // What follows something that leaves by and by stays behind it: an ack its commit.
-      const isAfter = !isToOne && this.#context.out.paced.length > 0 && isOfGroup(kind)
-      return this.#finishChannel(now, epoch, flags, token, plain, isAfter)
+      const queue = isOfGroup(kind) ? this.#queueOf(isToOne) : undefined
+      return this.#finishChannel(now, epoch, flags, token, plain, queue?.length === 0 ? undefined : queue)
     }
     if (body.length > PAYLOAD_BYTES_MAX) refuseToSeal(token, body)
     const room = pieceBytes(flags, padding, packetBytes) - LEAF_BYTES
     const packets = Math.ceil(body.length / room)
     if (epoch.channel(token).sealed + packets > keyLimits.channelPackets) return false
     this.#nameFrame()
-    const isPaced = !isToOne && epoch.roster.size > TURN_FROM
+    const queue = epoch.roster.size > TURN_FROM ? this.#queueOf(isToOne) : undefined
     for (let offset = 0; offset < body.length; offset += room) {
       const piece = withLeaf(epoch, body.subarray(offset, Math.min(body.length, offset + room)))
       const length = plaintextLength(flags | FLAG.fragment, piece.length)
       const plain = plainRoom(paddedLength(length, padding))
       writeFragment(plain, kind, flags, firstHopLimit, millis, fragmentId, offset, body.length, piece)
-      this.#finishChannel(now, epoch, flags, token, plain, isPaced)
+      this.#finishChannel(now, epoch, flags, token, plain, queue)
     }
     return true
   }
@@ -164,7 +164,7 @@ export class Outbound {
     const { padding, own, firstHopLimit } = this.#context
     const plain = plainRoom(paddedLength(plaintextLength(FLAG.none, payload.length), padding))
     writePlaintext(plain, PAYLOAD_KIND.init, firstHopLimit, own.sentMillis(now), payload)
-    return this.#finishChannel(now, epoch, FLAG.none, token, plain, false)
+    return this.#finishChannel(now, epoch, FLAG.none, token, plain, undefined)
   }
 
   #finishChannel(
@@ -173,7 +173,7 @@ export class Outbound {
     flags: number,
     token: Uint8Array,
     plain: Uint8Array,
-    isPaced: boolean,
+    queue: Uint8Array[] | undefined,
   ): boolean {
     const { crypto, keys, counters, out, keyLimits, deadline } = this.#context
     const channel = epoch.channel(token)
@@ -188,13 +188,19 @@ export class Outbound {
     counters.add(COUNT.sealed)
     const packet = sealPacket(crypto, epoch, channel.key, plain)
     counters.add(COUNT.groupBytesOut, packet.length)
-    if (!isPaced) out.send(packet)
-    else if (out.paced.length >= PACED_MAX) counters.add(COUNT.boundPaced)
+    const isAlone = queue === out.paced && epoch.roster.size > PACE_ALONE_FROM
+    if (queue === undefined) out.send(packet)
+    else if (queue.length >= (isAlone ? PACED_ALONE_MAX : PACED_MAX)) counters.add(COUNT.boundPaced)
     else {
-      out.paced.push(packet)
+      queue.push(packet)
       deadline.lower(now)
     }
     return true
+  }
+
+  #queueOf(isToOne: boolean): Uint8Array[] {
+    const { out } = this.#context
+    return isToOne ? out.pacedToOne : out.paced
   }
 
   // HOT PATH

@@ -52,6 +52,7 @@ import {
   PACE_ALONE_FROM,
   PACE_PAUSE,
   PACE_STEP,
+  PACE_TO_ONE_STEP,
   REASSEMBLY_BYTES_ALL,
   REOPEN_STEP,
   STEP_PAUSE,
@@ -310,7 +311,7 @@ export class Sealer {
    * Seals for all members under a token's channel key: handshakes, facts and control messages (sec:A7),
    * which must be idempotent. Handshakes and facts may go under a left epoch that is still received under,
    * and while the epoch has a refused member: the commit that removes it is one of them (sec:B9). `isToOne`:
-   * no relay makes copies, so that all may leave at once.
+   * no relay makes copies, so that more may leave at a time.
    */
   announce(
     now: Micros,
@@ -372,15 +373,17 @@ export class Sealer {
     events.length = 0
   }
 
-  /** The next packets of what goes to many; answers when there is more to send. */
+  /** The next packets of what goes out by and by; answers when there is more to send. */
   #sendPaced(now: Micros): Micros {
-    const { out } = this.#context
-    if (out.paced.length === 0) return NEVER
+    const { paced, pacedToOne } = this.#context.out
+    if (paced.length + pacedToOne.length === 0) return NEVER
     if (this.#pacedAt > now) return this.#pacedAt
     const members = this.#context.epochs.current?.roster.size ?? 0
-    for (const packet of out.paced.splice(0, members > PACE_ALONE_FROM ? 1 : PACE_STEP)) out.send(packet)
+    const toMany = paced.splice(0, members > PACE_ALONE_FROM ? 1 : PACE_STEP)
+    for (const packet of [...toMany, ...pacedToOne.splice(0, PACE_TO_ONE_STEP)])
+      this.#context.out.send(packet)
     this.#pacedAt = now + PACE_PAUSE
-    return out.paced.length > 0 ? this.#pacedAt : NEVER
+    return paced.length + pacedToOne.length > 0 ? this.#pacedAt : NEVER
   }
 
   /** Somebody is spoken to whose card is not here. */

@@ -1,6 +1,8 @@
 /** What goes to many in pieces leaves by and by: relays take many copies for a storm (mesh:S6). */
 import { expect, test } from 'vitest'
+import { SAY_MANY_FROM, SAY_PACED_FROM, SAY_PER_BYTE, SAY_PER_BYTE_MANY } from '../../core/group/limits.ts'
 import { MILLISECOND, SECOND } from '../../core/io.ts'
+import { PACE_ALONE_FROM, PACE_PAUSE, PACE_STEP, TURN_FROM } from '../../core/seal/limits.ts'
 import { PAYLOAD_KIND } from '../../core/vlan/plaintext.ts'
 import { SealWorld, type TestMember } from '../support/seal-world.ts'
 
@@ -40,6 +42,14 @@ test('many get three pieces in 50 ms, and very many one', () => {
   expect(alone.slice(1, 5)).toEqual([3, 5, 7, 9])
 })
 
-test('one member gets all at once, however many there are: no relay makes copies', () => {
-  expect(pieces(300, true)).toEqual([16])
+test('one member gets sixteen at a time, however many there are: no relay makes copies', () => {
+  expect(pieces(300, true)).toEqual([0, 16])
+})
+
+test('the logic of groups reckons with the same pace', () => {
+  const bytes = 1_200
+  expect(SAY_PACED_FROM).toBe(TURN_FROM)
+  expect(SAY_MANY_FROM).toBe(PACE_ALONE_FROM)
+  expect(SAY_PER_BYTE_MANY).toBe(Math.round(PACE_PAUSE / bytes))
+  expect(SAY_PER_BYTE).toBe(Math.round(PACE_PAUSE / (PACE_STEP * bytes)))
 })
