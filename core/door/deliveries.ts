@@ -50,12 +50,14 @@ export class Deliveries {
    */
   deliver(moment: Moment, route: Uint8Array, message: Uint8Array): boolean {
     const { now } = moment
-    if (message.length > MESSAGE_BYTES_MAX) {
-      this.#context.tally.add(DOOR_REFUSAL.badMessage)
-      return false
-    }
     const name = hex(route)
     const known = this.#all.get(name)
+    if (message.length > MESSAGE_BYTES_MAX) {
+      this.#context.tally.add(DOOR_REFUSAL.badMessage)
+      known?.caller?.stop(now)
+      this.#all.delete(name)
+      return false
+    }
     if (known?.caller !== undefined && known.message === undefined) {
       known.message = message
       known.until = now + DELIVER_WITHIN

@@ -11,7 +11,9 @@ import type { Purpose } from './effects.ts'
 import { introduce, offer } from './entry.ts'
 import { answerTo, openingOf, passOn, takeFacts } from './facts.ts'
 import {
+  ANSWERERS,
   CLEAN_WITHIN,
+  HEARD_JUST_NOW,
   HEARD_WITHIN,
   LOG_MAX,
   LOOK_AROUND,
@@ -28,7 +30,7 @@ import {
 import { onEvidence, onLog, onTooOld, relate, serveLog } from './meeting.ts'
 import { type Branch, type DoorMessage, decodeDoor, encodeDoor, type Offer } from './messages.ts'
 import { certifying, inBatches, takeOffer } from './offers.ts'
-import { hearsNobody, isAnswerer, placeAmong } from './presence.ts'
+import { countHeard, hearsNobody, placeAmong } from './presence.ts'
 import { say } from './say.ts'
 import type { GroupState, PooledOffer, Session } from './state.ts'
 
@@ -304,20 +306,24 @@ export function doorsDue(group: GroupState, now: Micros): Micros {
  * nobody: it may be the only one that was left behind, and for a minute counts the others as there.
  */
 function lookAround(group: GroupState, now: Micros): void {
-  group.lookAt = now + jittered(group.ports.dice, LOOK_AROUND)
   const { head, entry, phase, isLooking } = group
+  const isBusy = entry !== undefined || group.sessions.size > 0
+  group.lookAt = now + (isLooking && isBusy ? SECOND : jittered(group.ports.dice, LOOK_AROUND))
+  if (phase !== 'member' || head === undefined || isBusy) return
   group.isLooking = false
-  if (phase !== 'member' || head === undefined || entry !== undefined || group.sessions.size > 0) return
   if (isLooking || placeAmong(group, now) === 0 || hearsNobody(group, now))
     group.out.knock('catchUp', head.mlsId)
 }
 
 /**
  * Another branch may have come within reach. Who is first in rank among those that were heard of late may be
- * in that one, so a few look that are drawn.
+ * in that one, and it may be the larger: of those heard just now a few look that are drawn.
  */
 export function lookSoon(group: GroupState, now: Micros): void {
-  if (group.phase !== 'member' || (placeAmong(group, now) !== 0 && !isAnswerer(group))) return
+  if (group.phase !== 'member' || now < group.lookNotBefore) return
+  const isOneOfFew = below(group.ports.dice, countHeard(group, now, HEARD_JUST_NOW)) < ANSWERERS
+  if (placeAmong(group, now) !== 0 && !isOneOfFew) return
+  group.lookNotBefore = now + LOOK_AROUND / 2
   group.isLooking = true
   group.lookAt = Math.min(group.lookAt, now + below(group.ports.dice, SECOND))
   group.wakeBy(group.lookAt)

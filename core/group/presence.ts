@@ -91,6 +91,13 @@ export function countThere(group: GroupState, now: Micros): number {
   return count
 }
 
+/** Members that were heard within that time, this one among them. */
+export function countHeard(group: GroupState, now: Micros, within: Micros): number {
+  let count = 1
+  for (const at of group.heard.values()) if (at + within >= now) count += 1
+  return count
+}
+
 /** Whether no other member was heard since others were last looked for. */
 export function hearsNobody(group: GroupState, now: Micros): boolean {
   for (const at of group.heard.values()) if (at + LOOK_AROUND >= now) return false

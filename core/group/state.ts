@@ -318,6 +318,8 @@ export class GroupState {
   lookAt: Micros = NEVER
   /** The next time also if it is not. */
   isLooking = false
+  /** However often parts of the mesh come together. */
+  lookNotBefore: Micros = 0
   meetTarget: Uint8Array | undefined
   meetNotBefore: Micros = 0
   foldNotBefore: Micros = 0

@@ -176,9 +176,10 @@ export class Memberships implements MemberHost {
     this.#context.deadline.lower(this.#presentAt)
   }
 
-  /** A tree has another root here: whom this node's members parted from may be within reach again. */
+  /** A tree has a root again, or another: whom this node's members parted from may be within reach. */
   rootChanged(now: Micros): void {
-    if (this.#members.size === 0) return
+    // Not put off by roots that follow each other.
+    if (this.#members.size === 0 || this.#metAt !== NEVER) return
     this.#metAt = now + REGISTERED_AFTER
     this.#context.deadline.lower(this.#metAt)
   }
