@@ -100,6 +100,12 @@ describe('how long a run takes', () => {
     ['churn-fitted-500', 4, 'seconds'],
     ['root-crash', 11, 'a minute'],
     ['churn-skype', 389, 'minutes'],
+    ['join-wave', 8, 'seconds'],
+    ['invitation-twice', 18, 'seconds'],
+    ['mls-real-32', 60, 'a minute'],
+    ['join-crowd', 90, 'a minute'],
+    ['rekey-storm', 1_500, 'tens of minutes'],
+    ['fold-500', 1_800, 'tens of minutes'],
   ] as const)('is known to the order of magnitude: %s (%d s)', (name, _, length) => {
     expect(lengthOf(loadScenario(name, []).scenario)).toBe(length)
   })
