@@ -40,12 +40,18 @@ export interface Request {
 
 export function readRequest(given: Given, words: string): Request {
   const settings = given.list('set').map(parseSetting)
-  const { source, scenario } = loadScenario(given.argument(SCENARIO_ARGUMENT.name), settings)
+  const { source, anywhere, scenario } = loadScenario(given.argument(SCENARIO_ARGUMENT.name), settings)
   const data = given.text('data')
   const directory = dataDirectory(data)
   checkData(dataNeeds(scenario), directory, ({ key }) => blamed([key.split('.')], source, settings))
   const dither = !given.on('no-dither')
-  const parts: RepeatParts = { words, source, data, dither, settings: settings.map(({ text }) => text) }
+  const parts: RepeatParts = {
+    words,
+    scenario: anywhere,
+    data: data === undefined ? undefined : directory,
+    dither,
+    settings: settings.map(({ text }) => text),
+  }
   return {
     source,
     scenario,

@@ -3,6 +3,7 @@
  * line, from a terminal, a pipe or a file.
  */
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { UsageError } from '../../core/errors.ts'
@@ -123,7 +124,8 @@ function jsonVoice({ kind, at, value }: Spoken): void {
 
 function repeatLine({ repeat }: Request, seed: number, given: Given): string {
   const script = given.text('script')
-  return script === undefined ? `${repeat(seed)} < LINES` : `${repeat(seed)} --script ${quoted(script)}`
+  if (script === undefined) return `${repeat(seed)} < LINES`
+  return `${repeat(seed)} --script ${quoted(resolve(script))}`
 }
 
 function sayEnd(request: Request, seed: number, live: Live, given: Given): void {
@@ -138,6 +140,7 @@ function sayEnd(request: Request, seed: number, live: Live, given: Given): void 
       seed,
       digest,
       violations: violations.length,
+      repeat: repeatLine(request, seed, given),
     }
     console.log(JSON.stringify(end))
     return

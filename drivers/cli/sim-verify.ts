@@ -42,7 +42,7 @@ async function run(given: Given): Promise<ExitCode> {
     display.end()
   }
   if (given.on('json'))
-    console.log(JSON.stringify({ scenario: scenario.name, seed, ok: verdict.same, ...verdict }))
+    console.log(JSON.stringify({ scenario: scenario.name, seed, ok: verdict.same, ...verdict, repeat: line }))
   else console.log(verdictLines(`${source}, seed ${seed}`, verdict, line).join('\n'))
   return verdict.same ? EXIT.ok : EXIT.failed
 }

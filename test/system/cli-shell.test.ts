@@ -91,7 +91,8 @@ describe('a script', () => {
     const { code, err } = cli.call(words, withSimulation(falling))
     expect(code).toBe(3)
     expect(err).toContain('the sky fell')
-    expect(err).toContain('Repeat it with: npx peertap sim shell mesh.json --seed 1 --script lines.txt\n')
+    const [mesh, lines] = ['mesh.json', 'lines.txt'].map((name) => join(cli.folder, name))
+    expect(err).toContain(`Repeat it with: npx peertap sim shell ${mesh} --seed 1 --script ${lines}\n`)
   })
 })
 

@@ -55,8 +55,27 @@ describe('a run', () => {
     expect(code).toBe(1)
     expect(out).toMatch(/FAILED {2}latencyP99Millis/)
     expect(out).toContain(
-      `repeat  npx peertap sim run small.json --seed 41 --set 'bounds={"latencyP99Millis":{"max":0.001}}'`,
+      `repeat  npx peertap sim run ${small} --seed 41 --set 'bounds={"latencyP99Millis":{"max":0.001}}'`,
     )
+  })
+
+  it('says in its object how to repeat it, from wherever one is', () => {
+    const bound = ['--set', 'bounds.latencyP99Millis.max=0.001']
+    const one = peertap(['sim', 'run', 'small.json', '--json', '--quiet', ...bound])
+    expect(one.code).toBe(1)
+    expect(JSON.parse(one.out).repeat).toBe(`npx peertap sim run ${small} --seed 1 ${bound.join(' ')}`)
+    const two = JSON.parse(
+      peertap(['sim', 'run', 'small.json', '--json', '--quiet', '--seeds', '2', ...bound]).out,
+    )
+    expect(two.repeat).toEqual(
+      [1, 2].map((seed) => `npx peertap sim run ${small} --seed ${seed} ${bound.join(' ')}`),
+    )
+    const words = ['sim', 'verify', '--json', '--quiet', '--seconds', '2', '--data', '.']
+    for (const name of ['steady-16', join(REPOSITORY, 'scenarios/steady-16.json')]) {
+      expect(JSON.parse(peertap([...words, name]).out).repeat).toBe(
+        `npx peertap sim verify steady-16 --seed 1 --data ${folder} --seconds 2`,
+      )
+    }
   })
 
   it('is repeated by its line, and differs with another seed', () => {
@@ -113,9 +132,7 @@ describe('many seeds', () => {
     ])
     expect(code).toBe(1)
     expect(out).toContain('small, 2 seeds: 0 hold, 2 fail')
-    expect(out).toContain(
-      '    npx peertap sim run small.json --seed 2 --set bounds.latencyP99Millis.max=0.001',
-    )
+    expect(out).toContain(`    npx peertap sim run ${small} --seed 2 --set bounds.latencyP99Millis.max=0.001`)
   })
 })
 
@@ -224,7 +241,7 @@ describe('a fault of our own', () => {
     const { code, out, err } = peertap(['sim', 'run', small, '--quiet', '--seed', '5'], broken)
     expect({ code, out }).toEqual({ code: 3, out: '' })
     expect(err).toContain('This is a fault of PeerTap itself:\nError: the sky fell\n    at new Run')
-    expect(err).toContain('Repeat it with: npx peertap sim run small.json --seed 5\n')
+    expect(err).toContain(`Repeat it with: npx peertap sim run ${small} --seed 5\n`)
     expect(err).toMatch(/Please report it with all of the above and with: PeerTap \d+\.\d+\.\d+, Node v\d+/)
   })
 })
@@ -254,7 +271,7 @@ describe('verify', () => {
     expect(out).toContain('  both    0.1 s node 1 send link 2 length 3')
     expect(out).toContain('  first   0.2 s node 1 send link 2 length 3')
     expect(out).toMatch(/ {2}second {2}0\.2 s node 1 send link 2 length \d\d/)
-    expect(out).toContain('npx peertap sim verify small.json --seed 1')
+    expect(out).toContain(`npx peertap sim verify ${small} --seed 1`)
   })
 })
 

@@ -78,16 +78,18 @@ describe('a switch', () => {
 })
 
 describe('the line that repeats a run', () => {
-  const parts = { words: 'sim run', source: 'scenarios/x.json', data: undefined, dither: true, settings: [] }
+  const parts = { words: 'sim run', scenario: '/runs/x.json', data: undefined, dither: true, settings: [] }
 
   it('is short when nothing was changed', () => {
-    expect(repeatLine(parts, 41)).toBe('npx peertap sim run scenarios/x.json --seed 41')
+    expect(repeatLine(parts, 41)).toBe('npx peertap sim run /runs/x.json --seed 41')
   })
 
   it('can be pasted whatever stands in it', () => {
     const settings = ['nodes.count=9', 'vlans[0].members=3', "question=What's up, then?"]
-    expect(repeatLine({ ...parts, source: 'my runs/x.json', settings, dither: false, data: '/d' }, 1)).toBe(
-      "npx peertap sim run 'my runs/x.json' --seed 1 --set nodes.count=9 --set 'vlans[0].members=3' " +
+    expect(
+      repeatLine({ ...parts, scenario: '/my runs/x.json', settings, dither: false, data: '/d' }, 1),
+    ).toBe(
+      "npx peertap sim run '/my runs/x.json' --seed 1 --set nodes.count=9 --set 'vlans[0].members=3' " +
         "--set 'question=What'\\''s up, then?' --no-dither --data /d",
     )
   })
