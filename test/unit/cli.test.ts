@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../../core/errors.ts'
 import { checkWords } from '../../drivers/cli/flags.ts'
+import { progressStyle } from '../../drivers/cli/progress.ts'
 import { repeatLine } from '../../drivers/cli/repeat.ts'
 import { runLines, seedsLines } from '../../drivers/cli/report.ts'
 import { lengthOf, simList } from '../../drivers/cli/sim-list.ts'
@@ -110,6 +111,19 @@ describe('how long a run takes', () => {
     ['fold-500', 1_800, 'tens of minutes'],
   ] as const)('is known to the order of magnitude: %s (%d s)', (name, _, length) => {
     expect(lengthOf(loadScenario(name, []).scenario)).toBe(length)
+  })
+})
+
+describe('progress', () => {
+  it.each([
+    ['bar', true, { TERM: 'xterm' }],
+    ['bar', true, { TERM: 'xterm', NO_COLOR: '' }],
+    ['lines', true, { TERM: 'dumb' }],
+    ['lines', true, { TERM: 'xterm', NO_COLOR: '1' }],
+    ['lines', false, { TERM: 'xterm' }],
+  ] as const)('is shown as %s (terminal: %s, %o)', (style, isTerminal, env) => {
+    expect(progressStyle(false, isTerminal, env)).toBe(style)
+    expect(progressStyle(true, isTerminal, env)).toBe('none')
   })
 })
 
