@@ -2,7 +2,7 @@
  * The program as people and scripts call it: exit codes, what goes to stdout and stderr, files.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { CliFolder, type Ended, MAIN, withSimulation } from '../support/cli.ts'
@@ -397,6 +397,28 @@ describe('what needs no run', () => {
       )
       expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
     }
+  })
+
+  it('ends with 2 and the mend where no Node that is new enough can be started', () => {
+    const elsewhere = join(folder, 'installed')
+    mkdirSync(elsewhere)
+    const launcher = join(elsewhere, 'peertap.mjs')
+    copyFileSync(join(REPOSITORY, 'drivers/cli/peertap.mjs'), launcher)
+    const old =
+      "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.0.0' } })"
+    const launch = () =>
+      spawnSync(process.execPath, ['--import', `data:text/javascript,${encodeURIComponent(old)}`, launcher], {
+        encoding: 'utf8',
+      })
+    const missing = launch()
+    expect(missing.stderr).toMatch(/^peertap needs Node 26 or newer and this is v.*Run "npm install"/)
+    expect(missing.status).toBe(2)
+    mkdirSync(join(elsewhere, 'node_modules/node/bin'), { recursive: true })
+    const name = process.platform === 'win32' ? 'node.exe' : 'node'
+    writeFileSync(join(elsewhere, 'node_modules/node/bin', name), '', { mode: 0o600 })
+    const broken = launch()
+    expect(broken.stderr).toMatch(/^peertap: could not start .*; run "npm ci" in the project\n$/)
+    expect(broken.status).toBe(2)
   })
 
   it('is reached by the launcher too', () => {
