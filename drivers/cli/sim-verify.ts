@@ -48,7 +48,10 @@ async function run(given: Given): Promise<ExitCode> {
 }
 
 function verdictLines(title: string, verdict: Verdict, line: string): string[] {
-  if (verdict.same) return [`${title}: the same twice`, `digest  ${verdict.digest}`]
+  if (verdict.same) {
+    const effects = formatNumber(verdict.effects)
+    return [`${title}: the same twice, in ${effects} effects`, `digest  ${verdict.digest}`]
+  }
   const nothing = 'nothing any more'
   return [
     `${title}: two runs differ, so something in it depends on more than scenario and seed`,

@@ -233,7 +233,10 @@ describe('many seeds', () => {
 describe('the comparison of two runs', () => {
   it('finds the first chunk that differs', () => {
     const chunkOf = (a: number[], b: number[], last = 'x') =>
-      firstDifferentChunk({ digest: 'x', digests: a }, { digest: last, digests: b })
+      firstDifferentChunk(
+        { digest: 'x', effects: a.length, digests: a },
+        { digest: last, effects: b.length, digests: b },
+      )
     expect(chunkOf([1, 2], [1, 2])).toBeUndefined()
     expect(chunkOf([1, 2, 3], [1, 5, 6], 'y')).toBe(1)
     // Only what came after the last whole chunk differs, or one went on for longer.
