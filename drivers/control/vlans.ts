@@ -18,6 +18,7 @@ import { HeldVlan, type Tools } from './held.ts'
 import { type Invited, type InviteOrder, invite } from './invite.ts'
 import { macWritten, resolveVlan } from './names.ts'
 import type { ControlledNode, KeptVlan } from './node.ts'
+import { ownMemberOut } from './out.ts'
 import { done, Pending, REFUSAL, type Refused, refused } from './outcome.ts'
 import {
   type GrantRow,
@@ -308,7 +309,7 @@ export class VlanVerbs {
       late,
       hear: (event) => {
         if (event.kind === 'group' && event.event.kind === 'ended')
-          return refused(REFUSAL.over, `this member is out of ${held.label}: ${event.event.why}; remove it`)
+          return refused(REFUSAL.over, ownMemberOut(held.label, event.event.why))
         const part = event.kind === 'group' ? event.event.kind : event.kind
         if (part !== sign && part !== 'portUp') return undefined
         if (parts.add(part).size < 2) return 'part'
@@ -381,8 +382,7 @@ function notIn(held: HeldVlan): Refused | undefined {
   const phase = held.phase()
   if (phase === 'member') return undefined
   if (phase === 'over') {
-    const message = `this member is out of ${held.label} (${held.kept.over ?? 'for good'}); remove it`
-    return refused(REFUSAL.over, message)
+    return refused(REFUSAL.over, ownMemberOut(held.label, held.kept.over))
   }
   return refused(REFUSAL.notInYet, `this node still asks to be let in to ${held.label}; wait until it is in`)
 }
