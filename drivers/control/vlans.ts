@@ -16,7 +16,7 @@ import { becomeFounder, becomeGuest, type CreateOrder } from './enter.ts'
 import { type Evicted, type EvictOrder, evict, type GrantRevoked, revokeGrant } from './evict.ts'
 import { HeldVlan, type Tools } from './held.ts'
 import { type Invited, type InviteOrder, invite } from './invite.ts'
-import { macWritten, resolveVlan } from './names.ts'
+import { macWritten, resolveVlan, short } from './names.ts'
 import type { ControlledNode, KeptVlan } from './node.ts'
 import { ownMemberOut } from './out.ts'
 import { done, Pending, REFUSAL, type Refused, refused } from './outcome.ts'
@@ -112,8 +112,8 @@ export class VlanVerbs {
   /** A new VLAN with this node as its first member. A UsageError for terms that no VLAN can have. */
   create(order: CreateOrder): Pending<Entered> {
     if (this.#node.wallMillis() === 0) return Pending.of<Entered>(clockNotSet())
-    const full = this.#full()
-    if (full !== undefined) return Pending.of<Entered>(full)
+    const no = this.#full() ?? this.#isTaken(order.label)
+    if (no !== undefined) return Pending.of<Entered>(no)
     const held = this.#keep(becomeFounder(this.#node, order))
     const pending = this.#untilIn(held, FOUND_WITHIN, 'founded', () =>
       refused(
@@ -365,6 +365,17 @@ export class VlanVerbs {
   #full(): Refused | undefined {
     if (this.#held.length < VLANS_MAX) return this.#waits.full()
     return refused(REFUSAL.tooMany, `this node has ${VLANS_MAX} VLANs, the most there may be; remove one`)
+  }
+
+  /** Whoever founds may choose; who is invited takes the label as it is, and names the VLAN by digits. */
+  #isTaken(label: string): Refused | undefined {
+    const taken = this.#held.find((held) => held.label === label)
+    if (taken === undefined) return undefined
+    const which = short(taken.kept.vlan)
+    return refused(
+      REFUSAL.labelTaken,
+      `this node has a VLAN '${label}' (${which}) already; choose another label, or remove that one first`,
+    )
   }
 
   #isOver({ grant, label }: Invitation): Refused | undefined {

@@ -333,7 +333,7 @@ describe('what lasts', () => {
     expect(mesh.refusal(verbs.create(HOME)).refusal).toBe('tooMany')
     mesh.run(6)
     expect(new Set(waiting.map((each) => mesh.refusal(each).refusal))).toEqual(new Set(['noDoor']))
-    mesh.value(verbs.create(HOME))
+    mesh.value(verbs.create({ ...HOME, label: 'work' }))
   })
 
   test('nobody forgets a VLAN by mistake while in it', () => {
@@ -342,7 +342,14 @@ describe('what lasts', () => {
     const { verbs } = mesh.node(1)
     expect(mesh.refusal(verbs.remove('home')).refusal).toBe('stillIn')
     expect(mesh.refusal(verbs.remove('away')).refusal).toBe('noSuchVlan')
-    mesh.value(verbs.create({ ...HOME }))
+    expect(mesh.refusal(verbs.create({ ...HOME }))).toMatchObject({
+      refusal: 'labelTaken',
+      message: expect.stringMatching(/VLAN 'home' \([0-9a-f]{8}\) already; choose another label/),
+    })
+    expect(mesh.value(verbs.list()).vlans).toHaveLength(1)
+    // Others may have called theirs the same.
+    mesh.value(mesh.node(2).verbs.create({ ...HOME }))
+    mesh.value(verbs.join(mesh.invitation(2)))
     expect(mesh.refusal(verbs.show('home')).refusal).toBe('ambiguous')
     const [first, second] = mesh.value(verbs.list()).vlans
     mesh.value(verbs.remove(first?.vlan.slice(0, 8) ?? '', true))
