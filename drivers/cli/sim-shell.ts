@@ -108,8 +108,13 @@ function openScript(path: string): Readable {
   try {
     return Readable.from([readFileSync(path, 'utf8')])
   } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    throw new UsageError(`--script ${path}: it cannot be read (${why}); name a file with the lines`)
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    const known: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'this is a directory' }
+    const what = known[code] ?? `it cannot be read (${code})`
+    throw new UsageError(
+      `--script ${path}: ${what}; it must be a text file, a command a line; ` +
+        'name one, or leave out --script and type the lines',
+    )
   }
 }
 

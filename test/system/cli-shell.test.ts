@@ -75,7 +75,9 @@ describe('a script', () => {
     expect(cli.call(['sim', 'shell', 'mesh.json', '--script', 'nowhere'])).toEqual({
       code: 2,
       out: '',
-      err: '--script nowhere: it cannot be read (ENOENT); name a file with the lines\n',
+      err:
+        '--script nowhere: there is no such file; it must be a text file, a command a line; ' +
+        'name one, or leave out --script and type the lines\n',
     })
   })
 

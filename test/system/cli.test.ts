@@ -151,7 +151,8 @@ const MISTAKES: readonly (readonly [words: string, message: string])[] = [
   ['sim run small.json --seed', '--seed has no value; write the value after it'],
   [
     'sim run small.json --seed x',
-    '--seed is "x"; it must be a whole number from 0 to 4294967295; write --seed 0',
+    '--seed is "x"; it must be a whole number from 0 to 4294967295; ' +
+      'write any of them, or leave it out for 1',
   ],
   ['sim run small.json --seed 1 --seed 2', '--seed is given 2 times; give it once'],
   ['sim run small.json --seed 1 --seeds 2', '--seed and --seeds exclude each other; give one of them'],

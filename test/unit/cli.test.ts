@@ -5,6 +5,7 @@ import { progressStyle } from '../../drivers/cli/progress.ts'
 import { repeatLine } from '../../drivers/cli/repeat.ts'
 import { runLines, seedsLines } from '../../drivers/cli/report.ts'
 import { lengthOf, simList } from '../../drivers/cli/sim-list.ts'
+import { SCENARIO_FLAGS } from '../../drivers/cli/sim-request.ts'
 import { simRun } from '../../drivers/cli/sim-run.ts'
 import { tableLines, wrapWords } from '../../drivers/cli/table.ts'
 import { loadScenario } from '../../drivers/sim/scenario-files.ts'
@@ -115,6 +116,10 @@ describe('how long a run takes', () => {
 })
 
 describe('progress', () => {
+  it('is told of where --json is explained, since a log may hold both streams', () => {
+    expect(SCENARIO_FLAGS['json']?.describe).toMatch(/progress goes to stderr unless --quiet$/)
+  })
+
   it.each([
     ['bar', true, { TERM: 'xterm' }],
     ['bar', true, { TERM: 'xterm', NO_COLOR: '' }],
