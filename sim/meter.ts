@@ -7,6 +7,12 @@ import { summarise } from './statistics.ts'
 
 const KIND_NAMES = new Map<number, string>(Object.entries(KIND).map(([name, kind]) => [kind, name]))
 
+/**
+ * A node has a rate of its own once it was up for so long, since in the first seconds it is all greetings.
+ * Where the run counts less than that, half as long as the one that was up longest has to do.
+ */
+const RATE_MICROS = 60e6
+
 export class Meter {
   counting = false
   controlMessages = 0
@@ -45,21 +51,18 @@ export class Meter {
     return this.#upMicros.reduce((sum, micros) => sum + micros, 0) / 1e6
   }
 
-  /** Mean over node-seconds, then percentiles over nodes that were up for a minute or more. */
-  controlBytesPerNodeSecond(): { mean: number; p50: number; p99: number; max: number } {
+  /** Mean over node-seconds, then percentiles over nodes; undefined if none was up. */
+  controlBytesPerNodeSecond(): { mean: number; p50: number; p99: number; max: number } | undefined {
+    const longest = this.#upMicros.reduce((most, micros) => Math.max(most, micros), 0)
+    if (longest === 0) return undefined
+    const enough = Math.min(RATE_MICROS, longest / 2)
     const rates: number[] = []
     for (let node = 0; node < this.#perNode.length; node++) {
-      const seconds = (this.#upMicros[node] as number) / 1e6
-      if (seconds >= 60) rates.push((this.#perNode[node] as number) / seconds)
+      const micros = this.#upMicros[node] as number
+      if (micros >= enough) rates.push((this.#perNode[node] as number) / (micros / 1e6))
     }
-    const summary = summarise(rates)
-    const seconds = this.nodeSeconds()
-    return {
-      mean: seconds === 0 ? 0 : this.controlBytes / seconds,
-      p50: summary.p50,
-      p99: summary.p99,
-      max: summary.max,
-    }
+    const { p50, p99, max } = summarise(rates)
+    return { mean: this.controlBytes / this.nodeSeconds(), p50, p99, max }
   }
 
   /** Bytes per node and second of each control message. */

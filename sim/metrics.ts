@@ -37,7 +37,6 @@ export function measure(run: Measured): Metrics {
   const { stage, meter, world, counters } = run
   const { delivery, cycles } = stage
   const nodeSeconds = Math.max(1, meter.nodeSeconds())
-  const control = meter.controlBytesPerNodeSecond()
   const outages = summarise(run.outages.outages.map((micros) => micros / 1e6))
   const metrics: Record<string, Metric> = {
     ...deliveryMetrics(run),
@@ -47,8 +46,7 @@ export function measure(run: Measured): Metrics {
     framesExcused: delivery.excusedByLinkModel,
     framesStormed: delivery.excusedByStorm,
     framesUnconnected: delivery.unconnected,
-    controlBytesPerNodeSecond: control.mean,
-    controlBytesPerNodeSecondByNode: { p50: control.p50, p99: control.p99, max: control.max },
+    ...controlMetrics(run),
     controlBytesPerNodeSecondByKind: meter.byKind(),
     controlMessagesPerNodeSecond: meter.controlMessages / nodeSeconds,
     dataBytesPerNodeSecond: meter.dataBytes / nodeSeconds,
@@ -98,6 +96,13 @@ export function measure(run: Measured): Metrics {
     metrics['macSettledSeconds'] = Math.max(...stage.clashes.settledAfter()) / 1e6
   }
   return metrics
+}
+
+function controlMetrics({ meter }: Measured): Record<string, Metric> {
+  const control = meter.controlBytesPerNodeSecond()
+  if (control === undefined) return {}
+  const { mean, ...byNode } = control
+  return { controlBytesPerNodeSecond: mean, controlBytesPerNodeSecondByNode: byNode }
 }
 
 function hijackMetrics({ world }: Measured, metrics: Record<string, Metric>): void {

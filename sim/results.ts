@@ -108,6 +108,8 @@ export interface Simulation {
   result(): RunResult
   /** The digest of what has happened so far, 16 hex digits. */
   readonly digest: string
+  /** Effects folded into the digest so far. */
+  readonly effects: number
   /** One word of the digest after each whole chunk of effects. */
   readonly digests: readonly number[]
   /** Runs again from the start and describes the effects from `fromEffect` up to before `toEffect`. */

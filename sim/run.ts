@@ -195,6 +195,10 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     return this.world.digest.chunks
   }
 
+  get effects(): number {
+    return this.world.digest.effects
+  }
+
   record(fromEffect: number, toEffect: number): string[] {
     const lines: string[] = []
     const again = new Run(this.scenario, {

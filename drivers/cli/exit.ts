@@ -11,7 +11,7 @@ export const EXIT = {
   ok: 0,
   /** A bound failed, a violation was seen, or two runs differ. */
   failed: 1,
-  /** The user's mistake: scenario, flag or file. */
+  /** The user's mistake: scenario, flag, file, or (said by the launcher) the installation. */
   usage: 2,
   /** A fault of PeerTap itself. */
   internal: 3,
@@ -22,7 +22,7 @@ export const EXIT_HELP = [
   'Exit codes:',
   '  0  done, and all bounds hold',
   '  1  a bound failed, what never must be happened, a line of a script was refused, or runs differ',
-  '  2  a mistake in a scenario, a flag or a file',
+  '  2  a mistake in a scenario, a flag or a file, or there is no Node that runs this',
   '  3  a fault of PeerTap itself',
 ].join('\n')
 

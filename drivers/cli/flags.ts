@@ -96,14 +96,12 @@ export class Given {
   }
 
   /** A whole number within limits. */
-  whole(flag: string, min: number, max: number): number | undefined {
+  whole(flag: string, min: number, max: number, mend = `write --${flag} ${min}`): number | undefined {
     const text = this.text(flag)
     if (text === undefined) return undefined
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
     if (value >= min && value <= max) return value
-    throw new UsageError(
-      `--${flag} is "${text}"; it must be a whole number from ${min} to ${max}; write --${flag} ${min}`,
-    )
+    throw new UsageError(`--${flag} is "${text}"; it must be a whole number from ${min} to ${max}; ${mend}`)
   }
 
   /** A number above zero. */

@@ -12,6 +12,9 @@ import { fileURLToPath } from 'node:url'
 /** The first version on which the project is tested. */
 const NODE_MAJOR = 26
 
+/** What --help calls a mistake, since who installs can mend it: 1 would say that a bound failed. */
+const EXIT_USAGE = 2
+
 const main = new URL('./main.ts', import.meta.url)
 
 if (Number.parseInt(process.versions.node, 10) >= NODE_MAJOR) {
@@ -47,8 +50,8 @@ function runWith(node) {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
   for (const signal of signals) process.on(signal, relay)
   child.on('error', (error) => {
-    console.error(`peertap: could not start ${node}: ${error.message}`)
-    process.exitCode = 1
+    console.error(`peertap: could not start ${node} (${error.message}); run "npm ci" in the project`)
+    process.exitCode = EXIT_USAGE
   })
   child.on('exit', (code, signal) => {
     for (const name of signals) process.off(name, relay)
@@ -62,5 +65,5 @@ function refuse() {
     `peertap needs Node ${NODE_MAJOR} or newer and this is ${process.version}. ` +
       'Run "npm install" in the project, which brings the right one, or install it.',
   )
-  process.exitCode = 1
+  process.exitCode = EXIT_USAGE
 }

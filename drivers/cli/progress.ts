@@ -1,5 +1,6 @@
 /**
- * How far a run is, on stderr: a bar on a terminal, a line for every tenth elsewhere, or nothing.
+ * How far a run is, on stderr: a bar on a terminal that can move its cursor, a line for every tenth
+ * elsewhere, or nothing.
  */
 import { Presets, SingleBar } from 'cli-progress'
 import { formatNumber, type Progress } from '../../sim/index.ts'
@@ -13,10 +14,18 @@ interface ProgressDisplay {
 
 type ProgressStyle = 'bar' | 'lines' | 'none'
 
-/** What fits the place where stderr goes. */
-export function progressStyle(quiet: boolean): ProgressStyle {
+/**
+ * What fits the place where stderr goes. A bar is drawn by moving the cursor: what a dumb terminal would
+ * print as rubbish, and what whoever sets NO_COLOR (to anything) has not asked for.
+ */
+export function progressStyle(
+  quiet: boolean,
+  isTerminal = process.stderr.isTTY === true,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): ProgressStyle {
   if (quiet) return 'none'
-  return process.stderr.isTTY ? 'bar' : 'lines'
+  const isPlain = env['TERM'] === 'dumb' || (env['NO_COLOR'] ?? '') !== ''
+  return isTerminal && !isPlain ? 'bar' : 'lines'
 }
 
 /** `seeds` runs are shown as one. */

@@ -21,7 +21,7 @@ export const SCENARIO_FLAGS: Readonly<Record<string, Flag>> = {
   set: { kind: 'list', describe: 'Change the scenario: path=value, as nodes.count=100; may be repeated' },
   data: { kind: 'text', describe: 'Directory of recorded data (default PEERTAP_DATA, or ../shared/data)' },
   'no-dither': { kind: 'switch', describe: 'Take the instants of a trace as they stand' },
-  json: { kind: 'switch', describe: 'Print one JSON object and nothing else' },
+  json: { kind: 'switch', describe: 'Print one JSON object alone; progress goes to stderr unless --quiet' },
 }
 /** Of verbs that take their time. */
 export const PROGRESS_FLAGS: Readonly<Record<string, Flag>> = {
@@ -40,12 +40,18 @@ export interface Request {
 
 export function readRequest(given: Given, words: string): Request {
   const settings = given.list('set').map(parseSetting)
-  const { source, scenario } = loadScenario(given.argument(SCENARIO_ARGUMENT.name), settings)
+  const { source, anywhere, scenario } = loadScenario(given.argument(SCENARIO_ARGUMENT.name), settings)
   const data = given.text('data')
   const directory = dataDirectory(data)
   checkData(dataNeeds(scenario), directory, ({ key }) => blamed([key.split('.')], source, settings))
   const dither = !given.on('no-dither')
-  const parts: RepeatParts = { words, source, data, dither, settings: settings.map(({ text }) => text) }
+  const parts: RepeatParts = {
+    words,
+    scenario: anywhere,
+    data: data === undefined ? undefined : directory,
+    dither,
+    settings: settings.map(({ text }) => text),
+  }
   return {
     source,
     scenario,
@@ -58,5 +64,7 @@ export function readRequest(given: Given, words: string): Request {
 
 /** The one seed that was asked for. */
 export function seedOf(given: Given): number {
-  return given.whole('seed', 0, SEED_MAX) ?? DEFAULT_SEED
+  return (
+    given.whole('seed', 0, SEED_MAX, `write any of them, or leave it out for ${DEFAULT_SEED}`) ?? DEFAULT_SEED
+  )
 }

@@ -3,7 +3,7 @@
  */
 
 import { UsageError } from '../../core/errors.ts'
-import type { Manifest, RunReport, Scenario } from '../../sim/index.ts'
+import type { Manifest, RunReport } from '../../sim/index.ts'
 import { manifestOf } from '../sim/manifest.ts'
 import { type Output, takeOutput } from '../sim/output.ts'
 import { type Outcome, runAll } from '../sim/pool.ts'
@@ -58,7 +58,7 @@ async function run(given: Given): Promise<ExitCode> {
   const finished: RunReport[] = []
   const stopListening = beforeSignals(() => {
     if (output === undefined) return
-    if (count !== undefined && finished.length > 0) saveFinished(output, scenario, finished, manifest)
+    if (count !== undefined && finished.length > 0) saveFinished(output, request, finished, manifest)
     output.release()
   })
   try {
@@ -66,8 +66,8 @@ async function run(given: Given): Promise<ExitCode> {
     const reports = reportsOf(request, outcomes)
     const result =
       count === undefined
-        ? { ...(reports[0] as RunReport), manifest }
-        : seedsResult(scenario, reports, manifest)
+        ? seedResult(request, reports[0] as RunReport, manifest)
+        : seedsResult(request, reports, manifest)
     if (given.on('json')) console.log(JSON.stringify(result))
     else console.log(humanLines(request, reports, count !== undefined).join('\n'))
     // After the words: a disk that filled up in the meantime must not cost the results as well.
@@ -82,13 +82,13 @@ async function run(given: Given): Promise<ExitCode> {
 /** Hours of work must not be lost because the last seed was one too many. */
 function saveFinished(
   output: Output,
-  scenario: Scenario,
+  request: Request,
   finished: readonly RunReport[],
   manifest: Manifest,
 ): void {
   const reports = finished.toSorted((a, b) => a.seed - b.seed)
   const partial = { ...manifest, seeds: reports.map(({ seed }) => seed) }
-  output.write(scenario, partial, seedsResult(scenario, reports, partial))
+  output.write(request.scenario, partial, seedsResult(request, reports, partial))
   console.error(`interrupted; written: the results of ${reports.length} of ${manifest.seeds.length} seeds`)
 }
 
@@ -125,12 +125,23 @@ function reportsOf({ repeat, source }: Request, outcomes: readonly Outcome[]): R
   return outcomes.flatMap((outcome) => ('report' in outcome ? [outcome.report] : []))
 }
 
+/** What --json prints for one seed. */
+function seedResult({ repeat }: Request, report: RunReport, manifest: Manifest): object {
+  return { ...report, repeat: repeat(report.seed), manifest }
+}
+
 /** What --json prints for many seeds. */
-function seedsResult(scenario: Scenario, reports: readonly RunReport[], manifest: Manifest): object {
+function seedsResult(
+  { scenario, repeat }: Request,
+  reports: readonly RunReport[],
+  manifest: Manifest,
+): object {
+  const failingSeeds = reports.filter(({ ok }) => !ok).map(({ seed }) => seed)
   return {
     scenario: scenario.name,
-    ok: reports.every(({ ok }) => ok),
-    failingSeeds: reports.filter(({ ok }) => !ok).map(({ seed }) => seed),
+    ok: failingSeeds.length === 0,
+    failingSeeds,
+    repeat: failingSeeds.map(repeat),
     summary: summariseRuns(reports),
     seeds: reports,
     manifest,

@@ -3,6 +3,7 @@
  * line, from a terminal, a pipe or a file.
  */
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { UsageError } from '../../core/errors.ts'
@@ -107,8 +108,13 @@ function openScript(path: string): Readable {
   try {
     return Readable.from([readFileSync(path, 'utf8')])
   } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    throw new UsageError(`--script ${path}: it cannot be read (${why}); name a file with the lines`)
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    const known: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'this is a directory' }
+    const what = known[code] ?? `it cannot be read (${code})`
+    throw new UsageError(
+      `--script ${path}: ${what}; it must be a text file, a command a line; ` +
+        'name one, or leave out --script and type the lines',
+    )
   }
 }
 
@@ -123,7 +129,8 @@ function jsonVoice({ kind, at, value }: Spoken): void {
 
 function repeatLine({ repeat }: Request, seed: number, given: Given): string {
   const script = given.text('script')
-  return script === undefined ? `${repeat(seed)} < LINES` : `${repeat(seed)} --script ${quoted(script)}`
+  if (script === undefined) return `${repeat(seed)} < LINES`
+  return `${repeat(seed)} --script ${quoted(resolve(script))}`
 }
 
 function sayEnd(request: Request, seed: number, live: Live, given: Given): void {
@@ -138,6 +145,7 @@ function sayEnd(request: Request, seed: number, live: Live, given: Given): void 
       seed,
       digest,
       violations: violations.length,
+      repeat: repeatLine(request, seed, given),
     }
     console.log(JSON.stringify(end))
     return

@@ -42,13 +42,16 @@ async function run(given: Given): Promise<ExitCode> {
     display.end()
   }
   if (given.on('json'))
-    console.log(JSON.stringify({ scenario: scenario.name, seed, ok: verdict.same, ...verdict }))
+    console.log(JSON.stringify({ scenario: scenario.name, seed, ok: verdict.same, ...verdict, repeat: line }))
   else console.log(verdictLines(`${source}, seed ${seed}`, verdict, line).join('\n'))
   return verdict.same ? EXIT.ok : EXIT.failed
 }
 
 function verdictLines(title: string, verdict: Verdict, line: string): string[] {
-  if (verdict.same) return [`${title}: the same twice`, `digest  ${verdict.digest}`]
+  if (verdict.same) {
+    const effects = formatNumber(verdict.effects)
+    return [`${title}: the same twice, in ${effects} effects`, `digest  ${verdict.digest}`]
+  }
   const nothing = 'nothing any more'
   return [
     `${title}: two runs differ, so something in it depends on more than scenario and seed`,

@@ -3,6 +3,7 @@ import { hex, unhex } from '../../core/ids.ts'
 import { makeGrant } from '../../core/ledger/issue.ts'
 import type { Tools } from './held.ts'
 import { resolveHex, short } from './names.ts'
+import { whyOut } from './out.ts'
 import { done, type Outcome, REFUSAL, refused } from './outcome.ts'
 
 export interface CertifyOrder {
@@ -34,8 +35,8 @@ export function certify(
   const member = found.value
   const out = ledger.refused(unhex(member))
   if (out !== undefined) {
-    const message = `${short(member)} is out of ${held.label} (${out.why}), which stays so; invite it anew`
-    return refused(REFUSAL.alreadyOut, message)
+    const who = `${short(member)} is out of ${held.label} (${whyOut(out.why)})`
+    return refused(REFUSAL.alreadyOut, `${who}, which stays so; invite it anew`)
   }
   const endsMillis = held.endOf(issuer, lifeMillis)
   const grant = makeGrant(node.crypto, node.keys, issuer, ledger.vlan, {

@@ -8,6 +8,7 @@ import { KEPT_MAX, type RevocationTerms } from '../../core/ledger/facts.ts'
 import { fallOfAdmin, makeRevocation } from '../../core/ledger/issue.ts'
 import type { Tools } from './held.ts'
 import { resolveHex, short } from './names.ts'
+import { whyOut } from './out.ts'
 import { done, type Outcome, Pending, REFUSAL, type Refused, refused } from './outcome.ts'
 
 /** A removal takes a second or two; some more where the committer is away. Guess. */
@@ -109,7 +110,10 @@ function whoIs({ held, issuer }: Tools, name: string): Outcome<string> {
   if (member === held.self) return ownKey()
   const out = ledger.refused(unhex(member))
   if (out !== undefined)
-    return refused(REFUSAL.alreadyOut, `${short(member)} is out of ${held.label} already (${out.why})`)
+    return refused(
+      REFUSAL.alreadyOut,
+      `${short(member)} is out of ${held.label} already (${whyOut(out.why)})`,
+    )
   if (issuer.kind === 'admin' && held.adminGrants(member).length > 0) {
     const message = `${short(member)} is an admin, whom only the authority puts out; ask it`
     return refused(REFUSAL.notAuthorised, message)

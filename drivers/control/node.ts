@@ -9,6 +9,7 @@ import type { Crypto } from '../../core/crypto/ports.ts'
 import type { Keys } from '../../core/dice.ts'
 import type { Stored } from '../../core/group/events.ts'
 import type { Command, Micros, NodeView, PeerHint, PortId } from '../../core/io.ts'
+import type { Refused } from '../../core/ledger/refusals.ts'
 import type { IssuerKeys } from '../../core/ledger/shapes.ts'
 import type { VlanIdentity } from '../../core/member/identity.ts'
 
@@ -55,5 +56,5 @@ export interface KeptVlan {
   readonly authority: IssuerKeys | undefined
   readonly entered: 'founded' | 'invited'
   /** Why this member is out for good. */
-  readonly over: string | undefined
+  readonly over: Refused | undefined
 }

@@ -15,6 +15,8 @@ export const REFUSAL = {
   ambiguous: 'ambiguous',
   /** The node is in this VLAN, or was and has not removed it. */
   alreadyHere: 'alreadyHere',
+  /** Another VLAN at this node is called so. */
+  labelTaken: 'labelTaken',
   /** Still asks to be let in. */
   notInYet: 'notInYet',
   /** This member is out for good: it left, was revoked, or lost a double redemption. */

@@ -16,8 +16,9 @@ import { becomeFounder, becomeGuest, type CreateOrder } from './enter.ts'
 import { type Evicted, type EvictOrder, evict, type GrantRevoked, revokeGrant } from './evict.ts'
 import { HeldVlan, type Tools } from './held.ts'
 import { type Invited, type InviteOrder, invite } from './invite.ts'
-import { macWritten, resolveVlan } from './names.ts'
+import { macWritten, resolveVlan, short } from './names.ts'
 import type { ControlledNode, KeptVlan } from './node.ts'
+import { ownMemberOut } from './out.ts'
 import { done, Pending, REFUSAL, type Refused, refused } from './outcome.ts'
 import {
   type GrantRow,
@@ -111,8 +112,8 @@ export class VlanVerbs {
   /** A new VLAN with this node as its first member. A UsageError for terms that no VLAN can have. */
   create(order: CreateOrder): Pending<Entered> {
     if (this.#node.wallMillis() === 0) return Pending.of<Entered>(clockNotSet())
-    const full = this.#full()
-    if (full !== undefined) return Pending.of<Entered>(full)
+    const no = this.#full() ?? this.#isTaken(order.label)
+    if (no !== undefined) return Pending.of<Entered>(no)
     const held = this.#keep(becomeFounder(this.#node, order))
     const pending = this.#untilIn(held, FOUND_WITHIN, 'founded', () =>
       refused(
@@ -308,7 +309,7 @@ export class VlanVerbs {
       late,
       hear: (event) => {
         if (event.kind === 'group' && event.event.kind === 'ended')
-          return refused(REFUSAL.over, `this member is out of ${held.label}: ${event.event.why}; remove it`)
+          return refused(REFUSAL.over, ownMemberOut(held.label, event.event.why))
         const part = event.kind === 'group' ? event.event.kind : event.kind
         if (part !== sign && part !== 'portUp') return undefined
         if (parts.add(part).size < 2) return 'part'
@@ -366,6 +367,17 @@ export class VlanVerbs {
     return refused(REFUSAL.tooMany, `this node has ${VLANS_MAX} VLANs, the most there may be; remove one`)
   }
 
+  /** Whoever founds may choose; who is invited takes the label as it is, and names the VLAN by digits. */
+  #isTaken(label: string): Refused | undefined {
+    const taken = this.#held.find((held) => held.label === label)
+    if (taken === undefined) return undefined
+    const which = short(taken.kept.vlan)
+    return refused(
+      REFUSAL.labelTaken,
+      `this node has a VLAN '${label}' (${which}) already; choose another label, or remove that one first`,
+    )
+  }
+
   #isOver({ grant, label }: Invitation): Refused | undefined {
     const now = this.#node.wallMillis()
     if (now === 0 || now < grant.end) return undefined
@@ -381,8 +393,7 @@ function notIn(held: HeldVlan): Refused | undefined {
   const phase = held.phase()
   if (phase === 'member') return undefined
   if (phase === 'over') {
-    const message = `this member is out of ${held.label} (${held.kept.over ?? 'for good'}); remove it`
-    return refused(REFUSAL.over, message)
+    return refused(REFUSAL.over, ownMemberOut(held.label, held.kept.over))
   }
   return refused(REFUSAL.notInYet, `this node still asks to be let in to ${held.label}; wait until it is in`)
 }

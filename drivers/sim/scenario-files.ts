@@ -2,7 +2,7 @@
  * Scenario files on the disk: those that come with PeerTap, by name, and any other by its path.
  */
 import { constants, readdirSync, readFileSync, type Stats, statSync } from 'node:fs'
-import { basename, isAbsolute, join, relative, sep } from 'node:path'
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '../../core/errors.ts'
 import { nearestName, readScenario, type Scenario, type Setting } from '../../sim/index.ts'
@@ -22,6 +22,8 @@ const READ_NOW = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
 export interface ScenarioFile {
   /** As messages name it: relative to where the user is, if it lies below. */
   readonly source: string
+  /** As it can be named from any directory: whole, or the bare name of one that comes with PeerTap. */
+  readonly anywhere: string
   readonly text: string
 }
 
@@ -38,7 +40,8 @@ function openScenario(name: string): ScenarioFile {
     )
   }
   try {
-    return { source: shortPath(path), text: readFileSync(path, { encoding: 'utf8', flag: READ_NOW }) }
+    const text = readFileSync(path, { encoding: 'utf8', flag: READ_NOW })
+    return { source: shortPath(path), anywhere: nameAnywhere(path), text }
   } catch (error) {
     throw new UsageError(
       `${shortPath(path)} cannot be read (${error instanceof Error ? error.message : error})`,
@@ -58,9 +61,9 @@ function whatIsAt(path: string): Stats | undefined {
 export function loadScenario(
   name: string,
   settings: readonly Setting[],
-): { source: string; scenario: Scenario } {
-  const { source, text } = openScenario(name)
-  return { source, scenario: readScenario(text, source, settings) }
+): { source: string; anywhere: string; scenario: Scenario } {
+  const { source, anywhere, text } = openScenario(name)
+  return { source, anywhere, scenario: readScenario(text, source, settings) }
 }
 
 /** Names of the scenarios that come with PeerTap, sorted. */
@@ -79,6 +82,11 @@ function notThere(name: string): string {
   const meant = nearestName(basename(name, '.json'), scenarioNames())
   const suggestion = meant === undefined ? '' : `did you mean "${meant}"? `
   return `${name}: there is no such scenario; ${suggestion}"peertap sim list" shows what comes with PeerTap`
+}
+
+function nameAnywhere(path: string): string {
+  const whole = resolve(path)
+  return dirname(whole) === FOLDER ? basename(whole, '.json') : whole
 }
 
 function shortPath(path: string): string {

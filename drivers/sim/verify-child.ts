@@ -19,6 +19,8 @@ export interface VerifyOrder {
 /** What a run was, as far as two runs can be compared. */
 export interface Fingerprint {
   readonly digest: string
+  /** That the digest is made of. */
+  readonly effects: number
   /** A word of the digest after each whole chunk of effects. */
   readonly digests: readonly number[]
 }
@@ -39,7 +41,10 @@ function obey({ parent, job, untilSeconds, record }: VerifyOrder): VerifyAnswer 
   const until = untilSeconds ?? Number.POSITIVE_INFINITY
   if (untilSeconds !== undefined) advance(run, until)
   else while (!run.done) advance(run, until)
-  return { kind: 'fingerprint', fingerprint: { digest: run.digest, digests: run.digests } }
+  return {
+    kind: 'fingerprint',
+    fingerprint: { digest: run.digest, effects: run.effects, digests: run.digests },
+  }
 }
 
 function answer(one: VerifyAnswer): void {

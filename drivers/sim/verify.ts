@@ -12,7 +12,8 @@ import type { Fingerprint, VerifyAnswer, VerifyOrder } from './verify-child.ts'
 import type { Failure } from './worker.ts'
 
 export type Verdict =
-  | { readonly same: true; readonly digest: string; readonly chunks: number }
+  /** The digest is made of every effect; those were compared so many. */
+  | { readonly same: true; readonly digest: string; readonly effects: number }
   | {
       readonly same: false
       readonly digests: readonly [string, string]
@@ -67,7 +68,7 @@ async function compareTwo(
     fingerprintOf(order, 1, () => {}),
   ])
   const chunk = firstDifferentChunk(first, second)
-  if (chunk === undefined) return { same: true, digest: first.digest, chunks: first.digests.length }
+  if (chunk === undefined) return { same: true, digest: first.digest, effects: first.effects }
   const from = chunk * CHUNK_EFFECTS
   const again: VerifyOrder = { ...order, record: { from, to: from + CHUNK_EFFECTS } }
   const [a, b] = await Promise.all([linesOf(again, 0), linesOf(again, 1)])
@@ -83,7 +84,7 @@ async function compareTwo(
 
 /** The number of the first chunk of effects in which two runs differ; undefined if they are the same. */
 export function firstDifferentChunk(a: Fingerprint, b: Fingerprint): number | undefined {
-  if (a.digest === b.digest && a.digests.length === b.digests.length) return undefined
+  if (a.digest === b.digest && a.effects === b.effects) return undefined
   const different = a.digests.findIndex((word, index) => word !== b.digests[index])
   // What is left after the last whole chunk differs, or one run is longer.
   return different < 0 ? a.digests.length : different

@@ -95,6 +95,24 @@ describe('getting in', () => {
     expect(mesh.value(mesh.node(5).verbs.list()).vlans).toEqual([])
   })
 
+  test('tells why this member is out for good in words', () => {
+    const mesh = new LiveMesh(1, 4)
+    mesh.vlan(1)
+    const guest = mesh.node(2)
+    const entering = guest.verbs.join(mesh.invitation(1))
+    const [kept] = guest.book.load().vlans
+    if (kept === undefined) throw new Error('the VLAN is kept from the start')
+    guest.noted({ kind: 'group', port: kept.port, event: { kind: 'ended', why: 'lost' } })
+    const refusal = {
+      refusal: 'over',
+      message:
+        'this member is out of home, because another member redeemed its invitation first; ' +
+        'remove the VLAN from this node',
+    }
+    expect(mesh.refusal(entering)).toMatchObject(refusal)
+    expect(mesh.refusal(guest.verbs.invite('home', { count: 1, lifeMillis: DAY }))).toMatchObject(refusal)
+  })
+
   test('with a text that is no invitation is a mistake of the user', () => {
     const mesh = new LiveMesh(1, 4)
     expect(() => mesh.node(1).verbs.join('peertap:AQ')).toThrow(UsageError)
@@ -139,9 +157,19 @@ describe('putting out', () => {
     mesh.run(5)
     for (const at of [1, 3]) expect(mesh.members(at)).toEqual([keys[0], keys[2]])
     expect(mesh.value(mesh.node(2).verbs.list()).vlans).toMatchObject([{ phase: 'over', over: 'revoked' }])
-    expect(mesh.refusal(mesh.node(2).verbs.invite('home', { count: 1, lifeMillis: DAY })).refusal).toBe(
-      'over',
-    )
+    expect(mesh.refusal(mesh.node(2).verbs.invite('home', { count: 1, lifeMillis: DAY }))).toMatchObject({
+      refusal: 'over',
+      message: 'this member is out of home, because it was revoked; remove the VLAN from this node',
+    })
+    expect(mesh.refusal(mesh.node(1).verbs.evict('home', keys[1] ?? '', { voids: false }))).toMatchObject({
+      refusal: 'alreadyOut',
+      message: expect.stringContaining('is out of home already (it was revoked)'),
+    })
+    const again = { role: 'member', lifeMillis: DAY } as const
+    expect(mesh.refusal(mesh.node(1).verbs.certify('home', keys[1] ?? '', again))).toMatchObject({
+      refusal: 'alreadyOut',
+      message: expect.stringContaining('is out of home (it was revoked), which stays so'),
+    })
     const grants = mesh.value(mesh.node(1).verbs.grants('home')).grants
     expect(grants.map(({ state }) => state).sort()).toEqual(['revoked', 'stands', 'stands'])
   })
@@ -305,7 +333,7 @@ describe('what lasts', () => {
     expect(mesh.refusal(verbs.create(HOME)).refusal).toBe('tooMany')
     mesh.run(6)
     expect(new Set(waiting.map((each) => mesh.refusal(each).refusal))).toEqual(new Set(['noDoor']))
-    mesh.value(verbs.create(HOME))
+    mesh.value(verbs.create({ ...HOME, label: 'work' }))
   })
 
   test('nobody forgets a VLAN by mistake while in it', () => {
@@ -314,7 +342,14 @@ describe('what lasts', () => {
     const { verbs } = mesh.node(1)
     expect(mesh.refusal(verbs.remove('home')).refusal).toBe('stillIn')
     expect(mesh.refusal(verbs.remove('away')).refusal).toBe('noSuchVlan')
-    mesh.value(verbs.create({ ...HOME }))
+    expect(mesh.refusal(verbs.create({ ...HOME }))).toMatchObject({
+      refusal: 'labelTaken',
+      message: expect.stringMatching(/VLAN 'home' \([0-9a-f]{8}\) already; choose another label/),
+    })
+    expect(mesh.value(verbs.list()).vlans).toHaveLength(1)
+    // Others may have called theirs the same.
+    mesh.value(mesh.node(2).verbs.create({ ...HOME }))
+    mesh.value(verbs.join(mesh.invitation(2)))
     expect(mesh.refusal(verbs.show('home')).refusal).toBe('ambiguous')
     const [first, second] = mesh.value(verbs.list()).vlans
     mesh.value(verbs.remove(first?.vlan.slice(0, 8) ?? '', true))

@@ -86,7 +86,7 @@ describe('threads of many seeds', () => {
     const { code, err } = cli.call(['sim', 'run', small, '--quiet', '--seeds', '9'], withSimulation(failing))
     expect(code).toBe(3)
     expect(err).toContain('the sky fell')
-    expect(err).toContain('Repeat it with: npx peertap sim run small.json --seed 1\n')
+    expect(err).toContain(`Repeat it with: npx peertap sim run ${cli.folder}/small.json --seed 1\n`)
   })
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('are ended by %s', async (signal) => {

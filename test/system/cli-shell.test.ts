@@ -75,7 +75,9 @@ describe('a script', () => {
     expect(cli.call(['sim', 'shell', 'mesh.json', '--script', 'nowhere'])).toEqual({
       code: 2,
       out: '',
-      err: '--script nowhere: it cannot be read (ENOENT); name a file with the lines\n',
+      err:
+        '--script nowhere: there is no such file; it must be a text file, a command a line; ' +
+        'name one, or leave out --script and type the lines\n',
     })
   })
 
@@ -91,7 +93,8 @@ describe('a script', () => {
     const { code, err } = cli.call(words, withSimulation(falling))
     expect(code).toBe(3)
     expect(err).toContain('the sky fell')
-    expect(err).toContain('Repeat it with: npx peertap sim shell mesh.json --seed 1 --script lines.txt\n')
+    const [mesh, lines] = ['mesh.json', 'lines.txt'].map((name) => join(cli.folder, name))
+    expect(err).toContain(`Repeat it with: npx peertap sim shell ${mesh} --seed 1 --script ${lines}\n`)
   })
 })
 

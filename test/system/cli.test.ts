@@ -2,7 +2,7 @@
  * The program as people and scripts call it: exit codes, what goes to stdout and stderr, files.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { CliFolder, type Ended, MAIN, withSimulation } from '../support/cli.ts'
@@ -55,8 +55,27 @@ describe('a run', () => {
     expect(code).toBe(1)
     expect(out).toMatch(/FAILED {2}latencyP99Millis/)
     expect(out).toContain(
-      `repeat  npx peertap sim run small.json --seed 41 --set 'bounds={"latencyP99Millis":{"max":0.001}}'`,
+      `repeat  npx peertap sim run ${small} --seed 41 --set 'bounds={"latencyP99Millis":{"max":0.001}}'`,
     )
+  })
+
+  it('says in its object how to repeat it, from wherever one is', () => {
+    const bound = ['--set', 'bounds.latencyP99Millis.max=0.001']
+    const one = peertap(['sim', 'run', 'small.json', '--json', '--quiet', ...bound])
+    expect(one.code).toBe(1)
+    expect(JSON.parse(one.out).repeat).toBe(`npx peertap sim run ${small} --seed 1 ${bound.join(' ')}`)
+    const two = JSON.parse(
+      peertap(['sim', 'run', 'small.json', '--json', '--quiet', '--seeds', '2', ...bound]).out,
+    )
+    expect(two.repeat).toEqual(
+      [1, 2].map((seed) => `npx peertap sim run ${small} --seed ${seed} ${bound.join(' ')}`),
+    )
+    const words = ['sim', 'verify', '--json', '--quiet', '--seconds', '2', '--data', '.']
+    for (const name of ['steady-16', join(REPOSITORY, 'scenarios/steady-16.json')]) {
+      expect(JSON.parse(peertap([...words, name]).out).repeat).toBe(
+        `npx peertap sim verify steady-16 --seed 1 --data ${folder} --seconds 2`,
+      )
+    }
   })
 
   it('is repeated by its line, and differs with another seed', () => {
@@ -113,9 +132,7 @@ describe('many seeds', () => {
     ])
     expect(code).toBe(1)
     expect(out).toContain('small, 2 seeds: 0 hold, 2 fail')
-    expect(out).toContain(
-      '    npx peertap sim run small.json --seed 2 --set bounds.latencyP99Millis.max=0.001',
-    )
+    expect(out).toContain(`    npx peertap sim run ${small} --seed 2 --set bounds.latencyP99Millis.max=0.001`)
   })
 })
 
@@ -134,7 +151,8 @@ const MISTAKES: readonly (readonly [words: string, message: string])[] = [
   ['sim run small.json --seed', '--seed has no value; write the value after it'],
   [
     'sim run small.json --seed x',
-    '--seed is "x"; it must be a whole number from 0 to 4294967295; write --seed 0',
+    '--seed is "x"; it must be a whole number from 0 to 4294967295; ' +
+      'write any of them, or leave it out for 1',
   ],
   ['sim run small.json --seed 1 --seed 2', '--seed is given 2 times; give it once'],
   ['sim run small.json --seed 1 --seeds 2', '--seed and --seeds exclude each other; give one of them'],
@@ -224,7 +242,7 @@ describe('a fault of our own', () => {
     const { code, out, err } = peertap(['sim', 'run', small, '--quiet', '--seed', '5'], broken)
     expect({ code, out }).toEqual({ code: 3, out: '' })
     expect(err).toContain('This is a fault of PeerTap itself:\nError: the sky fell\n    at new Run')
-    expect(err).toContain('Repeat it with: npx peertap sim run small.json --seed 5\n')
+    expect(err).toContain(`Repeat it with: npx peertap sim run ${small} --seed 5\n`)
     expect(err).toMatch(/Please report it with all of the above and with: PeerTap \d+\.\d+\.\d+, Node v\d+/)
   })
 })
@@ -233,7 +251,10 @@ describe('verify', () => {
   it('finds the same twice in two processes', () => {
     const { code, out } = peertap(['sim', 'verify', small, '--quiet', '--json', '--seconds', '20'])
     expect(code).toBe(0)
-    expect(JSON.parse(out)).toMatchObject({ scenario: 'small', seed: 1, ok: true, same: true })
+    const verdict = JSON.parse(out)
+    expect(verdict).toMatchObject({ scenario: 'small', seed: 1, ok: true, same: true })
+    // Fewer than a chunk, and compared all the same.
+    expect(verdict.effects).toBeGreaterThan(100)
   })
 
   it('names the first effect that differs', () => {
@@ -254,7 +275,7 @@ describe('verify', () => {
     expect(out).toContain('  both    0.1 s node 1 send link 2 length 3')
     expect(out).toContain('  first   0.2 s node 1 send link 2 length 3')
     expect(out).toMatch(/ {2}second {2}0\.2 s node 1 send link 2 length \d\d/)
-    expect(out).toContain('npx peertap sim verify small.json --seed 1')
+    expect(out).toContain(`npx peertap sim verify ${small} --seed 1`)
   })
 })
 
@@ -380,6 +401,28 @@ describe('what needs no run', () => {
       )
       expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
     }
+  })
+
+  it('ends with 2 and the mend where no Node that is new enough can be started', () => {
+    const elsewhere = join(folder, 'installed')
+    mkdirSync(elsewhere)
+    const launcher = join(elsewhere, 'peertap.mjs')
+    copyFileSync(join(REPOSITORY, 'drivers/cli/peertap.mjs'), launcher)
+    const old =
+      "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.0.0' } })"
+    const launch = () =>
+      spawnSync(process.execPath, ['--import', `data:text/javascript,${encodeURIComponent(old)}`, launcher], {
+        encoding: 'utf8',
+      })
+    const missing = launch()
+    expect(missing.stderr).toMatch(/^peertap needs Node 26 or newer and this is v.*Run "npm install"/)
+    expect(missing.status).toBe(2)
+    mkdirSync(join(elsewhere, 'node_modules/node/bin'), { recursive: true })
+    const name = process.platform === 'win32' ? 'node.exe' : 'node'
+    writeFileSync(join(elsewhere, 'node_modules/node/bin', name), '', { mode: 0o600 })
+    const broken = launch()
+    expect(broken.stderr).toMatch(/^peertap: could not start .*; run "npm ci" in the project\n$/)
+    expect(broken.status).toBe(2)
   })
 
   it('is reached by the launcher too', () => {

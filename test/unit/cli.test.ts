@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../../core/errors.ts'
 import { checkWords } from '../../drivers/cli/flags.ts'
+import { progressStyle } from '../../drivers/cli/progress.ts'
 import { repeatLine } from '../../drivers/cli/repeat.ts'
 import { runLines, seedsLines } from '../../drivers/cli/report.ts'
 import { lengthOf, simList } from '../../drivers/cli/sim-list.ts'
+import { SCENARIO_FLAGS } from '../../drivers/cli/sim-request.ts'
 import { simRun } from '../../drivers/cli/sim-run.ts'
 import { tableLines, wrapWords } from '../../drivers/cli/table.ts'
 import { loadScenario } from '../../drivers/sim/scenario-files.ts'
@@ -78,16 +80,18 @@ describe('a switch', () => {
 })
 
 describe('the line that repeats a run', () => {
-  const parts = { words: 'sim run', source: 'scenarios/x.json', data: undefined, dither: true, settings: [] }
+  const parts = { words: 'sim run', scenario: '/runs/x.json', data: undefined, dither: true, settings: [] }
 
   it('is short when nothing was changed', () => {
-    expect(repeatLine(parts, 41)).toBe('npx peertap sim run scenarios/x.json --seed 41')
+    expect(repeatLine(parts, 41)).toBe('npx peertap sim run /runs/x.json --seed 41')
   })
 
   it('can be pasted whatever stands in it', () => {
     const settings = ['nodes.count=9', 'vlans[0].members=3', "question=What's up, then?"]
-    expect(repeatLine({ ...parts, source: 'my runs/x.json', settings, dither: false, data: '/d' }, 1)).toBe(
-      "npx peertap sim run 'my runs/x.json' --seed 1 --set nodes.count=9 --set 'vlans[0].members=3' " +
+    expect(
+      repeatLine({ ...parts, scenario: '/my runs/x.json', settings, dither: false, data: '/d' }, 1),
+    ).toBe(
+      "npx peertap sim run '/my runs/x.json' --seed 1 --set nodes.count=9 --set 'vlans[0].members=3' " +
         "--set 'question=What'\\''s up, then?' --no-dither --data /d",
     )
   })
@@ -100,8 +104,31 @@ describe('how long a run takes', () => {
     ['churn-fitted-500', 4, 'seconds'],
     ['root-crash', 11, 'a minute'],
     ['churn-skype', 389, 'minutes'],
+    ['join-wave', 8, 'seconds'],
+    ['invitation-twice', 18, 'seconds'],
+    ['mls-real-32', 60, 'a minute'],
+    ['join-crowd', 90, 'a minute'],
+    ['rekey-storm', 1_500, 'tens of minutes'],
+    ['fold-500', 1_800, 'tens of minutes'],
   ] as const)('is known to the order of magnitude: %s (%d s)', (name, _, length) => {
     expect(lengthOf(loadScenario(name, []).scenario)).toBe(length)
+  })
+})
+
+describe('progress', () => {
+  it('is told of where --json is explained, since a log may hold both streams', () => {
+    expect(SCENARIO_FLAGS['json']?.describe).toMatch(/progress goes to stderr unless --quiet$/)
+  })
+
+  it.each([
+    ['bar', true, { TERM: 'xterm' }],
+    ['bar', true, { TERM: 'xterm', NO_COLOR: '' }],
+    ['lines', true, { TERM: 'dumb' }],
+    ['lines', true, { TERM: 'xterm', NO_COLOR: '1' }],
+    ['lines', false, { TERM: 'xterm' }],
+  ] as const)('is shown as %s (terminal: %s, %o)', (style, isTerminal, env) => {
+    expect(progressStyle(false, isTerminal, env)).toBe(style)
+    expect(progressStyle(true, isTerminal, env)).toBe('none')
   })
 })
 
@@ -211,7 +238,10 @@ describe('many seeds', () => {
 describe('the comparison of two runs', () => {
   it('finds the first chunk that differs', () => {
     const chunkOf = (a: number[], b: number[], last = 'x') =>
-      firstDifferentChunk({ digest: 'x', digests: a }, { digest: last, digests: b })
+      firstDifferentChunk(
+        { digest: 'x', effects: a.length, digests: a },
+        { digest: last, effects: b.length, digests: b },
+      )
     expect(chunkOf([1, 2], [1, 2])).toBeUndefined()
     expect(chunkOf([1, 2, 3], [1, 5, 6], 'y')).toBe(1)
     // Only what came after the last whole chunk differs, or one went on for longer.

@@ -1,5 +1,8 @@
 /** Lines of the shell in a small mesh: what they do, what is said, what is refused and how. */
 import { describe, expect, it } from 'vitest'
+import { helpLines } from '../../drivers/cli/shell/commands.ts'
+import { WIDTH } from '../../drivers/cli/table.ts'
+import { REFUSAL } from '../../drivers/control/outcome.ts'
 import { Shell } from '../support/shell.ts'
 
 const HOME = ['at 10 node1 vlan create home', '$url = node1 vlan invite home --count 3']
@@ -167,6 +170,15 @@ describe('a session', () => {
   })
 })
 
+describe('help', () => {
+  it('lists every refusal that can be expected', () => {
+    const lines = helpLines(['expect'])
+    const listed = lines.join(' ').split(/\s+/)
+    expect(listed).toEqual(['expect', 'one', 'of', ...Object.keys(REFUSAL)])
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(WIDTH)
+  })
+})
+
 describe('a line that asks for nothing there is', () => {
   it.each([
     ['foo', '"foo" is neither a command nor a node; "help" lists the commands'],
@@ -194,6 +206,7 @@ describe('a line that asks for nothing there is', () => {
     ['$x = node1 vlan list', '$x can hold an invitation, and nothing of this answer; leave out $x ='],
     ['$x = node1 vlan invite home &', '$x would be set too late to be of use; leave out the &'],
     ['expect nothing status', 'expect "nothing": there is no such refusal'],
+    ['expect somethingElse status', 'it is one of noSuchVlan, noSuchMember, '],
     ['expect noDor status', 'did you mean noDoor?'],
     ['expect noDoor run 5', 'run is never refused; write it without expect'],
     ['constructor', '"constructor" is neither a command nor a node'],

@@ -287,6 +287,7 @@ export class Commands {
 
 /** Everything that can be asked, for `help`; or one verb in full. */
 export function helpLines(words: readonly string[]): string[] {
+  if (words[0] === 'expect') return wrapWords(['expect one of', ...Object.keys(REFUSAL)], WIDTH - 2, 2)
   const named = [...VLAN_WORDS.map((each) => ({ ...each, before: BEFORE })), PING, SAY]
   const one = named.find((each) => each.words.join(' ') === words.join(' ') || each.words.at(-1) === words[0])
   if (words.length > 0 && one !== undefined) {
@@ -302,7 +303,7 @@ export function helpLines(words: readonly string[]): string[] {
     'at SECONDS COMMAND       let time pass until then, and do it',
     'COMMAND &                do not wait for it;  wait: wait for all of them',
     '$name = COMMAND          keep the invitation; $name.2 is the second of several',
-    'expect REFUSAL COMMAND   it must be refused, and so',
+    'expect REFUSAL COMMAND   it must be refused, and so ("help expect": how)',
     ...Object.entries(NETWORK).map(([name, rest]) => `${name} ${rest}`.trimEnd()),
     ...named.map((each) => `${writtenOf(each).padEnd(40)} ${each.describe}`),
     'help [VERB]              this, or the flags of one verb',

@@ -129,8 +129,9 @@ export class Session {
 
   #expect(order: Order, [refusal = '', ...command]: readonly string[]): Performed {
     if (!Object.hasOwn(REFUSAL, refusal)) {
-      const meant = nearestName(refusal, Object.keys(REFUSAL))
-      const mend = meant === undefined ? `one is ${REFUSAL.notAdmitted}` : `did you mean ${meant}?`
+      const names = Object.keys(REFUSAL)
+      const meant = nearestName(refusal, names)
+      const mend = meant === undefined ? `it is one of ${names.join(', ')}` : `did you mean ${meant}?`
       throw new UsageError(`expect "${refusal}": there is no such refusal; ${mend}`)
     }
     const [first = ''] = command
