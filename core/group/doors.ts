@@ -11,7 +11,6 @@ import type { Purpose } from './effects.ts'
 import { introduce, offer } from './entry.ts'
 import { answerTo, openingOf, passOn, takeFacts } from './facts.ts'
 import {
-  ANSWERERS,
   CLEAN_WITHIN,
   HEARD_JUST_NOW,
   HEARD_WITHIN,
@@ -30,7 +29,7 @@ import {
 import { onEvidence, onLog, onTooOld, relate, serveLog } from './meeting.ts'
 import { type Branch, type DoorMessage, decodeDoor, encodeDoor, type Offer } from './messages.ts'
 import { certifying, inBatches, takeOffer } from './offers.ts'
-import { countHeard, hearsNobody, placeAmong } from './presence.ts'
+import { countHeard, hearsNobody, isOneOfFew, placeAmong } from './presence.ts'
 import { say } from './say.ts'
 import type { GroupState, PooledOffer, Session } from './state.ts'
 
@@ -321,8 +320,8 @@ function lookAround(group: GroupState, now: Micros): void {
  */
 export function lookSoon(group: GroupState, now: Micros): void {
   if (group.phase !== 'member' || now < group.lookNotBefore) return
-  const isOneOfFew = below(group.ports.dice, countHeard(group, now, HEARD_JUST_NOW)) < ANSWERERS
-  if (placeAmong(group, now) !== 0 && !isOneOfFew) return
+  const isDrawn = isOneOfFew(group, countHeard(group, now, HEARD_JUST_NOW))
+  if (!isDrawn && placeAmong(group, now) !== 0) return
   group.lookNotBefore = now + LOOK_AROUND / 2
   group.isLooking = true
   group.lookAt = Math.min(group.lookAt, now + below(group.ports.dice, SECOND))

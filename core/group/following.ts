@@ -191,6 +191,11 @@ export function noteChild(
   group.wakeBy(Math.min(askAt, now + stuckAfter(group)))
 }
 
+/** An answer may be on its way. */
+function wantAgain(group: GroupState): Micros {
+  return WANT_AGAIN + 3 * timeOfCommit(group)
+}
+
 /** It can be asked for twice, and heard. */
 function stuckAfter(group: GroupState): Micros {
   return STUCK_AFTER + 6 * timeOfCommit(group)
@@ -207,11 +212,12 @@ function makeRoom(group: GroupState, parent: Epoch): boolean {
 /** Asks for commits, or says that this member is stuck where asking is no use; answers when to look next. */
 export function unseenDue(group: GroupState, now: Micros): Micros {
   const { head } = group
+  const patience = stuckAfter(group)
   let next = NEVER
   for (const [name, unseen] of group.unseen) {
     if (head === undefined) break
     const parent = group.line[group.placeOf(unseen.parent)]
-    if (parent === undefined || unseen.since + stuckAfter(group) <= now) {
+    if (parent === undefined || unseen.since + patience <= now) {
       group.unseen.delete(name)
       // Of a sibling of the own way nothing depends on this member: it may be no commit at all.
       if (parent !== head) continue
@@ -226,9 +232,9 @@ export function unseenDue(group: GroupState, now: Micros): Micros {
     if (unseen.askAt <= now) {
       const to = group.ports.reaches(unseen.by) ? unseen.by : undefined
       say(group, parent, { kind: 'want', children: [unseen.child] }, to)
-      unseen.askAt = now + WANT_AGAIN + 3 * timeOfCommit(group)
+      unseen.askAt = now + wantAgain(group)
     }
-    next = Math.min(next, unseen.askAt, unseen.since + stuckAfter(group))
+    next = Math.min(next, unseen.askAt, unseen.since + patience)
   }
   return next
 }
@@ -248,8 +254,7 @@ export function onWant(
   for (const child of children) {
     const name = hex(child)
     const unseen = group.unseen.get(name)
-    if (unseen !== undefined && isToAll)
-      unseen.askAt = Math.max(unseen.askAt, now + WANT_AGAIN + 3 * timeOfCommit(group))
+    if (unseen !== undefined && isToAll) unseen.askAt = Math.max(unseen.askAt, now + wantAgain(group))
     const commit = commitTo(group, under, child)
     if (commit === undefined) continue
     // To say a commit to all for each who asks would be a storm.

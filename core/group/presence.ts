@@ -100,8 +100,7 @@ export function countHeard(group: GroupState, now: Micros, within: Micros): numb
 
 /** Whether no other member was heard since others were last looked for. */
 export function hearsNobody(group: GroupState, now: Micros): boolean {
-  for (const at of group.heard.values()) if (at + LOOK_AROUND >= now) return false
-  return (group.head?.roster.size ?? 0) > 1
+  return countHeard(group, now, LOOK_AROUND) === 1 && (group.head?.roster.size ?? 0) > 1
 }
 
 /** Whether so many are there that a key update makes sense: half of those of the last 24 h (sec:B2). */
@@ -109,9 +108,14 @@ export function isMajorityThere(group: GroupState, now: Micros): boolean {
   return 2 * countThere(group, now) >= 1 + group.heard.size
 }
 
-/** Whether this member answers what all were asked, by a draw: so few do that it is no storm. */
+/** Whether this member does what so many could do, by a draw: so few do that it is no storm. */
+export function isOneOfFew(group: GroupState, among: number): boolean {
+  return below(group.ports.dice, Math.max(1, among)) < ANSWERERS
+}
+
+/** Whether this member answers what all were asked. */
 export function isAnswerer(group: GroupState): boolean {
-  return below(group.ports.dice, Math.max(1, group.head?.roster.size ?? 1)) < ANSWERERS
+  return isOneOfFew(group, group.head?.roster.size ?? 1)
 }
 
 /** Any other member that is there and can be spoken to alone, by the draw; undefined for none. */

@@ -21,6 +21,7 @@ import { treeHashRoot } from 'ts-mls/treeHash.js'
 import { leafToNodeIndex, leafWidth, left, right, root, toLeafIndex, toNodeIndex } from 'ts-mls/treemath.js'
 import { firstCommonAncestor } from 'ts-mls/updatePath.js'
 import { sameBytes } from '../ids.ts'
+import { isLeafBelow } from './tsmls-leaf.ts'
 
 export interface OpenedWelcome {
   readonly groupInfo: GroupInfo
@@ -113,9 +114,9 @@ async function areParentsValid(cs: CiphersuiteImpl, tree: RatchetTree): Promise<
     if (parent === undefined || above?.nodeType !== 'parent' || !sameBytes(hash, told)) continue
     const side = toNodeIndex(index < parent ? left(parent) : right(parent))
     const others = resolution(tree, side).filter((each) => each !== index)
-    const reach = (side ^ (side + 1)) >> 1
-    const unmerged = above.parent.unmergedLeaves.map((leaf) => 2 * leaf)
-    const added = unmerged.filter((leaf) => Math.abs(leaf - side) <= reach)
+    const added = above.parent.unmergedLeaves
+      .filter((leaf) => isLeafBelow(leaf, side))
+      .map((leaf) => 2 * leaf)
     if (others.sort((one, other) => one - other).join() !== added.join()) continue
     proofs.set(parent, (proofs.get(parent) ?? 0) + 1)
   }

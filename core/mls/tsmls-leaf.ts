@@ -190,13 +190,18 @@ export function factsOf(
  * sections 7.9.2 and 12.4.3.1).
  */
 function areBelow(tree: RatchetTree, index: number, leaves: readonly number[]): boolean {
-  // The node's level is the number of ones at its end; that many to each side are below it.
-  const reach = (index ^ (index + 1)) >> 1
   return leaves.every((leaf, at) => {
     const ascending = at === 0 || leaf > (leaves[at - 1] as number)
-    const isBelow = Math.abs(2 * leaf - index) <= reach && tree[2 * leaf] !== undefined
+    const isBelow = isLeafBelow(leaf, index) && tree[2 * leaf] !== undefined
     return ascending && isBelow && isUnmergedUpTo(tree, leaf, index)
   })
+}
+
+/** Whether a leaf, by its place among leaves, is below a node of a tree, or is that node. */
+export function isLeafBelow(leaf: number, node: number): boolean {
+  // The node's level is the number of ones at its end; that many to each side are below it.
+  const reach = (node ^ (node + 1)) >> 1
+  return Math.abs(2 * leaf - node) <= reach
 }
 
 function isUnmergedUpTo(tree: RatchetTree, leaf: number, index: number): boolean {

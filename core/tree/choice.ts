@@ -125,9 +125,10 @@ export function choose(state: TreeState, now: Micros, stay: Neighbour | undefine
 
 function arriving(state: TreeState, now: Micros, neighbour: Neighbour): Candidate | undefined {
   if (!isFeasible(state, now, neighbour) || isUnheard(neighbour)) return undefined
+  const mayBeGone = isSuspect(state, now, neighbour)
   // To look anew from scratch takes half a second, to find out that an upper is dead five times as long.
-  if (isSuspect(state, now, neighbour) && state.label !== undefined) return undefined
-  const isDoubted = isSuspect(state, now, neighbour) || leadsThroughLost(state, now, neighbour)
+  if (mayBeGone && state.label !== undefined) return undefined
+  const isDoubted = mayBeGone || leadsThroughLost(state, now, neighbour)
   const value = metricBelow(state, neighbour) + reserve(neighbour) + (isDoubted ? DOUBTED : 0)
   return { neighbour, label: neighbour.claimed as Label, value }
 }

@@ -296,8 +296,11 @@ export function believe(state: TreeState, neighbour: Neighbour): void {
 
 /** Those who gave no sign of life are asked again when it is time. */
 export function tendLife(state: TreeState, now: Micros, neighbour: Neighbour): void {
+  if (neighbour.lifeDue > now) {
+    arm(state, neighbour.lifeDue)
+    return
+  }
   // It may have said anything but a HELLO.
-  if (neighbour.lifeDue <= now) believe(state, neighbour)
-  if (neighbour.lifeDue <= now) askLife(state, now, neighbour)
-  else arm(state, neighbour.lifeDue)
+  believe(state, neighbour)
+  if (neighbour.doubtedAt !== NEVER) askLife(state, now, neighbour)
 }

@@ -324,14 +324,19 @@ export class TreeBench implements LinkPort {
     this.#wake()
   }
 
+  /** What the next HELLO to the neighbour would say. */
+  summaryFor(neighbour: Actor): TreeSummary {
+    const summary = { generation: 0, sentHash: 0, receivedHash: 0, rootHash: 0, beat: 0 }
+    this.crst.summary(this.link(neighbour), summary)
+    return summary
+  }
+
   /** The neighbour says HELLO, with nothing in it that is news. */
   hello(neighbour: Actor): void {
     const link = this.link(neighbour)
     link.heardAt = this.now
-    const summary: TreeSummary = { generation: 0, sentHash: 0, receivedHash: 0, rootHash: 0, beat: 0 }
-    this.crst.summary(link, summary)
-    const { sentHash, receivedHash } = summary
-    this.crst.onSummary(this.now, link, { ...summary, sentHash: receivedHash, receivedHash: sentHash })
+    const { sentHash, receivedHash, ...rest } = this.summaryFor(neighbour)
+    this.crst.onSummary(this.now, link, { ...rest, sentHash: receivedHash, receivedHash: sentHash })
     this.#wake()
   }
 

@@ -1,5 +1,4 @@
 /** The cast of the tests of CRST's rules: two neighbours that lead to a root, and what they usually say. */
-import type { TreeSummary } from '../../core/tree/tree.ts'
 import {
   type Actor,
   actor,
@@ -30,10 +29,4 @@ export function belowAnn(): TreeBench {
   bench.meet(ANN)
   says(bench, ANN, { claimed: viaAnn })
   return bench
-}
-
-export function summaryFor(bench: TreeBench, who: Actor): TreeSummary {
-  const summary = { generation: 0, sentHash: 0, receivedHash: 0, rootHash: 0, beat: 0 }
-  bench.crst.summary(bench.link(who), summary)
-  return summary
 }

@@ -22,7 +22,7 @@ import {
   requestMessage,
   TreeBench,
 } from '../support/tree-bench.ts'
-import { ANN, BOB, belowAnn, EVE, ROOT, says, summaryFor, viaAnn } from '../support/tree-cast.ts'
+import { ANN, BOB, belowAnn, EVE, ROOT, says, viaAnn } from '../support/tree-cast.ts'
 
 describe('the halves of a link (R5)', () => {
   it('takes a lower that echoes the generation, acknowledges it and lets it go', () => {
@@ -157,7 +157,7 @@ describe('roots (R10)', () => {
     bench.meet(BOB)
     says(bench, BOB, { claimed: { beat: beatOf(ROOT), path: [ROOT, BOB], costs: [30] } })
     bench.wait(20 * SECOND)
-    const summary = summaryFor(bench, BOB)
+    const summary = bench.summaryFor(BOB)
     const own = { ...summary, sentHash: summary.receivedHash, receivedHash: summary.sentHash }
     bench.crst.onSummary(bench.now, bench.link(BOB), { ...own, beat: (own.beat + 3) >>> 0 })
     bench.wait(16 * SECOND)
@@ -271,7 +271,7 @@ describe('what is told, and repeated (UPDATE, LINKCERT, R11)', () => {
     const bench = belowAnn()
     bench.meet(BOB)
     bench.wait(2 * SECOND)
-    const { generation } = summaryFor(bench, BOB)
+    const { generation } = bench.summaryFor(BOB)
     const before = bench.updatesTo(BOB).length
     const theirs = { generation, sentHash: 0, receivedHash: 77, rootHash: 0, beat: 0 }
     bench.crst.onSummary(bench.now, bench.link(BOB), theirs)
