@@ -1,0 +1,36 @@
+/**
+ * The seam between a port of a VLAN and the host's own network: an Ethernet interface that frames are read
+ * from and written to, one at a time, without waiting. Used in the thread of the node's core alone.
+ */
+
+export interface DeviceSettings {
+  /** At most 15 bytes; `%d` in it is replaced by the first free number. */
+  readonly name: string
+  /** 12 hex digits as a number, as the core says it. */
+  readonly mac: number
+  /** Bytes of an Ethernet payload. */
+  readonly mtu: number
+  /** In CIDR notation, `10.7.0.1/24` or `fd00::1/64`. */
+  readonly addresses: readonly string[]
+}
+
+/** What `read` and `write` say instead of a number of bytes. */
+export const DEVICE = { nothing: 0, gone: -1 } as const
+
+export interface Device {
+  /** As the system calls it. */
+  readonly name: string
+  /** To wait for with `ppoll`; −1 for a device that is no file. */
+  readonly fd: number
+  /** One frame, from the Ethernet header on: its bytes, `DEVICE.nothing`, or `DEVICE.gone` for good. */
+  read(into: Uint8Array): number
+  /** Bytes taken, `DEVICE.nothing` if there was no room and the frame is lost, or `DEVICE.gone`. */
+  write(frame: Uint8Array): number
+  /** The interface goes by another MAC from now on. */
+  setMac(mac: number): void
+  /** Removes the interface; twice does no harm. */
+  close(): void
+}
+
+/** Makes a device; a UsageError says what is the matter and what mends it. */
+export type OpenDevice = (settings: DeviceSettings) => Device
