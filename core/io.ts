@@ -110,6 +110,8 @@ export interface Machine extends Inputs {
   nextDeadline(): Micros
   /** Plain data for people and checkers; costs, so not for the hot path. */
   view(): NodeView
+  /** What it counted so far, by name (core/counters.ts): the same as in its view, for less. */
+  counts(): Readonly<Record<string, number>>
 }
 
 /** A peer worth dialling, from configuration, an invitation or the mesh. */

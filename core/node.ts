@@ -341,8 +341,12 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
       vlans: this.#vlans.view(),
       memberships: this.#groups.view(),
       passivePeers: this.#membership.view().passive,
-      counters: { ...this.#counters.view(), ...this.#groups.counters() },
+      counters: this.counts(),
     }
+  }
+
+  counts(): Readonly<Record<string, number>> {
+    return { ...this.#counters.view(), ...this.#groups.counters() }
   }
 
   // What the parts tell.

@@ -5,13 +5,14 @@
 import { UsageError } from '../../core/errors.ts'
 import { SECOND } from '../../core/io.ts'
 import { SUITE } from '../../core/mls/engine.ts'
+import type { Verbs } from '../control/asks.ts'
 import type { Certified } from '../control/certify.ts'
 import type { Evicted, GrantRevoked } from '../control/evict.ts'
 import { INVITATIONS_MAX, type Invited } from '../control/invite.ts'
 import { short } from '../control/names.ts'
 import type { Pending } from '../control/outcome.ts'
 import type { GrantRow, MemberRow, VlanDetails } from '../control/views.ts'
-import { type Entered, type Gone, JOIN_WITHIN, type VlanRow, type VlanVerbs } from '../control/vlans.ts'
+import { type Entered, type Gone, JOIN_WITHIN, type VlanRow } from '../control/vlans.ts'
 import type { Flag, Given, Wording } from './flags.ts'
 import { qrLines } from './qr.ts'
 import { tableLines, WIDTH, wrapWords } from './table.ts'
@@ -28,7 +29,7 @@ export interface Answer {
 
 export interface VlanWord extends Wording {
   /** Begins it; `answer` is for its result. */
-  start(verbs: VlanVerbs, given: Given): Pending<object>
+  start(verbs: Verbs, given: Given): Pending<object>
   answer(value: never, given: Given, nameOf: NameOf): Answer
 }
 
@@ -46,7 +47,7 @@ function word<T extends object>(
   name: string,
   parts: Omit<VlanWord, 'words' | 'answer' | 'start' | 'flags'> & {
     readonly flags?: VlanWord['flags']
-    readonly start: (verbs: VlanVerbs, given: Given) => Pending<T>
+    readonly start: (verbs: Verbs, given: Given) => Pending<T>
     readonly lines: (value: T, given: Given, nameOf: NameOf) => readonly string[]
     readonly texts?: (value: T) => readonly string[]
   },
@@ -284,7 +285,7 @@ export const VLAN_WORDS: readonly VlanWord[] = [
   admin,
 ]
 
-function certified(verbs: VlanVerbs, given: Given, role: 'member' | 'admin'): Pending<Certified> {
+function certified(verbs: Verbs, given: Given, role: 'member' | 'admin'): Pending<Certified> {
   return verbs.certify(given.argument('vlan'), given.argument('member'), { role, lifeMillis: lifeOf(given) })
 }
 

@@ -7,22 +7,14 @@ import type { Mac } from '../../../core/ids.ts'
 import { parseMac } from '../../../core/ids.ts'
 import type { PortId } from '../../../core/io.ts'
 import { formatNumber, type Live, nearestName } from '../../../sim/index.ts'
+import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../../control/echo.ts'
 import { done, type Outcome, Pending, REFUSAL, type Refused, refused } from '../../control/outcome.ts'
 import type { SimulatedNode } from '../../control/simulated.ts'
 import type { Entered } from '../../control/vlans.ts'
 import { type Given, givenBy, type Wording } from '../flags.ts'
 import { WIDTH, wrapWords } from '../table.ts'
 import { type Answer, VLAN_WORDS } from '../vlan-words.ts'
-import {
-  FRAME_BYTES_MAX,
-  FRAME_BYTES_MIN,
-  nameOf,
-  nodeDown,
-  type Pinged,
-  type Said,
-  type Station,
-  type Stations,
-} from './stations.ts'
+import { nameOf, nodeDown, type Pinged, type Said, type Station, type Stations } from './stations.ts'
 import { type NodeStatus, nodeLines, nodeStatus, statusLines, statusOf } from './status.ts'
 
 /** Something that was begun, and what is said of its result. */

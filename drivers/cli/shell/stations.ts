@@ -3,18 +3,12 @@
  * station answers an echo that is meant for it and hears what is said to all. Times are those of the world,
  * so that ways can be told apart that a real stack cannot measure.
  */
-import { BROADCAST_MAC, type Mac, readMac, utf8, writeMac } from '../../../core/ids.ts'
+import { BROADCAST_MAC, type Mac } from '../../../core/ids.ts'
 import { MILLISECOND, type Micros, type PortId, SECOND } from '../../../core/io.ts'
-import { readU32, writeU32 } from '../../../core/wire/cursor.ts'
+import { ECHO, echoFrame, FRAME_BYTES_MIN, readEcho } from '../../control/echo.ts'
 import { done, type Outcome, Pending, REFUSAL, type Refused, refused } from '../../control/outcome.ts'
 import type { SimulatedNode } from '../../control/simulated.ts'
 
-/** Local experimental EtherType 2 (IEEE 802, section 9.2.4). */
-const ETHERTYPE = 0x88b6
-const KIND = { request: 1, reply: 2, say: 3 } as const
-const AT = { type: 12, kind: 14, number: 15, text: 19 } as const
-export const FRAME_BYTES_MIN = 64
-export const FRAME_BYTES_MAX = 9_000
 /** An echo that is not back by then is lost, and nobody is expected to hear a broadcast later. */
 const LOST_AFTER: Micros = 2 * SECOND
 const BETWEEN: Micros = SECOND
@@ -95,7 +89,7 @@ export class Stations {
   /** A broadcast; who heard it within two seconds. */
   say(from: Station, text: string): Pending<Said> {
     const pending = new Pending<Said>()
-    const number = this.#send(from, BROADCAST_MAC, KIND.say, text, FRAME_BYTES_MIN)
+    const number = this.#send(from, BROADCAST_MAC, ECHO.say, text, FRAME_BYTES_MIN)
     const hearing: Hearing = { sentAt: this.#now(), heard: [] }
     this.#hearings.set(number, hearing)
     from.node.after(LOST_AFTER, () => {
@@ -108,25 +102,19 @@ export class Stations {
   /** A frame came out of a port. */
   delivered(index: number, port: PortId, frame: Uint8Array, at: Micros): void {
     const node = this.#nodes[index] as SimulatedNode
-    if (
-      frame.length < FRAME_BYTES_MIN ||
-      ((frame[AT.type] as number) << 8) + (frame[AT.type + 1] as number) !== ETHERTYPE
-    )
-      return
-    const number = readU32(frame, AT.number)
-    const kind = frame[AT.kind]
+    const said = readEcho(frame)
+    if (said === undefined) return
+    const { kind, number } = said
     const echo = this.#echoes.get(number)
-    if (kind === KIND.say) {
+    if (kind === ECHO.say) {
       const hearing = this.#hearings.get(number)
       hearing?.heard.push({ node: nameOf(node), afterMillis: (at - hearing.sentAt) / MILLISECOND })
-    } else if (kind === KIND.request) {
+    } else if (kind === ECHO.request) {
       if (!node.machine.isUp) return
       if (echo !== undefined) echo.thereAt ??= at
-      node.machine.frame(
-        port,
-        frameOf(readMac(frame, 6), readMac(frame, 0), KIND.reply, number, '', frame.length),
-      )
-    } else if (kind === KIND.reply && echo !== undefined) {
+      const reply = { from: said.to, to: said.from, kind: ECHO.reply, number }
+      node.machine.frame(port, echoFrame(reply, frame.length))
+    } else if (kind === ECHO.reply && echo !== undefined) {
       echo.backAt ??= at
       echo.back()
     }
@@ -141,7 +129,7 @@ export class Stations {
   ): void {
     const sent: number[] = []
     const send = (): void => {
-      const number = this.#send(from, to.mac, KIND.request, '', bytes)
+      const number = this.#send(from, to.mac, ECHO.request, '', bytes)
       this.#echoes.set(number, { sentAt: this.#now(), back })
       sent.push(number)
       from.node.after(sent.length < count ? BETWEEN : LOST_AFTER, sent.length < count ? send : end)
@@ -162,8 +150,8 @@ export class Stations {
 
   #send(from: Station, to: Mac, kind: number, text: string, bytes: number): number {
     this.#number += 1
-    if (from.node.machine.isUp)
-      from.node.machine.frame(from.port, frameOf(to, from.mac, kind, this.#number, text, bytes))
+    const said = { from: from.mac, to, kind, number: this.#number }
+    if (from.node.machine.isUp) from.node.machine.frame(from.port, echoFrame(said, bytes, text))
     return this.#number
   }
 
@@ -187,17 +175,4 @@ export function nodeDown(node: SimulatedNode): Refused {
 function noAnswer({ to, label, echoes }: Pinged): string {
   const there = echoes.filter(({ thereMillis }) => thereMillis !== undefined).length
   return `${to} did not answer in ${label}: ${there} of ${echoes.length} echoes reached it, none came back`
-}
-
-function frameOf(to: Mac, from: Mac, kind: number, number: number, text: string, bytes: number): Uint8Array {
-  const said = utf8(text)
-  const frame = new Uint8Array(Math.max(FRAME_BYTES_MIN, bytes, AT.text + said.length))
-  writeMac(frame, 0, to)
-  writeMac(frame, 6, from)
-  frame[AT.type] = ETHERTYPE >> 8
-  frame[AT.type + 1] = ETHERTYPE & 0xff
-  frame[AT.kind] = kind
-  writeU32(frame, AT.number, number)
-  frame.set(said, AT.text)
-  return frame
 }

@@ -1,0 +1,158 @@
+/** Verbs that have a running node do something: `ping`, `capture`, `relay`, `reload`, `down`. */
+import { createWriteStream } from 'node:fs'
+import { UsageError } from '../../../core/errors.ts'
+import { formatNumber } from '../../../sim/index.ts'
+import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../../control/echo.ts'
+import { NoNode } from '../../control/client.ts'
+import { short } from '../../control/names.ts'
+import type { Outcome } from '../../control/outcome.ts'
+import type { NodeStatus } from '../../node/api.ts'
+import { ECHOES_MAX, type Pinged, type PingOrder } from '../../node/echoes.ts'
+import { EXIT } from '../exit.ts'
+import type { Verb } from '../flags.ts'
+import { clientOf, NODE_FLAGS, show, showOutcome } from './line.ts'
+
+const STOP_LOOK_MILLIS = 100
+const STOP_WITHIN_MILLIS = 15_000
+
+export const pingVerb: Verb = {
+  words: ['ping'],
+  describe: 'Send echoes to a member of a VLAN, below IP, and time them',
+  arguments: [{ name: 'member', describe: 'The first digits of its key, or its MAC' }],
+  flags: {
+    ...NODE_FLAGS,
+    vlan: { kind: 'text', describe: 'In which VLAN (default: the only one)' },
+    count: { kind: 'text', describe: `How many, 1 to ${ECHOES_MAX} (default 5)` },
+    bytes: { kind: 'text', describe: `Length of a frame (default ${FRAME_BYTES_MIN})` },
+    interval: { kind: 'text', describe: 'Milliseconds from one to the next (default 200)' },
+  },
+  run: async (given) => {
+    const order: PingOrder = {
+      to: given.argument('member'),
+      vlan: given.text('vlan'),
+      count: given.whole('count', 1, ECHOES_MAX) ?? 5,
+      bytes: given.whole('bytes', FRAME_BYTES_MIN, FRAME_BYTES_MAX) ?? FRAME_BYTES_MIN,
+      intervalMillis: given.whole('interval', 1, 60_000) ?? 200,
+    }
+    const outcome = (await clientOf(given).ask('ping', [order])) as Outcome<Pinged>
+    return showOutcome(given, outcome, pingLines)
+  },
+}
+
+export const captureVerb: Verb = {
+  words: ['capture'],
+  describe: 'Capture frames of interfaces and packets of trunks as pcapng, until interrupted',
+  flags: {
+    socket: NODE_FLAGS.socket,
+    write: { kind: 'text', describe: 'To this file (default: standard output, for a pipe)' },
+    only: { kind: 'text', describe: 'inner: frames of interfaces; outer: packets of trunks; all (default)' },
+  },
+  examples: [['peertap capture --only inner | tshark -r -', 'Look at the frames at once']],
+  run: async (given) => {
+    const file = given.text('write')
+    const only = given.choice('only', ['all', 'inner', 'outer'])
+    if (file === undefined && process.stdout.isTTY)
+      throw new UsageError('a capture is no text; write --write FILE, or lead it into a program with |')
+    const stream = await clientOf(given).stream(only === 'all' ? '/v1/capture' : `/v1/capture?only=${only}`)
+    const out = file === undefined ? process.stdout : createWriteStream(file)
+    // Whoever interrupts has captured enough: what came is written in full.
+    process.once('SIGINT', () => stream.destroy())
+    process.once('SIGTERM', () => stream.destroy())
+    try {
+      for await (const part of stream) out.write(part as Buffer)
+    } catch (error) {
+      if (!stream.destroyed) throw error
+    }
+    await new Promise<void>((done) => (file === undefined ? done() : out.end(done)))
+    return EXIT.ok
+  },
+}
+
+export const relayPolicyVerb: Verb = {
+  words: ['relay', 'policy'],
+  describe: 'Say which VLANs are carried for others, until the node is started again',
+  arguments: [{ name: 'mode', describe: 'open, restricted (own VLANs only), or patterns' }],
+  flags: {
+    ...NODE_FLAGS,
+    allow: { kind: 'list', describe: 'With patterns: VLAN-IDs that are carried; * stands for any digits' },
+    deny: { kind: 'list', describe: 'With patterns: VLAN-IDs that are not; this wins' },
+  },
+  run: async (given) => {
+    const mode = given.argument('mode')
+    const policy = { mode, allow: given.list('allow'), deny: given.list('deny') }
+    await clientOf(given).post('/v1/policy', policy)
+    return show(given, { ok: true, policy }, [`VLANs are carried by policy ${mode} from now on`])
+  },
+}
+
+export const relayShowVerb: Verb = {
+  words: ['relay', 'show'],
+  describe: 'Show the policy, and the VLANs that pass here',
+  flags: NODE_FLAGS,
+  run: async (given) => {
+    const { process: node, carried } = (await clientOf(given).get('/v1/status')) as NodeStatus
+    const lines = carried.map(
+      ({ vlan, member, tokens, lowers }) =>
+        `${vlan}  ${member ? 'member' : 'relayed'}, ${tokens} tokens, ${lowers.length} links below`,
+    )
+    return show(given, { policy: node.policy, carried }, [`policy ${policyWords(node.policy)}`, ...lines])
+  },
+}
+
+export const reloadVerb: Verb = {
+  words: ['reload'],
+  describe: 'Read the configuration again; frames go on meanwhile',
+  flags: NODE_FLAGS,
+  run: async (given) => {
+    const said = (await clientOf(given).post('/v1/reload', {})) as {
+      readonly changed: readonly string[]
+      readonly needRestart: readonly string[]
+    }
+    const lines = [said.changed.length === 0 ? 'nothing changed' : `changed: ${said.changed.join(', ')}`]
+    if (said.needRestart.length > 0) lines.push(`only after a restart: ${said.needRestart.join(', ')}`)
+    return show(given, said, lines)
+  },
+}
+
+export const downVerb: Verb = {
+  words: ['down'],
+  describe: 'Stop the node: it takes leave of its neighbours first',
+  flags: NODE_FLAGS,
+  run: async (given) => {
+    const client = clientOf(given)
+    await client.post('/v1/stop', {})
+    const giveUpAt = Date.now() + STOP_WITHIN_MILLIS
+    while (Date.now() < giveUpAt) {
+      try {
+        await client.get('/health')
+      } catch (error) {
+        if (error instanceof NoNode) return show(given, { ok: true }, ['the node has stopped'])
+      }
+      await new Promise((done) => setTimeout(done, STOP_LOOK_MILLIS))
+    }
+    console.error(`the node has not stopped within ${STOP_WITHIN_MILLIS / 1_000} s; "peertap logs" may tell why`)
+    return EXIT.failed
+  },
+}
+
+function pingLines({ label, member, mac, bytes, millis }: Pinged): string[] {
+  const known = millis.filter((each) => each !== undefined)
+  const rounded = (value: number): string => formatNumber(Math.round(value * 1_000) / 1_000)
+  const each = millis.map((value, index) =>
+    value === undefined ? `echo ${index + 1}: lost` : `echo ${index + 1}: ${rounded(value)} ms`,
+  )
+  const mean = known.reduce((sum, value) => sum + value, 0) / known.length
+  const times = `${rounded(Math.min(...known))} / ${rounded(mean)} / ${rounded(Math.max(...known))} ms`
+  return [
+    `${short(member)} (${mac}) in ${label}, ${bytes} bytes`,
+    ...(each.length <= SHOWN_MAX ? each : []),
+    `${known.length} of ${millis.length} came back; least / mean / most ${times}`,
+  ]
+}
+
+const SHOWN_MAX = 20
+
+function policyWords(policy: NodeStatus['process']['policy']): string {
+  if (policy.mode !== 'patterns') return policy.mode
+  return `patterns, allow ${policy.allow.join(' ') || 'none'}, deny ${policy.deny.join(' ') || 'none'}`
+}

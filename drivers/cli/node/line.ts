@@ -1,0 +1,49 @@
+/**
+ * What verbs of a running node share: how they find it, and how they show what came of it. They know words
+ * and tables; the node is behind its control API.
+ */
+import { ControlClient } from '../../control/client.ts'
+import type { Outcome } from '../../control/outcome.ts'
+import { existsSync } from 'node:fs'
+import { readConfig } from '../../node/config.ts'
+import { DEFAULT_PLACES, placesOf } from '../../node/places.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
+import type { Flag, Given } from '../flags.ts'
+
+export const SOCKET: Flag = {
+  kind: 'text',
+  describe: "Path of the node's control socket (default PEERTAP_SOCKET, or that of the configuration)",
+}
+export const JSON_FLAG: Flag = { kind: 'switch', describe: 'Print one JSON object and nothing else' }
+
+/** Flags of every verb that asks a node. */
+export const NODE_FLAGS = { socket: SOCKET, json: JSON_FLAG } as const
+
+export function clientOf(given: Given): ControlClient {
+  const { socket, config } = placesOf({ socket: given.text('socket') }, process.env)
+  return new ControlClient(socket ?? configuredSocket(config))
+}
+
+/** Where the configuration says, if there is one that may be read. */
+function configuredSocket(config: string): string {
+  return existsSync(config) ? readConfig(config).control.socket : DEFAULT_PLACES.socket
+}
+
+/** Prints lines for people or the value for a machine. */
+export function show(given: Given, value: object, lines: readonly string[]): ExitCode {
+  console.log(given.on('json') ? JSON.stringify(value) : lines.join('\n'))
+  return EXIT.ok
+}
+
+/** Prints a result, or why there is none. */
+export function showOutcome<T extends object>(
+  given: Given,
+  outcome: Outcome<T>,
+  lines: (value: T) => readonly string[],
+): ExitCode {
+  if (outcome.ok) return show(given, outcome.value, lines(outcome.value))
+  const { refusal, message } = outcome
+  if (given.on('json')) console.log(JSON.stringify({ ok: false, refusal, message }))
+  else console.error(`refused (${refusal}): ${message}`)
+  return EXIT.failed
+}

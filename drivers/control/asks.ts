@@ -1,0 +1,57 @@
+/**
+ * The verbs that may be asked for from outside, by name, and their shape at the caller's side: whoever has a
+ * line to a node has an object with the same verbs, whose outcomes come later.
+ */
+import { UsageError } from '../../core/errors.ts'
+import { type Outcome, Pending } from './outcome.ts'
+import type { VlanVerbs } from './vlans.ts'
+
+/** A closed set: what a VLAN's owner may ask. */
+export const VLAN_VERBS = [
+  'create',
+  'join',
+  'leave',
+  'remove',
+  'invite',
+  'evict',
+  'revokeGrant',
+  'certify',
+  'list',
+  'show',
+  'members',
+  'grants',
+] as const satisfies readonly (keyof VlanVerbs)[]
+export type VlanVerb = (typeof VLAN_VERBS)[number]
+export type Verbs = Pick<VlanVerbs, VlanVerb>
+
+export function isVlanVerb(name: string): name is VlanVerb {
+  return (VLAN_VERBS as readonly string[]).includes(name)
+}
+
+/** Calls a verb by its name. A UsageError for arguments that it cannot take. */
+export function callVerb(verbs: Verbs, name: VlanVerb, args: readonly unknown[]): Pending<object> {
+  const verb = verbs[name] as (...given: readonly unknown[]) => Pending<object>
+  try {
+    return verb.apply(verbs, args as unknown[])
+  } catch (error) {
+    // What came over a line has not been looked at by a compiler.
+    if (error instanceof TypeError)
+      throw new UsageError(`${name}: these are not its arguments; ${error.message}`)
+    throw error
+  }
+}
+
+/** Verbs whose outcomes `ask` brings. */
+export function verbsOver(
+  ask: (name: VlanVerb, args: readonly unknown[]) => Promise<Outcome<object>>,
+): Verbs {
+  const entries = VLAN_VERBS.map((name) => [
+    name,
+    (...args: readonly unknown[]): Pending<object> => {
+      const pending = new Pending<object>()
+      void ask(name, args).then((outcome) => pending.settle(outcome))
+      return pending
+    },
+  ])
+  return Object.fromEntries(entries) as Verbs
+}

@@ -1,0 +1,225 @@
+/**
+ * The control API of a running node: HTTP with JSON on a Unix socket that its owner alone may open, and, where
+ * the configuration says so, on a port of the loopback with a token. It knows lines and who may speak on
+ * them; what is asked for is done by `ControlApi`.
+ *
+ *     POST /v1/ask      {"verb": …, "args": […]}   an outcome (drivers/control/outcome.ts)
+ *     GET  /v1/status   the node, its trunks, its VLANs and interfaces
+ *     GET  /v1/events   a line of JSON for each thing that happens
+ *     GET  /v1/logs     a line of JSON for each entry of the log, the last ones first; ?level=
+ *     GET  /v1/capture  frames and packets as pcapng; ?only=inner or outer
+ *     POST /v1/policy, /v1/reload, /v1/trace, /v1/stop
+ *     GET  /metrics     for Prometheus; GET /health: 200 or 503
+ */
+import { timingSafeEqual } from 'node:crypto'
+import { chmodSync, existsSync, unlinkSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import { UsageError } from '../../core/errors.ts'
+
+/** An order with all its arguments; invitations are some hundred bytes. */
+const BODY_BYTES_MAX = 65_536
+/** A slow or silent client keeps no memory for longer. */
+const REQUEST_MILLIS = 10_000
+/** Clients at once; more are told to come again. */
+const CONNECTIONS_MAX = 64
+/** The owner alone reads and writes. */
+const SOCKET_MODE = 0o600
+
+export interface Reply {
+  readonly status: number
+  readonly type: string
+  readonly body: string
+}
+
+/** What is said bit by bit until either side has enough. */
+export interface Stream {
+  /** False if the client is slow: what was said is lost if the client does not catch up. */
+  write(chunk: string | Uint8Array): boolean
+  onClose(run: () => void): void
+  end(): void
+}
+
+export interface ControlApi {
+  /** A whole answer, or undefined if there is nothing of that name. A UsageError is the client's mistake. */
+  answer(method: string, path: string, query: URLSearchParams, body: unknown): Promise<Reply | undefined>
+  /** What goes on; undefined if there is nothing of that name, else its media type. */
+  stream(path: string, query: URLSearchParams, begin: (type: string) => Stream): boolean
+}
+
+export interface PortDoor {
+  readonly port: number
+  readonly token: string
+}
+
+export class ControlServer {
+  readonly #api: ControlApi
+  readonly #servers: Server[] = []
+
+  constructor(api: ControlApi) {
+    this.#api = api
+  }
+
+  /** Listens on a Unix socket. A UsageError if another node does, or if it cannot be made there. */
+  async listenSocket(path: string): Promise<void> {
+    if (existsSync(path)) await removeStale(path)
+    const server = this.#create(undefined)
+    // Made with the mode that it is to have: nobody slips in between.
+    const before = process.umask(0o177)
+    try {
+      await listening(server, path)
+      chmodSync(path, SOCKET_MODE)
+    } catch (error) {
+      throw new UsageError(`control socket ${path}: ${said(error)}; name another with control.socket`)
+    } finally {
+      process.umask(before)
+    }
+  }
+
+  /** Listens on the loopback, for those who know the token. */
+  async listenPort({ port, token }: PortDoor): Promise<void> {
+    const server = this.#create(token)
+    try {
+      await listening(server, port, '127.0.0.1')
+    } catch (error) {
+      throw new UsageError(`control port ${port}: ${said(error)}; choose another with control.port`)
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(
+      this.#servers.map(
+        (server) =>
+          new Promise<void>((done) => {
+            server.close(() => done())
+            server.closeAllConnections()
+          }),
+      ),
+    )
+  }
+
+  #create(token: string | undefined): Server {
+    const server = createServer(
+      { requestTimeout: REQUEST_MILLIS, headersTimeout: REQUEST_MILLIS },
+      (request, response) => {
+        void this.#serve(request, response, token).catch((error: unknown) => {
+          reply(response, failed(error))
+        })
+      },
+    )
+    server.maxConnections = CONNECTIONS_MAX
+    this.#servers.push(server)
+    return server
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse, token: string | undefined): Promise<void> {
+    const refusal = token === undefined ? undefined : refusePort(request, token)
+    if (refusal !== undefined) {
+      reply(response, refusal)
+      return
+    }
+    const { method = 'GET', url = '/' } = request
+    const { pathname, searchParams } = new URL(url, 'http://node')
+    if (method === 'GET' && this.#api.stream(pathname, searchParams, (type) => streamOf(response, type)))
+      return
+    const body = method === 'POST' ? await readBody(request) : undefined
+    reply(
+      response,
+      (await this.#api.answer(method, pathname, searchParams, body)) ?? nothingThere(method, pathname),
+    )
+  }
+}
+
+export function json(value: unknown, status = 200): Reply {
+  return { status, type: 'application/json', body: `${JSON.stringify(value)}\n` }
+}
+
+/** Whoever comes over the port: it must be meant for us, and know the token. A page of the web is not. */
+function refusePort({ headers }: IncomingMessage, token: string): Reply | undefined {
+  const host = (headers.host ?? '').replace(/:\d+$/, '')
+  if (headers.origin !== undefined || (host !== '127.0.0.1' && host !== 'localhost'))
+    return json({ ok: false, mistake: 'this port is for programs of this machine' }, 403)
+  const given = Buffer.from(headers.authorization ?? '')
+  const expected = Buffer.from(`Bearer ${token}`)
+  if (given.length === expected.length && timingSafeEqual(given, expected)) return undefined
+  return json({ ok: false, mistake: 'a token is needed: Authorization: Bearer TOKEN' }, 401)
+}
+
+async function readBody(request: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = []
+  let length = 0
+  for await (const part of request) {
+    length += (part as Buffer).length
+    if (length > BODY_BYTES_MAX) throw new UsageError(`an order of more than ${BODY_BYTES_MAX} bytes`)
+    parts.push(part as Buffer)
+  }
+  if (length === 0) return {}
+  try {
+    return JSON.parse(Buffer.concat(parts).toString('utf8'))
+  } catch {
+    throw new UsageError('the order is no JSON')
+  }
+}
+
+function streamOf(response: ServerResponse, type: string): Stream {
+  response.writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-store' })
+  response.flushHeaders()
+  return {
+    write: (chunk) => response.write(chunk),
+    onClose: (run) => {
+      response.on('close', run)
+    },
+    end: () => {
+      response.end()
+    },
+  }
+}
+
+function reply(response: ServerResponse, { status, type, body }: Reply): void {
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  response.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store' })
+  response.end(body)
+}
+
+function failed(error: unknown): Reply {
+  if (error instanceof UsageError) return json({ ok: false, mistake: error.message }, 400)
+  return json({ ok: false, fault: error instanceof Error ? error.message : String(error) }, 500)
+}
+
+function nothingThere(method: string, path: string): Reply {
+  return json({ ok: false, mistake: `there is no ${method} ${path}` }, 404)
+}
+
+/** A socket that a killed node left behind is in the way; one that answers is another node's. */
+async function removeStale(path: string): Promise<void> {
+  const answers = await new Promise<boolean>((done) => {
+    const socket = connect(path)
+    socket.on('connect', () => {
+      socket.destroy()
+      done(true)
+    })
+    socket.on('error', () => done(false))
+  })
+  if (answers)
+    throw new UsageError(
+      `control socket ${path}: another node listens there; stop it, or name another socket`,
+    )
+  unlinkSync(path)
+}
+
+function listening(server: Server, ...where: [path: string] | [port: number, host: string]): Promise<void> {
+  return new Promise((done, fail) => {
+    server.once('error', fail)
+    server.listen(...(where as [string]), () => {
+      server.off('error', fail)
+      done()
+    })
+  })
+}
+
+function said(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

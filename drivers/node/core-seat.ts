@@ -1,0 +1,83 @@
+/**
+ * The owner's seat at a real node (drivers/control/node.ts): its verbs act on the Host, its books are files
+ * in the state directory, read and written here because a verb that says something is kept must be right.
+ */
+import type { Crypto } from '../../core/crypto/ports.ts'
+import type { Keys } from '../../core/dice.ts'
+import type { Stored } from '../../core/group/events.ts'
+import type { Command, Micros, NodeView, PeerHint, PortId } from '../../core/io.ts'
+import { recordOf } from '../../core/member/memberships.ts'
+import type { ControlledNode, VlanBook } from '../control/node.ts'
+import type { CoreStart } from './messages.ts'
+import type { NodeCore } from './node-core.ts'
+import { systemKeys } from './randomness.ts'
+
+/** Of an invitation (sec:C3). */
+const CONTACTS_MAX = 3
+/** Before this moment a clock is not set: 2025-01-01, when there was no PeerTap. */
+const CLOCK_SET_MILLIS = 1_735_689_600_000
+
+/** What the seat needs of the thread. */
+export type SeatThread = Pick<NodeCore, 'now' | 'after' | 'command' | 'mail' | 'portClosed' | 'machine'>
+
+export class CoreSeat implements ControlledNode {
+  readonly crypto: Crypto
+  readonly keys: Keys = systemKeys
+  readonly book: VlanBook
+  /** What the node itself stored last. */
+  readonly restored: Uint8Array | undefined
+  readonly #thread: SeatThread
+  readonly #files: CoreFiles
+  #contacts: readonly PeerHint[]
+
+  constructor(thread: SeatThread, start: CoreStart, crypto: Crypto) {
+    this.#thread = thread
+    this.crypto = crypto
+    this.#files = openCoreFiles(start.state)
+    this.book = this.#files.book
+    this.restored = this.#files.record(NODE_RECORD)
+    this.#contacts = start.contacts.slice(0, CONTACTS_MAX)
+  }
+
+  now(): Micros {
+    return this.#thread.now()
+  }
+
+  wallMillis(): number {
+    const millis = Date.now()
+    return millis < CLOCK_SET_MILLIS ? 0 : millis
+  }
+
+  after(wait: Micros, run: () => void): void {
+    this.#thread.after(wait, run)
+  }
+
+  command(command: Command): void {
+    this.#thread.command(command)
+    if (command.kind === 'closePort') this.#thread.portClosed(command.port)
+  }
+
+  view(): NodeView | undefined {
+    return this.#thread.machine.view()
+  }
+
+  stored(port: PortId): Stored {
+    const [head, next, ledger] = (['head', 'next', 'ledger'] as const).map((slot) =>
+      this.#files.record(recordOf(port, slot)),
+    )
+    return { head, next, ledger }
+  }
+
+  erase(port: PortId): void {
+    this.#thread.mail({ kind: 'erase', port })
+  }
+
+  contacts(): readonly PeerHint[] {
+    return this.#contacts
+  }
+
+  /** Where this node can be dialled, or others that lead to it, changed. */
+  reachedBy(contacts: readonly PeerHint[]): void {
+    this.#contacts = contacts.slice(0, CONTACTS_MAX)
+  }
+}

@@ -1,0 +1,278 @@
+/**
+ * The Ethernet interfaces of a node: one for each VLAN that it is in. They are opened when a port is up and
+ * closed with it; one that cannot be had, or is taken away, is asked for again. Knows devices and what the
+ * owner wants of them, and no protocol.
+ */
+import { UsageError } from '../../core/errors.ts'
+import { unhex } from '../../core/ids.ts'
+import { type Micros, type PortId, SECOND } from '../../core/io.ts'
+import { short } from '../control/names.ts'
+import { ulaOf } from '../tap/addresses.ts'
+import { DEVICE, type Device, type OpenDevice } from '../tap/device.ts'
+import type { InterfaceOrder, LogEntry } from './messages.ts'
+
+/** How soon an interface that could not be had is tried again. Guess. */
+const RETRY: Micros = 10 * SECOND
+/** linux/if.h: IFNAMSIZ less the zero at its end. */
+const NAME_BYTES_MAX = 15
+/** An Ethernet header with one tag (IEEE 802.1Q) before the largest payload. */
+const FRAME_BYTES_MAX = 65_535 + 18
+
+/** What is known of the VLAN at a port when it is up. */
+export interface PortFacts {
+  readonly port: PortId
+  /** VLAN-ID and own member key, in hex. */
+  readonly vlan: string
+  readonly member: string
+  readonly label: string
+  readonly mac: number
+  readonly mtu: number
+}
+
+export interface InterfaceView {
+  readonly port: PortId
+  readonly vlan: string
+  readonly label: string
+  readonly name: string | undefined
+  readonly mtu: number
+  readonly addresses: readonly string[]
+  /** Why there is none. */
+  readonly trouble: string | undefined
+  readonly framesIn: number
+  readonly framesOut: number
+  /** For which the interface had no room. */
+  readonly framesLost: number
+}
+
+export interface InterfaceWorld {
+  readonly open: OpenDevice
+  now(): Micros
+  log(entry: LogEntry): void
+  /** The file of an interface is to be waited for, or no longer. */
+  watch(fd: number): void
+  unwatch(fd: number): void
+}
+
+export class Interfaces {
+  readonly #world: InterfaceWorld
+  readonly #held = new Map<PortId, Held>()
+  /** In the order of their ports, for the loop that reads. */
+  #open: Held[] = []
+  #orders: readonly InterfaceOrder[]
+  readonly #buffer = new Uint8Array(FRAME_BYTES_MAX)
+  /** Views of the buffer by length, made once each. */
+  readonly #views: (Uint8Array | undefined)[] = []
+
+  constructor(world: InterfaceWorld, orders: readonly InterfaceOrder[]) {
+    this.#world = world
+    this.#orders = orders
+  }
+
+  /** What the owner wants, anew: interfaces that are to be otherwise are opened again. */
+  order(orders: readonly InterfaceOrder[]): void {
+    this.#orders = orders
+    for (const held of this.#held.values()) {
+      const wish = this.#wishOf(held.facts)
+      if (JSON.stringify(wish) === JSON.stringify(held.wish)) continue
+      this.#shut(held)
+      held.wish = wish
+      this.#try(held)
+    }
+  }
+
+  portUp(facts: PortFacts): void {
+    const known = this.#held.get(facts.port)
+    if (known !== undefined) {
+      known.facts = facts
+      known.device?.setMac(facts.mac)
+      return
+    }
+    const held: Held = { facts, wish: this.#wishOf(facts), ...NOTHING_YET }
+    this.#held.set(facts.port, held)
+    this.#try(held)
+  }
+
+  macChanged(port: PortId, mac: number): void {
+    const held = this.#held.get(port)
+    if (held === undefined) return
+    held.facts = { ...held.facts, mac }
+    held.device?.setMac(mac)
+  }
+
+  portDown(port: PortId): void {
+    const held = this.#held.get(port)
+    if (held === undefined) return
+    this.#shut(held)
+    this.#held.delete(port)
+  }
+
+  closeAll(): void {
+    for (const port of [...this.#held.keys()]) this.portDown(port)
+  }
+
+  nameOf(port: PortId): string | undefined {
+    return this.#held.get(port)?.device?.name
+  }
+
+  // HOT PATH
+  /** Reads at most so many frames of each; true if there may be more. Each is lent until `take` returns. */
+  read(limit: number, take: (port: PortId, frame: Uint8Array) => void): boolean {
+    let isMore = false
+    for (let index = 0; index < this.#open.length; index++) {
+      const held = this.#open[index] as Held
+      let count = 0
+      while (count < limit && held.device !== undefined) {
+        const length = held.device.read(this.#buffer)
+        if (length <= 0) {
+          if (length === DEVICE.gone) this.#lost(held)
+          break
+        }
+        count += 1
+        held.framesIn += 1
+        const view = this.#views[length] ?? this.#view(length)
+        take(held.facts.port, view)
+      }
+      isMore ||= count === limit
+    }
+    return isMore
+  }
+
+  // HOT PATH
+  write(port: PortId, frame: Uint8Array): void {
+    const held = this.#held.get(port)
+    const written = held?.device?.write(frame)
+    if (held === undefined || written === undefined) return
+    if (written > 0) held.framesOut += 1
+    else {
+      held.framesLost += 1
+      if (written === DEVICE.gone) this.#lost(held)
+    }
+  }
+
+  /** When `retry` has something to do. */
+  nextRetry(): Micros {
+    return Math.min(...[...this.#held.values()].map(({ retryAt }) => retryAt), Number.MAX_SAFE_INTEGER)
+  }
+
+  retry(): void {
+    const now = this.#world.now()
+    for (const held of this.#held.values()) if (held.retryAt <= now) this.#try(held)
+  }
+
+  view(): InterfaceView[] {
+    return [...this.#held.values()].map(({ facts, wish, device, trouble, ...counts }) => ({
+      port: facts.port,
+      vlan: facts.vlan,
+      label: facts.label,
+      name: device?.name,
+      mtu: wish.mtu,
+      addresses: wish.addresses,
+      trouble,
+      framesIn: counts.framesIn,
+      framesOut: counts.framesOut,
+      framesLost: counts.framesLost,
+    }))
+  }
+
+  #wishOf(facts: PortFacts): Wish {
+    const order = this.#orders.find(({ vlan }) => vlan === facts.label || isIdOf(vlan, facts.vlan))
+    const ula = order === undefined || order.ula ? [ulaOf(unhex(facts.vlan), unhex(facts.member))] : []
+    return {
+      name: order?.name ?? defaultName(facts),
+      mtu: order?.mtu ?? facts.mtu,
+      addresses: [...(order?.addresses ?? []), ...ula],
+    }
+  }
+
+  #try(held: Held): void {
+    const { facts, wish } = held
+    try {
+      held.device = this.#world.open({ ...wish, mac: facts.mac })
+      held.trouble = undefined
+      held.retryAt = Number.MAX_SAFE_INTEGER
+      const details = { name: held.device.name, vlan: facts.label, addresses: wish.addresses, mtu: wish.mtu }
+      this.#world.log({
+        level: 'info',
+        module: 'tap',
+        message: `interface ${held.device.name} is up`,
+        details,
+      })
+      if (held.device.fd >= 0) this.#world.watch(held.device.fd)
+      this.#reorder()
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      // The same trouble once, not every ten seconds.
+      if (held.trouble !== error.message)
+        this.#world.log({
+          level: 'error',
+          module: 'tap',
+          message: error.message,
+          details: { vlan: facts.label },
+        })
+      held.trouble = error.message
+      held.retryAt = this.#world.now() + RETRY
+    }
+  }
+
+  #lost(held: Held): void {
+    const name = held.device?.name
+    const message = `interface ${name} was taken away; it is made again in ${RETRY / SECOND} s`
+    this.#world.log({ level: 'warn', module: 'tap', message, details: { vlan: held.facts.label } })
+    this.#shut(held)
+    held.trouble = message
+    held.retryAt = this.#world.now() + RETRY
+  }
+
+  #shut(held: Held): void {
+    if (held.device !== undefined && held.device.fd >= 0) this.#world.unwatch(held.device.fd)
+    held.device?.close()
+    held.device = undefined
+    this.#reorder()
+  }
+
+  #reorder(): void {
+    this.#open = [...this.#held.values()].filter(({ device }) => device !== undefined)
+  }
+
+  #view(length: number): Uint8Array {
+    const view = this.#buffer.subarray(0, length)
+    this.#views[length] = view
+    return view
+  }
+}
+
+interface Wish {
+  readonly name: string
+  readonly mtu: number
+  readonly addresses: readonly string[]
+}
+
+interface Held {
+  facts: PortFacts
+  wish: Wish
+  device: Device | undefined
+  trouble: string | undefined
+  retryAt: Micros
+  framesIn: number
+  framesOut: number
+  framesLost: number
+}
+
+const NOTHING_YET = {
+  device: undefined,
+  trouble: undefined,
+  retryAt: Number.MAX_SAFE_INTEGER,
+  framesIn: 0,
+  framesOut: 0,
+  framesLost: 0,
+}
+
+function isIdOf(written: string, vlan: string): boolean {
+  return /^[0-9a-f]{8,32}$/i.test(written) && vlan.startsWith(written.toLowerCase())
+}
+
+/** The same at every start: `pt-` and the label, or the VLAN-ID where a label makes no name. */
+function defaultName({ label, vlan }: PortFacts): string {
+  const name = `pt-${label}`
+  return /^[a-zA-Z0-9_.-]+$/.test(name) && name.length <= NAME_BYTES_MAX ? name : `pt-${short(vlan)}`
+}

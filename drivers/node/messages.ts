@@ -1,0 +1,103 @@
+/**
+ * What is said by mail between the main thread and the thread of the core: plain data, each kind once. What
+ * is said often goes through the ring (pipe.ts).
+ */
+import type { NodeConfig } from '../../core/config.ts'
+import type {
+  Address,
+  Job,
+  JobId,
+  JobOutcome,
+  NodeEvent,
+  PeerHint,
+  PeerId,
+  PortId,
+  Reachability,
+  RelayPolicy,
+  StoreId,
+} from '../../core/io.ts'
+import type { Outcome } from '../control/outcome.ts'
+import type { PipeEnds } from './pipe.ts'
+
+/** What the core's thread is made from. */
+export interface CoreStart {
+  readonly ends: PipeEnds
+  /** The descriptor by which it is woken (drivers/linux). */
+  readonly bell: number
+  /** Where its books are. */
+  readonly state: string
+  /** 32 bytes: the Ed25519 seed of the node key. */
+  readonly selfSeed: Uint8Array
+  /** Whom to join through. */
+  readonly contacts: readonly PeerHint[]
+  readonly config: Partial<NodeConfig>
+  readonly interfaces: readonly InterfaceOrder[]
+}
+
+/** How the interface of a VLAN is to be; what is not said here comes from the VLAN. */
+export interface InterfaceOrder {
+  /** A label, or the first digits of a VLAN-ID. */
+  readonly vlan: string
+  readonly name?: string | undefined
+  readonly mtu?: number | undefined
+  /** CIDR. */
+  readonly addresses: readonly string[]
+  /** An IPv6 address made from the member key. */
+  readonly ula: boolean
+}
+
+/** To the core. */
+export type Mail =
+  | { readonly kind: 'dialFailed'; readonly peer: PeerId }
+  | { readonly kind: 'addresses'; readonly addresses: readonly Address[]; readonly reach: Reachability }
+  | { readonly kind: 'stored'; readonly id: StoreId; readonly ok: boolean }
+  | { readonly kind: 'jobDone'; readonly job: JobId; readonly outcome: JobOutcome }
+  | { readonly kind: 'ask'; readonly id: number; readonly verb: string; readonly args: readonly unknown[] }
+  | { readonly kind: 'contacts'; readonly peers: readonly PeerHint[] }
+  /** Where whoever is invited may dial: this node, or others that lead to it. */
+  | { readonly kind: 'reachedBy'; readonly contacts: readonly PeerHint[] }
+  | { readonly kind: 'interfaces'; readonly interfaces: readonly InterfaceOrder[] }
+  | { readonly kind: 'policy'; readonly policy: RelayPolicy }
+  /** Frames whose loss has a reason are told, or no more. */
+  | { readonly kind: 'trace'; readonly on: boolean }
+  | { readonly kind: 'capture'; readonly on: boolean }
+  /** Takes leave of its neighbours, closes its interfaces and ends. */
+  | { readonly kind: 'stop' }
+
+/** From the core. */
+export type Answer =
+  | { readonly kind: 'dial'; readonly peer: PeerId; readonly addresses: readonly Address[] }
+  | { readonly kind: 'start'; readonly job: JobId; readonly work: Job }
+  | { readonly kind: 'store'; readonly id: StoreId; readonly record: Uint8Array }
+  | { readonly kind: 'erase'; readonly port: PortId }
+  | { readonly kind: 'note'; readonly event: NodeEvent }
+  | { readonly kind: 'log'; readonly entry: LogEntry }
+  | { readonly kind: 'outcome'; readonly id: number; readonly outcome: Outcome<object> | Mistake }
+  | { readonly kind: 'captured'; readonly packets: readonly Captured[]; readonly lost: number }
+
+/** What was asked for cannot be asked for: a UsageError on the other side. */
+export interface Mistake {
+  readonly ok: false
+  readonly mistake: string
+}
+
+export interface LogEntry {
+  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly module: string
+  readonly message: string
+  readonly details?: Readonly<Record<string, unknown>>
+}
+
+/** A frame of an interface, or a packet of a trunk, as it passed. */
+export interface Captured {
+  /** Wall time in microseconds. */
+  readonly at: number
+  /** The interface's name; undefined for a trunk. */
+  readonly port: string | undefined
+  readonly outgoing: boolean
+  /** Of a trunk. */
+  readonly link: number
+  readonly channel: number
+  readonly hop: number
+  readonly bytes: Uint8Array
+}

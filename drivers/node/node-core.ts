@@ -1,0 +1,431 @@
+/**
+ * One node in the thread of its core: feeds the Host with what comes through the pipe, from interfaces and
+ * from the clock, and carries out what the core asks for. See core-thread.ts for why it waits as it does.
+ */
+import { InvariantError, UsageError } from '../../core/errors.ts'
+import { type Alarm, type Clock, Host } from '../../core/host.ts'
+import { peerIdOf } from '../../core/ids.ts'
+import {
+  type Address,
+  CHANNEL,
+  type Channel,
+  type CloseReason,
+  type Command,
+  type Effects,
+  type Hop,
+  type Job,
+  type JobId,
+  type LinkId,
+  MILLISECOND,
+  type Micros,
+  NEVER,
+  type NodeEvent,
+  type PeerId,
+  type PortId,
+  SECOND,
+  type StoreId,
+} from '../../core/io.ts'
+import { createNode } from '../../core/node.ts'
+import { callVerb, isVlanVerb } from '../control/asks.ts'
+import { isEcho } from '../control/echo.ts'
+import { done, type Outcome, Pending } from '../control/outcome.ts'
+import { VlanVerbs } from '../control/vlans.ts'
+import { chooseCrypto, sayChoice } from '../crypto/provider.ts'
+import { createClock } from '../linux/clock.ts'
+import { Doorbell } from '../linux/doorbell.ts'
+import type { Libc } from '../linux/libc.ts'
+import { Poller } from '../linux/poller.ts'
+import type { OpenDevice } from '../tap/device.ts'
+import { Capture } from './capture.ts'
+import { CoreSeat } from './core-seat.ts'
+import { Echoes, type PingOrder } from './echoes.ts'
+import { Interfaces } from './interfaces.ts'
+import type { Answer, CoreStart, LogEntry, Mail } from './messages.ts'
+import { CoreEnd, channelOf, hopOf, reasonOf, TO_CORE } from './pipe.ts'
+import { SystemDice, systemKeys } from './randomness.ts'
+import { Timers } from './timers.ts'
+import { Trace } from './trace.ts'
+import { type CoreStatus, coreStatus } from './views.ts'
+
+/** Longest sleep (mesh:S15): what is missed is noticed then. */
+const SLEEP_MAX: Micros = 250 * MILLISECOND
+/** Frames of an interface between two looks at what else came. */
+const FRAMES_AT_ONCE = 64
+/** How often it is asked whether the machine slept. */
+const SUSPEND_LOOK: Micros = SECOND
+/** A goodbye takes some seconds; then the thread ends anyway. */
+const LEAVE_WITHIN: Micros = 6 * SECOND
+/** Packets of control for which the main thread had no room: beyond, their link has to go. */
+const OWED_MAX = 4_096
+
+interface Asked {
+  readonly id: number
+  readonly pending: Pending<object>
+}
+
+interface OwedPacket {
+  readonly link: LinkId
+  readonly hop: Hop
+  readonly packet: Uint8Array
+}
+
+export class NodeCore implements Clock, Alarm, Effects {
+  readonly #end: CoreEnd<Mail, Answer>
+  readonly #poller: Poller
+  readonly #bell: Doorbell
+  readonly #time: ReturnType<typeof createClock>
+  readonly #timers = new Timers()
+  readonly #host: Host
+  readonly #verbs: VlanVerbs
+  readonly #echoes: Echoes
+  readonly #interfaces: Interfaces
+  readonly #seat: CoreSeat
+  readonly #notes: NodeEvent[] = []
+  readonly #trace = new Trace((entry) => this.log(entry))
+  readonly #capture: Capture
+  #asked: Asked[] = []
+  #owed: OwedPacket[] = []
+  #deadline: Micros = NEVER
+  #suspended: Micros
+  #suspendLookAt: Micros = 0
+  #leaving = false
+  #ended = false
+  /** Packets of data for which the main thread had no room. */
+  #dropped = 0
+
+  constructor(start: CoreStart, libc: Libc, open: OpenDevice) {
+    this.#end = new CoreEnd(start.ends)
+    this.#poller = new Poller(libc)
+    this.#bell = new Doorbell(libc, start.bell)
+    this.#poller.add(this.#bell.fd)
+    this.#time = createClock(libc)
+    this.#suspended = this.#time.suspendedMicros()
+    const choice = chooseCrypto()
+    this.log({ level: 'info', module: 'core', message: sayChoice(choice) })
+    this.#seat = new CoreSeat(this, start, choice.crypto)
+    const seat = this.#seat
+    this.#interfaces = new Interfaces(
+      {
+        open,
+        now: () => this.now(),
+        log: (entry) => this.log(entry),
+        watch: (fd) => this.#poller.add(fd),
+        unwatch: (fd) => this.#poller.remove(fd),
+      },
+      start.interfaces,
+    )
+    this.#capture = new Capture(
+      (port) => this.#interfaces.nameOf(port) ?? `port${port}`,
+      (packets, lost) => this.mail({ kind: 'captured', packets, lost }),
+    )
+    const machine = createNode({
+      selfSeed: start.selfSeed,
+      restored: seat.restored,
+      config: start.config,
+      crypto: choice.crypto,
+      dice: new SystemDice(),
+      keys: systemKeys,
+      wall: { millis: () => seat.wallMillis() },
+    })
+    this.#host = new Host(machine, this, this, this)
+    this.#verbs = new VlanVerbs(seat)
+    this.#echoes = new Echoes({
+      verbs: this.#verbs,
+      now: () => this.now(),
+      after: (wait, run) => this.after(wait, run),
+      frame: (port, frame) => this.#host.frame(port, frame),
+    })
+    this.#host.command({ kind: 'bootstrap', peers: start.contacts })
+    this.#verbs.start()
+  }
+
+  /** Until the node has left. */
+  run(): void {
+    while (!this.#ended) {
+      const isMore = this.#work()
+      this.#end.flush()
+      if (!isMore && !this.#ended) this.#sleep()
+    }
+    this.#verbs.stop('the node stops')
+    this.#answer()
+    this.#interfaces.closeAll()
+    this.#end.flush()
+  }
+
+  // For the seat of its owner.
+
+  get machine(): Host['machine'] {
+    return this.#host.machine
+  }
+
+  command(command: Command): void {
+    this.#host.command(command)
+  }
+
+  after(wait: Micros, run: () => void): void {
+    this.#timers.set(this.now() + wait, run)
+  }
+
+  mail(answer: Answer): void {
+    this.#end.mail(answer)
+  }
+
+  log(entry: LogEntry): void {
+    this.#end.mail({ kind: 'log', entry })
+  }
+
+  // Clock and alarm.
+
+  /** Goes on while the machine is suspended: then a wake comes late, by which the core knows (mesh:S15). */
+  now(): Micros {
+    return this.#time.monotonicMicros() + this.#suspended
+  }
+
+  set(at: Micros): void {
+    this.#deadline = at
+  }
+
+  clear(): void {
+    this.#deadline = NEVER
+  }
+
+  // Effects: within a step, so nothing is put in from here.
+
+  // HOT PATH
+  deliver(port: PortId, frame: Uint8Array): void {
+    if (this.#capture.on) this.#capture.frame(port, true, frame)
+    if (isEcho(frame)) this.#echoes.delivered(port, frame)
+    else this.#interfaces.write(port, frame)
+  }
+
+  // HOT PATH
+  send(link: LinkId, channel: Channel, hop: Hop, packet: Uint8Array): void {
+    if (this.#capture.on) this.#capture.packet(link, true, channel, hop, packet)
+    if (channel === CHANNEL.data) {
+      if (!this.#end.packet(link, channel, hop, packet)) this.#dropped += 1
+    } else if (this.#owed.length > 0 || !this.#end.packet(link, channel, hop, packet)) {
+      this.#owed.push({ link, hop, packet: packet.slice() })
+    }
+  }
+
+  dial(peer: PeerId, addresses: readonly Address[]): void {
+    this.mail({ kind: 'dial', peer, addresses: addresses.map((address) => address.slice()) })
+  }
+
+  hangUp(link: LinkId, reason: CloseReason): void {
+    // What was said on it before goes first: it is in the same ring.
+    if (!this.#end.hangUp(link, reason)) this.after(MILLISECOND, () => this.hangUp(link, reason))
+  }
+
+  start(job: JobId, work: Job): void {
+    this.mail({ kind: 'start', job, work })
+  }
+
+  store(id: StoreId, record: Uint8Array): void {
+    this.mail({ kind: 'store', id, record: record.slice() })
+  }
+
+  note(event: NodeEvent): void {
+    this.#notes.push(event)
+  }
+
+  // The loop.
+
+  /** True if there is more to do at once. */
+  #work(): boolean {
+    const fromMain = this.#end.take(this.#onRecord, this.#onMail)
+    const fromInterfaces = this.#interfaces.read(FRAMES_AT_ONCE, this.#onFrame)
+    const now = this.now()
+    if (this.#deadline <= now) {
+      this.#deadline = NEVER
+      this.#host.fire()
+    }
+    if (this.#timers.next() <= now) this.#timers.fire(now)
+    if (this.#interfaces.nextRetry() <= now) this.#interfaces.retry()
+    if (this.#owed.length > 0) this.#pay()
+    this.#tellNotes()
+    this.#answer()
+    this.#capture.flush()
+    return fromMain || fromInterfaces || this.#notes.length > 0
+  }
+
+  #sleep(): void {
+    this.#lookForSuspend()
+    const now = this.now()
+    const until = Math.min(
+      this.#deadline,
+      this.#timers.next(),
+      this.#interfaces.nextRetry(),
+      this.#owed.length > 0 ? now + MILLISECOND : NEVER,
+      now + SLEEP_MAX,
+    )
+    const mayWait = this.#end.sleeps()
+    this.#poller.wait(mayWait ? until - now : 0)
+    this.#end.awake()
+    this.#bell.clear()
+  }
+
+  #lookForSuspend(): void {
+    const awake = this.#time.monotonicMicros()
+    if (awake < this.#suspendLookAt) return
+    this.#suspendLookAt = awake + SUSPEND_LOOK
+    const suspended = this.#time.suspendedMicros()
+    // Its two clocks are not read at one instant: less than this is no sleep, and time must not go back.
+    if (suspended - this.#suspended > MILLISECOND) this.#suspended = suspended
+  }
+
+  // HOT PATH
+  readonly #onFrame = (port: PortId, frame: Uint8Array): void => {
+    if (this.#capture.on) this.#capture.frame(port, false, frame)
+    if (this.#trace.on) this.#trace.begin(this.#host.machine)
+    this.#host.frame(port, frame)
+    if (this.#trace.on) this.#trace.end(this.#host.machine, this.now(), 'frame', port, frame)
+  }
+
+  // HOT PATH
+  readonly #onRecord = (kind: number, link: number, value: number, bytes: Uint8Array): void => {
+    const id = link as LinkId
+    if (kind === TO_CORE.packet) this.#onPacket(id, channelOf(value), hopOf(value), bytes)
+    else if (kind === TO_CORE.linkUp) this.#host.linkUp(id, peerIdOf(bytes), value === 1)
+    else if (kind === TO_CORE.linkDown) this.#host.linkDown(id, reasonOf(value))
+    else this.#host.linkReady(id, channelOf(value), hopOf(value) === 1)
+  }
+
+  // HOT PATH
+  #onPacket(link: LinkId, channel: Channel, hop: Hop, bytes: Uint8Array): void {
+    if (this.#capture.on) this.#capture.packet(link, false, channel, hop, bytes)
+    if (this.#trace.on) this.#trace.begin(this.#host.machine)
+    this.#host.packet(link, channel, hop, bytes)
+    if (this.#trace.on) this.#trace.end(this.#host.machine, this.now(), 'packet', link, bytes)
+  }
+
+  readonly #onMail = (mail: Mail): void => {
+    switch (mail.kind) {
+      case 'dialFailed':
+        this.#host.dialFailed(mail.peer)
+        break
+      case 'addresses':
+        this.#host.addressesChanged(mail.addresses, mail.reach)
+        break
+      case 'stored':
+        this.#host.stored(mail.id, mail.ok)
+        break
+      case 'jobDone':
+        this.#host.jobDone(mail.job, mail.outcome)
+        break
+      case 'contacts':
+        this.#host.command({ kind: 'bootstrap', peers: mail.peers })
+        break
+      case 'reachedBy':
+        this.#seat.reachedBy(mail.contacts)
+        break
+      case 'policy':
+        this.#host.command({ kind: 'policy', policy: mail.policy })
+        break
+      case 'interfaces':
+        this.#interfaces.order(mail.interfaces)
+        break
+      case 'ask':
+        this.#ask(mail.id, mail.verb, mail.args)
+        break
+      case 'trace':
+        this.#trace.on = mail.on
+        break
+      case 'capture':
+        this.#capture.on = mail.on
+        break
+      case 'stop':
+        this.#leave()
+        break
+    }
+  }
+
+  // What the owner asks.
+
+  #ask(id: number, verb: string, args: readonly unknown[]): void {
+    try {
+      this.#asked.push({ id, pending: this.#begin(verb, args) })
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      this.mail({ kind: 'outcome', id, outcome: { ok: false, mistake: error.message } })
+    }
+  }
+
+  #begin(verb: string, args: readonly unknown[]): Pending<object> {
+    if (isVlanVerb(verb)) return callVerb(this.#verbs, verb, args)
+    if (verb === 'ping') return this.#echoes.ping(args[0] as PingOrder)
+    if (verb === 'status') return Pending.of<object>(done(this.#status()))
+    throw new UsageError(`a node has no verb '${verb}'`)
+  }
+
+  #status(): CoreStatus {
+    const listed = this.#verbs.list().outcome
+    const vlans = listed?.ok ? listed.value.vlans : []
+    const status = coreStatus(this.#host.machine.view(), vlans, this.#interfaces.view())
+    return { ...status, counters: { ...status.counters, dropMainBusy: this.#dropped } }
+  }
+
+  #answer(): void {
+    if (this.#asked.length === 0) return
+    const isDone = ({ id, pending }: Asked): boolean => {
+      const outcome: Outcome<object> | undefined = pending.outcome
+      if (outcome !== undefined) this.mail({ kind: 'outcome', id, outcome })
+      return outcome !== undefined
+    }
+    this.#asked = this.#asked.filter((asked) => !isDone(asked))
+  }
+
+  // What the core notes: heard after the step, so that anything may be asked for then.
+
+  #tellNotes(): void {
+    for (const event of this.#notes.splice(0)) {
+      this.#verbs.noted(event)
+      this.#interface(event)
+      if (event.kind === 'left') this.#ended = true
+      if (event.kind !== 'treeLink' && event.kind !== 'invitation') this.mail({ kind: 'note', event })
+    }
+  }
+
+  #interface(event: NodeEvent): void {
+    if (event.kind === 'portUp') {
+      const shown = this.#verbs.show(event.vlan).outcome
+      if (shown === undefined || !shown.ok)
+        throw new InvariantError(`a port is up whose VLAN ${event.vlan} is unknown`)
+      const { vlan, label, member, terms } = shown.value
+      const mtu = terms?.mtu ?? MTU_DEFAULT
+      this.#interfaces.portUp({ port: event.port, vlan, member, label, mac: event.mac, mtu })
+    } else if (event.kind === 'macChanged') {
+      this.#interfaces.macChanged(event.port, event.mac)
+    } else if (event.kind === 'group' && event.event.kind === 'ended') {
+      this.#interfaces.portDown(event.port)
+    }
+  }
+
+  /** The VLAN at a port was removed. */
+  portClosed(port: PortId): void {
+    this.#interfaces.portDown(port)
+  }
+
+  #leave(): void {
+    if (this.#leaving) return
+    this.#leaving = true
+    this.after(LEAVE_WITHIN, () => {
+      this.#ended = true
+    })
+    this.#host.command({ kind: 'leave' })
+  }
+
+  /** Control packets that the ring had no room for, in their order. */
+  #pay(): void {
+    let paid = 0
+    for (const { link, hop, packet } of this.#owed) {
+      if (!this.#end.packet(link, CHANNEL.control, hop, packet)) break
+      paid += 1
+    }
+    this.#owed.splice(0, paid)
+    if (this.#owed.length > OWED_MAX) throw new InvariantError('the main thread does not listen any more')
+  }
+}
+
+/** mesh:M10: a frame in one datagram on a path of 1,500 bytes. */
+const MTU_DEFAULT = 1_280
