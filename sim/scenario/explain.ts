@@ -27,21 +27,33 @@ const ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ['duration', 'the length of a run is called "seconds"'],
 ])
 
-/** What the schema has against a value, in the order of the text. */
-export function explain(schema: z.ZodType, value: unknown, problems: readonly Problem[]): Mistake[] {
+/** What the schema has against a value, in the order of the text; `elsewhere` has hints on misplaced keys. */
+export function explain(
+  schema: z.ZodType,
+  value: unknown,
+  problems: readonly Problem[],
+  elsewhere: ReadonlyMap<string, string> = ELSEWHERE,
+): Mistake[] {
   const root = inputSchema(schema)
-  return problems.flatMap((problem) => explainOne(root, value, problem))
+  return problems.flatMap((problem) => explainOne(root, value, problem, elsewhere))
 }
 
-function explainOne(root: JsonSchema, value: unknown, problem: Problem): Mistake[] {
+function explainOne(
+  root: JsonSchema,
+  value: unknown,
+  problem: Problem,
+  elsewhere: ReadonlyMap<string, string>,
+): Mistake[] {
   const { path } = problem
   if (problem.code === 'unrecognized_keys') {
-    return problem.keys.map((key) => unknownKey(root, value, path, key))
+    return problem.keys.map((key) => unknownKey(root, value, [...path, key], elsewhere))
   }
   if (problem.code === 'invalid_union' && problem.errors.length > 0) {
     const inner = innerProblems(problem.errors)
     if (inner !== undefined) {
-      return inner.flatMap((one) => explainOne(root, value, { ...one, path: [...path, ...one.path] }))
+      return inner.flatMap((one) => {
+        return explainOne(root, value, { ...one, path: [...path, ...one.path] }, elsewhere)
+      })
     }
   }
   if (problem.code === 'invalid_union' && problem.discriminator !== undefined) {
@@ -59,12 +71,17 @@ function innerProblems(branches: readonly (readonly Problem[])[]): readonly Prob
   return meant.length === 1 ? meant[0] : undefined
 }
 
-function unknownKey(root: JsonSchema, value: unknown, path: readonly PropertyKey[], key: string): Mistake {
-  const full = [...path, key]
+function unknownKey(
+  root: JsonSchema,
+  value: unknown,
+  full: readonly PropertyKey[],
+  hints: ReadonlyMap<string, string>,
+): Mistake {
+  const path = full.slice(0, -1)
   const schema = schemaAt(root, value, path)
   const keys = keysOf(schema === undefined ? root : chosen(schema, valueAt(value, path)))
-  const elsewhere = ELSEWHERE.get(pathText(full))
-  const meant = nearestName(key, keys)
+  const elsewhere = hints.get(pathText(full))
+  const meant = nearestName(String(full.at(-1)), keys)
   const known = `the keys here are ${keys.join(', ') || 'none'}`
   const mend = elsewhere ?? (meant === undefined ? known : `did you mean "${meant}"?`)
   return { path: full, message: `${pathText(full)} is not a known key; ${mend}` }

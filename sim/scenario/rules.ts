@@ -1,14 +1,16 @@
 /**
- * Says in words what a place in a scenario takes, from the published schema, so that an error, the
- * schema and the check cannot disagree.
+ * Says in words what a place in a file takes, a scenario for instance, from its published schema, so that an
+ * error, the schema and the check cannot disagree.
  */
 import { z } from 'zod'
 
-/** The part of JSON Schema that scenarios use. */
+/** The part of JSON Schema that scenarios and configurations use. */
 export interface JsonSchema {
   readonly type?: string
   readonly description?: string
   readonly properties?: Readonly<Record<string, JsonSchema>>
+  /** What keys take that are not among the properties; false if there may be none. */
+  readonly additionalProperties?: JsonSchema | boolean
   readonly required?: readonly string[]
   readonly items?: JsonSchema
   readonly oneOf?: readonly JsonSchema[]
@@ -48,11 +50,17 @@ export function schemaAt(
   for (const step of path) {
     schema = chosen(schema, here)
     if (typeof step === 'number') schema = schema.items
-    else schema = Object.hasOwn(schema.properties ?? {}, step) ? schema.properties?.[String(step)] : undefined
+    else schema = propertyAt(schema, step)
     if (schema === undefined) return undefined
     here = valueAt(here, [step])
   }
   return schema
+}
+
+function propertyAt(schema: JsonSchema, key: PropertyKey): JsonSchema | undefined {
+  if (Object.hasOwn(schema.properties ?? {}, key)) return schema.properties?.[String(key)]
+  const { additionalProperties: others } = schema
+  return typeof others === 'object' ? others : undefined
 }
 
 /** What stands at a path, or undefined. */

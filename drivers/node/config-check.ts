@@ -1,0 +1,158 @@
+/**
+ * What the texts of a configuration must say, and what must fit together across its parts. The schema has
+ * judged each part alone before.
+ */
+import { isIP } from 'node:net'
+import { UsageError } from '../../core/errors.ts'
+import { CompiledPolicy } from '../../core/vlan/policy.ts'
+import { type Mistake, pathText } from '../../sim/reading.ts'
+import {
+  type Contact,
+  type Read,
+  readAnnounce,
+  readCidr,
+  readContact,
+  readInterfaceName,
+  readListen,
+  readMac,
+  type Transport,
+} from './addresses.ts'
+import type { Config, InterfaceConfig } from './config-schema.ts'
+
+type Path = readonly (string | number)[]
+type Report = (path: Path, message: string) => void
+
+/** Contacts that the core keeps (core/mesh/limits.ts). */
+const CONTACTS_MAX = 16
+/** Modules with a level of their own. Guess: there are about ten. */
+const MODULES_MAX = 64
+/** A Unix socket's path must fit `sun_path` with a zero at the end (unix(7)). */
+const SOCKET_BYTES_MAX = 107
+
+/** `listens`: the file names the addresses to listen on itself. */
+export function checkTogether(config: Config, listens: boolean): Mistake[] {
+  const mistakes: Mistake[] = []
+  const report: Report = (path, message) => {
+    mistakes.push({ path, message: `${pathText(path)} ${message}` })
+  }
+  checkAddresses(config, listens, report)
+  checkBootstrap(config, report)
+  checkPolicy(config, report)
+  for (const [index, entry] of config.interfaces.entries()) checkInterface(config, entry, index, report)
+  checkPorts(config, report)
+  const modules = Object.keys(config.log.modules)
+  if (modules.length > MODULES_MAX)
+    report(['log', 'modules'], `has ${modules.length} entries; there may be ${MODULES_MAX}; remove some`)
+  return mistakes
+}
+
+/** Reports what is wrong with a text, or answers with what it says. */
+function readAt<T>(
+  path: Path,
+  text: string,
+  reader: (text: string) => Read<T>,
+  report: Report,
+): T | undefined {
+  const read = reader(text)
+  if (read.ok) return read.value
+  report(path, `is "${text.length > 80 ? `${text.slice(0, 80)}…` : text}"; ${read.wrong}`)
+  return undefined
+}
+
+function checkAddresses(config: Config, listens: boolean, report: Report): void {
+  const { listen, announce, transports } = config
+  if (!Object.values(transports).includes(true))
+    report(['transports'], 'are all off; a node needs one; set one of quic, tcp and ws to true')
+  for (const [index, text] of listen.entries()) {
+    const transport = readAt(['listen', index], text, readListen, report)
+    if (transport !== undefined && listens) checkOn(config, transport, ['listen', index], report)
+    if (listen.indexOf(text) < index)
+      report(['listen', index], `is "${text}" once more; remove one of the two`)
+  }
+  for (const [index, text] of announce.entries()) {
+    const transport = readAt(['announce', index], text, readAnnounce, report)
+    if (transport !== undefined) checkOn(config, transport, ['announce', index], report)
+  }
+}
+
+function checkOn({ transports }: Config, transport: Transport, path: Path, report: Report): void {
+  if (transports[transport]) return
+  report(path, `is for ${transport}, and transports.${transport} is false; remove one of the two`)
+}
+
+function checkBootstrap({ bootstrap }: Config, report: Report): void {
+  const peers = new Set<string>()
+  for (const [index, text] of bootstrap.entries()) {
+    const contact = readAt<Contact>(['bootstrap', index], text, readContact, report)
+    if (contact === undefined) continue
+    peers.add(contact.peer)
+    if (bootstrap.indexOf(text) < index)
+      report(['bootstrap', index], 'stands there before; remove one of the two')
+  }
+  if (peers.size > CONTACTS_MAX) {
+    const excess = peers.size - CONTACTS_MAX
+    report(['bootstrap'], `names ${peers.size} peers; a node keeps ${CONTACTS_MAX}; remove ${excess}`)
+  }
+}
+
+function checkPolicy({ relay: { policy } }: Config, report: Report): void {
+  const path = ['relay', 'policy']
+  if (policy.mode !== 'patterns') {
+    for (const list of ['allow', 'deny'] as const) {
+      if (policy[list].length === 0) continue
+      report(
+        [...path, list],
+        `counts only where mode is "patterns", and it is "${policy.mode}"; change one of them`,
+      )
+    }
+    return
+  }
+  for (const list of ['allow', 'deny'] as const) {
+    for (const [index, pattern] of policy[list].entries()) {
+      try {
+        new CompiledPolicy({ mode: 'patterns', allow: [pattern], deny: [] })
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error
+        const rule = 'it must be the 32 lower-case hex digits of a VLAN-ID, with * for any run of them'
+        report([...path, list, index], `is "${pattern}"; ${rule}; correct it or remove it`)
+      }
+    }
+  }
+  if (policy.allow.length === 0)
+    report([...path, 'allow'], 'is empty, so that no pattern matches; add "*", or set mode to "restricted"')
+}
+
+function checkInterface({ interfaces }: Config, entry: InterfaceConfig, index: number, report: Report): void {
+  const path = ['interfaces', index] as const
+  const { vlan, name, mac, addresses } = entry
+  readAt([...path, 'name'], name, readInterfaceName, report)
+  if (mac !== undefined) readAt([...path, 'mac'], mac, readMac, report)
+  for (const [place, text] of addresses.entries())
+    readAt([...path, 'addresses', place], text, readCidr, report)
+  const before = interfaces.slice(0, index)
+  if (before.some((other) => other.vlan === vlan))
+    report(
+      [...path, 'vlan'],
+      `is "${vlan}" once more; a VLAN has one interface; remove one of the two entries`,
+    )
+  if (!name.includes('%d') && before.some((other) => other.name === name))
+    report([...path, 'name'], `is "${name}" once more; choose another, or write one with %d`)
+}
+
+function checkPorts({ control, metrics }: Config, report: Report): void {
+  const bytes = new TextEncoder().encode(control.socket).length
+  if (!control.socket.startsWith('/'))
+    report(['control', 'socket'], `is "${control.socket}"; it must be a whole path; begin it with /`)
+  if (bytes > SOCKET_BYTES_MAX)
+    report(
+      ['control', 'socket'],
+      `has ${bytes} bytes; a socket's path has at most ${SOCKET_BYTES_MAX}; shorten it`,
+    )
+  if (isIP(metrics.host) === 0)
+    report(
+      ['metrics', 'host'],
+      `is "${metrics.host}"; it must be an IP address; write 127.0.0.1 for this host alone`,
+    )
+  if (control.port !== undefined && control.port === metrics.port)
+    report(['metrics', 'port'], `is ${metrics.port}, and so is control.port; choose another`)
+}

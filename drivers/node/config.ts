@@ -1,0 +1,125 @@
+/**
+ * The configuration of a node: from a file to values that fit together, or to every mistake in it at once.
+ * It knows the file and its form; what becomes of the values is for whoever runs the node.
+ */
+import { readFileSync, statSync } from 'node:fs'
+import { UsageError } from '../../core/errors.ts'
+import type { RelayPolicy } from '../../core/io.ts'
+import { explain, inputSchema, type JsonSchema, type Mistake, readJson } from '../../sim/reading.ts'
+import { type Contact, readContact, readListen } from './addresses.ts'
+import { checkTogether } from './config-check.ts'
+import { type Config, configSchema } from './config-schema.ts'
+
+export type { Config, InterfaceConfig, LogConfig, LogLevel } from './config-schema.ts'
+
+/** Ten times what the largest lists take; whatever is longer is something else. */
+const CONFIG_BYTES_MAX = 1_048_576
+
+/** Keys that people look for in a place where they are not, and where they are. */
+const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ['state', 'the state directory is named by --state or PEERTAP_STATE'],
+  ['stateDirectory', 'the state directory is named by --state or PEERTAP_STATE'],
+  ['identity', 'the key of the node is in its state directory: "peertap init" makes it'],
+  ['privateKey', 'the key of the node is in its state directory: "peertap init" makes it'],
+  [
+    'vlans',
+    'VLANs are created and joined by commands: peertap vlan --help; their interfaces are in interfaces',
+  ],
+  ['peers', 'contacts are called bootstrap'],
+  ['port', 'ports are part of the addresses in listen'],
+  ['policy', 'the policy of a relay is relay.policy'],
+  ['socket', 'the socket for commands is control.socket'],
+])
+
+/** What a text says, or all that is wrong with it. */
+export type CheckedConfig =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly mistakes: readonly Mistake[] }
+
+/** JSON Schema (2020-12) of a configuration, for editors and other programs. */
+export function publishedConfigSchema(): JsonSchema {
+  return { title: 'PeerTap configuration', ...inputSchema(configSchema) } as JsonSchema
+}
+
+/** Every default, as of an empty file. */
+export function defaultConfig(): Config {
+  return configSchema.parse({ version: 1 })
+}
+
+/** Throws a UsageError with a line for each mistake, or that says why the file cannot be read. */
+export function readConfig(path: string): Config {
+  const checked = checkConfig(readText(path))
+  if (checked.ok) return checked.config
+  throw new UsageError(checked.mistakes.map(({ message }) => `${path}: ${message}`).join('\n'))
+}
+
+/** The same for a text, with mistakes as values. */
+export function checkConfig(text: string): CheckedConfig {
+  const json = readJson(text)
+  if (!json.ok) {
+    const { line, column, message } = json.mistake
+    return { ok: false, mistakes: [{ path: [], message: `line ${line}, column ${column}: ${message}` }] }
+  }
+  const { value } = json
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    const message = 'the configuration is no object; it must be one with keys such as version; put it in { }'
+    return { ok: false, mistakes: [{ path: [], message }] }
+  }
+  const parsed = configSchema.safeParse(value, { reportInput: true })
+  if (!parsed.success) {
+    return { ok: false, mistakes: explain(configSchema, value, parsed.error.issues, ELSEWHERE) }
+  }
+  const listens = Object.hasOwn(value, 'listen')
+  const mistakes = checkTogether(parsed.data, listens)
+  if (mistakes.length > 0) return { ok: false, mistakes }
+  return { ok: true, config: { ...parsed.data, listen: listensOn(parsed.data) } }
+}
+
+/** The policy as the core takes it. */
+export function relayPolicy({ relay: { policy } }: Config): RelayPolicy {
+  const { mode, allow, deny } = policy
+  return mode === 'patterns' ? { mode, allow, deny } : { mode }
+}
+
+/** The contacts of a configuration that was read. */
+export function contactsOf({ bootstrap }: Config): Contact[] {
+  return bootstrap.flatMap((text) => {
+    const contact = readContact(text)
+    return contact.ok ? [contact.value] : []
+  })
+}
+
+/** Addresses of transports that are on. */
+function listensOn({ listen, transports }: Config): string[] {
+  return listen.filter((text) => {
+    const transport = readListen(text)
+    return transport.ok && transports[transport.value]
+  })
+}
+
+function readText(path: string): string {
+  try {
+    const { size } = statSync(path)
+    if (size > CONFIG_BYTES_MAX) {
+      throw new UsageError(
+        `${path} has ${size} bytes and a configuration at most ${CONFIG_BYTES_MAX}; name the right file`,
+      )
+    }
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    throw new UsageError(`${path} cannot be read: ${whyNot(error)}`)
+  }
+}
+
+const WHY_NOT: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file; write one with "peertap init", or name another with --config',
+  EACCES: 'its permissions forbid that; run as its owner, or permit it with chmod',
+  EISDIR: 'it is a directory; name the file in it',
+  ENOTDIR: 'what should be a directory on the way is none; correct the path',
+}
+
+function whyNot(error: unknown): string {
+  const { code = '', message = String(error) } = error as NodeJS.ErrnoException
+  return WHY_NOT[code] ?? `${message}; see to that, or name another with --config`
+}
