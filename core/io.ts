@@ -112,6 +112,8 @@ export interface Machine extends Inputs {
   view(): NodeView
   /** What it counted so far, by name (core/counters.ts): the same as in its view, for less. */
   counts(): Readonly<Record<string, number>>
+  /** Where a frame from that port to a MAC would go now; a UsageError if the port is not open. */
+  wayTo(now: Micros, port: PortId, mac: number): WayView
 }
 
 /** A peer worth dialling, from configuration, an invitation or the mesh. */
@@ -272,6 +274,18 @@ export interface VlanView {
   readonly upper: LinkId | undefined
   readonly lowers: readonly LinkId[]
   readonly tokens: number
+}
+
+/** Where the packets of a token go from here. */
+export interface WayView {
+  /** In hex; undefined while the port has no tokens: it is in no epoch. */
+  readonly token: string | undefined
+  /** A port of this node is member of it. */
+  readonly here: boolean
+  /** Lower links behind which it is registered. */
+  readonly lowers: readonly LinkId[]
+  /** The link up, if packets of this token climb: who has it is not known to be here or below alone. */
+  readonly upper: LinkId | undefined
 }
 
 export interface MemberView {

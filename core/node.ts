@@ -40,6 +40,7 @@ import {
   SECOND,
   type StoreId,
   type TreeRole,
+  type WayView,
 } from './io.ts'
 import { HELLO_COORDINATES, type HelloSelf } from './links/hello.ts'
 import type { Link, LinkPort } from './links/link.ts'
@@ -79,7 +80,8 @@ export interface Environment {
 /** The record that survives a restart. */
 const nodeRecord = struct({ version: u8, boot: u32 })
 const RECORD_VERSION = 1
-const RECORD_ID = 1 as StoreId
+/** The record under which a node keeps what it needs at its next start; others are those of its ports. */
+export const NODE_RECORD = 1 as StoreId
 /**
  * How long a node that leaves goes on serving those below: they prepare a move for 2 s, and the last of a
  * chain of registrations takes a round trip or two more.
@@ -345,6 +347,10 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
     }
   }
 
+  wayTo(now: Micros, port: PortId, mac: number): WayView {
+    return this.#vlans.wayTo(now, port, mac)
+  }
+
   counts(): Readonly<Record<string, number>> {
     return { ...this.#counters.view(), ...this.#groups.counters() }
   }
@@ -441,7 +447,7 @@ class Node implements Machine, LinksListener, NeighbourListener, TreeListener {
   }
 
   #storeStart(): void {
-    this.#out.store(RECORD_ID, encode(nodeRecord, { version: RECORD_VERSION, boot: this.#context.boot }))
+    this.#out.store(NODE_RECORD, encode(nodeRecord, { version: RECORD_VERSION, boot: this.#context.boot }))
   }
 
   /** Those below are asked to find other uppers; who has none below can go at once. */

@@ -8,7 +8,7 @@
  */
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
-import { type Hop, type LinkId, type Micros, TREE_ROLE, type TreeRole } from '../io.ts'
+import { type Hop, type LinkId, type Micros, TREE_ROLE, type TreeRole, type WayView } from '../io.ts'
 import type { Link, LinkPort } from '../links/link.ts'
 import { isDataPacket, TOKEN_OFFSET, VLAN_OFFSET } from '../wire/packet.ts'
 import { hopLimit, hopNext } from '../wire/trunk.ts'
@@ -93,6 +93,20 @@ export class Forwarder {
       reached += 1
     }
     if (reached === 0) this.#context.counters.add(COUNT.dropNoToken)
+  }
+
+  /** Where a packet of a local member goes, for people. */
+  way(vlan: Vlan, token: Uint8Array): Omit<WayView, 'token'> {
+    const index = vlan.tokens.find(token, 0)
+    const isRow = index >= 0
+    const { upper } = vlan
+    return {
+      here: isRow && (vlan.flags(index) & FLAG.self) !== 0,
+      lowers: vlan.lowers
+        .filter(({ peer }) => isRow && vlan.hasBit(index, ROW.setLow, peer))
+        .map(({ peer }) => peer.link.id),
+      upper: upper !== undefined && this.#climbs(vlan, upper, index) ? upper.peer.link.id : undefined,
+    }
   }
 
   // HOT PATH

@@ -24,6 +24,7 @@ import {
   type TreeRole,
   type VlanMembership,
   type VlanView,
+  type WayView,
 } from '../io.ts'
 import type { Link, LinkPort } from '../links/link.ts'
 import type { Tree } from '../tree/tree.ts'
@@ -217,6 +218,15 @@ export class Vlans implements PortTrees {
       })
     }
     return views
+  }
+
+  /** Where the first tree leads a frame from that port to that MAC. */
+  wayTo(now: Micros, id: PortId, mac: Mac): WayView {
+    const port = this.#port(id)
+    const { forwarder } = this.#planes[0] as Plane
+    const token = port.token(now, mac)
+    if (token === undefined) return { token: undefined, here: false, lowers: [], upper: undefined }
+    return { token: hex(token), ...forwarder.way(port.homes[0] as Vlan, token) }
   }
 
   // For the ports.

@@ -39,7 +39,7 @@ export interface CoreOwner {
   erase(port: PortId): void
   captured(packets: readonly Captured[], lost: number): void
   /** The thread has ended: by itself after `stop`, else with what went wrong. */
-  ended(error: Error | undefined): void
+  coreEnded(error: Error | undefined): void
 }
 
 export class CoreHandle implements TrunkListener {
@@ -74,7 +74,7 @@ export class CoreHandle implements TrunkListener {
       workerData,
     })
     let trouble: Error | undefined
-    this.#worker.on('error', (error) => {
+    this.#worker.on('error', (error: Error) => {
       trouble = error
     })
     this.#worker.on('exit', () => this.#onExit(trouble))
@@ -210,7 +210,7 @@ export class CoreHandle implements TrunkListener {
     this.#asks.clear()
     this.#bell.close()
     this.#pipe.close()
-    this.#owner.ended(
+    this.#owner.coreEnded(
       isExpected ? undefined : (trouble ?? new InvariantError('the thread of the core ended')),
     )
   }

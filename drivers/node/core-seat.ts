@@ -5,10 +5,10 @@
 import type { Crypto } from '../../core/crypto/ports.ts'
 import type { Keys } from '../../core/dice.ts'
 import type { Stored } from '../../core/group/events.ts'
-import type { Command, Micros, NodeView, PeerHint, PortId } from '../../core/io.ts'
+import type { Command, Micros, NodeView, PeerHint, PortId, StoreId } from '../../core/io.ts'
 import { recordOf } from '../../core/member/memberships.ts'
+import { NODE_RECORD } from '../../core/node.ts'
 import type { ControlledNode, VlanBook } from '../control/node.ts'
-import type { CoreStart } from './messages.ts'
 import type { NodeCore } from './node-core.ts'
 import { systemKeys } from './randomness.ts'
 
@@ -16,6 +16,13 @@ import { systemKeys } from './randomness.ts'
 const CONTACTS_MAX = 3
 /** Before this moment a clock is not set: 2025-01-01, when there was no PeerTap. */
 const CLOCK_SET_MILLIS = 1_735_689_600_000
+
+/** The state directory as the core's thread has it: read at its start, and the book written. */
+export interface CoreFiles {
+  readonly book: VlanBook
+  /** What is stored under that number. */
+  record(id: StoreId): Uint8Array | undefined
+}
 
 /** What the seat needs of the thread. */
 export type SeatThread = Pick<NodeCore, 'now' | 'after' | 'command' | 'mail' | 'portClosed' | 'machine'>
@@ -30,13 +37,13 @@ export class CoreSeat implements ControlledNode {
   readonly #files: CoreFiles
   #contacts: readonly PeerHint[]
 
-  constructor(thread: SeatThread, start: CoreStart, crypto: Crypto) {
+  constructor(thread: SeatThread, files: CoreFiles, contacts: readonly PeerHint[], crypto: Crypto) {
     this.#thread = thread
     this.crypto = crypto
-    this.#files = openCoreFiles(start.state)
-    this.book = this.#files.book
-    this.restored = this.#files.record(NODE_RECORD)
-    this.#contacts = start.contacts.slice(0, CONTACTS_MAX)
+    this.#files = files
+    this.book = files.book
+    this.restored = files.record(NODE_RECORD)
+    this.#contacts = contacts.slice(0, CONTACTS_MAX)
   }
 
   now(): Micros {

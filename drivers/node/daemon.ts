@@ -2,19 +2,354 @@
  * A running node, as a whole: trunks, the thread of the core, MLS in its own thread, files, log and control
  * API, put together and taken apart in order. What each does is theirs; what an owner may ask is api.ts's.
  */
-import type { NodeEvent, PeerHint, PeerId, PortId, StoreId } from '../../core/io.ts'
-import { REACHABILITY } from '../../core/io.ts'
-import { type Contact, parseContact } from '../libp2p/contact.ts'
+import type { NodeConfig } from '../../core/config.ts'
+import type { Address, NodeEvent, PeerHint, PeerId, PortId, RelayPolicy, StoreId } from '../../core/io.ts'
+import { REACHABILITY, type Reachability } from '../../core/io.ts'
+import type { Outcome } from '../control/outcome.ts'
+import type { TrunkListener, TrunkView } from '../libp2p/carrier.ts'
+import { contactText, parseContact } from '../libp2p/contact.ts'
+import { libp2pPeer } from '../libp2p/names.ts'
 import { Trunks } from '../libp2p/trunks.ts'
 import { openLibc } from '../linux/libc.ts'
 import { MlsRunner } from '../mls/runner.ts'
-import { NodeApi } from './api.ts'
+import { version } from '../sim/manifest.ts'
+import { type ApiNode, NodeApi, type ProcessView } from './api.ts'
 import { type Config, readConfig, relayPolicy } from './config.ts'
-import { reloadable } from './config-reload.ts'
+import { type Reload, reloadable } from './config-reload.ts'
 import { ControlServer } from './control-server.ts'
 import { CoreHandle, type CoreOwner } from './core-handle.ts'
-import { NodeEvents } from './events.ts'
-import type { Logs } from './logs.ts'
 import type { Captured, InterfaceOrder, LogEntry } from './messages.ts'
-import type { Places } from './places.ts'
-import { StateDirectory } from './state.ts'
+import { Reach } from './reach.ts'
+import { Watchers } from './watchers.ts'
+
+/** Lines of the log that are kept for whoever asks what happened. */
+const RECENT_LOGS = 500
+/** Neighbours that lead to a node which cannot be dialled itself, in its invitations. */
+const REACH_NAMES = Object.keys(REACHABILITY) as (keyof typeof REACHABILITY)[]
+
+/** What a daemon keeps on disk. */
+export interface DaemonFiles {
+  readonly directory: string
+  /** Ed25519 seed of the node key, 32 bytes. */
+  readonly seed: Uint8Array
+  /** False if it could not be kept. */
+  put(id: StoreId, record: Uint8Array): Promise<boolean>
+  erase(port: PortId): void
+  token(): string
+}
+
+export interface DaemonLog {
+  entry(entry: LogEntry): void
+  configure(config: Config['log']): void
+}
+
+export interface DaemonOptions {
+  readonly configFile: string
+  readonly config: Config
+  readonly socket: string
+  readonly files: DaemonFiles
+  /** `onLine` hears each line that is logged. */
+  readonly log: DaemonLog
+}
+
+export class Daemon implements CoreOwner, ApiNode {
+  readonly events = new Watchers<NodeEvent>()
+  readonly logs = new Watchers<string>()
+  readonly captures = new Watchers<{ readonly packets: readonly Captured[]; readonly lost: number }>()
+  readonly #options: DaemonOptions
+  readonly #trunks: Trunks
+  readonly #mls = new MlsRunner()
+  readonly #control: ControlServer
+  readonly #reach: Reach
+  readonly #recent: string[] = []
+  readonly #startedAt = Date.now()
+  readonly #self: PeerId
+  #core: CoreHandle | undefined
+  #config: Config
+  #policy: RelayPolicy
+  #crypto = ''
+  /** What went wrong and still is: for status and health. */
+  readonly #errors = new Map<string, string>()
+  #stopping = false
+  readonly #ended: Promise<Error | undefined>
+  #end: (error: Error | undefined) => void = () => undefined
+
+  constructor(options: DaemonOptions, self: PeerId) {
+    this.#options = options
+    this.#config = options.config
+    this.#self = self
+    this.#policy = relayPolicy(options.config)
+    this.#control = new ControlServer(new NodeApi(this))
+    this.#trunks = new Trunks(trunkOptions(options, (peer, addresses) => this.#discovered(peer, addresses)))
+    this.#reach = new Reach(self)
+    this.#ended = new Promise((end) => {
+      this.#end = end
+    })
+  }
+
+  /** Until all of it runs. A UsageError says what is in the way. */
+  async start(): Promise<void> {
+    const { files, config, socket } = this.#options
+    await this.#control.listenSocket(socket)
+    if (config.control.port !== undefined)
+      await this.#control.listenPort({ port: config.control.port, token: files.token() })
+    const contacts = this.#contactsOf(config)
+    this.#reach.contacts(contacts)
+    const core = new CoreHandle(
+      openLibc(),
+      {
+        state: files.directory,
+        selfSeed: files.seed,
+        contacts,
+        config: coreConfig(config),
+        interfaces: interfaceOrders(config),
+      },
+      this.#trunks,
+      this.#mls,
+      this,
+    )
+    this.#core = core
+    await this.#trunks.start(this.#listener(core))
+    this.#tellReach()
+  }
+
+  /** Resolves when the node has ended, with what went wrong if anything did. */
+  async ended(): Promise<Error | undefined> {
+    const error = await this.#ended
+    await this.#trunks.stop()
+    await this.#mls.close()
+    await this.#control.close()
+    return error
+  }
+
+  // What the control API asks.
+
+  ask(verb: string, args: readonly unknown[]): Promise<Outcome<object>> {
+    if (this.#core === undefined) throw new Error('the node is starting')
+    return this.#core.ask(verb, args)
+  }
+
+  processView(): ProcessView {
+    const { addresses, reach } = this.#reach
+    return {
+      version: version(),
+      pid: process.pid,
+      upSeconds: (Date.now() - this.#startedAt) / 1_000,
+      rssBytes: process.memoryUsage.rss(),
+      peer: this.nameOf(this.#self),
+      contacts: addresses.map((address) => contactText(this.#self, address)),
+      reachability: REACH_NAMES[reach] ?? 'private',
+      policy: this.#policy,
+      configFile: this.#options.configFile,
+      stateDirectory: this.#options.files.directory,
+      crypto: this.#crypto,
+      errors: [...this.#errors.values()],
+    }
+  }
+
+  trunks(): readonly TrunkView[] {
+    return this.#trunks.view()
+  }
+
+  nameOf(peer: string): string {
+    return libp2pPeer(peer as PeerId).toString()
+  }
+
+  setPolicy(policy: RelayPolicy): void {
+    this.#policy = policy
+    this.#core?.mail({ kind: 'policy', policy })
+  }
+
+  setTrace(on: boolean): void {
+    this.#core?.mail({ kind: 'trace', on })
+  }
+
+  setCapture(on: boolean): void {
+    this.#core?.mail({ kind: 'capture', on })
+  }
+
+  reload(): Reload {
+    const next = readConfig(this.#options.configFile)
+    const reload = reloadable(this.#config, next)
+    this.#config = next
+    this.#options.log.configure(next.log)
+    this.setTrace(next.log.trace)
+    this.setPolicy(relayPolicy(next))
+    const contacts = this.#contactsOf(next)
+    this.#reach.contacts(contacts)
+    this.#core?.mail({ kind: 'contacts', peers: contacts })
+    this.#core?.mail({ kind: 'interfaces', interfaces: interfaceOrders(next) })
+    this.log({ level: 'info', module: 'node', message: 'configuration read again', details: { ...reload } })
+    return reload
+  }
+
+  stop(): void {
+    if (this.#stopping) return
+    this.#stopping = true
+    this.log({ level: 'info', module: 'node', message: 'the node takes leave' })
+    if (this.#core === undefined) this.#end(undefined)
+    else this.#core.stop()
+  }
+
+  recentLogs(): readonly string[] {
+    return this.#recent
+  }
+
+  // What the core's thread tells.
+
+  log(entry: LogEntry): void {
+    if (entry.message.startsWith('cryptography by')) this.#crypto = entry.message
+    this.#options.log.entry(entry)
+  }
+
+  /** A line that was logged, for those who follow. */
+  logged(line: string): void {
+    this.#recent.push(line)
+    if (this.#recent.length > RECENT_LOGS) this.#recent.shift()
+    this.logs.tell(line)
+  }
+
+  noted(event: NodeEvent): void {
+    this.events.tell(event)
+    const { kind, ...details } = event
+    this.log({ level: NOTED[kind] ?? 'debug', module: MODULES[kind] ?? 'mesh', message: kind, details })
+  }
+
+  async store(id: StoreId, record: Uint8Array): Promise<boolean> {
+    const isKept = await this.#options.files.put(id, record)
+    if (isKept) this.#errors.delete('store')
+    else
+      this.#errors.set(
+        'store',
+        `state cannot be written to ${this.#options.files.directory}; make room there`,
+      )
+    return isKept
+  }
+
+  erase(port: PortId): void {
+    this.#options.files.erase(port)
+  }
+
+  captured(packets: readonly Captured[], lost: number): void {
+    this.captures.tell({ packets, lost })
+  }
+
+  coreEnded(error: Error | undefined): void {
+    this.#end(error)
+  }
+
+  // Trunks, and where this node can be dialled.
+
+  #listener(core: CoreHandle): TrunkListener {
+    return {
+      linkUp: (link, peer, dialled) => {
+        core.linkUp(link, peer, dialled)
+        this.#tellReach()
+      },
+      linkDown: (link, reason) => core.linkDown(link, reason),
+      linkReady: (link, channel, ready) => core.linkReady(link, channel, ready),
+      dialFailed: (peer) => core.dialFailed(peer),
+      packet: (link, channel, hop, bytes) => core.packet(link, channel, hop, bytes),
+      addressesChanged: (addresses, reach) => {
+        core.addressesChanged(addresses, reach)
+        this.#reach.own(addresses, reach)
+        const details = {
+          addresses: addresses.map((each) => contactText(this.#self, each)),
+          reach: REACH_NAMES[reach],
+        }
+        this.log({ level: 'info', module: 'trunks', message: 'addresses of this node', details })
+        this.#tellReach()
+      },
+    }
+  }
+
+  #tellReach(): void {
+    this.#core?.reachedBy(this.#reach.hints(this.#trunks.view()))
+  }
+
+  #discovered(peer: PeerId, addresses: readonly string[]): void {
+    const hint = hintOf(peer, addresses, (each) => parseContact(contactText(peer, each)).bytes)
+    this.log({
+      level: 'info',
+      module: 'trunks',
+      message: 'found on the local network',
+      details: { peer: this.nameOf(peer) },
+    })
+    this.#core?.mail({ kind: 'contacts', peers: [hint] })
+  }
+
+  /** Contacts of a configuration, each with all its addresses. */
+  #contactsOf({ bootstrap }: Config): PeerHint[] {
+    const byPeer = new Map<PeerId, { readonly texts: string[]; readonly bytes: Address[] }>()
+    for (const text of bootstrap) {
+      const { peer, address, bytes } = parseContact(text)
+      const known = byPeer.get(peer) ?? { texts: [], bytes: [] }
+      known.texts.push(address)
+      if (bytes !== undefined) known.bytes.push(bytes)
+      byPeer.set(peer, known)
+    }
+    return [...byPeer].map(([peer, { texts, bytes }]) => {
+      this.#trunks.remember(peer, texts)
+      return { peer, addresses: bytes, reach: REACHABILITY.public }
+    })
+  }
+}
+
+/** How loud events are. */
+const NOTED: Partial<Record<NodeEvent['kind'], LogEntry['level']>> = {
+  neighbourUp: 'info',
+  neighbourDown: 'info',
+  versionRefused: 'warn',
+  detached: 'info',
+  vlanRefused: 'warn',
+  vlanUphillRefused: 'warn',
+  resumed: 'warn',
+  portUp: 'info',
+  macChanged: 'warn',
+  macConflict: 'warn',
+  group: 'info',
+}
+const MODULES: Partial<Record<NodeEvent['kind'], string>> = {
+  portUp: 'vlan',
+  macChanged: 'vlan',
+  macConflict: 'vlan',
+  group: 'vlan',
+  vlanRefused: 'vlan',
+  vlanUphillRefused: 'vlan',
+}
+
+function hintOf(
+  peer: PeerId,
+  texts: readonly string[],
+  bytesOf: (text: string) => Address | undefined,
+): PeerHint {
+  const addresses = texts.map(bytesOf).filter((bytes) => bytes !== undefined)
+  return { peer, addresses, reach: REACHABILITY.public as Reachability }
+}
+
+function trunkOptions(
+  { files, config }: DaemonOptions,
+  discovered: (peer: PeerId, addresses: readonly string[]) => void,
+): ConstructorParameters<typeof Trunks>[0] {
+  const { transports, listen, announce, reachability, mdns, circuitRelay } = config
+  const kinds = (['quic', 'tcp', 'ws'] as const).filter((kind) => transports[kind])
+  return {
+    seed: files.seed,
+    transports: kinds,
+    listen,
+    announce,
+    reachability,
+    mdns,
+    relay: circuitRelay,
+    discovered,
+  }
+}
+
+function coreConfig(config: Config): Partial<NodeConfig> {
+  const { enabled, links } = config.relay
+  return { relay: enabled, linkLimit: links, policy: relayPolicy(config) }
+}
+
+function interfaceOrders({ interfaces }: Config): InterfaceOrder[] {
+  return interfaces.map(({ vlan, name, mtu, addresses, ula }) => ({ vlan, name, mtu, addresses, ula }))
+}

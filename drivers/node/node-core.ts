@@ -37,8 +37,9 @@ import type { Libc } from '../linux/libc.ts'
 import { Poller } from '../linux/poller.ts'
 import type { OpenDevice } from '../tap/device.ts'
 import { Capture } from './capture.ts'
-import { CoreSeat } from './core-seat.ts'
+import { type CoreFiles, CoreSeat } from './core-seat.ts'
 import { Echoes, type PingOrder } from './echoes.ts'
+import { type ExplainWorld, explain } from './explain.ts'
 import { Interfaces } from './interfaces.ts'
 import type { Answer, CoreStart, LogEntry, Mail } from './messages.ts'
 import { CoreEnd, channelOf, hopOf, reasonOf, TO_CORE } from './pipe.ts'
@@ -93,7 +94,7 @@ export class NodeCore implements Clock, Alarm, Effects {
   /** Packets of data for which the main thread had no room. */
   #dropped = 0
 
-  constructor(start: CoreStart, libc: Libc, open: OpenDevice) {
+  constructor(start: CoreStart, libc: Libc, open: OpenDevice, files: CoreFiles) {
     this.#end = new CoreEnd(start.ends)
     this.#poller = new Poller(libc)
     this.#bell = new Doorbell(libc, start.bell)
@@ -102,7 +103,7 @@ export class NodeCore implements Clock, Alarm, Effects {
     this.#suspended = this.#time.suspendedMicros()
     const choice = chooseCrypto()
     this.log({ level: 'info', module: 'core', message: sayChoice(choice) })
-    this.#seat = new CoreSeat(this, start, choice.crypto)
+    this.#seat = new CoreSeat(this, files, start.contacts, choice.crypto)
     const seat = this.#seat
     this.#interfaces = new Interfaces(
       {
@@ -354,8 +355,17 @@ export class NodeCore implements Clock, Alarm, Effects {
   #begin(verb: string, args: readonly unknown[]): Pending<object> {
     if (isVlanVerb(verb)) return callVerb(this.#verbs, verb, args)
     if (verb === 'ping') return this.#echoes.ping(args[0] as PingOrder)
+    if (verb === 'explain') {
+      const [name, vlan] = args as [string, string | undefined]
+      return Pending.of<object>(explain(this.#explainWorld(), String(name), vlan ?? undefined))
+    }
     if (verb === 'status') return Pending.of<object>(done(this.#status()))
     throw new UsageError(`a node has no verb '${verb}'`)
+  }
+
+  #explainWorld(): ExplainWorld {
+    const { machine } = this.#host
+    return { machine, verbs: this.#verbs, interfaces: this.#interfaces.view(), now: this.now() }
   }
 
   #status(): CoreStatus {

@@ -8,7 +8,7 @@
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { assert } from '../../core/errors.ts'
-import { type Channel, CLOSE, type CloseReason, type Hop, type LinkId } from '../../core/io.ts'
+import { CHANNEL, type Channel, CLOSE, type CloseReason, type Hop, type LinkId } from '../../core/io.ts'
 import { Ring } from './ring.ts'
 
 /** Records to the core; the first number is the link. */

@@ -20,6 +20,8 @@ function machine(overrides: Partial<Machine>): Machine {
     drain: nothing,
     nextDeadline: () => NEVER,
     view: () => ({}) as never,
+    counts: () => ({}),
+    wayTo: () => ({}) as never,
     ...overrides,
   }
 }

@@ -2,8 +2,8 @@
 import { createWriteStream } from 'node:fs'
 import { UsageError } from '../../../core/errors.ts'
 import { formatNumber } from '../../../sim/index.ts'
-import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../../control/echo.ts'
 import { NoNode } from '../../control/client.ts'
+import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../../control/echo.ts'
 import { short } from '../../control/names.ts'
 import type { Outcome } from '../../control/outcome.ts'
 import type { NodeStatus } from '../../node/api.ts'
@@ -130,7 +130,9 @@ export const downVerb: Verb = {
       }
       await new Promise((done) => setTimeout(done, STOP_LOOK_MILLIS))
     }
-    console.error(`the node has not stopped within ${STOP_WITHIN_MILLIS / 1_000} s; "peertap logs" may tell why`)
+    console.error(
+      `the node has not stopped within ${STOP_WITHIN_MILLIS / 1_000} s; "peertap logs" may tell why`,
+    )
     return EXIT.failed
   },
 }

@@ -2,9 +2,10 @@
  * What verbs of a running node share: how they find it, and how they show what came of it. They know words
  * and tables; the node is behind its control API.
  */
+
+import { existsSync } from 'node:fs'
 import { ControlClient } from '../../control/client.ts'
 import type { Outcome } from '../../control/outcome.ts'
-import { existsSync } from 'node:fs'
 import { readConfig } from '../../node/config.ts'
 import { DEFAULT_PLACES, placesOf } from '../../node/places.ts'
 import { EXIT, type ExitCode } from '../exit.ts'

@@ -13,7 +13,10 @@ async function statusOf(given: Given): Promise<NodeStatus> {
 export const statusVerb: Verb = {
   words: ['status'],
   describe: 'Show the node: VLANs, interfaces, neighbours and how they are reached',
-  flags: { ...NODE_FLAGS, drops: { kind: 'switch', describe: 'Also what was refused or dropped, by reason' } },
+  flags: {
+    ...NODE_FLAGS,
+    drops: { kind: 'switch', describe: 'Also what was refused or dropped, by reason' },
+  },
   run: async (given) => {
     const status = await statusOf(given)
     return show(given, status, [...statusLines(status), ...(given.on('drops') ? dropLines(status) : [])])

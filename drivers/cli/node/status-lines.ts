@@ -70,7 +70,8 @@ export function peerLines(status: NodeStatus): string[] {
 export function treeLines(status: NodeStatus): string[] {
   const [tree] = status.trees
   if (tree?.root === undefined) return ['in no tree']
-  const at = (link: number): string => nameOf(status, status.links.find((each) => each.link === link)?.peer ?? '')
+  const at = (link: number): string =>
+    nameOf(status, status.links.find((each) => each.link === link)?.peer ?? '')
   const self = nameOf(status, status.self)
   const lines = [`${nameOf(status, tree.root)}  root${tree.root === status.self ? ', this node' : ''}`]
   let indent = ''

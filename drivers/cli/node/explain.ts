@@ -1,0 +1,77 @@
+/** `peertap explain` and `peertap trace`: why frames go where they go, and why some go nowhere. */
+import { createInterface } from 'node:readline'
+import type { Outcome } from '../../control/outcome.ts'
+import { short } from '../../control/names.ts'
+import type { NodeStatus } from '../../node/api.ts'
+import type { Explanation } from '../../node/explain.ts'
+import { EXIT } from '../exit.ts'
+import type { Verb } from '../flags.ts'
+import { tableLines } from '../table.ts'
+import { clientOf, NODE_FLAGS, showOutcome } from './line.ts'
+import { nameOf } from './status-lines.ts'
+
+export const explainVerb: Verb = {
+  words: ['explain'],
+  describe: 'Say where a frame to a member goes from here, and why, or what would drop it',
+  arguments: [{ name: 'to', describe: 'A MAC, the first digits of a member key, or an IP address' }],
+  flags: { ...NODE_FLAGS, vlan: { kind: 'text', describe: 'In which VLAN (default: the only one)' } },
+  run: async (given) => {
+    const client = clientOf(given)
+    const outcome = (await client.ask('explain', [given.argument('to'), given.text('vlan')])) as Outcome<Explanation>
+    const status = (await client.get('/v1/status')) as NodeStatus
+    return showOutcome(given, outcome, (value) => explainLines(value, status))
+  },
+}
+
+export const traceVerb: Verb = {
+  words: ['trace'],
+  describe: 'Name the reason of each frame and packet that is dropped here, until interrupted',
+  flags: { socket: NODE_FLAGS.socket },
+  run: async (given) => {
+    const client = clientOf(given)
+    const stream = await client.stream('/v1/logs?follow=1')
+    await client.post('/v1/trace', { on: true })
+    const end = (): void => {
+      stream.destroy()
+    }
+    process.once('SIGINT', end)
+    process.once('SIGTERM', end)
+    try {
+      for await (const line of createInterface({ input: stream })) if (isTrace(line)) console.log(line)
+    } catch (error) {
+      if (!stream.destroyed) throw error
+    }
+    await client.post('/v1/trace', { on: false })
+    return EXIT.ok
+  },
+}
+
+function isTrace(line: string): boolean {
+  try {
+    return (JSON.parse(line) as { module?: unknown }).module === 'trace'
+  } catch {
+    return false
+  }
+}
+
+function explainLines(value: Explanation, status: NodeStatus): string[] {
+  const { label, vlan, member, mac, token, epoch, mtu, why, drop, next } = value
+  const ways = next.map(({ link, peer, way }) => {
+    const view = status.links.find((each) => each.link === link)
+    const trunk = status.trunks.find((each) => each.link === link)
+    const name = peer === undefined ? `link ${link}` : nameOf(status, peer)
+    const rtt = view === undefined ? '' : `, ${(view.rttMicros / 1_000).toFixed(2)} ms away`
+    const how = trunk === undefined ? '' : ` by ${trunk.transport}${trunk.relayed ? ', relayed' : ''}`
+    return `${way} to ${name}${how}${rtt}${peer === member ? ', the member itself' : ''}`
+  })
+  const rows = [
+    ['vlan', `${label} ${short(vlan)}, epoch ${epoch}`],
+    ['to', member === undefined ? mac : `${mac}, member ${short(member)}`],
+    ['interface', value.interface === undefined ? 'none' : `${value.interface}, MTU ${mtu}`],
+    ['token', token ?? 'none yet'],
+    ['next', ways.length === 0 ? 'nobody' : ways.join('; ')],
+    ['why', why],
+    ['drops', drop ?? 'no rule here'],
+  ]
+  return tableLines(rows, ['left', 'left'], 0)
+}
