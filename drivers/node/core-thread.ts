@@ -6,8 +6,10 @@
 import { workerData } from 'node:worker_threads'
 import { openLibc } from '../linux/libc.ts'
 import { tapOpener } from '../tap/tap.ts'
+import { coreFiles } from './core-files.ts'
 import type { CoreStart } from './messages.ts'
 import { NodeCore } from './node-core.ts'
 
+const start = workerData as CoreStart
 const libc = openLibc()
-new NodeCore(workerData as CoreStart, libc, tapOpener(libc)).run()
+new NodeCore(start, libc, tapOpener(libc), coreFiles(start.state)).run()

@@ -4,10 +4,10 @@
  */
 import type { NodeConfig } from '../../core/config.ts'
 import type { Address, NodeEvent, PeerHint, PeerId, PortId, RelayPolicy, StoreId } from '../../core/io.ts'
-import { REACHABILITY, type Reachability } from '../../core/io.ts'
+import { REACHABILITY } from '../../core/io.ts'
 import type { Outcome } from '../control/outcome.ts'
 import type { TrunkListener, TrunkView } from '../libp2p/carrier.ts'
-import { contactText, parseContact } from '../libp2p/contact.ts'
+import { contactText, parseAddress, parseContact } from '../libp2p/contact.ts'
 import { libp2pPeer } from '../libp2p/names.ts'
 import { Trunks } from '../libp2p/trunks.ts'
 import { openLibc } from '../linux/libc.ts'
@@ -268,14 +268,16 @@ export class Daemon implements CoreOwner, ApiNode {
   }
 
   #discovered(peer: PeerId, addresses: readonly string[]): void {
-    const hint = hintOf(peer, addresses, (each) => parseContact(contactText(peer, each)).bytes)
+    const bytes = addresses
+      .map((each) => parseContact(contactText(peer, each)).bytes)
+      .filter((each) => each !== undefined)
     this.log({
       level: 'info',
       module: 'trunks',
       message: 'found on the local network',
       details: { peer: this.nameOf(peer) },
     })
-    this.#core?.mail({ kind: 'contacts', peers: [hint] })
+    this.#core?.mail({ kind: 'contacts', peers: [{ peer, addresses: bytes, reach: REACHABILITY.public }] })
   }
 
   /** Contacts of a configuration, each with all its addresses. */
@@ -289,7 +291,7 @@ export class Daemon implements CoreOwner, ApiNode {
       byPeer.set(peer, known)
     }
     return [...byPeer].map(([peer, { texts, bytes }]) => {
-      this.#trunks.remember(peer, texts)
+      this.#trunks.remember(peer, texts.map(parseAddress))
       return { peer, addresses: bytes, reach: REACHABILITY.public }
     })
   }
@@ -318,14 +320,6 @@ const MODULES: Partial<Record<NodeEvent['kind'], string>> = {
   vlanUphillRefused: 'vlan',
 }
 
-function hintOf(
-  peer: PeerId,
-  texts: readonly string[],
-  bytesOf: (text: string) => Address | undefined,
-): PeerHint {
-  const addresses = texts.map(bytesOf).filter((bytes) => bytes !== undefined)
-  return { peer, addresses, reach: REACHABILITY.public as Reachability }
-}
 
 function trunkOptions(
   { files, config }: DaemonOptions,

@@ -147,7 +147,7 @@ export class NodeCore implements Clock, Alarm, Effects {
       this.#end.flush()
       if (!isMore && !this.#ended) this.#sleep()
     }
-    this.#verbs.stop('the node stops')
+    this.#verbs.stop()
     this.#answer()
     this.#interfaces.closeAll()
     this.#end.flush()
