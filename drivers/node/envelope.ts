@@ -1,6 +1,6 @@
 /**
- * The form of every file in the state directory: what it is, how long, and a checksum, so that a file that was
- * cut, changed or given another's name is told from one that can be relied on.
+ * The form of every file in the state directory: what it is, how long, and a checksum, so that a file that
+ * was cut, changed or given another's name is told from one that can be relied on.
  *
  *     magic 8, "peertap\n" | version 2 | length of the body 4 | body | SHA-256 32
  *

@@ -134,7 +134,8 @@ export class Records {
     const why = error instanceof Error ? error.message : String(error)
     this.#report(
       'error',
-      `${path} cannot be written (${why}); make room, or see to the disk. What was kept before is untouched; ` +
+      `${path} cannot be written (${why}); make room, or see to the disk. What was kept before ` +
+        'is untouched; ' +
         'VLANs stay at their present keys, and nobody new is let in, until it can be',
     )
   }

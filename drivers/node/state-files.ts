@@ -27,14 +27,16 @@ const OTHERS = 0o077
 /** What mends a file that cannot be read, and what that costs. */
 const MENDS: Readonly<Record<string, string>> = {
   [KEY_FILE]:
-    'restore a backup of the whole directory with "peertap restore"; without one move the directory away and ' +
+    'restore a backup of the whole directory with "peertap restore"; without one move the ' +
+    'directory away and ' +
     'run "peertap init": this node is then another one, and has to be invited to its VLANs again',
   [VLANS_FILE]:
     'restore a backup of the whole directory with "peertap restore"; without one move this file away: this ' +
     'node then has no VLANs until it is invited again, and VLANs whose authority it was have lost it',
   [PEERS_FILE]: 'remove this file: it is a cache',
   [RECORDS]:
-    'move this file away: this node then asks its VLAN to let it in again, and founds it anew if it was the ' +
+    'move this file away: this node then asks its VLAN to let it in again, and founds it anew ' +
+    'if it was the ' +
     'founder',
 }
 
@@ -103,7 +105,7 @@ type Decode<T> = (
   body: Uint8Array,
 ) => { readonly ok: true; readonly value: T } | { readonly ok: false; readonly wrong: string }
 
-/** What a file holds, undefined if it is not there; no Buffer, whose `slice` is no copy. Throws a UsageError that says what mends it. */
+/** What a file holds, undefined if it is not there; no Buffer, whose 'slice' is no copy. Throws a UsageError that says what mends it. */
 export function readBody(directory: string, name: string): Uint8Array | undefined
 export function readBody<T>(directory: string, name: string, decode: Decode<T>): T | undefined
 export function readBody<T>(directory: string, name: string, decode?: Decode<T>): T | Uint8Array | undefined {
