@@ -6,6 +6,7 @@
  *   const data = requires.data()
  *   describe.skipIf(!data)('recorded churn', () => { ... })
  */
+import { spawnSync } from 'node:child_process'
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -36,6 +37,12 @@ export const requires = {
       mend: 'apt-get install chromium, or set CHROMIUM to its path',
     })
   },
+
+  /** The right to mount file systems, for one that is full. */
+  mounting(): true | undefined {
+    const may = process.geteuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0
+    return may || missing({ what: 'the right to mount file systems', mend: 'run the tests as root' })
+  },
 }
 
 /** How long tests may take: `quick` on every change, `full` (PEERTAP_BUDGET=full) before a release. */
@@ -54,7 +61,10 @@ export function recordedGaps(file: string): Gap[] {
 }
 
 function existing(path: string, gap: Gap): string | undefined {
-  if (existsSync(path)) return path
+  return existsSync(path) ? path : missing(gap)
+}
+
+function missing(gap: Gap): undefined {
   const file = process.env.PEERTAP_GAPS
   // One short line in append mode: processes do not overwrite each other's.
   if (file) appendFileSync(file, `${JSON.stringify(gap)}\n`)
