@@ -3,9 +3,8 @@
  * VLANs is written. The process that holds the lock (state.ts) is the same, so nobody else writes there.
  */
 import { join } from 'node:path'
-import type { StoreId } from '../../core/io.ts'
+import type { PortId, StoreId } from '../../core/io.ts'
 import { recordOf } from '../../core/member/memberships.ts'
-import type { PortId } from '../../core/io.ts'
 import type { Kept, VlanBook } from '../control/node.ts'
 import type { CoreFiles } from './core-seat.ts'
 import { writeDurable } from './durable.ts'

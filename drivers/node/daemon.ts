@@ -320,7 +320,6 @@ const MODULES: Partial<Record<NodeEvent['kind'], string>> = {
   vlanUphillRefused: 'vlan',
 }
 
-
 function trunkOptions(
   { files, config }: DaemonOptions,
   discovered: (peer: PeerId, addresses: readonly string[]) => void,

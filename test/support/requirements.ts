@@ -43,6 +43,17 @@ export const requires = {
     const may = process.geteuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0
     return may || missing({ what: 'the right to mount file systems', mend: 'run the tests as root' })
   },
+
+  /** Whether network namespaces can be made, and TAP interfaces in them. */
+  namespaces(): boolean {
+    namespacesLack ??= lackOfNamespaces()
+    if (namespacesLack === '') return true
+    missing({
+      what: `network namespaces with TAP interfaces (${namespacesLack})`,
+      mend: 'run as root on Linux, with iproute2 and /dev/net/tun (modprobe tun)',
+    })
+    return false
+  },
 }
 
 /** How long tests may take: `quick` on every change, `full` (PEERTAP_BUDGET=full) before a release. */
@@ -64,6 +75,22 @@ function existing(path: string, gap: Gap): string | undefined {
   return existsSync(path) ? path : missing(gap)
 }
 
+/** Asked once for each process; empty for nothing. */
+let namespacesLack: string | undefined
+
+function lackOfNamespaces(): string {
+  if (process.platform !== 'linux') return `this is ${process.platform}`
+  if (process.getuid?.() !== 0) return 'not root'
+  if (!existsSync('/dev/net/tun')) return 'no /dev/net/tun'
+  const name = `peertap-${process.pid}-probe`
+  const added = spawnSync('ip', ['netns', 'add', name], { encoding: 'utf8' })
+  if (added.error) return 'no program ip'
+  const entered = spawnSync('ip', ['netns', 'exec', name, 'true'], { encoding: 'utf8' })
+  spawnSync('ip', ['netns', 'del', name])
+  return `${added.stderr}${entered.stderr}`.trim()
+}
+
+/** Writes the gap down; throws where nothing may be left out. */
 function missing(gap: Gap): undefined {
   const file = process.env.PEERTAP_GAPS
   // One short line in append mode: processes do not overwrite each other's.
@@ -71,7 +98,6 @@ function missing(gap: Gap): undefined {
   if (process.env.PEERTAP_REQUIRE === 'all') {
     throw new Error(`PEERTAP_REQUIRE=all, but there is no ${gap.what}: ${gap.mend}`)
   }
-  return undefined
 }
 
 function readBudget(value = 'quick'): 'quick' | 'full' {

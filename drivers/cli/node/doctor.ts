@@ -42,7 +42,12 @@ export const doctorVerb: Verb = {
 
 function machineFindings(): Finding[] {
   return [
-    finding('TAP', existsSync(TUN_FILE), `${TUN_FILE} is there`, `${TUN_FILE} is missing; run "modprobe tun"`),
+    finding(
+      'TAP',
+      existsSync(TUN_FILE),
+      `${TUN_FILE} is there`,
+      `${TUN_FILE} is missing; run "modprobe tun"`,
+    ),
     finding(
       'rights',
       hasNetAdmin(),
@@ -68,14 +73,19 @@ function machineFindings(): Finding[] {
 }
 
 function configFinding(path: string): Finding {
-  if (!existsSync(path)) return { what: 'configuration', state: 'bad', said: `${path} is missing; "peertap init"` }
+  if (!existsSync(path))
+    return { what: 'configuration', state: 'bad', said: `${path} is missing; "peertap init"` }
   try {
     const { bootstrap } = readConfig(path)
     if (bootstrap.length > 0) return { what: 'configuration', state: 'good', said: `${path} is right` }
     const said = `${path} names no contact in bootstrap: only nodes of the local network, or that dial this one, are met`
     return { what: 'configuration', state: 'warn', said }
   } catch (error) {
-    return { what: 'configuration', state: 'bad', said: error instanceof Error ? error.message : String(error) }
+    return {
+      what: 'configuration',
+      state: 'bad',
+      said: error instanceof Error ? error.message : String(error),
+    }
   }
 }
 
@@ -103,7 +113,11 @@ async function nodeFindings(client: ControlClient): Promise<Finding[]> {
   const neighbours = status.links.filter(({ neighbour }) => neighbour)
   const relayed = status.trunks.filter((trunk) => trunk.relayed).length
   const findings: Finding[] = [
-    { what: 'node', state: 'good', said: `${status.process.peer} runs, up ${Math.round(status.process.upSeconds)} s` },
+    {
+      what: 'node',
+      state: 'good',
+      said: `${status.process.peer} runs, up ${Math.round(status.process.upSeconds)} s`,
+    },
     finding(
       'mesh',
       neighbours.length > 0,
@@ -115,7 +129,11 @@ async function nodeFindings(client: ControlClient): Promise<Finding[]> {
       state: status.process.reachability === 'private' ? 'warn' : 'good',
       said: `${status.process.reachability}: ${status.process.contacts.join(', ') || 'no address'}`,
     },
-    { what: 'cryptography', state: /by openssl/.test(status.process.crypto) ? 'good' : 'warn', said: status.process.crypto },
+    {
+      what: 'cryptography',
+      state: /by openssl/.test(status.process.crypto) ? 'good' : 'warn',
+      said: status.process.crypto,
+    },
   ]
   for (const { label, trouble, name } of status.interfaces)
     findings.push(finding(`interface of ${label}`, trouble === undefined, String(name), String(trouble)))

@@ -1,7 +1,7 @@
 /** `peertap explain` and `peertap trace`: why frames go where they go, and why some go nowhere. */
 import { createInterface } from 'node:readline'
-import type { Outcome } from '../../control/outcome.ts'
 import { short } from '../../control/names.ts'
+import type { Outcome } from '../../control/outcome.ts'
 import type { NodeStatus } from '../../node/api.ts'
 import type { Explanation } from '../../node/explain.ts'
 import { EXIT } from '../exit.ts'
@@ -17,7 +17,10 @@ export const explainVerb: Verb = {
   flags: { ...NODE_FLAGS, vlan: { kind: 'text', describe: 'In which VLAN (default: the only one)' } },
   run: async (given) => {
     const client = clientOf(given)
-    const outcome = (await client.ask('explain', [given.argument('to'), given.text('vlan')])) as Outcome<Explanation>
+    const outcome = (await client.ask('explain', [
+      given.argument('to'),
+      given.text('vlan'),
+    ])) as Outcome<Explanation>
     const status = (await client.get('/v1/status')) as NodeStatus
     return showOutcome(given, outcome, (value) => explainLines(value, status))
   },

@@ -13,7 +13,10 @@ export const upVerb: Verb = {
   words: ['up'],
   describe: 'Run the node, in the foreground, until "peertap down" or a signal stops it',
   flags: {
-    config: { kind: 'text', describe: 'The configuration (default PEERTAP_CONFIG or /etc/peertap/config.json)' },
+    config: {
+      kind: 'text',
+      describe: 'The configuration (default PEERTAP_CONFIG or /etc/peertap/config.json)',
+    },
     state: { kind: 'text', describe: 'The state directory (default PEERTAP_STATE or /var/lib/peertap)' },
     socket: SOCKET,
   },

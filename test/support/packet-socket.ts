@@ -1,0 +1,57 @@
+/**
+ * The host's view of an Ethernet interface: frames sent out through it, and those that come in by it, of
+ * one protocol. packet(7). Opened in the network namespace that the thread is in.
+ */
+import { ERRNO, type Libc } from '../../drivers/linux/libc.ts'
+
+// linux/socket.h, linux/if_packet.h
+const AF_PACKET = 17
+const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000
+const SOCKADDR_LL_BYTES = 20
+const FRAME_BYTES_MAX = 65_600
+
+export class PacketSocket {
+  readonly #libc: Libc
+  readonly #fd: number
+  readonly #into = new Uint8Array(FRAME_BYTES_MAX)
+
+  /** By the number of the interface. */
+  constructor(libc: Libc, index: number, protocol: number) {
+    this.#libc = libc
+    this.#fd = libc.socket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, 0)
+    // struct sockaddr_ll: family (2), protocol (2, on the wire's order), index (4), and more for answers.
+    const { view, address } = libc.pin(SOCKADDR_LL_BYTES)
+    view.setUint16(0, AF_PACKET, true)
+    view.setUint16(2, protocol)
+    view.setInt32(4, index, true)
+    if (libc.bind(this.#fd, address, SOCKADDR_LL_BYTES) !== 0) {
+      throw new Error(`a packet socket cannot be bound to interface ${index}: errno ${libc.errno()}`)
+    }
+  }
+
+  /** False if the interface had no room or is down. */
+  send(frame: Uint8Array): boolean {
+    if (this.#libc.send(this.#fd, frame, frame.length, 0) === frame.length) return true
+    const errno = this.#libc.errno()
+    if (errno !== ERRNO.ENOBUFS && errno !== ENETDOWN) throw new Error(`send failed with errno ${errno}`)
+    return false
+  }
+
+  /** All frames that came in since the last time. */
+  received(): Uint8Array[] {
+    const frames: Uint8Array[] = []
+    for (;;) {
+      const length = this.#libc.recv(this.#fd, this.#into, this.#into.length, 0)
+      if (length >= 0) frames.push(this.#into.slice(0, length))
+      // The interface went down; said once.
+      else if (this.#libc.errno() !== ENETDOWN) return frames
+    }
+  }
+
+  close(): void {
+    this.#libc.close(this.#fd)
+  }
+}
+
+/** asm-generic/errno.h */
+const ENETDOWN = 100
