@@ -1,6 +1,6 @@
 /**
  * Echoes between members of a VLAN, below IP: frames of a local experimental EtherType. A node answers them
- * itself, so that a member can be reached whose machine has no address yet, and its interface never sees them.
+ * itself: a member can be reached whose machine has no address yet, and its interface never sees them.
  */
 import { type Mac, readMac, utf8, writeMac } from '../../core/ids.ts'
 import { readU32, writeU32 } from '../../core/wire/cursor.ts'

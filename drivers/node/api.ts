@@ -11,36 +11,12 @@ import { json } from './control-server.ts'
 import type { Captured } from './messages.ts'
 import { metricsText } from './metrics.ts'
 import { PcapngWriter } from './pcapng.ts'
-import type { CoreStatus } from './views.ts'
+import type { CoreStatus, NodeStatus, ProcessView } from './views.ts'
 import type { Watchers } from './watchers.ts'
 
 const NDJSON = 'application/x-ndjson'
 const PCAPNG = 'application/x-pcapng'
 const PROMETHEUS = 'text/plain; version=0.0.4'
-
-export interface ProcessView {
-  readonly version: string
-  readonly pid: number
-  readonly upSeconds: number
-  readonly rssBytes: number
-  /** `12D3KooW…`, and where others may dial it. */
-  readonly peer: string
-  readonly contacts: readonly string[]
-  readonly reachability: string
-  readonly policy: RelayPolicy
-  readonly configFile: string
-  readonly stateDirectory: string
-  readonly crypto: string
-  readonly errors: readonly string[]
-}
-
-/** All that a node shows of itself. */
-export interface NodeStatus extends CoreStatus {
-  readonly process: ProcessView
-  readonly trunks: readonly TrunkView[]
-  /** Names of peers as libp2p writes them, by their keys. */
-  readonly names: Readonly<Record<string, string>>
-}
 
 /** What the API is over. */
 export interface ApiNode {

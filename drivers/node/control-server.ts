@@ -1,5 +1,5 @@
 /**
- * The control API of a running node: HTTP with JSON on a Unix socket that its owner alone may open, and, where
+ * The control API of a running node: HTTP with JSON on a Unix socket that its owner alone may open and, where
  * the configuration says so, on a port of the loopback with a token. It knows lines and who may speak on
  * them; what is asked for is done by `ControlApi`.
  *

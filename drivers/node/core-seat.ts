@@ -5,11 +5,11 @@
 import type { Crypto } from '../../core/crypto/ports.ts'
 import type { Keys } from '../../core/dice.ts'
 import type { Stored } from '../../core/group/events.ts'
-import type { Command, Micros, NodeView, PeerHint, PortId, StoreId } from '../../core/io.ts'
+import type { Command, Machine, Micros, NodeView, PeerHint, PortId, StoreId } from '../../core/io.ts'
 import { recordOf } from '../../core/member/memberships.ts'
 import { NODE_RECORD } from '../../core/node.ts'
 import type { ControlledNode, VlanBook } from '../control/node.ts'
-import type { NodeCore } from './node-core.ts'
+import type { Answer } from './messages.ts'
 import { systemKeys } from './randomness.ts'
 
 /** Of an invitation (sec:C3). */
@@ -25,7 +25,15 @@ export interface CoreFiles {
 }
 
 /** What the seat needs of the thread. */
-export type SeatThread = Pick<NodeCore, 'now' | 'after' | 'command' | 'mail' | 'portClosed' | 'machine'>
+export interface SeatThread {
+  readonly machine: Machine
+  now(): Micros
+  after(wait: Micros, run: () => void): void
+  command(command: Command): void
+  mail(answer: Answer): void
+  /** The VLAN at a port was removed. */
+  portClosed(port: PortId): void
+}
 
 export class CoreSeat implements ControlledNode {
   readonly crypto: Crypto

@@ -105,7 +105,8 @@ export class Echoes {
     const end = (): void => {
       for (const number of numbers) this.#sent.delete(number)
       const { label, member, to } = aim
-      const none = `${member.slice(0, 8)} did not answer in ${label}: ${count} echoes of ${bytes} bytes, none came back`
+      const who = `${member.slice(0, 8)} did not answer in ${label}`
+      const none = `${who}: ${count} echoes of ${bytes} bytes, none came back`
       if (millis.every((each) => each === undefined)) pending.settle(refused(REFUSAL.noAnswer, none))
       else pending.settle(done({ label, member, mac: macWith(to), bytes, millis }))
     }

@@ -1,6 +1,6 @@
 /**
- * Where a frame to a member goes from this node, and why: what the switch, the group and the interface know of
- * it, in one answer. It looks and changes nothing.
+ * Where a frame to a member goes from this node, and why: what the switch, the group and the interface know
+ * of it, in one answer. It looks and changes nothing.
  */
 import { readFileSync } from 'node:fs'
 import { type Mac, parseMac, unhex } from '../../core/ids.ts'

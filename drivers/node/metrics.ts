@@ -2,29 +2,21 @@
  * A node's figures in the text format of Prometheus (exposition format 0.0.4). Names follow its conventions:
  * base units, `_total` for what only grows.
  */
-import type { NodeStatus } from './api.ts'
+import type { NodeStatus } from './views.ts'
 
 type Labels = Readonly<Record<string, string | number>>
 type Sample = readonly [labels: Labels, value: number]
 
 export function metricsText(status: NodeStatus): string {
-  const { process, links, trunks, vlans, interfaces, trees, counters } = status
+  const { links, trunks, vlans, interfaces, counters } = status
   const neighbours = links.filter(({ neighbour }) => neighbour)
-  const [tree] = trees
   const transportOf = (link: number): Labels => {
     const trunk = trunks.find((each) => each.link === link)
     return { transport: trunk?.transport ?? 'none', relayed: trunk?.relayed === true ? 1 : 0 }
   }
   const peerOf = (peer: string): Labels => ({ peer: status.names[peer] ?? peer })
   const lines = [
-    metric('peertap_info', 'gauge', 'Version of the node.', [[{ version: process.version }, 1]]),
-    metric('peertap_up_seconds', 'gauge', 'Since the node started.', [[{}, process.upSeconds]]),
-    metric('process_resident_memory_bytes', 'gauge', 'Resident memory.', [[{}, process.rssBytes]]),
-    metric('peertap_neighbours', 'gauge', 'Neighbours in the mesh.', [[{}, neighbours.length]]),
-    metric('peertap_known_peers', 'gauge', 'Peers known and not linked.', [[{}, status.passivePeers]]),
-    metric('peertap_tree_depth', 'gauge', 'Links up to the root; -1 while detached.', [
-      [{}, tree === undefined || tree.detached ? -1 : tree.depth],
-    ]),
+    ...nodeMetrics(status),
     metric(
       'peertap_link_rtt_seconds',
       'gauge',
@@ -90,6 +82,21 @@ export function metricsText(status: NodeStatus): string {
     ),
   ]
   return lines.flat().join('\n').concat('\n')
+}
+
+function nodeMetrics({ process, links, trees, passivePeers }: NodeStatus): string[][] {
+  const neighbours = links.filter(({ neighbour }) => neighbour)
+  const [tree] = trees
+  return [
+    metric('peertap_info', 'gauge', 'Version of the node.', [[{ version: process.version }, 1]]),
+    metric('peertap_up_seconds', 'gauge', 'Since the node started.', [[{}, process.upSeconds]]),
+    metric('process_resident_memory_bytes', 'gauge', 'Resident memory.', [[{}, process.rssBytes]]),
+    metric('peertap_neighbours', 'gauge', 'Neighbours in the mesh.', [[{}, neighbours.length]]),
+    metric('peertap_known_peers', 'gauge', 'Peers known and not linked.', [[{}, passivePeers]]),
+    metric('peertap_tree_depth', 'gauge', 'Links up to the root; -1 while detached.', [
+      [{}, tree === undefined || tree.detached ? -1 : tree.depth],
+    ]),
+  ]
 }
 
 function vlanOf({ label, vlan }: { readonly label: string; readonly vlan: string }): Labels {

@@ -85,7 +85,7 @@ export class NodeCore implements Clock, Alarm, Effects {
   readonly #trace = new Trace((entry) => this.log(entry))
   readonly #capture: Capture
   #asked: Asked[] = []
-  #owed: OwedPacket[] = []
+  readonly #owed: OwedPacket[] = []
   #deadline: Micros = NEVER
   #suspended: Micros
   #suspendLookAt: Micros = 0

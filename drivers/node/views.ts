@@ -1,7 +1,8 @@
 /** What a node shows of itself, as plain data that crosses threads and lines. */
 
-import type { LinkView, NodeView, PeerId, TreeView } from '../../core/io.ts'
+import type { LinkView, NodeView, PeerId, RelayPolicy, TreeView } from '../../core/io.ts'
 import type { VlanRow } from '../control/vlans.ts'
+import type { TrunkView } from '../libp2p/carrier.ts'
 import type { InterfaceView } from './interfaces.ts'
 
 /** Of the core; the trunks under it are the main thread's. */
@@ -15,6 +16,30 @@ export interface CoreStatus {
   readonly interfaces: readonly InterfaceView[]
   readonly passivePeers: number
   readonly counters: Readonly<Record<string, number>>
+}
+
+export interface ProcessView {
+  readonly version: string
+  readonly pid: number
+  readonly upSeconds: number
+  readonly rssBytes: number
+  /** `12D3KooW…`, and where others may dial it. */
+  readonly peer: string
+  readonly contacts: readonly string[]
+  readonly reachability: string
+  readonly policy: RelayPolicy
+  readonly configFile: string
+  readonly stateDirectory: string
+  readonly crypto: string
+  readonly errors: readonly string[]
+}
+
+/** All that a node shows of itself. */
+export interface NodeStatus extends CoreStatus {
+  readonly process: ProcessView
+  readonly trunks: readonly TrunkView[]
+  /** Names of peers as libp2p writes them, by their keys. */
+  readonly names: Readonly<Record<string, string>>
 }
 
 export function coreStatus(

@@ -4,9 +4,9 @@
  */
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
 import { type ControlClient, NoNode } from '../../control/client.ts'
-import type { NodeStatus } from '../../node/api.ts'
 import { readConfig } from '../../node/config.ts'
 import { placesOf } from '../../node/places.ts'
+import type { NodeStatus } from '../../node/views.ts'
 import { EXIT } from '../exit.ts'
 import type { Verb } from '../flags.ts'
 import { clientOf, NODE_FLAGS } from './line.ts'
@@ -78,7 +78,7 @@ function configFinding(path: string): Finding {
   try {
     const { bootstrap } = readConfig(path)
     if (bootstrap.length > 0) return { what: 'configuration', state: 'good', said: `${path} is right` }
-    const said = `${path} names no contact in bootstrap: only nodes of the local network, or that dial this one, are met`
+    const said = `${path} has no contact in bootstrap: only nodes nearby, or that dial this one, are met`
     return { what: 'configuration', state: 'warn', said }
   } catch (error) {
     return {

@@ -1,6 +1,6 @@
 /** Verbs that read a running node: `status`, `peers`, `topology`, `logs`, `health`. */
 import type { IncomingMessage } from 'node:http'
-import type { NodeStatus } from '../../node/api.ts'
+import type { NodeStatus } from '../../node/views.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import type { Given, Verb } from '../flags.ts'
 import { clientOf, NODE_FLAGS, show } from './line.ts'

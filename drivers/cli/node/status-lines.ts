@@ -2,7 +2,7 @@
 import type { LinkView } from '../../../core/io.ts'
 import { TREE_ROLE } from '../../../core/io.ts'
 import { formatNumber } from '../../../sim/index.ts'
-import type { NodeStatus } from '../../node/api.ts'
+import type { NodeStatus } from '../../node/views.ts'
 import { tableLines, WIDTH, wrapWords } from '../table.ts'
 
 /** Peers are shown by the end of their names: they all begin alike. */
@@ -12,7 +12,8 @@ export function statusLines(status: NodeStatus): string[] {
   const { process, vlans, interfaces, links, trees } = status
   const neighbours = links.filter(({ neighbour }) => neighbour)
   const head = `${process.peer}, up ${duration(process.upSeconds)}, ${reachWords(status)}`
-  const mesh = `${neighbours.length} neighbours, ${treeWords(status, trees[0])}; ${mebibytes(process.rssBytes)} MiB`
+  const memory = `${mebibytes(process.rssBytes)} MiB`
+  const mesh = `${neighbours.length} neighbours, ${treeWords(status, trees[0])}; ${memory}`
   const rows = vlans.map((vlan) => {
     const port = interfaces.find((each) => each.port === vlan.port)
     return [

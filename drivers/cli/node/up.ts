@@ -41,7 +41,7 @@ export const upVerb: Verb = {
           },
           log: {
             entry: (entry) => {
-              const line = JSON.stringify({ time: new Date().toISOString(), ...entry }) + '\n'
+              const line = `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`
               daemon.logged(line)
               process.stderr.write(line)
             },
