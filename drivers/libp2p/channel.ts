@@ -16,7 +16,7 @@ const HAND_OVER_BYTES = 65_536
  * So much behind a full stream is told as "not ready". Above zero, because a QUIC stream is full after
  * each write for a few microseconds: 5 ms at 100 Mbit/s.
  */
-export const FULL_BYTES = 65_536
+const FULL_BYTES = 65_536
 
 export interface ChannelOptions {
   /** Bytes that may wait, with framing. */

@@ -11,6 +11,7 @@ import { withPeer } from './names.ts'
 import { race } from './race.ts'
 import {
   hostName,
+  isRelayed,
   kindOf,
   rankOf,
   type TransportKind,
@@ -23,7 +24,7 @@ export const CONTROL_PROTOCOL = '/peertap/1.0.0/control'
 export const DATA_PROTOCOL = '/peertap/1.0.0/data'
 
 /** mesh:S11: 3 s. The core waits 10 s for the answer. */
-export const DIAL_MILLIS = 3_000
+const DIAL_MILLIS = 3_000
 /** Addresses that are tried at most. Guess: three transports over two families, and as many stale ones. */
 const ADDRESSES_MAX = 16
 
@@ -62,17 +63,21 @@ export class Dialler {
    * second of each. So neither stale addresses nor a transport that is blocked holds the others up.
    */
   #ordered(addresses: readonly Multiaddr[]): Multiaddr[] {
-    const seen = new Map<TransportName, number>()
+    const seen = new Map<TransportName | undefined, number>()
     const places: { readonly address: Multiaddr; readonly turn: number; readonly rank: number }[] = []
     for (const address of addresses) {
       const transport = transportOf(address)
-      if (transport === undefined || !this.#transports.has(kindOf(transport))) continue
+      if (!isRelayed(address) && !this.#hasTransport(transport)) continue
       const turn = seen.get(transport) ?? 0
       seen.set(transport, turn + 1)
-      places.push({ address, turn, rank: rankOf(transport) })
+      places.push({ address, turn, rank: transport === undefined ? 0 : rankOf(transport) })
     }
     places.sort((one, other) => one.turn - other.turn || one.rank - other.rank)
     return places.slice(0, ADDRESSES_MAX).map(({ address }) => address)
+  }
+
+  #hasTransport(transport: TransportName | undefined): boolean {
+    return transport !== undefined && this.#transports.has(kindOf(transport))
   }
 
   async #connectTo(peer: PeerId, address: Multiaddr, signal: AbortSignal): Promise<Connection> {

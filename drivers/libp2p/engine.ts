@@ -4,16 +4,18 @@
  * the mesh's own affair. Only what crosses the trunks is ours.
  */
 import { quic } from '@chainsafe/libp2p-quic'
+import { autoNAT } from '@libp2p/autonat'
+import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { dcutr } from '@libp2p/dcutr'
 import { identify } from '@libp2p/identify'
-import type { Connection, Libp2p, Transport } from '@libp2p/interface'
+import type { Libp2p } from '@libp2p/interface'
 import { memory } from '@libp2p/memory'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
-import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import type { TrunkOptions } from './options.ts'
 
@@ -35,13 +37,15 @@ const STREAMS_MAX = 256
 const WS_BUFFERED_BYTES = 262_144
 const WS_POLL_MILLIS = 5
 
+/** How often others are asked whether an address of ours can be dialled. */
+const VERIFY_MILLIS = 6 * 3_600_000
+/** Nodes that keep a place at this relay: an entry in a table each. */
+const RESERVATIONS_MAX = 256
+/** Relays at which a node keeps a place: one may go. */
+const RELAYS_USED = 2
+
 /** The parts of libp2p that are not on its surface. */
-export interface Parts {
-  readonly transportManager: {
-    dial(address: Multiaddr, options: { signal: AbortSignal }): Promise<Connection>
-    getTransports(): Transport[]
-  }
-}
+export type Parts = Parameters<NonNullable<Libp2pOptions['services']>[string]>[0]
 
 export interface Engine {
   readonly node: Libp2p
@@ -51,11 +55,34 @@ export interface Engine {
 /** Not started. A seed of 32 bytes. */
 export async function createEngine(options: TrunkOptions): Promise<Engine> {
   const privateKey = await generateKeyPairFromSeed('Ed25519', options.seed)
+  const { serve = false, use = false } = options.relay ?? {}
   let parts: Parts | undefined
+  const services: NonNullable<Libp2pOptions['services']> = {
+    // Without its push: changes of address travel in the mesh.
+    identify: identify(),
+    parts: (components) => {
+      parts = components
+      return {}
+    },
+  }
+  // Asks connected nodes to dial back; only what is known decides without it.
+  if ((options.reachability ?? 'auto') === 'auto' && options.listen.length > 0) {
+    services['autoNAT'] = autoNAT({ refreshInterval: VERIFY_MILLIS })
+  }
+  if (serve) {
+    services['relay'] = circuitRelayServer({
+      reservations: { maxReservations: RESERVATIONS_MAX, applyDefaultLimit: false },
+    })
+  }
+  if (use) services['dcutr'] = dcutr()
   const init: Libp2pOptions = {
     start: false,
     privateKey,
-    addresses: { listen: [...options.listen], appendAnnounce: [...(options.announce ?? [])] },
+    addresses: {
+      listen: [...options.listen, ...(use ? Array<string>(RELAYS_USED).fill('/p2p-circuit') : [])],
+      appendAnnounce: [...(options.announce ?? [])],
+      addressVerificationTTL: VERIFY_MILLIS,
+    },
     transports: transportsOf(options),
     connectionEncrypters: [tls(), noise()],
     streamMuxers: [
@@ -75,13 +102,7 @@ export async function createEngine(options: TrunkOptions): Promise<Engine> {
       inboundUpgradeTimeout: UPGRADE_MILLIS,
       reconnectRetries: 0,
     },
-    services: {
-      identify: identify(),
-      parts: (components: Parts) => {
-        parts = components
-        return {}
-      },
-    },
+    services,
   }
   const node = await createLibp2p(init)
   if (parts === undefined) throw new Error('libp2p did not make its services')
@@ -114,5 +135,6 @@ function transportsOf(options: TrunkOptions): NonNullable<Libp2pOptions['transpo
     )
   }
   if (on.has('memory')) transports.push(memory())
+  if (options.relay?.use) transports.push(circuitRelayTransport())
   return transports
 }

@@ -10,7 +10,7 @@ import { peerIdOf, peerKey } from '../../core/ids.ts'
 import type { Address, PeerId } from '../../core/io.ts'
 
 /** What the core keeps of an address at most (mesh:S12). */
-export const ADDRESS_BYTES_MAX = 32
+const ADDRESS_BYTES_MAX = 32
 
 export function libp2pPeer(peer: PeerId): Libp2pPeerId {
   return peerIdFromPublicKey(publicKeyFromRaw(peerKey(peer)))

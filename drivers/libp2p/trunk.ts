@@ -30,9 +30,9 @@ import {
 import { isRelayed, transportOf } from './transports.ts'
 
 /** 20 ms at 100 Mbit/s, as long as data may wait (mesh:S24); and the burst that one super-frame can be. */
-export const DATA_QUEUE_BYTES = 262_144
+const DATA_QUEUE_BYTES = 262_144
 /** Sixteen times what the core queues for a link; who does not take this is gone or hostile. */
-export const CONTROL_QUEUE_BYTES = 4_194_304
+const CONTROL_QUEUE_BYTES = 4_194_304
 /** A page of data is what is handed over at once; control is seldom more than a few packets. */
 const DATA_PAGE_BYTES = 65_536
 const CONTROL_PAGE_BYTES = 4_096
@@ -45,6 +45,8 @@ export interface TrunkOwner {
   down(trunk: Trunk, reason: CloseReason): void
   ready(trunk: Trunk, channel: Channel, ready: boolean): void
   packet(trunk: Trunk, channel: Channel, hop: Hop, bytes: Uint8Array): void
+  /** The trunk has no more use for its connection. */
+  release(connection: Connection): void
   /** The other end broke the rules of framing. */
   violation(): void
 }
@@ -144,6 +146,12 @@ export class Trunk {
     this.#abort()
   }
 
+  /** The other end has begun anew on the same connection. The owner is not told. */
+  abandon(): void {
+    this.#end()
+    this.#abortStreams()
+  }
+
   view(): TrunkView {
     const remote = this.connection.remoteAddr
     const relayed = isRelayed(remote)
@@ -229,8 +237,14 @@ export class Trunk {
   }
 
   #abort(): void {
-    if (this.connection.status !== 'open') return
-    this.connection.abort(new Error('the trunk has ended'))
+    this.#abortStreams()
+    this.#owner.release(this.connection)
+  }
+
+  #abortStreams(): void {
+    const ended = new Error('the trunk has ended')
+    this.#streams.control.abort(ended)
+    this.#streams.data.abort(ended)
   }
 }
 

@@ -3,18 +3,33 @@
  * (acceptor.ts), keeps the trunks (trunk.ts) by number, writes out what a turn of the event loop sent, and
  * tells the listener what happens, in order and never inside a call (teller.ts).
  */
+import { networkInterfaces } from 'node:os'
 import type { Connection } from '@libp2p/interface'
-import type { Multiaddr } from '@multiformats/multiaddr'
-import { assert } from '../../core/errors.ts'
-import type { Address, Channel, CloseReason, Hop, LinkId, PeerId } from '../../core/io.ts'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { assert, UsageError } from '../../core/errors.ts'
+import {
+  type Address,
+  type Channel,
+  CLOSE,
+  type CloseReason,
+  type Hop,
+  type LinkId,
+  type PeerId,
+} from '../../core/io.ts'
 import { Acceptor } from './acceptor.ts'
+import { hostsOf, whereabouts } from './addresses.ts'
 import type { Carrier, TrunkListener, TrunkView } from './carrier.ts'
-import { Dialler, type Opened } from './dialler.ts'
+import { parseAddress } from './contact.ts'
+import { Dialler, type Opened, openStreams } from './dialler.ts'
+import { Discovery } from './discovery.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { FRAME_BYTES_MAX } from './framing.ts'
-import { addressOf, corePeer, libp2pPeer } from './names.ts'
+import { localHost } from './local-host.ts'
+import { addressBytes, addressOf, corePeer, libp2pPeer } from './names.ts'
 import type { TrunkOptions } from './options.ts'
+import { carriesRelayed, hasPlace, relayedAddresses } from './relays.ts'
 import { Teller } from './teller.ts'
+import { isRelayed } from './transports.ts'
 import { type Streams, Trunk, type TrunkOwner } from './trunk.ts'
 
 /** Beyond these a dial fails at once. The core has three at a time (mesh:S11). */
@@ -25,12 +40,21 @@ const ANSWER_MILLIS = 3_000
 const REMEMBERED_ADDRESSES_MAX = 16
 const REMEMBERED_PEERS_MAX = 1_024
 
+/** Interfaces come and go; who carries a laptop waits no longer than this. */
+const LOOK_MILLIS = 3_000
+/** Longer than a dial and its streams. */
+const UNUSED_MILLIS = 15_000
+/** Kinds of addresses that libp2p has from others, once verified. */
+const CONFIRMED: ReadonlySet<string> = new Set(['observed', 'ip-mapping', 'dns-mapping'])
+
 interface Running {
   readonly engine: Engine
   readonly dialler: Dialler
   readonly acceptor: Acceptor
   readonly teller: Teller
+  readonly discovery: Discovery | undefined
   readonly stop: AbortController
+  readonly timer: NodeJS.Timeout
 }
 
 export class Trunks implements Carrier, TrunkOwner {
@@ -41,6 +65,9 @@ export class Trunks implements Carrier, TrunkOwner {
   readonly #unflushed = new Set<Trunk>()
   readonly #counts = { violations: 0, unknownLinks: 0, dialsRefused: 0 }
   #running: Running | undefined
+  /** Peers that a dial is under way to. */
+  readonly #dialling = new Set<PeerId>()
+  #whereabouts = ''
   #nextLink = 1
   #dials = 0
 
@@ -52,12 +79,26 @@ export class Trunks implements Carrier, TrunkOwner {
 
   async start(listener: TrunkListener): Promise<void> {
     assert(this.#running === undefined, 'the trunks were started twice')
+    for (const address of [...this.#options.listen, ...(this.#options.announce ?? [])]) parseAddress(address)
+    const { discovered, mdns = false, transports } = this.#options
     const engine = await createEngine(this.#options)
     const acceptor = new Acceptor((connection, streams) => this.#accept(connection, streams))
-    const dialler = new Dialler(engine, this.#options.transports)
-    this.#running = { engine, dialler, acceptor, teller: new Teller(listener), stop: new AbortController() }
+    const running: Running = {
+      engine,
+      dialler: new Dialler(engine, transports),
+      acceptor,
+      teller: new Teller(listener),
+      discovery: mdns && discovered !== undefined ? new Discovery(engine, discovered) : undefined,
+      stop: new AbortController(),
+      timer: setInterval(() => this.#look(), LOOK_MILLIS).unref(),
+    }
+    this.#running = running
     await acceptor.listen(engine.node)
     await engine.node.start()
+    engine.node.addEventListener('connection:open', ({ detail }) => this.#onConnection(detail))
+    engine.node.addEventListener('self:peer:update', () => this.#look())
+    this.#look()
+    await running.discovery?.start()
   }
 
   dial(peer: PeerId, addresses: readonly Address[]): void {
@@ -68,10 +109,12 @@ export class Trunks implements Carrier, TrunkOwner {
         return
       }
       this.#dials += 1
+      this.#dialling.add(peer)
       this.#dial(this.#running, peer, addresses)
         .catch(() => this.#tell((listener) => listener.dialFailed(peer)))
         .finally(() => {
           this.#dials -= 1
+          this.#dialling.delete(peer)
         })
     })
   }
@@ -107,22 +150,42 @@ export class Trunks implements Carrier, TrunkOwner {
     const running = this.#running
     if (running === undefined) return
     this.#running = undefined
+    clearInterval(running.timer)
     running.teller.stop()
     running.stop.abort()
     running.acceptor.stop()
     for (const trunk of this.#trunks.values()) trunk.cut()
     this.#trunks.clear()
     this.#unflushed.clear()
+    await running.discovery?.stop()
     await running.engine.node.stop()
   }
 
   // Beyond the seam.
 
-  /** Addresses that a dial of this peer tries beside those given: multiaddrs of any length, names too. */
-  remember(peer: PeerId, addresses: readonly Multiaddr[]): void {
-    assert(addresses.length <= REMEMBERED_ADDRESSES_MAX, 'more addresses of one peer than are tried')
-    assert(this.#remembered.size < REMEMBERED_PEERS_MAX, 'more peers than are remembered')
-    this.#remembered.set(peer, addresses)
+  /**
+   * Addresses that a dial of this peer tries beside those given: multiaddrs of any length, names too. They
+   * replace those remembered before. A UsageError for what no transport takes, and for too many.
+   */
+  remember(peer: PeerId, addresses: readonly string[]): void {
+    if (addresses.length > REMEMBERED_ADDRESSES_MAX) {
+      throw new UsageError(
+        `${addresses.length} addresses for one peer; ` +
+          `at most ${REMEMBERED_ADDRESSES_MAX} are tried, leave out some`,
+      )
+    }
+    if (this.#remembered.size >= REMEMBERED_PEERS_MAX && !this.#remembered.has(peer)) {
+      throw new UsageError(
+        `addresses of more than ${REMEMBERED_PEERS_MAX} peers; ` +
+          'give those of a few, the mesh finds the others',
+      )
+    }
+    this.#remembered.set(peer, addresses.map(parseAddress))
+  }
+
+  /** Dials under way. */
+  get dials(): number {
+    return this.#dials
   }
 
   /** What went wrong so far, by reason. */
@@ -158,6 +221,11 @@ export class Trunks implements Carrier, TrunkOwner {
     this.#running?.teller.packet(trunk.link, channel, hop, bytes)
   }
 
+  release(connection: Connection): void {
+    if (carriesRelayed(connection) || this.#inUse(connection)) return
+    if (connection.status === 'open') connection.abort(new Error('nothing uses the connection'))
+  }
+
   violation(): void {
     this.#counts.violations += 1
   }
@@ -165,10 +233,14 @@ export class Trunks implements Carrier, TrunkOwner {
   // Details.
 
   async #dial(running: Running, peer: PeerId, addresses: readonly Address[]): Promise<void> {
-    const { dialler, stop } = running
+    const { dialler, engine, stop } = running
     const known = addresses.map(addressOf).filter((address) => address !== undefined)
     const all = [...known, ...(this.#remembered.get(peer) ?? [])]
-    const opened = await dialler.dial(libp2pPeer(peer), all, stop.signal)
+    const name = libp2pPeer(peer)
+    let opened = await dialler.dial(name, all, stop.signal)
+    if (opened === undefined && this.#options.relay?.use) {
+      opened = await dialler.dial(name, await relayedAddresses(engine), stop.signal)
+    }
     if (opened === undefined) throw new Error('no address leads to the peer')
     await this.#answered(peer, opened)
   }
@@ -193,6 +265,7 @@ export class Trunks implements Carrier, TrunkOwner {
         },
         ready: (...what) => this.ready(...what),
         packet: (...what) => this.packet(...what),
+        release: (...what) => this.release(...what),
         violation: () => this.violation(),
       })
     })
@@ -200,8 +273,85 @@ export class Trunks implements Carrier, TrunkOwner {
 
   #accept(connection: Connection, streams: Streams): void {
     const peer = corePeer(connection.remotePeer)
-    if (peer === undefined) connection.abort(new Error('not a key of a node'))
-    else new Trunk(this.#number(), peer, false, connection, streams, this).accept()
+    if (peer === undefined) {
+      connection.abort(new Error('not a key of a node'))
+      return
+    }
+    for (const trunk of this.#trunks.values()) {
+      if (trunk.connection !== connection || trunk.dialled) continue
+      trunk.abandon()
+      this.down(trunk, CLOSE.lost)
+    }
+    new Trunk(this.#number(), peer, false, connection, streams, this).accept()
+  }
+
+  /** Where this node is, if that has changed; and which connections that has cost. */
+  #look(): void {
+    if (this.#running === undefined) return
+    const { node, parts } = this.#running.engine
+    const hosts = hostsOf(networkInterfaces())
+    const known = parts.addressManager.getAddressesWithMetadata()
+    const now = whereabouts(
+      {
+        listen: this.#options.listen.map((text) => multiaddr(text)),
+        bound: known.filter(({ type }) => type === 'transport').map((one) => one.multiaddr),
+        announce: (this.#options.announce ?? []).map((text) => multiaddr(text)),
+        confirmed: known.filter((one) => CONFIRMED.has(one.type) && one.verified).map((one) => one.multiaddr),
+        hosts,
+      },
+      this.#options.reachability,
+    )
+    this.#loseVanished(new Set(hosts))
+    this.#closeUnused(node.getConnections())
+    const text = `${now.reach} ${now.addresses.join(' ')}`
+    if (text === this.#whereabouts) return
+    this.#whereabouts = text
+    const addresses = now.addresses.map(addressBytes).filter((address) => address !== undefined)
+    this.#tell((listener) => listener.addressesChanged(addresses, now.reach))
+  }
+
+  /** A trunk from an address that this machine no longer has is dead: better known now than by silence. */
+  #loseVanished(hosts: ReadonlySet<string>): void {
+    for (const trunk of this.#trunks.values()) {
+      const local = localHost(trunk.connection)
+      if (local === undefined || hosts.has(local)) continue
+      trunk.cut()
+      this.down(trunk, CLOSE.lost)
+    }
+  }
+
+  /** Connections are for trunks: strangers that open none, and what is left of old ones, do not stay. */
+  #closeUnused(connections: readonly Connection[]): void {
+    for (const connection of connections) {
+      const age = Date.now() - connection.timeline.open
+      if (age > UNUSED_MILLIS && !this.#keeps(connection)) this.release(connection)
+    }
+  }
+
+  #inUse(connection: Connection): boolean {
+    for (const trunk of this.#trunks.values()) {
+      if (trunk.isUp && trunk.connection === connection) return true
+    }
+    return false
+  }
+
+  /** A place at a relay lasts as long as a connection to it. */
+  #keeps(connection: Connection): boolean {
+    return this.#running !== undefined && hasPlace(this.#running.engine, connection.remotePeer)
+  }
+
+  /** A relayed trunk moves to a direct connection as soon as hole punching has made one. */
+  #onConnection(connection: Connection): void {
+    const running = this.#running
+    const peer = corePeer(connection.remotePeer)
+    if (running === undefined || peer === undefined || isRelayed(connection.remoteAddr)) return
+    const ours = [...this.#trunks.values()].filter((trunk) => trunk.peer === peer)
+    if (this.#dialling.has(peer) || !ours.some((trunk) => trunk.dialled) || !ours.every(isRelayedTrunk))
+      return
+    const signal = AbortSignal.any([running.stop.signal, AbortSignal.timeout(ANSWER_MILLIS)])
+    openStreams(connection, signal)
+      .then((streams) => (streams === undefined ? undefined : this.#answered(peer, { connection, streams })))
+      .catch(() => {})
   }
 
   #number(): LinkId {
@@ -232,4 +382,8 @@ export class Trunks implements Carrier, TrunkOwner {
       teller?.leave()
     }
   }
+}
+
+function isRelayedTrunk(trunk: Trunk): boolean {
+  return isRelayed(trunk.connection.remoteAddr)
 }

@@ -1,0 +1,120 @@
+/**
+ * Where others may dial this node, and what can be said of how well (mesh:S11): from what it listens on, the
+ * addresses of its interfaces as they are now, and what others saw and confirmed. Plain computation; who
+ * asks the system and when is trunks.ts.
+ */
+import { isIPv4 } from 'node:net'
+import type { NetworkInterfaceInfo } from 'node:os'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { REACHABILITY, type Reachability } from '../../core/io.ts'
+import { withoutPeer } from './names.ts'
+import type { TrunkOptions } from './options.ts'
+import { hostAddress, isRelayed, rankOf, transportOf } from './transports.ts'
+
+/** The core sends a few; these are the best of many interfaces. Guess. */
+const ANNOUNCED_MAX = 8
+
+export interface Sources {
+  /** As configured: hosts may be wildcards, ports 0. */
+  readonly listen: readonly Multiaddr[]
+  /** As bound: ports are real. */
+  readonly bound: readonly Multiaddr[]
+  /** Of the configuration. */
+  readonly announce: readonly Multiaddr[]
+  /** Seen by others, and confirmed by a dial from outside. */
+  readonly confirmed: readonly Multiaddr[]
+  /** IP addresses of this machine. */
+  readonly hosts: readonly string[]
+}
+
+export interface Whereabouts {
+  readonly addresses: readonly Multiaddr[]
+  readonly reach: Reachability
+}
+
+export function whereabouts(sources: Sources, reachability: TrunkOptions['reachability']): Whereabouts {
+  const own = sources.listen.flatMap((address) => expanded(address, sources))
+  const all = unique([...sources.announce, ...sources.confirmed, ...own].map(withoutPeer))
+  const wide = all.filter((address) => !isNarrow(address))
+  // A node on loopback alone is one of several on this machine.
+  const addresses = (wide.length > 0 ? wide : all).sort((one, other) => order(one) - order(other))
+  return { addresses: addresses.slice(0, ANNOUNCED_MAX), reach: reachOf(sources, own, reachability) }
+}
+
+/** All IP addresses of the interfaces that are up. */
+export function hostsOf(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>): string[] {
+  return Object.values(interfaces).flatMap((list) => (list ?? []).map(({ address }) => address))
+}
+
+/** From outside, without translation: none of the ranges that the IANA keeps for other uses. */
+export function isPublic(host: string): boolean {
+  if (isIPv4(host)) {
+    const [a, b] = host.split('.').map(Number) as [number, number]
+    if (a === 0 || a === 10 || a === 127 || a >= 224) return false
+    if (a === 100 && b >= 64 && b < 128) return false
+    if (a === 169 && b === 254) return false
+    if (a === 172 && b >= 16 && b < 32) return false
+    if (a === 192 && (b === 168 || b === 0)) return false
+    return !(a === 198 && (b === 18 || b === 19))
+  }
+  // Global unicast, 2000::/3, without documentation, 2001:db8::/32.
+  return /^[23]/.test(host) && /^[0-9a-f]{4}:/i.test(host) && !/^2001:0?db8:/i.test(host)
+}
+
+function reachOf(
+  sources: Sources,
+  own: readonly Multiaddr[],
+  reachability: TrunkOptions['reachability'],
+): Reachability {
+  if (reachability !== undefined && reachability !== 'auto') return REACHABILITY[reachability]
+  if (sources.listen.length === 0) return REACHABILITY.private
+  const seen = sources.confirmed.length > 0 || own.some((address) => isPublic(hostAddress(address) ?? ''))
+  return seen ? REACHABILITY.public : REACHABILITY.punchable
+}
+
+/** An address of the configuration as the machine stands now: with its hosts and ports. */
+function expanded(address: Multiaddr, { bound, hosts }: Sources): Multiaddr[] {
+  const host = hostAddress(address)
+  if (host === undefined) return isRelayed(address) ? [] : [address]
+  const transport = transportOf(address)
+  const ports = new Set<string>()
+  for (const other of bound) {
+    if (transportOf(other) === transport && sameFamily(hostAddress(other), host)) ports.add(portOf(other))
+  }
+  const wanted = portOf(address)
+  const wildcard = host === '0.0.0.0' || host === '::'
+  const found = wildcard ? hosts.filter((one) => sameFamily(one, host)) : hosts.includes(host) ? [host] : []
+  const real = wanted === '0' ? [...ports] : [wanted].filter((port) => ports.has(port))
+  return real.flatMap((port) => found.map((one) => placed(address, one, port)))
+}
+
+function placed(address: Multiaddr, host: string, port: string): Multiaddr {
+  const [, transport, ...rest] = address.getComponents()
+  const stack = rest.map((part) => `/${part.name}`).join('')
+  return multiaddr(`/${isIPv4(host) ? 'ip4' : 'ip6'}/${host}/${transport?.name}/${port}${stack}`)
+}
+
+function portOf(address: Multiaddr): string {
+  return address.getComponents()[1]?.value ?? ''
+}
+
+function sameFamily(one: string | undefined, other: string): boolean {
+  return one !== undefined && isIPv4(one) === isIPv4(other)
+}
+
+/** Of use on this machine or this cable alone. */
+function isNarrow(address: Multiaddr): boolean {
+  const host = hostAddress(address)
+  return host !== undefined && (/^127\./.test(host) || host === '::1' || /^fe[89ab]/i.test(host))
+}
+
+/** Public hosts before others, then the transport that is tried first. */
+function order(address: Multiaddr): number {
+  const transport = transportOf(address)
+  const host = hostAddress(address)
+  return (host !== undefined && isPublic(host) ? 0 : 100) + (transport === undefined ? 10 : rankOf(transport))
+}
+
+function unique(addresses: readonly Multiaddr[]): Multiaddr[] {
+  return [...new Map(addresses.map((address) => [address.toString(), address])).values()]
+}

@@ -1,0 +1,257 @@
+/** What trunks over libp2p do beyond what every carrier must: choice of transport, hostile ends, relays. */
+import { createServer } from 'node:net'
+import type { Stream } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p, type Libp2p } from 'libp2p'
+import { afterEach, describe, expect, test } from 'vitest'
+import { CHANNEL, CLOSE, REACHABILITY } from '../../core/io.ts'
+import { FRAME_BYTES_MAX, HEADER_BYTES, wordBytes, writeFrame } from '../../drivers/libp2p/framing.ts'
+import type { TrunkOptions } from '../../drivers/libp2p/options.ts'
+import type { TransportKind } from '../../drivers/libp2p/transports.ts'
+import type { Trunks } from '../../drivers/libp2p/trunks.ts'
+import { addressesOf, core, libp2pStation, randomPeer, silence } from '../support/libp2p-ground.ts'
+import type { Station } from '../support/station.ts'
+
+type Libp2pStation = Station & { readonly carrier: Trunks }
+
+let stations: Libp2pStation[] = []
+let closers: (() => unknown)[] = []
+
+async function station(
+  transports: readonly TransportKind[],
+  options: Partial<TrunkOptions> = {},
+): Promise<Libp2pStation> {
+  const made = await libp2pStation(transports, options)
+  stations.push(made)
+  return made
+}
+
+afterEach(async () => {
+  const faults = stations.flatMap((one) => one.faults)
+  await Promise.all(stations.map((one) => one.carrier.stop()))
+  for (const close of closers) await close()
+  stations = []
+  closers = []
+  expect(faults).toEqual([])
+})
+
+describe('the way', () => {
+  test('is QUIC where all three are there', async () => {
+    const a = await station(['ws', 'tcp', 'quic'], { listen: [] })
+    const b = await station(['ws', 'tcp', 'quic'])
+    a.dial(b.name, addressesOf(b))
+    await a.up(b.name)
+    expect(a.carrier.view()[0]?.transport).toBe('quic-v1')
+  })
+
+  test('is TCP within about a second where QUIC packets are swallowed', async () => {
+    const a = await station(['quic', 'tcp', 'ws'], { listen: [] })
+    const b = await station(['tcp', 'ws'])
+    const hole = await silence('quic')
+    closers.push(hole.close)
+    const before = performance.now()
+    a.dial(b.name, [core(`/ip4/127.0.0.1/udp/${hole.port}/quic-v1`), ...addressesOf(b)])
+    await a.up(b.name)
+    expect(performance.now() - before).toBeLessThan(1_500)
+    expect(a.carrier.view()[0]?.transport).toBe('tcp')
+    expect(a.failed).toEqual([])
+  })
+
+  test('is WebSocket where TCP goes to somebody who never answers', async () => {
+    const a = await station(['tcp', 'ws'], { listen: [] })
+    const b = await station(['ws'])
+    const hole = await silence('tcp')
+    closers.push(hole.close)
+    a.dial(b.name, [core(`/ip4/127.0.0.1/tcp/${hole.port}`), ...addressesOf(b)])
+    await a.up(b.name)
+    expect(a.carrier.view()[0]?.transport).toBe('ws')
+  })
+
+  test('leads past stale addresses and through names that are remembered', async () => {
+    const a = await station(['tcp'], { listen: [] })
+    const b = await station(['tcp'])
+    const port = multiaddr(b.carrier.listening()[0]).getComponents()[1]?.value
+    a.carrier.remember(b.name, [`/dns4/localhost/tcp/${port}`])
+    a.dial(b.name, [core('/ip4/127.0.0.1/tcp/9'), core('/ip4/127.0.0.1/tcp/10')])
+    await a.up(b.name)
+  })
+
+  test('to a node without addresses leads through a relay, and has no limit', async () => {
+    const relay = await station(['tcp'], { relay: { serve: true } })
+    const hidden = await station(['tcp'], { listen: [], relay: { use: true } })
+    const seeker = await station(['tcp'], { listen: [], relay: { use: true } })
+    hidden.dial(relay.name, addressesOf(relay))
+    seeker.dial(relay.name, addressesOf(relay))
+    await hidden.up(relay.name)
+    await seeker.up(relay.name)
+    await hidden.until('a place at the relay', () => hidden.carrier.listening().length > 0)
+    await seeker.until('the link', () => {
+      if (seeker.live(hidden.name).length > 0) return true
+      if (seeker.failed.length > 0 || seeker.carrier.dials === 0) seeker.dial(hidden.name, [])
+      seeker.failed.length = 0
+      return false
+    })
+    const link = await seeker.up(hidden.name)
+    const far = await hidden.up(seeker.name)
+    expect(seeker.carrier.view().find((one) => one.link === link.link)).toMatchObject({ relayed: true })
+    // Twice what libp2p lets through a relay by default.
+    for (let index = 0; index < 200; index++)
+      seeker.send(link.link, CHANNEL.control, 0, new Uint8Array(1_400))
+    await hidden.until('all of it', () => far.heard.length === 200)
+  })
+})
+
+describe('a full channel', () => {
+  test.each(['tcp', 'quic'] as const)('over %s says so, and says when there is room again', async (kind) => {
+    const a = await station([kind])
+    const b = await station([kind])
+    b.keepBytes = false
+    a.dial(b.name, addressesOf(b))
+    const link = await a.up(b.name)
+    const far = await b.up(a.name)
+    const waits = (): boolean | undefined => link.ready.at(-1)?.ready
+    let sent = 0
+    for (; waits() !== false && sent < 100_000; sent++) {
+      a.send(link.link, CHANNEL.data, sent & 0xffff, new Uint8Array(1_400))
+      if (sent % 200 === 0) await new Promise((resolve) => queueMicrotask(() => resolve(undefined)))
+    }
+    expect(waits()).toBe(false)
+    await a.until('room', () => waits() === true)
+    a.send(link.link, CHANNEL.data, 0xfffff, Uint8Array.of(1))
+    await b.until('the last packet', () => far.heard.at(-1)?.hop === 0xfffff)
+    expect(far.heard.length + (a.carrier.view()[0]?.dropped ?? 0)).toBe(sent + 1)
+  })
+
+  test('of control that nobody empties ends the link: clogged', async () => {
+    const a = await station(['tcp'])
+    const b = await station(['tcp'])
+    a.dial(b.name, addressesOf(b))
+    const link = await a.up(b.name)
+    for (let sent = 0; sent < 200_000 && link.down === undefined; sent++) {
+      a.send(link.link, CHANNEL.control, 0, new Uint8Array(8_000))
+      if (sent % 2_000 === 1_999) await Promise.resolve()
+    }
+    expect(await a.down(link)).toBe(CLOSE.clogged)
+  })
+})
+
+describe('a hostile end', () => {
+  /** libp2p alone, with which a test says what it likes. */
+  async function stranger(): Promise<Libp2p> {
+    const node = await createLibp2p({
+      transports: [tcp()],
+      connectionEncrypters: [noise()],
+      streamMuxers: [yamux()],
+      connectionMonitor: { enabled: false },
+    })
+    closers.push(() => node.stop())
+    return node
+  }
+
+  async function streams(node: Libp2p, to: Libp2pStation): Promise<{ control: Stream; data: Stream }> {
+    const connection = await node.dial(multiaddr(to.carrier.listening()[0]))
+    return {
+      control: await connection.newStream('/peertap/1.0.0/control'),
+      data: await connection.newStream('/peertap/1.0.0/data'),
+    }
+  }
+
+  const tooLong = wordBytes(FRAME_BYTES_MAX + 1)
+  const packet = new Uint8Array(HEADER_BYTES + 3)
+  writeFrame(packet, 0, 7, Uint8Array.of(1, 2, 3))
+
+  test.each([
+    ['garbage on control', 'control', Uint8Array.from({ length: 2_000 }, (_, at) => 0x80 + (at % 7))],
+    ['a length beyond the greatest on data', 'data', tooLong],
+    ['a word on data', 'data', wordBytes(0xffff01)],
+    ['an answer that nobody asked for', 'control', wordBytes(0xffff00)],
+  ] as const)('that sends %s is counted and hung up', async (_, channel, bytes) => {
+    const b = await station(['tcp'])
+    const both = await streams(await stranger(), b)
+    const link = await b.until('the link', () => b.links[0])
+    both[channel].send(packet)
+    await b.until('a packet', () => link.heard.length === 1)
+    both[channel].send(bytes)
+    expect(await b.down(link)).toBe(CLOSE.misbehaved)
+    expect(b.carrier.counts()['violations']).toBe(1)
+    expect(link.heard.length).toBe(1)
+    expect(b.carrier.view()).toEqual([])
+  })
+
+  test('that opens streams again ends its first link and begins another', async () => {
+    const b = await station(['tcp'])
+    const node = await stranger()
+    await streams(node, b)
+    const first = await b.until('the link', () => b.links[0])
+    const again = await streams(node, b)
+    const second = await b.until('another link', () => b.links[1])
+    expect(await b.down(first)).toBe(CLOSE.lost)
+    again.data.send(packet)
+    await b.until('a packet', () => second.heard.length === 1)
+  })
+
+  test('that takes the streams and never answers makes a dial fail, once', async () => {
+    const a = await station(['tcp'], { listen: [] })
+    const node = await createLibp2p({
+      addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+      transports: [tcp()],
+      connectionEncrypters: [noise()],
+      streamMuxers: [yamux()],
+      connectionMonitor: { enabled: false },
+    })
+    closers.push(() => node.stop())
+    for (const name of ['control', 'data']) await node.handle(`/peertap/1.0.0/${name}`, () => {})
+    const { peer, bytes } = await contactOf(node)
+    a.dial(peer, [bytes])
+    await a.until('the failure', () => a.failed.length > 0)
+    expect(a.links).toEqual([])
+  })
+})
+
+async function contactOf(node: Libp2p) {
+  const { parseContact } = await import('../../drivers/libp2p/contact.ts')
+  const { peer, bytes } = parseContact(String(node.getMultiaddrs()[0]))
+  if (bytes === undefined) throw new Error('a loopback address fits')
+  return { peer, bytes }
+}
+
+describe('a carrier', () => {
+  test('tells its addresses at the start, and what reach it has', async () => {
+    const a = await station(['tcp', 'quic'])
+    const told = await a.until('addresses', () => a.announced[0])
+    expect(told.reach).toBe(REACHABILITY.punchable)
+    expect(told.addresses).toEqual(expect.arrayContaining([...addressesOf(a)]))
+    const b = await station(['tcp'], { reachability: 'private' })
+    expect((await b.until('addresses', () => b.announced[0])).reach).toBe(REACHABILITY.private)
+    // Looks again every few seconds: what has not changed is not told again.
+    expect(a.announced.length).toBe(1)
+  })
+
+  test('that has stopped leaves its port to others', async () => {
+    const a = await station(['tcp'])
+    const port = Number(multiaddr(a.carrier.listening()[0]).getComponents()[1]?.value)
+    await a.carrier.stop()
+    const server = createServer()
+    closers.push(() => server.close())
+    await new Promise<void>((resolve, reject) => {
+      server.on('error', reject)
+      server.listen(port, '127.0.0.1', resolve)
+    })
+  })
+
+  test('fails a dial beyond those that it makes at once, and all after its stop say nothing', async () => {
+    const a = await station(['tcp'], { listen: [] })
+    const hole = await silence('tcp')
+    closers.push(hole.close)
+    const where = [core(`/ip4/127.0.0.1/tcp/${hole.port}`)]
+    for (let count = 0; count < 65; count++) a.dial(randomPeer(), where)
+    await a.until('the one too many', () => a.failed.length > 0)
+    expect(a.failed.length).toBe(1)
+    await a.carrier.stop()
+    a.dial(randomPeer(), where)
+    expect(a.failed.length).toBe(1)
+  })
+})
