@@ -105,7 +105,10 @@ type Decode<T> = (
   body: Uint8Array,
 ) => { readonly ok: true; readonly value: T } | { readonly ok: false; readonly wrong: string }
 
-/** What a file holds, undefined if it is not there; no Buffer, whose 'slice' is no copy. Throws a UsageError that says what mends it. */
+/**
+ * What a file holds, undefined if it is not there; no Buffer, whose `slice` is no copy. Throws a UsageError
+ * that says what mends it.
+ */
 export function readBody(directory: string, name: string): Uint8Array | undefined
 export function readBody<T>(directory: string, name: string, decode: Decode<T>): T | undefined
 export function readBody<T>(directory: string, name: string, decode?: Decode<T>): T | Uint8Array | undefined {

@@ -40,8 +40,9 @@ const mounting = requires.mounting()
 
 /** Runs statements of a module with `NodeState` at hand, in another process. */
 function elsewhere(statements: string, path: string, uid?: number): ChildProcess {
-  const source = `const { NodeState } = await import(${JSON.stringify(join(REPOSITORY, 'drivers/node/state.ts'))})
-    const { readConfig } = await import(${JSON.stringify(join(REPOSITORY, 'drivers/node/config.ts'))})
+  const module = (name: string) => JSON.stringify(join(REPOSITORY, 'drivers/node', name))
+  const source = `const { NodeState } = await import(${module('state.ts')})
+    const { readConfig } = await import(${module('config.ts')})
     const path = process.argv[1]
     try { ${statements} } catch (error) { console.log(error.name + ': ' + error.message) }`
   const child = spawn(process.execPath, ['--input-type=module', '-e', source, path], {
