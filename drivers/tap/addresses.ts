@@ -10,7 +10,7 @@ import { UsageError } from '../../core/errors.ts'
 import { concat, utf8, VLAN_ID_BYTES } from '../../core/ids.ts'
 import type { InterfaceAddress } from '../linux/netlink.ts'
 
-export const IPV4_BYTES = 4
+const IPV4_BYTES = 4
 export const IPV6_BYTES = 16
 const GROUPS = 8
 

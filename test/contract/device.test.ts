@@ -4,7 +4,8 @@ import { Doorbell } from '../../drivers/linux/doorbell.ts'
 import { type Libc, openLibc } from '../../drivers/linux/libc.ts'
 import type { Device } from '../../drivers/tap/device.ts'
 import { type MemoryDevice, MemoryHost } from '../../drivers/tap/memory.ts'
-import { type DeviceRig, deviceContract, frameOf } from './device.ts'
+import { frameOf } from '../support/frames.ts'
+import { type DeviceRig, deviceContract } from './device.ts'
 
 function memoryRig(libc?: Libc): DeviceRig {
   const host = new MemoryHost(libc && (() => new Doorbell(libc)))

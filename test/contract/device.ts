@@ -4,11 +4,12 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { InvariantError, UsageError } from '../../core/errors.ts'
-import { BROADCAST_MAC, type Mac, parseMac, writeMac } from '../../core/ids.ts'
+import { BROADCAST_MAC, type Mac, parseMac } from '../../core/ids.ts'
 import type { Libc } from '../../drivers/linux/libc.ts'
 import { Poller } from '../../drivers/linux/poller.ts'
 import { DEVICE, type Device, type DeviceSettings, type OpenDevice } from '../../drivers/tap/device.ts'
 import { frameBytesMax, readBytesMin } from '../../drivers/tap/settings.ts'
+import { drain, frameOf } from '../support/frames.ts'
 
 export interface DeviceRig {
   readonly open: OpenDevice
@@ -27,38 +28,11 @@ export interface DeviceRig {
   close(): void
 }
 
-/** For local experiments (IEEE 802, 2014 edition, section 9.2.4): no host answers it. */
-export const EXPERIMENT = 0x88b5
-const TAG = 0x8100
 const MTU = 1_500
 const MAC = parseMac('02AABBCCDDEE')
 const OTHER_MAC = parseMac('02AABBCCDD01')
 
 const SETTINGS: DeviceSettings = { name: 'dev%d', mac: MAC, mtu: MTU, addresses: [] }
-
-/** A broadcast frame whose bytes follow from its length and `seed`. */
-export function frameOf(length: number, seed = 1, tag = false): Uint8Array {
-  const frame = Uint8Array.from({ length }, (_, at) => (at * 7 + seed) & 0xff)
-  writeMac(frame, 0, BROADCAST_MAC)
-  writeMac(frame, 6, OTHER_MAC)
-  const view = new DataView(frame.buffer)
-  if (tag) {
-    view.setUint16(12, TAG)
-    view.setUint16(14, 7)
-  }
-  view.setUint16(tag ? 16 : 12, EXPERIMENT)
-  return frame
-}
-
-/** All frames that can be read now. */
-export function drain(device: Device): Uint8Array[] {
-  const into = new Uint8Array(readBytesMin(9_000))
-  const frames: Uint8Array[] = []
-  for (let length = device.read(into); length > 0; length = device.read(into)) {
-    frames.push(into.slice(0, length))
-  }
-  return frames
-}
 
 export function deviceContract(name: string, makeRig: () => DeviceRig): void {
   describe(`a device of ${name}`, () => {

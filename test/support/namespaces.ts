@@ -12,6 +12,8 @@ import { closeSync, existsSync, openSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Koffi } from '../../drivers/linux/libc.ts'
 
+/** The program of iproute2. */
+const IP = 'ip'
 /** A command in a namespace takes milliseconds; one that takes this long hangs. */
 const HANG_MILLIS = 30_000
 /** linux/sched.h */
@@ -60,7 +62,7 @@ export class Lab {
     process.off('exit', this.#atExit)
     for (const child of this.#children) child.kill('SIGKILL')
     this.#children.clear()
-    for (const { name } of this.#namespaces.splice(0)) spawnSync('ip', ['netns', 'del', name])
+    for (const { name } of this.#namespaces.splice(0)) spawnSync(IP, ['netns', 'del', name])
   }
 }
 
@@ -103,7 +105,7 @@ export class Namespace {
 
   /** Starts a command here; it ends with the Lab at the latest. */
   spawn(program: string, words: readonly string[], options: SpawnOptions = {}): ChildProcess {
-    return start(this.#children, 'ip', ['netns', 'exec', this.name, program, ...words], options)
+    return start(this.#children, IP, ['netns', 'exec', this.name, program, ...words], options)
   }
 
   /**
@@ -171,7 +173,7 @@ function enter(fd: number): void {
 }
 
 function ip(...words: readonly string[]): string {
-  const { status, stdout, stderr, error } = spawnSync('ip', words, { encoding: 'utf8', timeout: HANG_MILLIS })
+  const { status, stdout, stderr, error } = spawnSync(IP, words, { encoding: 'utf8', timeout: HANG_MILLIS })
   if (error) throw error
   if (status !== 0) throw new Error(`ip ${words.join(' ')} ended with ${status}: ${stderr}${stdout}`)
   return stdout
@@ -182,6 +184,6 @@ function sweep(): void {
   for (const line of ip('netns', 'list').split('\n')) {
     const name = line.split(' ')[0] as string
     const owner = OURS.exec(name)?.[1]
-    if (owner !== undefined && !existsSync(`/proc/${owner}`)) spawnSync('ip', ['netns', 'del', name])
+    if (owner !== undefined && !existsSync(`/proc/${owner}`)) spawnSync(IP, ['netns', 'del', name])
   }
 }

@@ -82,11 +82,12 @@ function lackOfNamespaces(): string {
   if (process.platform !== 'linux') return `this is ${process.platform}`
   if (process.getuid?.() !== 0) return 'not root'
   if (!existsSync('/dev/net/tun')) return 'no /dev/net/tun'
+  const iproute = 'ip'
   const name = `peertap-${process.pid}-probe`
-  const added = spawnSync('ip', ['netns', 'add', name], { encoding: 'utf8' })
+  const added = spawnSync(iproute, ['netns', 'add', name], { encoding: 'utf8' })
   if (added.error) return 'no program ip'
-  const entered = spawnSync('ip', ['netns', 'exec', name, 'true'], { encoding: 'utf8' })
-  spawnSync('ip', ['netns', 'del', name])
+  const entered = spawnSync(iproute, ['netns', 'exec', name, 'true'], { encoding: 'utf8' })
+  spawnSync(iproute, ['netns', 'del', name])
   return `${added.stderr}${entered.stderr}`.trim()
 }
 
