@@ -63,7 +63,7 @@ export class Trunks implements Carrier, TrunkOwner {
   readonly #remembered = new Map<PeerId, readonly Multiaddr[]>()
   /** Those that something was sent on in this turn. */
   readonly #unflushed = new Set<Trunk>()
-  readonly #counts = { violations: 0, unknownLinks: 0, dialsRefused: 0 }
+  readonly #counts = { violations: 0, unknownLinks: 0, dialsRefused: 0, discoveryFailed: 0 }
   #running: Running | undefined
   /** Peers that a dial is under way to. */
   readonly #dialling = new Set<PeerId>()
@@ -104,7 +104,10 @@ export class Trunks implements Carrier, TrunkOwner {
     engine.node.addEventListener('connection:open', ({ detail }) => this.#onConnection(detail))
     engine.node.addEventListener('self:peer:update', () => this.#look())
     this.#look()
-    await running.discovery?.start()
+    // A machine without multicast is no reason not to start.
+    await running.discovery?.start().catch(() => {
+      this.#counts.discoveryFailed += 1
+    })
   }
 
   dial(peer: PeerId, addresses: readonly Address[]): void {

@@ -8,7 +8,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import { afterEach, describe, expect, test } from 'vitest'
 import { UsageError } from '../../core/errors.ts'
-import { CHANNEL, CLOSE, REACHABILITY } from '../../core/io.ts'
+import { CHANNEL, CLOSE, type LinkId, REACHABILITY } from '../../core/io.ts'
 import { FRAME_BYTES_MAX, HEADER_BYTES, wordBytes, writeFrame } from '../../drivers/libp2p/framing.ts'
 import type { TrunkOptions } from '../../drivers/libp2p/options.ts'
 import type { TransportKind } from '../../drivers/libp2p/transports.ts'
@@ -53,10 +53,17 @@ describe('the way', () => {
     const b = await station(['tcp', 'ws'])
     const hole = await silence('quic')
     closers.push(hole.close)
+    const c = await station(['tcp'])
+    const begun = performance.now()
+    a.dial(c.name, addressesOf(c))
+    await a.up(c.name)
+    const plain = performance.now() - begun
+    a.hangUp(a.live(c.name)[0]?.link as LinkId, CLOSE.leaving)
     const before = performance.now()
     a.dial(b.name, [core(`/ip4/127.0.0.1/udp/${hole.port}/quic-v1`), ...addressesOf(b)])
     await a.up(b.name)
-    expect(performance.now() - before).toBeLessThan(1_500)
+    // A busy machine is slow at both.
+    expect(performance.now() - before).toBeLessThan(1_000 + 4 * plain)
     expect(a.carrier.view()[0]?.transport).toBe('tcp')
     expect(a.failed).toEqual([])
   })
