@@ -24,6 +24,8 @@ export interface TrunkOptions {
   /** Connections accepted from one address, each second; and from all that are not yet authenticated. */
   readonly inboundPerSecond?: number
   readonly pendingInbound?: number
+  /** IP addresses of this machine, asked for every few seconds; by default those of its interfaces. */
+  readonly hosts?: () => readonly string[]
   /** A node of ours on the local network, by mDNS; addresses as multiaddrs. */
   readonly discovered?: (peer: PeerId, addresses: readonly string[]) => void
 }

@@ -63,7 +63,7 @@ export class Trunks implements Carrier, TrunkOwner {
   readonly #remembered = new Map<PeerId, readonly Multiaddr[]>()
   /** Those that something was sent on in this turn. */
   readonly #unflushed = new Set<Trunk>()
-  readonly #counts = { violations: 0, unknownLinks: 0, dialsRefused: 0 }
+  readonly #counts = { violations: 0, unknownLinks: 0, dialsRefused: 0, discoveryFailed: 0 }
   #running: Running | undefined
   /** Peers that a dial is under way to. */
   readonly #dialling = new Set<PeerId>()
@@ -94,11 +94,20 @@ export class Trunks implements Carrier, TrunkOwner {
     }
     this.#running = running
     await acceptor.listen(engine.node)
-    await engine.node.start()
+    try {
+      await engine.node.start()
+    } catch (error) {
+      this.#running = undefined
+      clearInterval(running.timer)
+      throw cannotListen(this.#options.listen, error)
+    }
     engine.node.addEventListener('connection:open', ({ detail }) => this.#onConnection(detail))
     engine.node.addEventListener('self:peer:update', () => this.#look())
     this.#look()
-    await running.discovery?.start()
+    // A machine without multicast is no reason not to start.
+    await running.discovery?.start().catch(() => {
+      this.#counts.discoveryFailed += 1
+    })
   }
 
   dial(peer: PeerId, addresses: readonly Address[]): void {
@@ -289,7 +298,7 @@ export class Trunks implements Carrier, TrunkOwner {
   #look(): void {
     if (this.#running === undefined) return
     const { node, parts } = this.#running.engine
-    const hosts = hostsOf(networkInterfaces())
+    const hosts = this.#options.hosts?.() ?? hostsOf(networkInterfaces())
     const known = parts.addressManager.getAddressesWithMetadata()
     const now = whereabouts(
       {
@@ -386,4 +395,17 @@ export class Trunks implements Carrier, TrunkOwner {
 
 function isRelayedTrunk(trunk: Trunk): boolean {
   return isRelayed(trunk.connection.remoteAddr)
+}
+
+/** What libp2p reports is long; what the system said about the sockets is in it. */
+function cannotListen(listen: readonly string[], error: unknown): UsageError {
+  const text = error instanceof Error ? error.message : String(error)
+  const why = /EADDRINUSE|in use/.test(text)
+    ? 'another program has the port; stop it or choose another port'
+    : /EACCES|denied/.test(text)
+      ? 'ports below 1024 are for the system; choose another port or give the right to bind it'
+      : /EADDRNOTAVAIL|not available|assign/.test(text)
+        ? 'this machine does not have the address; choose one of its own, or 0.0.0.0 for all'
+        : `libp2p says: ${text.split('\n', 1)[0]}`
+  return new UsageError(`cannot listen on ${listen.join(', ')}: ${why}`)
 }
