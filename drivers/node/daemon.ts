@@ -7,7 +7,7 @@ import type { Address, NodeEvent, PeerHint, PeerId, PortId, RelayPolicy, StoreId
 import { REACHABILITY } from '../../core/io.ts'
 import type { Outcome } from '../control/outcome.ts'
 import type { TrunkListener, TrunkView } from '../libp2p/carrier.ts'
-import { contactText, parseAddress, parseContact } from '../libp2p/contact.ts'
+import { contactText, parseContact } from '../libp2p/contact.ts'
 import { libp2pPeer } from '../libp2p/names.ts'
 import { Trunks } from '../libp2p/trunks.ts'
 import { openLibc } from '../linux/libc.ts'
@@ -88,8 +88,18 @@ export class Daemon implements CoreOwner, ApiNode {
     })
   }
 
-  /** Until all of it runs. A UsageError says what is in the way. */
+  /** Until all of it runs; else nothing of it does. A UsageError says what is in the way. */
   async start(): Promise<void> {
+    try {
+      await this.#start()
+    } catch (error) {
+      this.stop()
+      await this.ended()
+      throw error
+    }
+  }
+
+  async #start(): Promise<void> {
     const { files, config, socket } = this.#options
     await this.#control.listenSocket(socket)
     if (config.control.port !== undefined)
@@ -292,7 +302,7 @@ export class Daemon implements CoreOwner, ApiNode {
       byPeer.set(peer, known)
     }
     return [...byPeer].map(([peer, { texts, bytes }]) => {
-      this.#trunks.remember(peer, texts.map(parseAddress))
+      this.#trunks.remember(peer, texts)
       return { peer, addresses: bytes, reach: REACHABILITY.public }
     })
   }
