@@ -16,8 +16,10 @@ import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import type { TrunkOptions } from './options.ts'
+import { hostAddress } from './transports.ts'
 
 /** Many nodes behind one address restart together (mesh:N5). */
 const INBOUND_PER_SECOND = 100
@@ -94,6 +96,7 @@ export async function createEngine(options: TrunkOptions): Promise<Engine> {
       }),
     ],
     connectionMonitor: { enabled: false },
+    connectionGater: gaterOf(options),
     connectionManager: {
       maxConnections: CONNECTIONS_MAX,
       maxParallelDials: CONNECTIONS_MAX,
@@ -107,6 +110,17 @@ export async function createEngine(options: TrunkOptions): Promise<Engine> {
   const node = await createLibp2p(init)
   if (parts === undefined) throw new Error('libp2p did not make its services')
   return { node, parts }
+}
+
+function gaterOf({ avoids }: TrunkOptions): NonNullable<Libp2pOptions['connectionGater']> {
+  const isAvoided = (address: Multiaddr): boolean => {
+    const host = hostAddress(address)
+    return host !== undefined && avoids?.(host) === true
+  }
+  return {
+    denyDialMultiaddr: isAvoided,
+    denyInboundConnection: ({ remoteAddr }) => isAvoided(remoteAddr),
+  }
 }
 
 function transportsOf(options: TrunkOptions): NonNullable<Libp2pOptions['transports']> {

@@ -26,6 +26,11 @@ export interface TrunkOptions {
   readonly pendingInbound?: number
   /** IP addresses of this machine, asked for every few seconds; by default those of its interfaces. */
   readonly hosts?: () => readonly string[]
+  /**
+   * Whether no trunk may lead to that IP address or come from there: those in the networks that trunks carry,
+   * or a trunk would run through another one.
+   */
+  readonly avoids?: (host: string) => boolean
   /** A node of ours on the local network, by mDNS; addresses as multiaddrs. */
   readonly discovered?: (peer: PeerId, addresses: readonly string[]) => void
 }

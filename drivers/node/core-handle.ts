@@ -37,6 +37,7 @@ export interface CoreOwner {
   /** False if it could not be kept. */
   store(id: StoreId, record: Uint8Array): Promise<boolean>
   erase(port: PortId): void
+  interfacesChanged(names: readonly string[]): void
   captured(packets: readonly Captured[], lost: number): void
   /** The thread has ended: by itself after `stop`, else with what went wrong. */
   coreEnded(error: Error | undefined): void
@@ -172,6 +173,9 @@ export class CoreHandle implements TrunkListener {
         break
       case 'erase':
         this.#owner.erase(answer.port)
+        break
+      case 'interfaces':
+        this.#owner.interfacesChanged(answer.names)
         break
       case 'note':
         this.#owner.noted(answer.event)

@@ -19,6 +19,7 @@ import { type Reload, reloadable } from './config-reload.ts'
 import { ControlServer } from './control-server.ts'
 import { CoreHandle, type CoreOwner } from './core-handle.ts'
 import type { Captured, InterfaceOrder, LogEntry } from './messages.ts'
+import { Overlay } from './overlay.ts'
 import { Reach } from './reach.ts'
 import type { ProcessView } from './views.ts'
 import { Watchers } from './watchers.ts'
@@ -62,6 +63,7 @@ export class Daemon implements CoreOwner, ApiNode {
   readonly #mls = new MlsRunner()
   readonly #control: ControlServer
   readonly #reach: Reach
+  readonly #overlay = new Overlay()
   readonly #recent: string[] = []
   readonly #startedAt = Date.now()
   readonly #self: PeerId
@@ -81,7 +83,12 @@ export class Daemon implements CoreOwner, ApiNode {
     this.#self = self
     this.#policy = relayPolicy(options.config)
     this.#control = new ControlServer(new NodeApi(this))
-    this.#trunks = new Trunks(trunkOptions(options, (peer, addresses) => this.#discovered(peer, addresses)))
+    this.#trunks = new Trunks({
+      ...trunkOptions(options),
+      discovered: (peer, addresses) => this.#discovered(peer, addresses),
+      hosts: () => this.#overlay.hosts(),
+      avoids: (host) => this.#overlay.avoids(host),
+    })
     this.#reach = new Reach(self)
     this.#ended = new Promise((end) => {
       this.#end = end
@@ -241,6 +248,10 @@ export class Daemon implements CoreOwner, ApiNode {
     this.#options.files.erase(port)
   }
 
+  interfacesChanged(names: readonly string[]): void {
+    this.#overlay.interfaces(names)
+  }
+
   captured(packets: readonly Captured[], lost: number): void {
     this.captures.tell({ packets, lost })
   }
@@ -331,10 +342,7 @@ const MODULES: Partial<Record<NodeEvent['kind'], string>> = {
   vlanUphillRefused: 'vlan',
 }
 
-function trunkOptions(
-  { files, config }: DaemonOptions,
-  discovered: (peer: PeerId, addresses: readonly string[]) => void,
-): ConstructorParameters<typeof Trunks>[0] {
+function trunkOptions({ files, config }: DaemonOptions): ConstructorParameters<typeof Trunks>[0] {
   const { transports, listen, announce, reachability, mdns, circuitRelay } = config
   const kinds = (['quic', 'tcp', 'ws'] as const).filter((kind) => transports[kind])
   return {
@@ -345,7 +353,6 @@ function trunkOptions(
     reachability,
     mdns,
     relay: circuitRelay,
-    discovered,
   }
 }
 

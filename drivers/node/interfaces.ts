@@ -51,6 +51,8 @@ export interface InterfaceWorld {
   /** The file of an interface is to be waited for, or no longer. */
   watch(fd: number): void
   unwatch(fd: number): void
+  /** The system's names of all that are up. */
+  changed(names: readonly string[]): void
 }
 
 export class Interfaces {
@@ -232,6 +234,7 @@ export class Interfaces {
 
   #reorder(): void {
     this.#open = [...this.#held.values()].filter(({ device }) => device !== undefined)
+    this.#world.changed(this.#open.flatMap(({ device }) => device?.name ?? []))
   }
 
   #view(length: number): Uint8Array {

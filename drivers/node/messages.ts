@@ -70,6 +70,8 @@ export type Answer =
   | { readonly kind: 'start'; readonly job: JobId; readonly work: Job }
   | { readonly kind: 'store'; readonly id: StoreId; readonly record: Uint8Array }
   | { readonly kind: 'erase'; readonly port: PortId }
+  /** The interfaces of VLANs are these now. */
+  | { readonly kind: 'interfaces'; readonly names: readonly string[] }
   | { readonly kind: 'note'; readonly event: NodeEvent }
   | { readonly kind: 'log'; readonly entry: LogEntry }
   | { readonly kind: 'outcome'; readonly id: number; readonly outcome: Outcome<object> | Mistake }

@@ -112,6 +112,7 @@ export class NodeCore implements Clock, Alarm, Effects {
         log: (entry) => this.log(entry),
         watch: (fd) => this.#poller.add(fd),
         unwatch: (fd) => this.#poller.remove(fd),
+        changed: (names) => this.mail({ kind: 'interfaces', names }),
       },
       start.interfaces,
     )

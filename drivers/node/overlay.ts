@@ -1,0 +1,50 @@
+/**
+ * The networks that this node itself carries: no trunk may run through them, or trunks would carry trunks.
+ * They are those of its interfaces, by whatever addresses these have now.
+ */
+import { BlockList, isIPv4 } from 'node:net'
+import { networkInterfaces } from 'node:os'
+
+/** Addresses of interfaces change by hand or by DHCP; so old a look is good enough. */
+const LOOK_MILLIS = 1_000
+
+export class Overlay {
+  #names: ReadonlySet<string> = new Set()
+  #nets = new BlockList()
+  #hosts: readonly string[] = []
+  #lookedAt = Number.NEGATIVE_INFINITY
+
+  /** The interfaces of VLANs are these now. */
+  interfaces(names: readonly string[]): void {
+    this.#names = new Set(names)
+    this.#lookedAt = Number.NEGATIVE_INFINITY
+  }
+
+  avoids(host: string): boolean {
+    this.#look()
+    return this.#nets.check(host, isIPv4(host) ? 'ipv4' : 'ipv6')
+  }
+
+  /** IP addresses of this machine outside of them. */
+  hosts(): readonly string[] {
+    this.#look()
+    return this.#hosts
+  }
+
+  #look(): void {
+    if (performance.now() - this.#lookedAt < LOOK_MILLIS) return
+    this.#lookedAt = performance.now()
+    const nets = new BlockList()
+    const hosts: string[] = []
+    for (const [name, addresses] of Object.entries(networkInterfaces())) {
+      for (const { address, cidr, family } of addresses ?? []) {
+        if (!this.#names.has(name)) hosts.push(address)
+        else if (cidr !== null && !address.startsWith('fe80:')) {
+          nets.addSubnet(address, Number(cidr.split('/')[1]), family === 'IPv4' ? 'ipv4' : 'ipv6')
+        }
+      }
+    }
+    this.#nets = nets
+    this.#hosts = hosts
+  }
+}
