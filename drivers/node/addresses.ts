@@ -3,7 +3,8 @@
  * reader answers with a value, or with what is wrong and how to mend it: the second half of a sentence.
  */
 import { isIP } from 'node:net'
-import { peerIdFromString } from '@libp2p/peer-id'
+import { publicKeyFromRaw } from '@libp2p/crypto/keys'
+import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { peerIdOf } from '../../core/ids.ts'
 import type { PeerId } from '../../core/io.ts'
@@ -149,4 +150,9 @@ export function readInterfaceName(text: string): Read<string> {
   if (!/^[!-~]+$/.test(named) || /[/:%]/.test(named) || named === '.' || named === '..')
     return wrong('a name of an interface has no blanks, slashes or colons, and % only as %d; write peertap%d')
   return { ok: true, value: text }
+}
+
+/** The id of a node as libp2p writes it, for addresses and people. */
+export function peerText(publicKey: Uint8Array): string {
+  return peerIdFromPublicKey(publicKeyFromRaw(publicKey)).toString()
 }

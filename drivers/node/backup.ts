@@ -243,7 +243,7 @@ function openedContent(
   if (scrypt === undefined) return bytes
   if (passphrase === undefined) {
     throw new UsageError(
-      `${file} is encrypted; give its passphrase with --passphrase-file FILE, where - is standard input`,
+      `${file} is encrypted; give its passphrase with --passphrase-file FILE or --passphrase-stdin`,
     )
   }
   const { salt, nonce, ...cost } = scrypt
