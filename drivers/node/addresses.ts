@@ -48,7 +48,7 @@ function components(text: string): Read<ReturnType<ReturnType<typeof multiaddr>[
 }
 
 /** Which of our transports an address is for. */
-export function transportOf(text: string): Read<Transport> {
+function transportOf(text: string): Read<Transport> {
   const read = components(text)
   if (!read.ok) return read
   const names = read.value.map(({ name }) => name)
@@ -97,7 +97,7 @@ export function readContact(text: string): Read<Contact> {
 }
 
 /** The id of a node as libp2p writes it, `12D3KooW…`. */
-export function readPeer(text: string): Read<PeerId> {
+function readPeer(text: string): Read<PeerId> {
   const mend = 'write the id that begins with 12D3KooW, as "peertap init" printed it there'
   try {
     const { type, publicKey } = peerIdFromString(text)

@@ -43,7 +43,7 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /** Fewer characters can be tried through. */
-export const PASSPHRASE_MIN = 8
+const PASSPHRASE_MIN = 8
 const PASSPHRASE_BYTES_MAX = 1_024
 
 /** How often a state that changes meanwhile is read again. */

@@ -2,13 +2,12 @@
  * The unit by which systemd runs a node: a user of its own that can do no more than make network interfaces.
  */
 
+import { SERVICE_SOCKET } from './places.ts'
+
 /** The first line, by which a unit is known to be ours. */
 export const UNIT_MARK = '# Written by "peertap service install"; changes are kept until that is run again.'
 
 export const UNIT_PATH = '/etc/systemd/system/peertap.service'
-
-/** Where the service has its socket: a directory that systemd makes for it. */
-export const SERVICE_SOCKET = '/run/peertap/peertap.sock'
 
 export interface UnitOptions {
   /** The words that start the node, the program first: absolute paths. */
