@@ -4,5 +4,4 @@
  */
 export { explain, type Mistake, pathText } from './scenario/explain.ts'
 export { readJson } from './scenario/json.ts'
-export { nearestName } from './scenario/names.ts'
 export { inputSchema, type JsonSchema } from './scenario/rules.ts'

@@ -16,6 +16,10 @@ export interface Flag {
 export interface Argument {
   readonly name: string
   readonly describe: string
+  /** It may be left out; only the last ones may. */
+  readonly optional?: boolean
+  /** What it may be, for completion; the verb checks it. */
+  readonly choices?: readonly string[]
 }
 
 /** How a verb is written. */
@@ -25,7 +29,7 @@ export interface Wording {
   /** The words that call it, the last one is its own: `['sim', 'run']`. */
   readonly words: readonly string[]
   readonly describe: string
-  /** What stands after the words, in this order; all of it is required. */
+  /** What stands after the words, in this order. */
   readonly arguments?: readonly Argument[]
   readonly flags: Readonly<Record<string, Flag>>
   readonly examples?: readonly (readonly [command: string, what: string])[]
@@ -64,6 +68,12 @@ export class Given {
     if (typeof value === 'string' && value !== '') return value
     const command = commandWords(this.#verb)
     throw new UsageError(`${command}: ${name} is missing; write ${usageOf(this.#verb)}`)
+  }
+
+  /** An argument that may be left out. */
+  optional(name: string): string | undefined {
+    const value = this.#values[name]
+    return value === undefined ? undefined : this.argument(name)
   }
 
   on(flag: string): boolean {
@@ -137,7 +147,10 @@ function commandWords({ before = 'peertap', words }: Wording): string {
 
 /** `peertap sim run SCENARIO`. */
 function usageOf(verb: Wording): string {
-  return [commandWords(verb), ...(verb.arguments ?? []).map(({ name }) => name.toUpperCase())].join(' ')
+  const names = (verb.arguments ?? []).map(({ name, optional }) => {
+    return optional === true ? `[${name.toUpperCase()}]` : name.toUpperCase()
+  })
+  return [commandWords(verb), ...names].join(' ')
 }
 
 /** What is given by words that follow those of the verb, where no program begins with them. */

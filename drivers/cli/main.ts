@@ -6,13 +6,9 @@ import yargs from 'yargs'
 import { UsageError } from '../../core/errors.ts'
 import { version } from '../sim/manifest.ts'
 import { EXIT, EXIT_HELP, type ExitCode, reportError } from './exit.ts'
-import { checkWords, commandOf, PARSING, unknownVerb, type Verb } from './flags.ts'
-import { simList } from './sim-list.ts'
-import { simRun } from './sim-run.ts'
-import { simSchema } from './sim-schema.ts'
-import { simShell } from './sim-shell.ts'
-import { simVerify } from './sim-verify.ts'
+import { checkWords, commandOf, PARSING, unknownVerb } from './flags.ts'
 import { WIDTH } from './table.ts'
+import { GROUPS, VERBS, verbsOf } from './verbs.ts'
 
 /** In yargs 18, not yet in its types. */
 declare module 'yargs' {
@@ -21,15 +17,9 @@ declare module 'yargs' {
   }
 }
 
-const SIM: readonly Verb[] = [simRun, simVerify, simShell, simList, simSchema]
-const GROUPS = { sim: { describe: 'Simulate: run, verify, shell, list, schema', verbs: SIM } } as const
-
 async function main(words: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok
-  checkWords(
-    words,
-    Object.values(GROUPS).flatMap(({ verbs }) => verbs),
-  )
+  checkWords(words, VERBS)
   const parser = yargs([...words])
     .scriptName('peertap')
     .usage('peertap VERB [flags]\n\nA decentralised Ethernet, and the laboratory it is tested in')
@@ -48,12 +38,17 @@ async function main(words: readonly string[]): Promise<ExitCode> {
         throw new UsageError(`${message}; see peertap --help`)
       throw error
     })
-  for (const [word, { describe, verbs }] of Object.entries(GROUPS)) {
+  const done = (result: ExitCode) => {
+    code = result
+  }
+  for (const verb of VERBS.filter((each) => each.words.length === 1)) parser.command(commandOf(verb, done))
+  for (const [word, describe] of Object.entries(GROUPS)) {
+    const verbs = verbsOf(word)
     parser.command({
       command: word,
       describe,
       builder: (group) => {
-        for (const verb of verbs) group.command(commandOf(verb, (result) => (code = result)))
+        for (const verb of verbs) group.command(commandOf(verb, done))
         return group.usage(`peertap ${word} VERB [flags]\n\n${describe}`)
       },
       handler: ({ _: given }) => {
@@ -69,7 +64,7 @@ async function main(words: readonly string[]): Promise<ExitCode> {
     command: '$0',
     describe: false,
     handler: ({ _: given }) => {
-      throw unknownVerb([], given, Object.keys(GROUPS))
+      throw unknownVerb([], given, [...new Set(VERBS.map(({ words: [first] }) => first as string))])
     },
   })
   await parser.parseAsync()

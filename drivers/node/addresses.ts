@@ -3,7 +3,8 @@
  * reader answers with a value, or with what is wrong and how to mend it: the second half of a sentence.
  */
 import { isIP } from 'node:net'
-import { peerIdFromString } from '@libp2p/peer-id'
+import { publicKeyFromRaw } from '@libp2p/crypto/keys'
+import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { peerIdOf } from '../../core/ids.ts'
 import type { PeerId } from '../../core/io.ts'
@@ -47,7 +48,7 @@ function components(text: string): Read<ReturnType<ReturnType<typeof multiaddr>[
 }
 
 /** Which of our transports an address is for. */
-export function transportOf(text: string): Read<Transport> {
+function transportOf(text: string): Read<Transport> {
   const read = components(text)
   if (!read.ok) return read
   const names = read.value.map(({ name }) => name)
@@ -96,7 +97,7 @@ export function readContact(text: string): Read<Contact> {
 }
 
 /** The id of a node as libp2p writes it, `12D3KooW…`. */
-export function readPeer(text: string): Read<PeerId> {
+function readPeer(text: string): Read<PeerId> {
   const mend = 'write the id that begins with 12D3KooW, as "peertap init" printed it there'
   try {
     const { type, publicKey } = peerIdFromString(text)
@@ -149,4 +150,9 @@ export function readInterfaceName(text: string): Read<string> {
   if (!/^[!-~]+$/.test(named) || /[/:%]/.test(named) || named === '.' || named === '..')
     return wrong('a name of an interface has no blanks, slashes or colons, and % only as %d; write peertap%d')
   return { ok: true, value: text }
+}
+
+/** The id of a node as libp2p writes it, for addresses and people. */
+export function peerText(publicKey: Uint8Array): string {
+  return peerIdFromPublicKey(publicKeyFromRaw(publicKey)).toString()
 }

@@ -43,7 +43,7 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /** Fewer characters can be tried through. */
-export const PASSPHRASE_MIN = 8
+const PASSPHRASE_MIN = 8
 const PASSPHRASE_BYTES_MAX = 1_024
 
 /** How often a state that changes meanwhile is read again. */
@@ -243,7 +243,7 @@ function openedContent(
   if (scrypt === undefined) return bytes
   if (passphrase === undefined) {
     throw new UsageError(
-      `${file} is encrypted; give its passphrase with --passphrase-file FILE, where - is standard input`,
+      `${file} is encrypted; give its passphrase with --passphrase-file FILE or --passphrase-stdin`,
     )
   }
   const { salt, nonce, ...cost } = scrypt

@@ -32,7 +32,7 @@ const RELOAD = { 'x-reloadable': true } as const
 const text = z.string().min(1)
 const port = z.int().min(1).max(65_535)
 
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 const transports = z
   .strictObject({

@@ -48,7 +48,7 @@ export function defaultConfig(): Config {
 
 /** Throws a UsageError with a line for each mistake, or that says why the file cannot be read. */
 export function readConfig(path: string): Config {
-  const checked = checkConfig(readText(path))
+  const checked = checkConfig(readConfigText(path))
   if (checked.ok) return checked.config
   throw new UsageError(checked.mistakes.map(({ message }) => `${path}: ${message}`).join('\n'))
 }
@@ -97,7 +97,8 @@ function listensOn({ listen, transports }: Config): string[] {
   })
 }
 
-function readText(path: string): string {
+/** Throws a UsageError that says why a file cannot be read. */
+export function readConfigText(path: string): string {
   try {
     const { size } = statSync(path)
     if (size > CONFIG_BYTES_MAX) {

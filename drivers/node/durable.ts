@@ -79,7 +79,7 @@ export async function removeDurableLater(path: string): Promise<void> {
 }
 
 /** Names in a directory are kept when this returns. */
-export function syncDirectory(path: string): void {
+function syncDirectory(path: string): void {
   if (!canSyncDirectories()) return
   const directory = openSync(path, constants.O_RDONLY)
   try {

@@ -1,6 +1,7 @@
 /**
  * The log of a node, through pino: one line of JSON for each entry, or a line for people. Each part of the
- * node has a logger of its own, whose level can be changed while it runs. Secrets are left out (log-fields.ts).
+ * node has a logger of its own, whose level can be changed while it runs. Secrets are left out
+ * (log-fields.ts).
  */
 import { type DestinationStream, type Logger, pino } from 'pino'
 import type { LogConfig } from './config.ts'

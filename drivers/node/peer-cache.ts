@@ -6,7 +6,7 @@ import { hex, unhex } from '../../core/ids.ts'
 import { type PeerHint, type PeerId, REACHABILITY } from '../../core/io.ts'
 
 /** Guess: several times what the core keeps of a mesh. */
-export const CACHED_PEERS_MAX = 256
+const CACHED_PEERS_MAX = 256
 const ADDRESSES_MAX = 16
 /** See Address in core/io.ts. */
 const ADDRESS_HEX_MAX = 64

@@ -24,6 +24,12 @@ export const DEFAULT_PLACES: Places = {
 }
 
 /**
+ * Where the service has its socket: a directory that systemd makes for it, since it may write nowhere else
+ * below. For whoever gives commands to try too, where nobody named another.
+ */
+export const SERVICE_SOCKET = '/run/peertap/peertap.sock'
+
+/**
  * Absolute paths; `given` are flags, where there were any. The socket that a configuration names is for its
  * reader to prefer: `socket` is undefined here where neither flag nor environment name one.
  */

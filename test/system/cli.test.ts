@@ -138,7 +138,11 @@ describe('many seeds', () => {
 
 /** What the user did, and what is said about it; nothing goes to stdout, and the code is 2. */
 const MISTAKES: readonly (readonly [words: string, message: string])[] = [
-  ['', 'peertap: say what to do: sim; see peertap --help'],
+  [
+    '',
+    'peertap: say what to do: init, backup, restore, completion, config, service, sim; see ' +
+      'peertap --help',
+  ],
   ['simm run x', '"simm" is no verb of "peertap"; did you mean "peertap sim"?'],
   ['sim', 'peertap sim: say what to do: run, verify, shell, list, schema; see peertap sim --help'],
   ['sim rum x', '"rum" is no verb of "peertap sim"; did you mean "peertap sim run"?'],

@@ -140,7 +140,7 @@ describe('restoring', () => {
     writeBackup(path, file, { passphrase: PASSPHRASE, nowMillis: NOW })
     const target = fresh()
     expect(refusal(() => restoreBackup(file, target, undefined))).toBe(
-      `${file} is encrypted; give its passphrase with --passphrase-file FILE, where - is standard input`,
+      `${file} is encrypted; give its passphrase with --passphrase-file FILE or --passphrase-stdin`,
     )
     expect(refusal(() => restoreBackup(file, target, `${PASSPHRASE}!`))).toBe(
       `${file} does not open with this passphrase; give the one it was made with`,

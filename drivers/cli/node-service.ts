@@ -1,0 +1,79 @@
+/**
+ * `peertap service`: the unit by which systemd runs a node, shown, written and removed. Starting it is the
+ * matter of systemd: it is said how.
+ */
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { UsageError } from '../../core/errors.ts'
+import { UNIT_MARK, UNIT_PATH, unitText } from '../node/service-unit.ts'
+import { systemMistake } from '../node/state-files.ts'
+import { EXIT, type ExitCode } from './exit.ts'
+import type { Flag, Given, Verb } from './flags.ts'
+import { CONFIG_FLAG, placesGiven } from './node-places.ts'
+
+const UNIT_FLAG: Flag = { kind: 'text', describe: `Where the unit lies [default: ${UNIT_PATH}]` }
+
+export const serviceShow: Verb = {
+  words: ['service', 'show'],
+  describe: 'Print the unit that "install" writes',
+  flags: { config: CONFIG_FLAG },
+  run: async (given) => {
+    process.stdout.write(unitOf(given))
+    return EXIT.ok
+  },
+}
+
+export const serviceInstall: Verb = {
+  words: ['service', 'install'],
+  describe: 'Write a unit for systemd, which runs the node with no more rights than it needs',
+  flags: {
+    config: CONFIG_FLAG,
+    unit: UNIT_FLAG,
+    force: { kind: 'switch', describe: 'Write over a unit that is another' },
+  },
+  run: async (given) => install(given),
+}
+
+export const serviceUninstall: Verb = {
+  words: ['service', 'uninstall'],
+  describe: 'Remove the unit; state and configuration stay',
+  flags: { unit: UNIT_FLAG },
+  run: async (given) => uninstall(given),
+}
+
+function unitOf(given: Given): string {
+  const main = fileURLToPath(new URL('./main.ts', import.meta.url))
+  return unitText({ command: [process.execPath, main, 'up'], config: placesGiven(given).config })
+}
+
+function install(given: Given): ExitCode {
+  const path = given.text('unit') ?? UNIT_PATH
+  const text = unitOf(given)
+  try {
+    const before = existsSync(path) ? readFileSync(path, 'utf8') : text
+    if (before !== text && !given.on('force')) {
+      throw new UsageError(`${path} is there already and is another; see what is in it, and write --force`)
+    }
+    writeFileSync(path, text, { mode: 0o644 })
+  } catch (error) {
+    throw systemMistake(path, error)
+  }
+  console.log(`${path} is written. Start it now and at every boot:\n  systemctl daemon-reload`)
+  console.log('  systemctl enable --now peertap')
+  return EXIT.ok
+}
+
+function uninstall(given: Given): ExitCode {
+  const path = given.text('unit') ?? UNIT_PATH
+  try {
+    if (!existsSync(path)) throw new UsageError(`${path}: there is no such unit; name it with --unit`)
+    if (!readFileSync(path, 'utf8').startsWith(UNIT_MARK))
+      throw new UsageError(`${path} was not written by PeerTap; remove it yourself if it is to go`)
+    rmSync(path)
+  } catch (error) {
+    throw systemMistake(path, error)
+  }
+  console.log(`${path} is removed. If the node runs, it runs on until:\n  systemctl stop peertap`)
+  console.log('  systemctl daemon-reload')
+  return EXIT.ok
+}

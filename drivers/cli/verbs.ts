@@ -1,0 +1,44 @@
+/**
+ * All verbs of the program, in the order in which they are shown: those of one word stand alone, the others
+ * in a group that their first word names.
+ */
+import type { Verb } from './flags.ts'
+import { nodeBackup, nodeRestore } from './node-backup.ts'
+import { completionVerb } from './node-completion.ts'
+import { configCheck, configSchemaVerb } from './node-config.ts'
+import { nodeInit } from './node-init.ts'
+import { serviceInstall, serviceShow, serviceUninstall } from './node-service.ts'
+import { simList } from './sim-list.ts'
+import { simRun } from './sim-run.ts'
+import { simSchema } from './sim-schema.ts'
+import { simShell } from './sim-shell.ts'
+import { simVerify } from './sim-verify.ts'
+
+/** What the first words of groups stand for. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  config: 'The configuration file of a node: check, schema',
+  service: 'The node as a service of systemd: install, uninstall, show',
+  sim: 'Simulate: run, verify, shell, list, schema',
+}
+
+export const VERBS: readonly Verb[] = [
+  nodeInit,
+  nodeBackup,
+  nodeRestore,
+  completionVerb(() => VERBS),
+  configCheck,
+  configSchemaVerb,
+  serviceInstall,
+  serviceUninstall,
+  serviceShow,
+  simRun,
+  simVerify,
+  simShell,
+  simList,
+  simSchema,
+]
+
+/** The verbs of a group. */
+export function verbsOf(group: string): Verb[] {
+  return VERBS.filter(({ words }) => words.length > 1 && words[0] === group)
+}

@@ -1,0 +1,74 @@
+/**
+ * A new node on the disk: its key and state, and a configuration to begin with.
+ */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { noble } from '../../core/crypto/noble.ts'
+import { peerIdOf } from '../../core/ids.ts'
+import { peerText } from './addresses.ts'
+import { defaultConfig, publishedConfigSchema } from './config.ts'
+import type { Places } from './places.ts'
+import { createState } from './state.ts'
+import { checkAccess, checkForm, readSeed, systemMistake } from './state-files.ts'
+
+export interface MadeNode {
+  /** As libp2p writes it: what stands behind `/p2p/` in addresses. */
+  readonly peer: string
+  /** Its Ed25519 public key: 64 hex digits. */
+  readonly key: string
+  readonly state: { readonly path: string; readonly made: boolean }
+  readonly config: { readonly path: string; readonly made: boolean }
+}
+
+/** Makes what is missing and changes nothing that is there. Throws UsageError. */
+export function makeNode({ state, config }: Pick<Places, 'state' | 'config'>, relay: boolean): MadeNode {
+  const made = createState(state)
+  checkAccess(state)
+  checkForm(state, 'complete')
+  const key = noble.signatures.publicKey(readSeed(state))
+  return {
+    peer: peerText(key),
+    key: peerIdOf(key),
+    state: { path: state, made },
+    config: { path: config, made: makeConfig(config, relay) },
+  }
+}
+
+function makeConfig(path: string, relay: boolean): boolean {
+  try {
+    if (existsSync(path)) return false
+    const folder = dirname(path)
+    mkdirSync(folder, { recursive: true })
+    const schema = `${basename(path, '.json')}.schema.json`
+    writeFileSync(join(folder, schema), printed(publishedConfigSchema()))
+    // No secret is in it, and whoever asks a node for its state wants to know its socket.
+    writeFileSync(path, printed(firstConfig(`./${schema}`, relay)), { flag: 'wx' })
+    return true
+  } catch (error) {
+    throw systemMistake(path, error)
+  }
+}
+
+/** What people change first; all else has its defaults. */
+function firstConfig(schema: string, relay: boolean): object {
+  const { listen } = defaultConfig()
+  const common = { $schema: schema, version: 1 }
+  const log = { level: 'info' }
+  if (!relay) return { ...common, bootstrap: [], listen, relay: { enabled: true }, interfaces: [], log }
+  return {
+    ...common,
+    notes: ['A public relay: others find the mesh by it. It carries all VLANs and is in none.'],
+    bootstrap: [],
+    listen,
+    announce: [],
+    reachability: 'public',
+    mdns: false,
+    circuitRelay: { serve: true, use: false },
+    relay: { enabled: true, policy: { mode: 'open' }, links: 64 },
+    log,
+  }
+}
+
+function printed(value: object): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`
+}

@@ -1,0 +1,172 @@
+/**
+ * The verbs about a node's files, as people and scripts call them.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { completionScript } from '../../drivers/cli/node-completion.ts'
+import { VERBS } from '../../drivers/cli/verbs.ts'
+import { publishedConfigSchema, readConfig } from '../../drivers/node/config.ts'
+import { unitText } from '../../drivers/node/service-unit.ts'
+import { CliFolder } from '../support/cli.ts'
+
+const cli = new CliFolder()
+afterAll(() => cli.remove())
+const inFolder = (name: string): string => join(cli.folder, name)
+const peertap = (words: string, env: Readonly<Record<string, string>> = {}) => cli.call(words.split(' '), env)
+
+describe('a new node', () => {
+  it('is made once, and its parts are for whom they should be', () => {
+    const first = peertap('init --state state --config etc/config.json')
+    expect({ code: first.code, err: first.err }).toEqual({ code: 0, err: '' })
+    expect(first.out).toMatch(
+      /^peer id +12D3KooW\w{44}\nstate +.*new\nconfiguration +.*new\n\nHow to go on:\n/,
+    )
+    expect(statSync(inFolder('state')).mode & 0o777).toBe(0o700)
+    const config = JSON.parse(readFileSync(inFolder('etc/config.json'), 'utf8'))
+    expect(config).toMatchObject({ $schema: './config.schema.json', version: 1 })
+    const schema = JSON.parse(readFileSync(inFolder('etc/config.schema.json'), 'utf8'))
+    expect(schema).toEqual(JSON.parse(JSON.stringify(publishedConfigSchema())))
+    expect(readConfig(inFolder('etc/config.json')).relay.enabled).toBe(true)
+
+    const env = { PEERTAP_STATE: 'state', PEERTAP_CONFIG: 'etc/config.json' }
+    const again = JSON.parse(peertap('init --json', env).out)
+    expect(first.out).toContain(again.peer)
+    expect(again).toMatchObject({ state: { made: false }, config: { made: false } })
+    expect(again.key).toMatch(/^[0-9a-f]{64}$/)
+  })
+
+  it('may be a public relay', () => {
+    expect(peertap('init --state relay --config relay.json --relay').code).toBe(0)
+    const config = readConfig(inFolder('relay.json'))
+    expect(config).toMatchObject({ reachability: 'public', circuitRelay: { serve: true }, mdns: false })
+  })
+})
+
+describe('a configuration', () => {
+  it('is checked, with a line for each mistake and an exit code', () => {
+    cli.file('good.json', '{"version":1}')
+    cli.file('bad.json', '{"version":1,"mdns":"no","lisen":[]}')
+    expect(peertap('config check good.json')).toEqual({ code: 0, out: 'good.json is all right\n', err: '' })
+    expect(peertap('config check bad.json')).toEqual({
+      code: 2,
+      out: '',
+      err:
+        'bad.json: mdns is "no" (a string); it must be true or false; write true or false\n' +
+        'bad.json: lisen is not a known key; did you mean "listen"?\n',
+    })
+    const { code, out } = peertap('config check --json', { PEERTAP_CONFIG: 'bad.json' })
+    expect(code).toBe(2)
+    expect(JSON.parse(out)).toMatchObject({
+      file: inFolder('bad.json'),
+      ok: false,
+      mistakes: [{ path: ['mdns'] }, { path: ['lisen'] }],
+    })
+    expect(peertap('config chek').err).toContain('did you mean "peertap config check"?')
+    expect(peertap('config check absent.json').err).toContain(
+      'absent.json cannot be read: there is no such ' + 'file',
+    )
+  })
+})
+
+describe('a backup', () => {
+  it('goes to a file and back, encrypted by what standard input says', () => {
+    const made = JSON.parse(peertap('init --state old --config old.json --json').out)
+    const shell = cli.shell(
+      'echo "open sesame" | peertap backup saved --state old --passphrase-stdin --json && ' +
+        'echo "open sesame" | peertap restore saved --state new --passphrase-stdin && ' +
+        'peertap init --state new --config old.json --json',
+    )
+    expect({ code: shell.code, err: shell.err }).toEqual({ code: 0, err: '' })
+    const [saved, ...rest] = shell.out.trimEnd().split('\n')
+    expect(JSON.parse(saved as string)).toMatchObject({ file: 'saved', encrypted: true, vlans: 0 })
+    expect(JSON.parse(rest.at(-1) as string).peer).toBe(made.peer)
+    const refused = peertap('restore saved --state other')
+    expect(refused.code).toBe(2)
+    expect(refused.err).toContain('saved is encrypted; give its passphrase with --passphrase-file FILE or')
+    expect(existsSync(inFolder('other'))).toBe(false)
+  })
+})
+
+describe('a service', () => {
+  const HARDENED = [
+    'Type=notify',
+    'CapabilityBoundingSet=CAP_NET_ADMIN',
+    'AmbientCapabilities=CAP_NET_ADMIN',
+    'NoNewPrivileges=yes',
+    'ProtectSystem=strict',
+    'StateDirectory=peertap',
+    'RuntimeDirectory=peertap',
+    'MemoryMax=512M',
+    'WatchdogSec=30',
+    'WantedBy=multi-user.target',
+  ]
+
+  it('has a unit with no more rights than it needs, and each setting once', () => {
+    const lines = unitText({ command: ['/usr/bin/node', '/opt/main.ts', 'up'], config: '/etc/c.json' }).split(
+      '\n',
+    )
+    for (const line of HARDENED) expect(lines).toContain(line)
+    expect(lines).toContain('ProtectHome=yes')
+    expect(lines).toContain('ExecStart="/usr/bin/node" "/opt/main.ts" "up" "--config" "/etc/c.json"')
+    const keys = lines.flatMap((line) => (/^[A-Z]/.test(line) ? [line.split('=')[0]] : []))
+    expect(new Set(keys).size).toBe(keys.length)
+  })
+
+  it('is called by the words that were given, whatever is in them', () => {
+    const text = unitText({ command: ['/opt/100% "node"', '/a$b\\c'], config: '/etc/c.json' })
+    expect(text).toContain(String.raw`ExecStart="/opt/100%% \"node\"" "/a$$b\\c" "--config" "/etc/c.json"`)
+  })
+
+  it('is written, kept if it is another, and removed', () => {
+    const install = 'service install --unit peertap.service'
+    const first = peertap(install)
+    expect(first.code).toBe(0)
+    expect(first.out).toContain('systemctl enable --now peertap')
+    expect(peertap('service show').out).toBe(readFileSync(inFolder('peertap.service'), 'utf8'))
+    expect(peertap(`${install} --config other.json`).err).toContain('is there already and is another')
+    expect(peertap(`${install} --config other.json --force`).code).toBe(0)
+    expect(readFileSync(inFolder('peertap.service'), 'utf8')).toContain(
+      `"--config" "${inFolder('other.json')}"`,
+    )
+    expect(peertap('service uninstall --unit peertap.service').code).toBe(0)
+    expect(existsSync(inFolder('peertap.service'))).toBe(false)
+    cli.file('foreign.service', '[Unit]\n')
+    expect(peertap('service uninstall --unit foreign.service')).toMatchObject({
+      code: 2,
+      err: 'foreign.service was not written by PeerTap; remove it yourself if it is to go\n',
+    })
+    expect(existsSync(inFolder('foreign.service'))).toBe(true)
+  })
+})
+
+describe('completion', () => {
+  /** What bash offers behind these words, the last of which is not finished. */
+  function offered(...words: readonly string[]): string[] {
+    const script = `${completionScript('bash', VERBS)}
+      COMP_WORDS=(peertap "$@"); COMP_CWORD=$#; _peertap; printf '%s\\n' "\${COMPREPLY[@]}"`
+    return spawnSync('bash', ['-c', script, 'bash', ...words], { encoding: 'utf8' })
+      .stdout.trim()
+      .split('\n')
+  }
+
+  it('knows all verbs and flags', () => {
+    expect(offered('s')).toEqual(['service', 'sim'])
+    expect(offered('config', '')).toEqual(['check', 'schema', '--help'])
+    expect(offered('sim', 'run', 'x.json', '--se')).toEqual(['--seed', '--set', '--seeds'])
+    expect(offered('completion', '')).toContain('fish')
+    for (const { words, flags } of VERBS)
+      for (const flag of Object.keys(flags)) expect(offered(...words, `--${flag}`)).toContain(`--${flag}`)
+  })
+
+  it('is written for other shells too', () => {
+    const fish = completionScript('fish', VERBS)
+    for (const { words } of VERBS) expect(fish).toContain(` -a ${words.at(-1)} `)
+    expect(completionScript('zsh', VERBS)).toContain('bashcompinit')
+    expect(cli.call(['completion', 'tcsh'])).toMatchObject({
+      code: 2,
+      err: '"tcsh" is no shell that is known; write one of bash, zsh, fish\n',
+    })
+  })
+})
