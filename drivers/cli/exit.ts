@@ -2,6 +2,7 @@
  * How the program ends: its exit codes, and what it says when something goes wrong.
  */
 import { UsageError } from '../../core/errors.ts'
+import { NoNode } from '../control/client.ts'
 import { version } from '../sim/manifest.ts'
 import type { Failure } from '../sim/worker.ts'
 
@@ -15,15 +16,18 @@ export const EXIT = {
   usage: 2,
   /** A fault of PeerTap itself. */
   internal: 3,
+  /** No node runs here that could be asked. */
+  noNode: 4,
 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 export const EXIT_HELP = [
   'Exit codes:',
   '  0  done, and all bounds hold',
-  '  1  a bound failed, what never must be happened, a line of a script was refused, or runs differ',
+  '  1  a bound failed, what never must be happened, something was refused, or runs differ',
   '  2  a mistake in a scenario, a flag or a file, or there is no Node that runs this',
   '  3  a fault of PeerTap itself',
+  '  4  no node runs here that could be asked',
 ].join('\n')
 
 /** A fault of ours, with the command that shows it again. */
@@ -47,6 +51,10 @@ export function reportError(error: unknown): ExitCode {
   if (error instanceof UsageError) {
     console.error(error.message)
     return EXIT.usage
+  }
+  if (error instanceof NoNode) {
+    console.error(error.message)
+    return EXIT.noNode
   }
   const system = `PeerTap ${version()}, Node ${process.version}, ${process.platform} ${process.arch}`
   const repeat = error instanceof InternalFailure ? error.repeat : undefined

@@ -3,6 +3,7 @@
  * in a group that their first word names.
  */
 import type { Verb } from './flags.ts'
+import { NODE_VERBS, RELAY_VERBS, VLAN_VERBS } from './node/verbs.ts'
 import { nodeBackup, nodeRestore } from './node-backup.ts'
 import { completionVerb } from './node-completion.ts'
 import { configCheck, configSchemaVerb } from './node-config.ts'
@@ -17,15 +18,20 @@ import { simVerify } from './sim-verify.ts'
 /** What the first words of groups stand for. */
 export const GROUPS: Readonly<Record<string, string>> = {
   config: 'The configuration file of a node: check, schema',
+  vlan: 'CryptoVLANs: create, invite, join, leave, members, evict, ...',
+  relay: 'What this node carries for others: show, policy',
   service: 'The node as a service of systemd: install, uninstall, show',
   sim: 'Simulate: run, verify, shell, list, schema',
 }
 
 export const VERBS: readonly Verb[] = [
   nodeInit,
+  ...NODE_VERBS,
   nodeBackup,
   nodeRestore,
   completionVerb(() => VERBS),
+  ...VLAN_VERBS,
+  ...RELAY_VERBS,
   configCheck,
   configSchemaVerb,
   serviceInstall,

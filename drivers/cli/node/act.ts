@@ -119,7 +119,7 @@ export const downVerb: Verb = {
   describe: 'Stop the node: it takes leave of its neighbours first',
   flags: NODE_FLAGS,
   run: async (given) => {
-    const client = clientOf(given)
+    const client = await clientOf(given)
     await client.post('/v1/stop', {})
     const giveUpAt = Date.now() + STOP_WITHIN_MILLIS
     while (Date.now() < giveUpAt) {

@@ -31,7 +31,7 @@ export const doctorVerb: Verb = {
   run: async (given) => {
     const places = placesOf({ config: given.text('config'), socket: given.text('socket') }, process.env)
     const findings = [...machineFindings(), configFinding(places.config), stateFinding(places.state)]
-    findings.push(...(await nodeFindings(clientOf(given))))
+    findings.push(...(await nodeFindings(await clientOf(given))))
     const isGood = findings.every(({ state }) => state !== 'bad')
     const marks = { good: 'ok  ', warn: 'warn', bad: 'BAD ' }
     if (given.on('json')) console.log(JSON.stringify({ ok: isGood, findings }))

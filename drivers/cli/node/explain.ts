@@ -16,7 +16,7 @@ export const explainVerb: Verb = {
   arguments: [{ name: 'to', describe: 'A MAC, the first digits of a member key, or an IP address' }],
   flags: { ...NODE_FLAGS, vlan: { kind: 'text', describe: 'In which VLAN (default: the only one)' } },
   run: async (given) => {
-    const client = clientOf(given)
+    const client = await clientOf(given)
     const outcome = (await client.ask('explain', [
       given.argument('to'),
       given.text('vlan'),
@@ -31,7 +31,7 @@ export const traceVerb: Verb = {
   describe: 'Name the reason of each frame and packet that is dropped here, until interrupted',
   flags: { socket: NODE_FLAGS.socket },
   run: async (given) => {
-    const client = clientOf(given)
+    const client = await clientOf(given)
     const stream = await client.stream('/v1/logs?follow=1')
     await client.post('/v1/trace', { on: true })
     const end = (): void => {

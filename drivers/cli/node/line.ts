@@ -6,7 +6,6 @@
 import { existsSync } from 'node:fs'
 import { ControlClient } from '../../control/client.ts'
 import type { Outcome } from '../../control/outcome.ts'
-import { readConfig } from '../../node/config.ts'
 import { DEFAULT_PLACES, placesOf } from '../../node/places.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import type { Flag, Given } from '../flags.ts'
@@ -20,14 +19,17 @@ export const JSON_FLAG: Flag = { kind: 'switch', describe: 'Print one JSON objec
 /** Flags of every verb that asks a node. */
 export const NODE_FLAGS = { socket: SOCKET, json: JSON_FLAG } as const
 
-export function clientOf(given: Given): ControlClient {
+export async function clientOf(given: Given): Promise<ControlClient> {
   const { socket, config } = placesOf({ socket: given.text('socket') }, process.env)
-  return new ControlClient(socket ?? configuredSocket(config))
+  return new ControlClient(socket ?? (await configuredSocket(config)))
 }
 
 /** Where the configuration says, if there is one that may be read. */
-function configuredSocket(config: string): string {
-  return existsSync(config) ? readConfig(config).control.socket : DEFAULT_PLACES.socket
+async function configuredSocket(config: string): Promise<string> {
+  if (!existsSync(config)) return DEFAULT_PLACES.socket
+  // Only where it is needed: it knows all of libp2p's addresses.
+  const { readConfig } = await import('../../node/config.ts')
+  return readConfig(config).control.socket
 }
 
 /** Prints lines for people or the value for a machine. */

@@ -9,7 +9,7 @@ export const vlanVerbs: readonly Verb[] = VLAN_WORDS.map((word) => ({
   ...word,
   flags: { ...word.flags, ...NODE_FLAGS },
   run: async (given) => {
-    const client = clientOf(given)
+    const client = await clientOf(given)
     let asked: Promise<unknown> = Promise.resolve()
     const verbs = verbsOver((name, args) => {
       const outcome = client.ask(name, args)
