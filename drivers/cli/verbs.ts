@@ -3,12 +3,12 @@
  * in a group that their first word names.
  */
 import type { Verb } from './flags.ts'
+import { nodeBackup, nodeRestore } from './node/backup.ts'
+import { completionVerb } from './node/completion.ts'
+import { configCheck, configSchemaVerb } from './node/config.ts'
+import { nodeInit } from './node/init.ts'
+import { serviceInstall, serviceShow, serviceUninstall } from './node/service.ts'
 import { NODE_VERBS, RELAY_VERBS, VLAN_VERBS } from './node/verbs.ts'
-import { nodeBackup, nodeRestore } from './node-backup.ts'
-import { completionVerb } from './node-completion.ts'
-import { configCheck, configSchemaVerb } from './node-config.ts'
-import { nodeInit } from './node-init.ts'
-import { serviceInstall, serviceShow, serviceUninstall } from './node-service.ts'
 import { simList } from './sim-list.ts'
 import { simRun } from './sim-run.ts'
 import { simSchema } from './sim-schema.ts'

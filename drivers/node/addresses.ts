@@ -122,22 +122,6 @@ export function readCidr(text: string): Read<4 | 6> {
   return { ok: true, value: family }
 }
 
-/** Six pairs of hex digits, with colons or hyphens between them or none: the MAC of one station. */
-export function readMac(text: string): Read<number> {
-  const digits = text.replaceAll(/(?<=^(?:..[:-])*..)[:-]/g, '')
-  if (!/^[0-9a-fA-F]{12}$/.test(digits))
-    return wrong('it is no MAC; write six pairs of hex digits such as 02:00:00:12:34:56')
-  const first = Number.parseInt(digits.slice(0, 2), 16)
-  if ((first & 1) === 1) {
-    const single = (first & 0xfe).toString(16).padStart(2, '0')
-    return wrong(`it is of a group, as its first pair is odd; begin it with ${single}`)
-  }
-  const value = Number.parseInt(digits, 16)
-  return value === 0
-    ? wrong('it is all zeros, which is nobody; write one such as 02:00:00:12:34:56')
-    : { ok: true, value }
-}
-
 /** Linux: IFNAMSIZ less the zero at the end. */
 const INTERFACE_NAME_BYTES_MAX = 15
 

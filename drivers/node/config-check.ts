@@ -14,7 +14,6 @@ import {
   readContact,
   readInterfaceName,
   readListen,
-  readMac,
   type Transport,
 } from './addresses.ts'
 import type { Config, InterfaceConfig } from './config-schema.ts'
@@ -124,9 +123,8 @@ function checkPolicy({ relay: { policy } }: Config, report: Report): void {
 
 function checkInterface({ interfaces }: Config, entry: InterfaceConfig, index: number, report: Report): void {
   const path = ['interfaces', index] as const
-  const { vlan, name, mac, addresses } = entry
-  readAt([...path, 'name'], name, readInterfaceName, report)
-  if (mac !== undefined) readAt([...path, 'mac'], mac, readMac, report)
+  const { vlan, name, addresses } = entry
+  if (name !== undefined) readAt([...path, 'name'], name, readInterfaceName, report)
   for (const [place, text] of addresses.entries())
     readAt([...path, 'addresses', place], text, readCidr, report)
   const before = interfaces.slice(0, index)
@@ -135,7 +133,7 @@ function checkInterface({ interfaces }: Config, entry: InterfaceConfig, index: n
       [...path, 'vlan'],
       `is "${vlan}" once more; a VLAN has one interface; remove one of the two entries`,
     )
-  if (!name.includes('%d') && before.some((other) => other.name === name))
+  if (name?.includes('%d') === false && before.some((other) => other.name === name))
     report([...path, 'name'], `is "${name}" once more; choose another, or write one with %d`)
 }
 

@@ -91,14 +91,16 @@ const networkInterface = z
   .strictObject({
     vlan: text.describe('Label or VLAN-ID (32 hex digits, or the first of them) of a VLAN of this node.'),
     name: text
-      .default('peertap%d')
-      .describe('What the system calls it: at most 15 bytes; %d stands for the first free number.'),
+      .optional()
+      .describe('What the system calls it, at most 15 bytes; by default pt- and the label of the VLAN.'),
     mtu: z
       .int()
       .min(MTU_MIN)
       .max(MTU_MAX)
-      .default(MTU_MIN)
-      .describe('Bytes of an Ethernet payload. 1280 travels in one datagram; more travels in fragments.'),
+      .optional()
+      .describe(
+        'Bytes of an Ethernet payload; by default what the VLAN was founded with (1280 if not said).',
+      ),
     addresses: z
       .array(text)
       .max(CIDRS_MAX)
@@ -109,9 +111,6 @@ const networkInterface = z
       .boolean()
       .default(true)
       .describe('Also the IPv6 address that follows from the VLAN and the member key: nobody hands it out.'),
-    mac: text
-      .optional()
-      .describe('Another MAC than the one that follows from the member key, such as "02:00:00:12:34:56".'),
   })
   .describe('The Ethernet interface of a VLAN.')
 

@@ -26,6 +26,10 @@ const CONNECTIONS_MAX = 64
 /** The owner alone reads and writes. */
 const SOCKET_MODE = 0o600
 
+/** What is read without a token. */
+const OPEN_PATHS: readonly string[] = ['/metrics', '/health']
+const TIMEOUTS = { requestTimeout: REQUEST_MILLIS, headersTimeout: REQUEST_MILLIS }
+
 export interface Reply {
   readonly status: number
   readonly type: string
@@ -86,6 +90,21 @@ export class ControlServer {
     }
   }
 
+  /** Figures and health alone, for whoever gets there: nothing can be changed, and nothing else is read. */
+  async listenMetrics(host: string, port: number): Promise<void> {
+    const server = createServer(TIMEOUTS, (request, response) => {
+      void this.#serveMetrics(request, response).catch((error: unknown) => reply(response, failed(error)))
+    })
+    this.#servers.push(server)
+    try {
+      await listening(server, port, host)
+    } catch (error) {
+      throw new UsageError(
+        `metrics at ${host} port ${port}: ${said(error)}; choose another with metrics.port`,
+      )
+    }
+  }
+
   async close(): Promise<void> {
     await Promise.all(
       this.#servers.map(
@@ -99,17 +118,20 @@ export class ControlServer {
   }
 
   #create(token: string | undefined): Server {
-    const server = createServer(
-      { requestTimeout: REQUEST_MILLIS, headersTimeout: REQUEST_MILLIS },
-      (request, response) => {
-        void this.#serve(request, response, token).catch((error: unknown) => {
-          reply(response, failed(error))
-        })
-      },
-    )
+    const server = createServer(TIMEOUTS, (request, response) => {
+      void this.#serve(request, response, token).catch((error: unknown) => {
+        reply(response, failed(error))
+      })
+    })
     server.maxConnections = CONNECTIONS_MAX
     this.#servers.push(server)
     return server
+  }
+
+  async #serveMetrics({ method, url = '/' }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const isOpen = method === 'GET' && OPEN_PATHS.includes(url)
+    const answer = isOpen ? await this.#api.answer('GET', url, new URLSearchParams(), undefined) : undefined
+    reply(response, answer ?? nothingThere(method ?? '', url))
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse, token: string | undefined): Promise<void> {

@@ -2,58 +2,14 @@
  * The state directory as the thread of the core has it: what was stored is read at the start, and the book of
  * VLANs is written. The process that holds the lock (state.ts) is the same, so nobody else writes there.
  */
-import { join } from 'node:path'
-import type { PortId, StoreId } from '../../core/io.ts'
-import { recordOf } from '../../core/member/memberships.ts'
-import type { Kept, VlanBook } from '../control/node.ts'
+import { BookFile } from './book-file.ts'
 import type { CoreFiles } from './core-seat.ts'
-import { writeDurable } from './durable.ts'
-import { enclose } from './envelope.ts'
-import { recordIds, recordName } from './records.ts'
-import { ownerOf, readBody, systemMistake, VLANS_FILE } from './state-files.ts'
-import { type Book, decodeBook, encodeBook } from './vlan-book.ts'
-
-/** Ports count from here. */
-const FIRST_PORT = 1
-
-export class BookFile implements VlanBook {
-  readonly #directory: string
-
-  constructor(directory: string) {
-    this.#directory = directory
-  }
-
-  /** As it was written; a UsageError that says what mends it if it cannot be read. */
-  read(): Book | undefined {
-    return readBody(this.#directory, VLANS_FILE, (body) => {
-      const decoded = decodeBook(body)
-      return decoded.ok ? { ok: true, value: decoded.book } : decoded
-    })
-  }
-
-  load(): Book {
-    const book = this.read()
-    // Records of a book that was lost keep their ports: a new VLAN must not find another's group there.
-    const last = recordIds(this.#directory).at(-1)
-    let nextPort = book?.nextPort ?? FIRST_PORT
-    while (last !== undefined && recordOf(nextPort as PortId, 'head') <= last) nextPort += 1
-    return { vlans: book?.vlans ?? [], nextPort, firstPort: book?.firstPort ?? nextPort }
-  }
-
-  save(kept: Kept): void {
-    const path = join(this.#directory, VLANS_FILE)
-    try {
-      const { firstPort } = this.load()
-      writeDurable(path, enclose(VLANS_FILE, encodeBook({ ...kept, firstPort })), ownerOf(this.#directory))
-    } catch (error) {
-      throw systemMistake(path, error)
-    }
-  }
-}
+import { recordName } from './records.ts'
+import { readBody } from './state-files.ts'
 
 export function coreFiles(directory: string): CoreFiles {
   return {
     book: new BookFile(directory),
-    record: (id: StoreId) => readBody(directory, recordName(id)),
+    record: (id) => readBody(directory, recordName(id)),
   }
 }

@@ -111,6 +111,8 @@ export class Daemon implements CoreOwner, ApiNode {
     await this.#control.listenSocket(socket)
     if (config.control.port !== undefined)
       await this.#control.listenPort({ port: config.control.port, token: files.token() })
+    if (config.metrics.port !== undefined)
+      await this.#control.listenMetrics(config.metrics.host, config.metrics.port)
     const contacts = this.#contactsOf(config)
     this.#reach.contacts(contacts)
     const core = new CoreHandle(

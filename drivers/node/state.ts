@@ -22,7 +22,7 @@ import type { Stored } from '../../core/group/events.ts'
 import { hex } from '../../core/ids.ts'
 import type { PeerHint, PortId, StoreId } from '../../core/io.ts'
 import { recordOf } from '../../core/member/memberships.ts'
-import type { Kept, VlanBook } from '../control/node.ts'
+import { BookFile } from './book-file.ts'
 import { type Owner, writeDurable, writeDurableLater } from './durable.ts'
 import { enclose } from './envelope.ts'
 import { type FileLock, lockDirectory } from './file-lock.ts'
@@ -43,12 +43,9 @@ import {
   VERSION_TEXT,
   VLANS_FILE,
 } from './state-files.ts'
-import { type Book, decodeBook, encodeBook } from './vlan-book.ts'
 
 const TOKEN_FILE = 'token'
 const SLOTS = ['head', 'next', 'ledger'] as const
-/** Ports count from here. */
-const FIRST_PORT = 1
 /** A cache that cannot be read is set aside under this ending. */
 const DAMAGED = '.damaged'
 
@@ -81,7 +78,7 @@ export class NodeState {
   readonly path: string
   /** The seed of the node's Ed25519 key, 32 bytes. */
   readonly seed: Uint8Array
-  readonly book: VlanBook
+  readonly book: BookFile
   readonly #owner: Owner | undefined
   readonly #lock: FileLock
   readonly #records: Records
@@ -119,10 +116,10 @@ export class NodeState {
     this.#records = new Records(path, owner, report)
     removeUnfinished(path)
     makeRecords(path, owner)
+    this.book = new BookFile(path)
     const wrong = this.#wrongFiles()
     if (wrong.length > 0) throw new UsageError(wrong.join('\n'))
     this.seed = readSeed(path)
-    this.book = { load: () => this.#loadBook(), save: (kept) => this.#saveBook(kept) }
     this.#removeOrphans()
   }
 
@@ -203,7 +200,7 @@ export class NodeState {
     const names = [KEY_FILE, VLANS_FILE, ...recordIds(this.path).map(recordName)]
     return names.flatMap((name) => {
       try {
-        if (name === VLANS_FILE) this.#readBook()
+        if (name === VLANS_FILE) this.book.read()
         else if (name === KEY_FILE) readSeed(this.path)
         else readBody(this.path, name)
         return []
@@ -215,35 +212,9 @@ export class NodeState {
     })
   }
 
-  #readBook(): Book | undefined {
-    return readBody(this.path, VLANS_FILE, (body) => {
-      const decoded = decodeBook(body)
-      return decoded.ok ? { ok: true, value: decoded.book } : decoded
-    })
-  }
-
-  #loadBook(): Book {
-    const book = this.#readBook()
-    // Records of a book that was lost keep their ports: a new VLAN must not find another's group there.
-    const last = recordIds(this.path).at(-1)
-    let nextPort = book?.nextPort ?? FIRST_PORT
-    while (last !== undefined && recordOf(nextPort as PortId, 'head') <= last) nextPort += 1
-    return { vlans: book?.vlans ?? [], nextPort, firstPort: book?.firstPort ?? nextPort }
-  }
-
-  #saveBook(kept: Kept): void {
-    const path = join(this.path, VLANS_FILE)
-    try {
-      const { firstPort } = this.#loadBook()
-      writeDurable(path, enclose(VLANS_FILE, encodeBook({ ...kept, firstPort })), this.#owner)
-    } catch (error) {
-      throw systemMistake(path, error)
-    }
-  }
-
   /** What is kept of VLANs that were removed just before the node stopped. */
   #removeOrphans(): void {
-    const book = this.#readBook()
+    const book = this.book.read()
     if (book === undefined) return
     const ports = new Set<number>(book.vlans.map(({ port }) => port))
     const ids = new Set<number>(recordIds(this.path))

@@ -79,7 +79,7 @@ interface End {
   dropped: number
 }
 
-export class SimulatedCarrier implements Carrier {
+class SimulatedCarrier implements Carrier {
   readonly name: PeerId
   readonly address: Address = Uint8Array.from(randomBytes(8))
   readonly #air: Air

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { UsageError } from '../../core/errors.ts'
-import { readCidr, readContact, readInterfaceName, readMac } from '../../drivers/node/addresses.ts'
+import { readCidr, readContact, readInterfaceName } from '../../drivers/node/addresses.ts'
 import {
   type Config,
   checkConfig,
@@ -196,10 +196,6 @@ const MISTAKES: readonly (readonly [changes: object, ...messages: string[]])[] =
       'whole number from 1 to 128; correct it',
   ],
   [
-    { interfaces: [{ vlan: 'a', mac: '03:00:00:00:00:01' }] },
-    'interfaces[0].mac is "03:00:00:00:00:01"; it is of a group, as its first pair is odd; begin it with 02',
-  ],
-  [
     { interfaces: [{ vlan: 'a' }, { vlan: 'a' }] },
     'interfaces[1].vlan is "a" once more; a VLAN has one interface; remove one of the two entries',
   ],
@@ -306,16 +302,6 @@ describe('a list of contacts', () => {
 })
 
 describe('addresses', () => {
-  it.each(['02:00:00:12:34:56', '02-00-00-12-34-56', '020000123456'])(
-    'a MAC may be written as %s',
-    (text) => {
-      expect(readMac(text)).toEqual({ ok: true, value: 0x020000123456 })
-    },
-  )
-  it.each(['02:00:00:12:34', '0:20:00:01:23:45:6', '02:00:00:00:00:0g', '00:00:00:00:00:00', ''])(
-    'a MAC is not %j',
-    (text) => expect(readMac(text).ok).toBe(false),
-  )
   it.each(['peertap%d', 'tap0', 'br-lan.5'])('an interface may be called %s', (text) =>
     expect(readInterfaceName(text).ok).toBe(true),
   )

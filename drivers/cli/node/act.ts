@@ -34,7 +34,7 @@ export const pingVerb: Verb = {
       bytes: given.whole('bytes', FRAME_BYTES_MIN, FRAME_BYTES_MAX) ?? FRAME_BYTES_MIN,
       intervalMillis: given.whole('interval', 1, 60_000) ?? 200,
     }
-    const outcome = (await clientOf(given).ask('ping', [order])) as Outcome<Pinged>
+    const outcome = (await (await clientOf(given)).ask('ping', [order])) as Outcome<Pinged>
     return showOutcome(given, outcome, pingLines)
   },
 }
@@ -53,7 +53,9 @@ export const captureVerb: Verb = {
     const only = given.choice('only', ['all', 'inner', 'outer'])
     if (file === undefined && process.stdout.isTTY)
       throw new UsageError('a capture is no text; write --write FILE, or lead it into a program with |')
-    const stream = await clientOf(given).stream(only === 'all' ? '/v1/capture' : `/v1/capture?only=${only}`)
+    const stream = await (await clientOf(given)).stream(
+      only === 'all' ? '/v1/capture' : `/v1/capture?only=${only}`,
+    )
     const out = file === undefined ? process.stdout : createWriteStream(file)
     // Whoever interrupts has captured enough: what came is written in full.
     process.once('SIGINT', () => stream.destroy())
@@ -80,7 +82,7 @@ export const relayPolicyVerb: Verb = {
   run: async (given) => {
     const mode = given.argument('mode')
     const policy = { mode, allow: given.list('allow'), deny: given.list('deny') }
-    await clientOf(given).post('/v1/policy', policy)
+    await (await clientOf(given)).post('/v1/policy', policy)
     return show(given, { ok: true, policy }, [`VLANs are carried by policy ${mode} from now on`])
   },
 }
@@ -90,7 +92,7 @@ export const relayShowVerb: Verb = {
   describe: 'Show the policy, and the VLANs that pass here',
   flags: NODE_FLAGS,
   run: async (given) => {
-    const { process: node, carried } = (await clientOf(given).get('/v1/status')) as NodeStatus
+    const { process: node, carried } = (await (await clientOf(given)).get('/v1/status')) as NodeStatus
     const lines = carried.map(
       ({ vlan, member, tokens, lowers }) =>
         `${vlan}  ${member ? 'member' : 'relayed'}, ${tokens} tokens, ${lowers.length} links below`,
@@ -104,7 +106,7 @@ export const reloadVerb: Verb = {
   describe: 'Read the configuration again; frames go on meanwhile',
   flags: NODE_FLAGS,
   run: async (given) => {
-    const said = (await clientOf(given).post('/v1/reload', {})) as {
+    const said = (await (await clientOf(given)).post('/v1/reload', {})) as {
       readonly changed: readonly string[]
       readonly needRestart: readonly string[]
     }

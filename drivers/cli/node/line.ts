@@ -9,13 +9,12 @@ import type { Outcome } from '../../control/outcome.ts'
 import { DEFAULT_PLACES, placesOf } from '../../node/places.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import type { Flag, Given } from '../flags.ts'
+import { JSON_FLAG } from './places.ts'
 
 export const SOCKET: Flag = {
   kind: 'text',
   describe: "Path of the node's control socket (default PEERTAP_SOCKET, or that of the configuration)",
 }
-export const JSON_FLAG: Flag = { kind: 'switch', describe: 'Print one JSON object and nothing else' }
-
 /** Flags of every verb that asks a node. */
 export const NODE_FLAGS = { socket: SOCKET, json: JSON_FLAG } as const
 

@@ -7,7 +7,7 @@ import { clientOf, NODE_FLAGS, show } from './line.ts'
 import { dropLines, peerLines, statusLines, treeDot, treeLines } from './status-lines.ts'
 
 async function statusOf(given: Given): Promise<NodeStatus> {
-  return (await clientOf(given).get('/v1/status')) as NodeStatus
+  return (await (await clientOf(given)).get('/v1/status')) as NodeStatus
 }
 
 export const statusVerb: Verb = {
@@ -53,14 +53,15 @@ export const logsVerb: Verb = {
     socket: NODE_FLAGS.socket,
     follow: { kind: 'switch', describe: 'Go on with what is logged from now on' },
   },
-  run: async (given) => pour(await clientOf(given).stream(`/v1/logs?follow=${given.on('follow') ? 1 : 0}`)),
+  run: async (given) =>
+    pour(await (await clientOf(given)).stream(`/v1/logs?follow=${given.on('follow') ? 1 : 0}`)),
 }
 
 export const eventsVerb: Verb = {
   words: ['events'],
   describe: 'Print what happens in the node, a line of JSON each, until interrupted',
   flags: { socket: NODE_FLAGS.socket },
-  run: async (given) => pour(await clientOf(given).stream('/v1/events')),
+  run: async (given) => pour(await (await clientOf(given)).stream('/v1/events')),
 }
 
 async function pour(stream: IncomingMessage): Promise<ExitCode> {

@@ -118,7 +118,7 @@ export function nameOf({ names }: NodeStatus, peer: string): string {
   return (names[peer] ?? peer).slice(-NAME_CHARS)
 }
 
-export function millis(micros: number): string {
+function millis(micros: number): string {
   return `${formatNumber(Math.round(micros / 10) / 100)} ms`
 }
 

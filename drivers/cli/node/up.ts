@@ -2,8 +2,8 @@
 import { placesOf } from '../../node/places.ts'
 import { EXIT } from '../exit.ts'
 import type { Verb } from '../flags.ts'
-import { CONFIG_FLAG, STATE_FLAG } from '../node-places.ts'
 import { SOCKET } from './line.ts'
+import { CONFIG_FLAG, STATE_FLAG } from './places.ts'
 
 export const upVerb: Verb = {
   words: ['up'],

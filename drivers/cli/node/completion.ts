@@ -1,9 +1,9 @@
 /**
  * `peertap completion`: what shells complete, from the table of verbs.
  */
-import { UsageError } from '../../core/errors.ts'
-import { EXIT } from './exit.ts'
-import type { Verb } from './flags.ts'
+import { UsageError } from '../../../core/errors.ts'
+import { EXIT } from '../exit.ts'
+import type { Verb } from '../flags.ts'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 type Shell = (typeof SHELLS)[number]

@@ -2,10 +2,10 @@
  * `peertap init`: makes what a node needs before it starts, and says how to go on. What is there already is
  * kept, so that it may stand in a script.
  */
-import { EXIT, type ExitCode } from './exit.ts'
-import type { Given, Verb } from './flags.ts'
-import { CONFIG_FLAG, JSON_FLAG, placesGiven, STATE_FLAG } from './node-places.ts'
-import { tableLines } from './table.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
+import type { Given, Verb } from '../flags.ts'
+import { tableLines } from '../table.ts'
+import { CONFIG_FLAG, JSON_FLAG, placesGiven, STATE_FLAG } from './places.ts'
 
 export const nodeInit: Verb = {
   words: ['init'],
@@ -26,7 +26,7 @@ export const nodeInit: Verb = {
 async function init(given: Given): Promise<ExitCode> {
   const places = placesGiven(given)
   // Loaded here, because no other verb should wait for it.
-  const { makeNode } = await import('../node/make.ts')
+  const { makeNode } = await import('../../node/make.ts')
   const made = makeNode(places, given.on('relay'))
   if (given.on('json')) {
     console.log(JSON.stringify(made))

@@ -4,12 +4,12 @@
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { UsageError } from '../../core/errors.ts'
-import { UNIT_MARK, UNIT_PATH, unitText } from '../node/service-unit.ts'
-import { systemMistake } from '../node/state-files.ts'
-import { EXIT, type ExitCode } from './exit.ts'
-import type { Flag, Given, Verb } from './flags.ts'
-import { CONFIG_FLAG, placesGiven } from './node-places.ts'
+import { UsageError } from '../../../core/errors.ts'
+import { UNIT_MARK, UNIT_PATH, unitText } from '../../node/service-unit.ts'
+import { systemMistake } from '../../node/state-files.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
+import type { Flag, Given, Verb } from '../flags.ts'
+import { CONFIG_FLAG, placesGiven } from './places.ts'
 
 const UNIT_FLAG: Flag = { kind: 'text', describe: `Where the unit lies [default: ${UNIT_PATH}]` }
 

@@ -1,9 +1,9 @@
 /**
  * `peertap config check` and `peertap config schema`: the configuration of a node, before it runs with it.
  */
-import { EXIT, type ExitCode } from './exit.ts'
-import type { Given, Verb } from './flags.ts'
-import { CONFIG_FLAG, JSON_FLAG, placesGiven } from './node-places.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
+import type { Given, Verb } from '../flags.ts'
+import { CONFIG_FLAG, JSON_FLAG, placesGiven } from './places.ts'
 
 export const configCheck: Verb = {
   words: ['config', 'check'],
@@ -18,7 +18,7 @@ export const configSchemaVerb: Verb = {
   describe: 'Print the JSON Schema of configuration files',
   flags: {},
   run: async () => {
-    const { publishedConfigSchema } = await import('../node/config.ts')
+    const { publishedConfigSchema } = await import('../../node/config.ts')
     console.log(JSON.stringify(publishedConfigSchema(), undefined, 2))
     return EXIT.ok
   },
@@ -26,7 +26,7 @@ export const configSchemaVerb: Verb = {
 
 async function check(given: Given): Promise<ExitCode> {
   const path = given.optional('file') ?? placesGiven(given).config
-  const { checkConfig, readConfig, readConfigText } = await import('../node/config.ts')
+  const { checkConfig, readConfig, readConfigText } = await import('../../node/config.ts')
   if (!given.on('json')) {
     readConfig(path)
     console.log(`${path} is all right`)

@@ -1,10 +1,10 @@
 /**
  * `peertap backup` and `peertap restore`: a node in one file, and back.
  */
-import { UsageError } from '../../core/errors.ts'
-import { EXIT, type ExitCode } from './exit.ts'
-import type { Flag, Given, Verb } from './flags.ts'
-import { JSON_FLAG, placesGiven, STATE_FLAG } from './node-places.ts'
+import { UsageError } from '../../../core/errors.ts'
+import { EXIT, type ExitCode } from '../exit.ts'
+import type { Flag, Given, Verb } from '../flags.ts'
+import { JSON_FLAG, placesGiven, STATE_FLAG } from './places.ts'
 
 const PASSPHRASE_FLAGS: Readonly<Record<string, Flag>> = {
   'passphrase-file': { kind: 'text', describe: 'File with the passphrase in its first line' },
@@ -34,7 +34,7 @@ export const nodeRestore: Verb = {
 }
 
 async function backup(given: Given): Promise<ExitCode> {
-  const { readPassphrase, writeBackup } = await import('../node/backup.ts')
+  const { readPassphrase, writeBackup } = await import('../../node/backup.ts')
   const { state } = placesGiven(given)
   const file = given.argument('file')
   const from = passphrasePlace(given)
@@ -49,7 +49,7 @@ async function backup(given: Given): Promise<ExitCode> {
 }
 
 async function restore(given: Given): Promise<ExitCode> {
-  const { readPassphrase, restoreBackup } = await import('../node/backup.ts')
+  const { readPassphrase, restoreBackup } = await import('../../node/backup.ts')
   const { state } = placesGiven(given)
   const file = given.argument('file')
   const from = passphrasePlace(given)

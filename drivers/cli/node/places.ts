@@ -1,8 +1,8 @@
 /**
  * Flags that name the places of a node, and how they are read.
  */
-import { PLACE_VARIABLES, type Places, placesOf } from '../node/places.ts'
-import type { Flag, Given } from './flags.ts'
+import { PLACE_VARIABLES, type Places, placesOf } from '../../node/places.ts'
+import type { Flag, Given } from '../flags.ts'
 
 export const CONFIG_FLAG: Flag = {
   kind: 'text',
