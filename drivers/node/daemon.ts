@@ -268,11 +268,18 @@ export class Daemon implements CoreOwner, ApiNode {
     return {
       linkUp: (link, peer, dialled) => {
         core.linkUp(link, peer, dialled)
+        this.#told('link up', { link, peer: this.nameOf(peer), dialled })
         this.#tellReach()
       },
-      linkDown: (link, reason) => core.linkDown(link, reason),
+      linkDown: (link, reason) => {
+        core.linkDown(link, reason)
+        this.#told('link down', { link, reason })
+      },
       linkReady: (link, channel, ready) => core.linkReady(link, channel, ready),
-      dialFailed: (peer) => core.dialFailed(peer),
+      dialFailed: (peer) => {
+        core.dialFailed(peer)
+        this.#told('dial failed', { peer: this.nameOf(peer) })
+      },
       packet: (link, channel, hop, bytes) => core.packet(link, channel, hop, bytes),
       addressesChanged: (addresses, reach) => {
         core.addressesChanged(addresses, reach)
@@ -285,6 +292,10 @@ export class Daemon implements CoreOwner, ApiNode {
         this.#tellReach()
       },
     }
+  }
+
+  #told(message: string, details: Readonly<Record<string, unknown>>): void {
+    this.log({ level: 'debug', module: 'trunks', message, details })
   }
 
   #tellReach(): void {
