@@ -21,7 +21,7 @@
 import { type Crypto, PUBLIC_KEY_BYTES } from '../crypto/ports.ts'
 import { InvariantError, UsageError } from '../errors.ts'
 import { concat, peerIdOf, peerKey, sameBytes } from '../ids.ts'
-import { type Address, type PeerHint, REACHABILITY, type Reachability } from '../io.ts'
+import { type Address, type PeerHint, type PeerId, REACHABILITY, type Reachability } from '../io.ts'
 import { Reader } from '../wire/cursor.ts'
 import {
   bytes,
@@ -278,13 +278,16 @@ function grantIn(ledger: Ledger, given: Uint8Array, what: string): Grant {
   return fact
 }
 
-/** The contacts in the form that the mesh dials. */
+/** The contacts in the form that the mesh dials: each peer once, with all its addresses. */
 export function hintsOf(contacts: readonly Contact[]): PeerHint[] {
-  return contacts.map(({ peerKey: publicKey, reach: by, address }) => ({
-    peer: peerIdOf(publicKey),
-    addresses: [address],
-    reach: by,
-  }))
+  const hints = new Map<PeerId, PeerHint>()
+  for (const { peerKey: publicKey, reach: by, address } of contacts) {
+    const peer = peerIdOf(publicKey)
+    const known = hints.get(peer)
+    const addresses = [...(known?.addresses ?? []), address]
+    hints.set(peer, { peer, addresses, reach: known?.reach ?? by })
+  }
+  return [...hints.values()]
 }
 
 /** A hint as a contact; a UsageError unless it has exactly one address. */

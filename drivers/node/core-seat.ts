@@ -51,7 +51,7 @@ export class CoreSeat implements ControlledNode {
     this.#files = files
     this.book = files.book
     this.restored = files.record(NODE_RECORD)
-    this.#contacts = contacts.slice(0, CONTACTS_MAX)
+    this.#contacts = invitationContacts(contacts)
   }
 
   now(): Micros {
@@ -93,6 +93,15 @@ export class CoreSeat implements ControlledNode {
 
   /** Where this node can be dialled, or others that lead to it, changed. */
   reachedBy(contacts: readonly PeerHint[]): void {
-    this.#contacts = contacts.slice(0, CONTACTS_MAX)
+    this.#contacts = invitationContacts(contacts)
   }
+}
+
+/** Each of one address, as invitations take them (sec:C3): the best of every peer, then the second best. */
+function invitationContacts(hints: readonly PeerHint[]): PeerHint[] {
+  const ranked = hints.flatMap(({ addresses, ...hint }) =>
+    addresses.map((address, rank) => ({ rank, hint: { ...hint, addresses: [address] } })),
+  )
+  ranked.sort((a, b) => a.rank - b.rank)
+  return ranked.slice(0, CONTACTS_MAX).map(({ hint }) => hint)
 }
