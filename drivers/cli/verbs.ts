@@ -2,6 +2,7 @@
  * All verbs of the program, in the order in which they are shown: those of one word stand alone, the others
  * in a group that their first word names.
  */
+import { demoVerb } from './demo.ts'
 import type { Verb } from './flags.ts'
 import { nodeBackup, nodeRestore } from './node/backup.ts'
 import { completionVerb } from './node/completion.ts'
@@ -29,6 +30,7 @@ export const VERBS: readonly Verb[] = [
   ...NODE_VERBS,
   nodeBackup,
   nodeRestore,
+  demoVerb,
   completionVerb(() => VERBS),
   ...VLAN_VERBS,
   ...RELAY_VERBS,
