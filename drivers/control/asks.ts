@@ -41,7 +41,7 @@ export function callVerb(verbs: Verbs, name: VlanVerb, args: readonly unknown[])
   }
 }
 
-/** Verbs whose outcomes `ask` brings. */
+/** Verbs whose outcomes `ask` brings. Where it fails nothing comes of them: who made it has its promise. */
 export function verbsOver(
   ask: (name: VlanVerb, args: readonly unknown[]) => Promise<Outcome<object>>,
 ): Verbs {
@@ -49,7 +49,10 @@ export function verbsOver(
     name,
     (...args: readonly unknown[]): Pending<object> => {
       const pending = new Pending<object>()
-      void ask(name, args).then((outcome) => pending.settle(outcome))
+      void ask(name, args).then(
+        (outcome) => pending.settle(outcome),
+        () => undefined,
+      )
       return pending
     },
   ])

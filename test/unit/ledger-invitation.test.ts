@@ -125,6 +125,17 @@ describe('an invitation', () => {
     expect(hint && contactOf(hint)).toEqual(contact)
     expect(() => hint && contactOf({ ...hint, addresses: [] })).toThrow(/0 addresses; give one/)
   })
+
+  test('contacts of one peer are one hint with all their addresses', () => {
+    const other = { ...contact, peerKey: new Uint8Array(32).fill(77) }
+    const second = { ...contact, address: contact.address.map((byte) => byte ^ 1) }
+    const hints = hintsOf([contact, other, second])
+    expect(hints.map(({ addresses }) => addresses)).toEqual([
+      [contact.address, second.address],
+      [other.address],
+    ])
+    expect(new Set(hints.map(({ peer }) => peer)).size).toBe(2)
+  })
 })
 
 describe('a wrong line says what is wrong with it', () => {

@@ -1,4 +1,5 @@
-/** Verbs that need no running node: they make, check, keep and install its files. */
+/** Verbs that need no running node: they make, check, keep and install its files, or show what nodes do. */
+import { demoVerb } from '../demo.ts'
 import type { Verb } from '../flags.ts'
 import { nodeBackup, nodeRestore } from './backup.ts'
 import { configCheck, configSchemaVerb } from './config.ts'
@@ -11,6 +12,7 @@ export const FILE_VERBS: readonly Verb[] = [
   nodeBackup,
   nodeRestore,
   doctorVerb,
+  demoVerb,
   configCheck,
   configSchemaVerb,
   serviceInstall,
