@@ -151,6 +151,11 @@ export class Interfaces {
     }
   }
 
+  /** Files to wait for. */
+  files(): readonly number[] {
+    return this.#open.flatMap(({ device }) => (device !== undefined && device.fd >= 0 ? [device.fd] : []))
+  }
+
   /** When `retry` has something to do. */
   nextRetry(): Micros {
     return Math.min(...[...this.#held.values()].map(({ retryAt }) => retryAt), Number.MAX_SAFE_INTEGER)
