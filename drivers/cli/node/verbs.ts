@@ -1,6 +1,7 @@
 /** All verbs of a running node, for the program. */
 import type { Verb } from '../flags.ts'
-import { captureVerb, downVerb, pingVerb, relayPolicyVerb, relayShowVerb, reloadVerb } from './act.ts'
+import { downVerb, pingVerb, relayPolicyVerb, relayShowVerb, reloadVerb } from './act.ts'
+import { captureVerb } from './capture.ts'
 import { doctorVerb } from './doctor.ts'
 import { explainVerb, traceVerb } from './explain.ts'
 import { eventsVerb, logsVerb, peersVerb, statusVerb, topologyVerb } from './show.ts'
