@@ -52,6 +52,12 @@ export const requires = {
     return absent.length === 0
   },
 
+  /** The program `ping` of iputils, as root may use it. */
+  pinging(): true | undefined {
+    const { status } = spawnSync('ping', ['-V'])
+    return status === 0 || missing({ what: 'the program ping', mend: 'apt-get install iputils-ping' })
+  },
+
   /** Whether network namespaces can be made, and TAP interfaces in them. */
   namespaces(): boolean {
     namespacesLack ??= lackOfNamespaces()

@@ -1,27 +1,224 @@
 /** Real nodes as the system sees them: programs that start, talk, die and come back. */
+import { existsSync, statSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { openLibc } from '../../drivers/linux/libc.ts'
+import { EXPERIMENT, frameOf } from '../support/frames.ts'
+import { PacketSocket } from '../support/packet-socket.ts'
 import { ping } from '../support/ping.ts'
+import { PingFlow } from '../support/ping-flow.ts'
 import { realLab } from '../support/real-lab.ts'
 import type { RealNode } from '../support/real-node.ts'
 import { requires } from '../support/requirements.ts'
 
-describe.skipIf(!requires.namespaces())('two members with a cable between them', () => {
+/**
+ * From the moment that a killed member answers again to its first frame: this is the protocol's. What is
+ * before, loading the program, is printed and not bounded here: on two cores that are busy otherwise it took
+ * from 2 to 25 s, and a bound above that would say nothing.
+ */
+const FRAMES_MILLIS_MAX = 5_000
+const METRICS_PORT = 9_464
+
+const isAble = requires.namespaces() && requires.pinging()
+
+describe.skipIf(!isAble)('three members on cables', () => {
   const lab = realLab()
   let alice: RealNode
   let bob: RealNode
-  let addresses: readonly string[]
+  let carol: RealNode
+  let home: readonly string[]
+  let work: readonly string[]
 
   beforeAll(async () => {
-    alice = lab.node('alice')
+    alice = lab.node('alice', { metrics: { port: METRICS_PORT } })
     bob = lab.node('bob')
-    lab.direct(alice, bob)
-    await lab.up(alice, bob)
-    addresses = await lab.vlan('home', alice, bob)
+    carol = lab.node('carol')
+    lab.behind(alice, bob, carol)
+    await lab.up(alice, bob, carol)
+    home = await lab.vlan('home', alice, bob, carol)
+    work = await lab.vlan('work', bob, alice)
   })
 
-  test('talk', async () => {
-    expect(ping(alice.host, addresses[1] as string)).toBe(true)
-    expect(ping(bob.host, addresses[0] as string, 1_200)).toBe(true)
-    expect(await alice.echoes('home', await bob.memberKey('home'))).toBe(3)
+  /** An interface's socket for frames that no host answers. */
+  const socketAt = ({ host }: RealNode, name: string): PacketSocket => {
+    const [link] = host.list<{ ifindex: number }>('link', 'show', 'dev', name)
+    return host.inside(() => new PacketSocket(openLibc(), link?.ifindex as number, EXPERIMENT))
+  }
+
+  test('talk in IP, and in echoes below it', async () => {
+    expect(ping(alice.host, home[1] as string)).toBe(true)
+    expect(ping(bob.host, home[2] as string, 1_200)).toBe(true)
+    expect(ping(bob.host, work[1] as string)).toBe(true)
+    const ended = await carol.cli('ping', await bob.memberKey('home'), '--count', '3', '--json')
+    expect(ended).toMatchObject({ code: 0, err: '' })
+    expect(JSON.parse(ended.out)).toMatchObject({ label: 'home', bytes: expect.any(Number) })
+    expect(JSON.parse(ended.out).millis).toHaveLength(3)
+  })
+
+  test('show what they are to programs', async () => {
+    const ended = await bob.cli('status', '--json')
+    expect(ended).toMatchObject({ code: 0, err: '' })
+    const status = JSON.parse(ended.out)
+    expect(status).toMatchObject({
+      self: bob.key,
+      process: { peer: bob.peer, pid: bob.pid, errors: [], policy: { mode: 'open' } },
+      vlans: [
+        { label: 'home', phase: 'member', members: 3 },
+        { label: 'work', phase: 'member', members: 2, role: 'authority' },
+      ],
+      interfaces: [
+        { label: 'home', name: 'home', mtu: 1_280 },
+        { label: 'work', name: 'work', mtu: 1_280 },
+      ],
+    })
+    expect(status.interfaces[0].addresses).toContain(`${home[1]}/24`)
+    expect(status.trunks[0]).toMatchObject({ transport: 'quic-v1', relayed: false })
+    expect(status.names[alice.key]).toBe(alice.peer)
+  })
+
+  test('show how they are to whoever watches them', async () => {
+    const at = (path: string) => alice.run(['curl', '-sS', `http://127.0.0.1:${METRICS_PORT}${path}`])
+    const health = await at('/health')
+    expect(JSON.parse(health.out)).toEqual({ ok: true, troubles: [] })
+    const { out } = await at('/metrics')
+    expect(out).toMatch(/^peertap_neighbours 2$/m)
+    expect(out).toMatch(/^peertap_vlan_members\{vlan="home",id="[0-9a-f]{32}"\} 3$/m)
+    expect(out).toMatch(/^peertap_interface_up\{vlan="work",interface="work"\} 1$/m)
+    // Every line is a comment or a sample: name, labels and a number.
+    const label = String.raw`[a-z_]+="(?:[^"\\]|\\.)*"`
+    const sample = new RegExp(String.raw`^[a-z_]+(\{${label}(,${label})*\})? -?[0-9.e+-]+$`)
+    for (const line of out.trimEnd().split('\n')) expect(line).toMatch(line.startsWith('# ') ? /./ : sample)
+    expect(JSON.parse((await at('/v1/status')).out)).toMatchObject({ ok: false })
+  })
+
+  test('take orders from their owner alone', async () => {
+    expect(statSync(alice.paths.socket).mode & 0o777).toBe(0o600)
+    const others = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
+    const { out } = await alice.run([
+      ...others,
+      'curl',
+      '-sS',
+      '--unix-socket',
+      alice.paths.socket,
+      'http://n/',
+    ])
+    expect(out).toBe('')
+  })
+
+  test('keep frames of one VLAN out of the other, on the same trunks', async () => {
+    const from = socketAt(bob, 'work')
+    const inWork = socketAt(alice, 'work')
+    const inHome = [alice, bob, carol].map((node) => socketAt(node, 'home'))
+    for (let seed = 1; seed <= 20; seed++) expect(from.send(frameOf(200, seed))).toBe(true)
+    const came: Uint8Array[] = []
+    await alice.until('all came', () => came.push(...inWork.received()) >= 20)
+    expect(came).toEqual(Array.from({ length: 20 }, (_, index) => frameOf(200, index + 1)))
+    // What came the long way round is there by then.
+    expect(ping(carol.host, home[0] as string)).toBe(true)
+    for (const socket of inHome) expect(socket.received()).toEqual([])
+    for (const socket of [from, inWork, ...inHome]) socket.close()
+  })
+
+  test('read their configuration again without losing a frame', async () => {
+    const flow = new PingFlow(alice.host, home[1] as string)
+    await flow.answeredAfter()
+    for (const level of ['debug', 'info', 'debug', 'info'] as const) {
+      alice.configure({ log: { level } })
+      const before = alice.log(10_000).split('configuration read again').length
+      alice.signal('SIGHUP')
+      await alice.until(
+        'it is read',
+        () => alice.log(10_000).split('configuration read again').length > before,
+      )
+      await flow.answeredAfter()
+    }
+    const { sent, answered } = await flow.end()
+    // The last may be under way when the program ends.
+    expect(sent - answered).toBeLessThanOrEqual(1)
+  })
+
+  test('go on with the old configuration when the new one is wrong', async () => {
+    const flow = new PingFlow(alice.host, home[1] as string)
+    await flow.answeredAfter()
+    alice.configure({ log: { level: 'loud' as 'info' } })
+    const { code, err } = await alice.cli('reload')
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: expect.stringMatching(/config\.json: log\.level is "loud"/),
+    })
+    alice.signal('SIGHUP')
+    await alice.until('it is told', () => /"level":"error".*log\.level is/.test(alice.log()))
+    await flow.answeredAfter()
+    alice.configure({ log: { level: 'info' } })
+    const { sent, answered } = await flow.end()
+    expect(sent - answered).toBeLessThanOrEqual(1)
+  })
+
+  test('take leave, and are gone for the others at once', async () => {
+    const { pid } = carol
+    expect(await carol.cli('down')).toMatchObject({ code: 0, out: 'the node has stopped\n', err: '' })
+    const isGone = await alice.untilStatus('carol is gone', ({ links }) =>
+      links.every(({ peer }) => peer !== carol.key),
+    )
+    // With its leave, not when it was missed.
+    expect(isGone).toBeLessThan(1_000)
+    await carol.until('its process ended', () => !existsSync(`/proc/${pid}`))
+    expect(existsSync(carol.paths.socket)).toBe(false)
+    expect(carol.host.link('home')).toBeUndefined()
+    expect(await carol.cli('status')).toMatchObject({ code: 4, out: '' })
+    await carol.up()
+    await lab.untilTogether('home', alice, bob, carol)
+    expect(ping(carol.host, home[1] as string)).toBe(true)
+  })
+
+  test('are who they were after a kill, and talk again soon', async () => {
+    const before = await bob.ask<{ member: string; mac: string; epoch: number }>('show', 'home')
+    const flow = new PingFlow(alice.host, home[1] as string)
+    await flow.answeredAfter()
+    await bob.kill()
+    const startedAt = Date.now()
+    const answering = bob.up().then(() => Date.now())
+    const back = await flow.answeredAfter(startedAt, 60_000)
+    const frames = startedAt + back - (await answering)
+    console.log(
+      `killed member: frames ${Math.round(back)} ms after the start, ${Math.round(frames)} after it answers`,
+    )
+    expect(frames).toBeLessThan(FRAMES_MILLIS_MAX)
+    await flow.end()
+    const after = await bob.ask<{ member: string; mac: string; epoch: number }>('show', 'home')
+    expect(after.member).toBe(before.member)
+    expect((await bob.status()).process.peer).toBe(bob.peer)
+    expect((await bob.status()).vlans.map(({ label, phase }) => [label, phase])).toEqual([
+      ['home', 'member'],
+      ['work', 'member'],
+    ])
+  })
+
+  test('find each other when all were killed and start again', async () => {
+    const all = [alice, bob, carol]
+    await Promise.all(all.map((node) => node.kill()))
+    await Promise.all(all.map((node) => node.up()))
+    await lab.untilTogether('home', ...all)
+    await lab.untilTogether('work', alice, bob)
+    expect(ping(carol.host, home[1] as string)).toBe(true)
+    expect(ping(bob.host, work[1] as string)).toBe(true)
+  })
+
+  test('put one out, who hears no more of them', async () => {
+    const toCarol = new PingFlow(carol.host, home[1] as string)
+    const toBob = new PingFlow(alice.host, home[1] as string)
+    await Promise.all([toCarol.answeredAfter(), toBob.answeredAfter()])
+    const key = await carol.memberKey('home')
+    const { code, err } = await alice.cli('vlan', 'evict', 'home', key)
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    const outAt = Date.now()
+    await toBob.answeredAfter(outAt)
+    await carol.untilStatus('it knows that it is out', ({ vlans }) => vlans[0]?.phase === 'over')
+    expect(toCarol.echoes.filter(({ sentAt }) => sentAt > outAt)).toEqual([])
+    expect(carol.host.link('home')).toBeUndefined()
+    await toCarol.end()
+    const { longestGapMillis } = await toBob.end()
+    console.log(`eviction: the others' pings paused for ${Math.round(longestGapMillis)} ms at most`)
+    expect(longestGapMillis).toBeLessThan(1_000)
+    expect((await bob.members('home')).map(({ member }) => member)).not.toContain(key)
   })
 })
