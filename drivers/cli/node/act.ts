@@ -1,6 +1,4 @@
-/** Verbs that have a running node do something: `ping`, `capture`, `relay`, `reload`, `down`. */
-import { createWriteStream } from 'node:fs'
-import { UsageError } from '../../../core/errors.ts'
+/** Verbs that have a running node do something: `ping`, `relay`, `reload`, `down`. */
 import { formatNumber } from '../../../sim/index.ts'
 import { NoNode } from '../../control/client.ts'
 import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../../control/echo.ts'
@@ -36,37 +34,6 @@ export const pingVerb: Verb = {
     }
     const outcome = (await (await clientOf(given)).ask('ping', [order])) as Outcome<Pinged>
     return showOutcome(given, outcome, pingLines)
-  },
-}
-
-export const captureVerb: Verb = {
-  words: ['capture'],
-  describe: 'Capture frames of interfaces and packets of trunks as pcapng, until interrupted',
-  flags: {
-    socket: NODE_FLAGS.socket,
-    write: { kind: 'text', describe: 'To this file (default: standard output, for a pipe)' },
-    only: { kind: 'text', describe: 'inner: frames of interfaces; outer: packets of trunks; all (default)' },
-  },
-  examples: [['peertap capture --only inner | tshark -r -', 'Look at the frames at once']],
-  run: async (given) => {
-    const file = given.text('write')
-    const only = given.choice('only', ['all', 'inner', 'outer'])
-    if (file === undefined && process.stdout.isTTY)
-      throw new UsageError('a capture is no text; write --write FILE, or lead it into a program with |')
-    const stream = await (await clientOf(given)).stream(
-      only === 'all' ? '/v1/capture' : `/v1/capture?only=${only}`,
-    )
-    const out = file === undefined ? process.stdout : createWriteStream(file)
-    // Whoever interrupts has captured enough: what came is written in full.
-    process.once('SIGINT', () => stream.destroy())
-    process.once('SIGTERM', () => stream.destroy())
-    try {
-      for await (const part of stream) out.write(part as Buffer)
-    } catch (error) {
-      if (!stream.destroyed) throw error
-    }
-    await new Promise<void>((done) => (file === undefined ? done() : out.end(done)))
-    return EXIT.ok
   },
 }
 

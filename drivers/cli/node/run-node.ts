@@ -34,6 +34,8 @@ export async function runNode(places: RunPlaces): Promise<void> {
           put: (id, record) => state.store(id, record),
           erase: (port) => state.erase(port),
           token: () => state.token(),
+          peers: () => state.peers(),
+          keepPeers: (peers) => state.keepPeers(peers),
         },
         log: {
           entry: (entry) => write(logs, entry),
