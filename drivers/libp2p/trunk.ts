@@ -30,8 +30,8 @@ import {
 import { isRelayed, transportOf } from './transports.ts'
 
 /**
- * What comes while "not ready" is on its way to another thread, some hundred packets, must fit; the core stops
- * then, so it is seldom full. 20 ms (mesh:S24) at 400 Mbit/s.
+ * What comes while "not ready" is on its way to another thread, some hundred packets, must fit; the core
+ * stops then, so it is seldom full. 20 ms (mesh:S24) at 400 Mbit/s.
  */
 const DATA_QUEUE_BYTES = 1_048_576
 /** Sixteen times what the core queues for a link; who does not take this is gone or hostile. */

@@ -51,8 +51,8 @@ import { type CoreStatus, coreStatus } from './views.ts'
 /** Longest sleep (mesh:S15): what is missed is noticed then. */
 const SLEEP_MAX: Micros = 250 * MILLISECOND
 /**
- * While a trunk is full, frames are left with the kernel, whose queues make senders wait where ours could only
- * lose frames. Not for longer than this, since others' frames wait behind them.
+ * While a trunk is full, frames are left with the kernel, whose queues make senders wait where ours could
+ * only lose frames. Not for longer than this, since others' frames wait behind them.
  */
 const HOLD_BACK: Micros = 20 * MILLISECOND
 /** Frames of an interface between two looks at what else came. */
