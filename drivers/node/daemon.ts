@@ -139,6 +139,7 @@ export class Daemon implements CoreOwner, ApiNode {
       this,
     )
     this.#core = core
+    this.setTrace(config.log.trace)
     await this.#trunks.start(this.#listener(core))
     this.#tellReach()
   }

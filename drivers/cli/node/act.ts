@@ -5,9 +5,11 @@ import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../../control/echo.ts'
 import { short } from '../../control/names.ts'
 import type { Outcome } from '../../control/outcome.ts'
 import { ECHOES_MAX, type Pinged, type PingOrder } from '../../node/echoes.ts'
+import type { Explanation } from '../../node/explain.ts'
 import type { NodeStatus } from '../../node/views.ts'
 import { EXIT } from '../exit.ts'
 import type { Verb } from '../flags.ts'
+import { wayWords } from './explain.ts'
 import { clientOf, NODE_FLAGS, show, showOutcome } from './line.ts'
 
 const STOP_LOOK_MILLIS = 100
@@ -32,8 +34,14 @@ export const pingVerb: Verb = {
       bytes: given.whole('bytes', FRAME_BYTES_MIN, FRAME_BYTES_MAX) ?? FRAME_BYTES_MIN,
       intervalMillis: given.whole('interval', 1, 60_000) ?? 200,
     }
-    const outcome = (await (await clientOf(given)).ask('ping', [order])) as Outcome<Pinged>
-    return showOutcome(given, outcome, pingLines)
+    const client = await clientOf(given)
+    const outcome = (await client.ask('ping', [order])) as Outcome<Pinged>
+    if (!outcome.ok) return showOutcome(given, outcome, () => [])
+    const way = (await client.ask('explain', [outcome.value.member, order.vlan])) as Outcome<Explanation>
+    const status = (await client.get('/v1/status')) as NodeStatus
+    const path = way.ok ? wayWords(way.value, status) : []
+    const lines = (value: Pinged): string[] => [...pingLines(value), `path: ${path.join('; ') || 'none'}`]
+    return showOutcome(given, { ok: true, value: { ...outcome.value, path } }, lines)
   },
 }
 

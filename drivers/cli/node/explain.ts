@@ -57,16 +57,21 @@ function isTrace(line: string): boolean {
   }
 }
 
-function explainLines(value: Explanation, status: NodeStatus): string[] {
-  const { label, vlan, member, mac, token, epoch, mtu, why, drop, next } = value
-  const ways = next.map(({ link, peer, way }) => {
+/** The peers that get a copy of a frame, and how. */
+export function wayWords({ next }: Explanation, status: NodeStatus): string[] {
+  return next.map(({ link, peer, way }) => {
     const view = status.links.find((each) => each.link === link)
     const trunk = status.trunks.find((each) => each.link === link)
     const name = peer === undefined ? `link ${link}` : nameOf(status, peer)
     const rtt = view === undefined ? '' : `, ${(view.rttMicros / 1_000).toFixed(2)} ms away`
     const how = trunk === undefined ? '' : ` by ${trunk.transport}${trunk.relayed ? ', relayed' : ''}`
-    return `${way} to ${name}${how}${rtt}${peer === member ? ', the member itself' : ''}`
+    return `${way} to ${name}${how}${rtt}`
   })
+}
+
+function explainLines(value: Explanation, status: NodeStatus): string[] {
+  const { label, vlan, member, mac, token, epoch, mtu, why, drop } = value
+  const ways = wayWords(value, status)
   const rows = [
     ['vlan', `${label} ${short(vlan)}, epoch ${epoch}`],
     ['to', member === undefined ? mac : `${mac}, member ${short(member)}`],
