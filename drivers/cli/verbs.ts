@@ -11,7 +11,7 @@ import { upVerb } from './node/up.ts'
 export const GROUPS: Readonly<Record<string, string>> = {
   config: 'The configuration file of a node: check, schema',
   vlan: 'CryptoVLANs: create, invite, join, leave, members, evict, ...',
-  relay: 'What this node carries for others: show, policy',
+  relay: 'What this node carries for others: show, policy, acl',
   service: 'The node as a service of systemd: install, uninstall, show',
   sim: 'Simulate: run, verify, shell, list, schema',
 }

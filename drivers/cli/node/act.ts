@@ -62,6 +62,30 @@ export const relayPolicyVerb: Verb = {
   },
 }
 
+export const relayAclVerb: Verb = {
+  words: ['relay', 'acl'],
+  describe: 'Add patterns of VLAN-IDs to what is carried and what is not, until the node is started again',
+  flags: {
+    ...NODE_FLAGS,
+    allow: { kind: 'list', describe: 'VLAN-IDs that are carried; * stands for any digits' },
+    deny: { kind: 'list', describe: 'VLAN-IDs that are not; this wins' },
+  },
+  run: async (given) => {
+    const client = await clientOf(given)
+    const { policy: before } = ((await client.get('/v1/status')) as NodeStatus).process
+    // An open relay that denies one VLAN carries all others; a restricted one that allows some, only those.
+    const present =
+      before.mode === 'patterns' ? before : { allow: before.mode === 'open' ? ['*'] : [], deny: [] }
+    const policy = {
+      mode: 'patterns',
+      allow: [...new Set([...present.allow, ...given.list('allow')])],
+      deny: [...new Set([...present.deny, ...given.list('deny')])],
+    } as const
+    await client.post('/v1/policy', policy)
+    return show(given, { ok: true, policy }, [`policy ${policyWords(policy)}`])
+  },
+}
+
 export const relayShowVerb: Verb = {
   words: ['relay', 'show'],
   describe: 'Show the policy, and the VLANs that pass here',

@@ -1,6 +1,6 @@
 /** All verbs that ask a running node, in the order in which somebody needs them. */
 import type { Verb } from '../flags.ts'
-import { downVerb, pingVerb, relayPolicyVerb, relayShowVerb, reloadVerb } from './act.ts'
+import { downVerb, pingVerb, relayAclVerb, relayPolicyVerb, relayShowVerb, reloadVerb } from './act.ts'
 import { captureVerb } from './capture.ts'
 import { explainVerb, traceVerb } from './explain.ts'
 import { eventsVerb, logsVerb, peersVerb, statusVerb, topologyVerb } from './show.ts'
@@ -21,4 +21,5 @@ export const NODE_VERBS: readonly Verb[] = [
   ...vlanVerbs,
   relayShowVerb,
   relayPolicyVerb,
+  relayAclVerb,
 ]
