@@ -34,16 +34,10 @@ export const traceVerb: Verb = {
     const client = await clientOf(given)
     const stream = await client.stream('/v1/logs?follow=1')
     await client.post('/v1/trace', { on: true })
-    const end = (): void => {
-      stream.destroy()
-    }
-    process.once('SIGINT', end)
-    process.once('SIGTERM', end)
-    try {
-      for await (const line of createInterface({ input: stream })) if (isTrace(line)) console.log(line)
-    } catch (error) {
-      if (!stream.destroyed) throw error
-    }
+    const lines = createInterface({ input: stream })
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => lines.close())
+    for await (const line of lines) if (isTrace(line)) console.log(line)
+    stream.destroy()
     await client.post('/v1/trace', { on: false })
     return EXIT.ok
   },
