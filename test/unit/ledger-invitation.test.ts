@@ -125,6 +125,17 @@ describe('an invitation', () => {
     expect(hint && contactOf(hint)).toEqual(contact)
     expect(() => hint && contactOf({ ...hint, addresses: [] })).toThrow(/0 addresses; give one/)
   })
+
+  test('its contacts of one peer are dialled as one, by all addresses', () => {
+    const other = { ...contact, peerKey: contact.peerKey.map((byte) => byte ^ 1) }
+    const second = { ...contact, address: Uint8Array.of(7) }
+    const hints = hintsOf([contact, other, second])
+    expect(hints.map(({ addresses }) => addresses)).toEqual([
+      [contact.address, second.address],
+      [other.address],
+    ])
+    expect(new Set(hints.map(({ peer }) => peer)).size).toBe(2)
+  })
 })
 
 describe('a wrong line says what is wrong with it', () => {
