@@ -26,6 +26,7 @@ import {
   type StoreId,
 } from '../../core/io.ts'
 import { createNode } from '../../core/node.ts'
+import { checkArguments } from '../control/arguments.ts'
 import { callVerb, isVlanVerb } from '../control/asks.ts'
 import { isEcho } from '../control/echo.ts'
 import { done, type Outcome, Pending } from '../control/outcome.ts'
@@ -393,6 +394,7 @@ export class NodeCore implements Clock, Alarm, Effects {
 
   #begin(verb: string, args: readonly unknown[]): Pending<object> {
     if (isVlanVerb(verb)) return callVerb(this.#verbs, verb, args)
+    checkArguments(verb, args)
     if (verb === 'ping') return this.#echoes.ping(args[0] as PingOrder)
     if (verb === 'explain') {
       const [name, vlan] = args as [string, string | undefined]
