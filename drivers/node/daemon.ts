@@ -5,6 +5,7 @@
 import type { NodeConfig } from '../../core/config.ts'
 import type { Address, NodeEvent, PeerHint, PeerId, PortId, RelayPolicy, StoreId } from '../../core/io.ts'
 import { REACHABILITY } from '../../core/io.ts'
+import { CompiledPolicy } from '../../core/vlan/policy.ts'
 import type { Outcome } from '../control/outcome.ts'
 import type { TrunkListener, TrunkView } from '../libp2p/carrier.ts'
 import { contactText, parseContact } from '../libp2p/contact.ts'
@@ -187,7 +188,9 @@ export class Daemon implements CoreOwner, ApiNode {
     return libp2pPeer(peer as PeerId).toString()
   }
 
+  /** A UsageError for patterns that are none. */
   setPolicy(policy: RelayPolicy): void {
+    new CompiledPolicy(policy)
     this.#policy = policy
     this.#core?.mail({ kind: 'policy', policy })
   }
