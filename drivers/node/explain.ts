@@ -11,6 +11,7 @@ import type { MemberRow } from '../control/views.ts'
 import type { VlanRow, VlanVerbs } from '../control/vlans.ts'
 import { ulaOf } from '../tap/addresses.ts'
 import type { InterfaceView } from './interfaces.ts'
+import { oneVlan } from './one-vlan.ts'
 
 /** The kernel's table of IPv4 neighbours (proc(5)). */
 const ARP_TABLE = '/proc/net/arp'
@@ -104,20 +105,6 @@ function dropOf(
   if (ways === 0 && !here) return 'dropNoToken: nobody listens on it'
   if (member === undefined) return 'dropNoCard: no card names that MAC, so nothing can be sealed for it yet'
   return undefined
-}
-
-function oneVlan(verbs: VlanVerbs, name: string | undefined): Outcome<VlanRow> {
-  const listed = verbs.list().outcome
-  const vlans = listed?.ok ? listed.value.vlans : []
-  if (name === undefined && vlans.length !== 1) {
-    const labels = vlans.map(({ label }) => label).join(', ')
-    return vlans.length === 0
-      ? refused(REFUSAL.noSuchVlan, 'this node has no VLAN; let it join one')
-      : refused(REFUSAL.ambiguous, `this node has ${labels}; say in which with --vlan`)
-  }
-  const shown = verbs.show(name ?? (vlans[0]?.vlan as string)).outcome
-  if (shown === undefined || !shown.ok) return shown ?? refused(REFUSAL.noSuchVlan, `no VLAN ${name}`)
-  return done(vlans.find(({ vlan }) => vlan === shown.value.vlan) as VlanRow)
 }
 
 function whoIs({ verbs }: ExplainWorld, row: VlanRow, name: string): Outcome<Found> {
