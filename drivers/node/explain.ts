@@ -3,6 +3,7 @@
  * of it, in one answer. It looks and changes nothing.
  */
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { type Mac, parseMac, unhex } from '../../core/ids.ts'
 import type { LinkId, Machine, Micros, PeerId } from '../../core/io.ts'
 import { macWritten, resolveHex } from '../control/names.ts'
@@ -112,6 +113,10 @@ function whoIs({ verbs }: ExplainWorld, row: VlanRow, name: string): Outcome<Fou
   const members = listed?.ok ? listed.value.members : []
   const mac = macOf(name) ?? macOfIp(members, row, name)
   if (mac !== undefined) return done({ mac, member: members.find((each) => each.mac === macWritten(mac)) })
+  if (isIP(name) !== 0) {
+    const mend = 'ping it first, so that this machine finds out who has it'
+    return refused(REFUSAL.macUnknown, `no machine is known to have ${name} in ${row.label}; ${mend}`)
+  }
   const keys = members.map(({ member }) => member)
   const key = resolveHex(keys, name, 'member, MAC or address', REFUSAL.noSuchMember)
   if (!key.ok) return key
