@@ -75,7 +75,8 @@ describe.skipIf(!requires.namespaces())('a node that has a VLAN', () => {
       )
       for (const [index, way] of Object.values(TRANSPORT).entries()) {
         expect(ports[index]).toContain(
-          `cannot listen on /ip4/0.0.0.0/${way}: another program has the port; stop it or choose another port`,
+          `cannot listen on /ip4/0.0.0.0/${way}: another program has the port; ` +
+            'stop it or choose another port',
         )
       }
       await isWhole()
