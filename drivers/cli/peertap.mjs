@@ -5,7 +5,7 @@
  * Node too, so nothing newer than version 18 may be used here.
  */
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -38,9 +38,10 @@ if (Number.parseInt(process.versions.node, 10) >= NODE_MAJOR) {
 async function keepCompiled() {
   const { enableCompileCache } = await import('node:module')
   const folder = cacheFolder()
+  if (folder === undefined) return
   const { status } = enableCompileCache?.(folder) ?? {}
   // Threads take it from the environment.
-  if (status === 1 || status === 2) process.env.NODE_COMPILE_CACHE = folder
+  if (status === 1) process.env.NODE_COMPILE_CACHE = folder
 }
 
 /**
@@ -58,8 +59,19 @@ function pinnedNode() {
   return above(join('node_modules', 'node', 'bin', name))
 }
 
+/** Undefined where others could put something into it: what lies there is run. */
 function cacheFolder() {
-  return join(above('node_modules') ?? '.', '.cache', 'peertap')
+  const packages = above('node_modules')
+  if (packages === undefined) return undefined
+  const folder = join(packages, '.cache', 'peertap')
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const { uid, mode } = statSync(folder)
+    const isOurs = uid === 0 || uid === process.geteuid?.()
+    return isOurs && (mode & 0o022) === 0 ? folder : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** The first of that name in the project's folder or one above it. */
@@ -79,7 +91,7 @@ function runWith(node) {
   const flags = process.argv[2] === 'up' ? NODE_FLAGS : []
   const child = spawn(node, [...process.execArgv, ...flags, fileURLToPath(main), ...process.argv.slice(2)], {
     stdio: 'inherit',
-    env: { ...process.env, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? cacheFolder() },
+    env: { ...process.env, ...cacheOf(process.env.NODE_COMPILE_CACHE ?? cacheFolder()) },
   })
   const relay = (signal) => {
     // A terminal sends its interrupt to both processes; a second one would look like impatience.
@@ -96,6 +108,10 @@ function runWith(node) {
     if (signal) process.kill(process.pid, signal)
     else process.exitCode = code
   })
+}
+
+function cacheOf(folder) {
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder }
 }
 
 function refuse() {

@@ -25,6 +25,9 @@ export function macWritten(mac: Mac | undefined): string | undefined {
 
 /** By its label, or by the first digits of its VLAN-ID. */
 export function resolveVlan(vlans: readonly HeldVlan[], name: string): Outcome<HeldVlan> {
+  // A whole identifier first: a label may be made to look like one.
+  const exact = vlans.find(({ kept }) => kept.vlan === name)
+  if (exact !== undefined) return done(exact)
   const labelled = vlans.filter(({ label }) => label === name)
   const fitting = labelled.length > 0 ? labelled : vlans.filter(({ kept }) => begins(kept.vlan, name))
   const [first] = fitting

@@ -351,7 +351,8 @@ export class VlanVerbs {
 
   #forget(held: HeldVlan): void {
     const { port, identity } = held.kept
-    this.#node.command({ kind: 'closePort', port })
+    // One that was over at the start was not entered.
+    if (held.view() !== undefined) this.#node.command({ kind: 'closePort', port })
     this.#waits.stop(`VLAN ${held.label} was removed from this node meanwhile`, port)
     this.#held = this.#held.filter((each) => each !== held)
     this.#save()

@@ -11,7 +11,12 @@ const HALF_MILLIS = 5_000
 /** Of each protocol on one connection: a new trunk may begin before the end of the last is seen. */
 const STREAMS_MAX = 2
 
-type Half = { control: Stream | undefined; data: Stream | undefined; readonly timer: NodeJS.Timeout }
+type Half = {
+  control: Stream | undefined
+  data: Stream | undefined
+  readonly timer: NodeJS.Timeout /** Hears the end of the connection. */
+  readonly closed: () => void
+}
 
 export class Acceptor {
   readonly #accept: (connection: Connection, streams: Streams) => void
@@ -57,14 +62,21 @@ export class Acceptor {
   #begin(connection: Connection): Half {
     const timer = setTimeout(() => connection.abort(new Error('half a trunk')), HALF_MILLIS)
     timer.unref()
-    const half: Half = { control: undefined, data: undefined, timer }
+    const half: Half = {
+      control: undefined,
+      data: undefined,
+      timer,
+      closed: () => this.#forget(connection, half),
+    }
     this.#halves.set(connection, half)
-    connection.addEventListener('close', () => this.#forget(connection, half))
+    connection.addEventListener('close', half.closed)
     return half
   }
 
   #forget(connection: Connection, half: Half): void {
     clearTimeout(half.timer)
+    // A connection may outlive many trunks, and would keep all that its listeners know.
+    connection.removeEventListener('close', half.closed)
     if (this.#halves.get(connection) === half) this.#halves.delete(connection)
   }
 }

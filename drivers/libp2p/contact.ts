@@ -48,6 +48,15 @@ export function contactText(peer: PeerId, address: Address | string): string {
   return withPeer(found, libp2pPeer(peer)).toString()
 }
 
+/** Bytes for the core of an address that a stranger wrote; undefined for what is none, or too long. */
+export function addressText(text: string): Address | undefined {
+  try {
+    return addressBytes(withoutPeer(parseAddress(text)))
+  } catch {
+    return undefined
+  }
+}
+
 const EXAMPLE = '/ip4/192.0.2.1/udp/4001/quic-v1/p2p/12D3KooW…'
 const LISTEN_EXAMPLE = '/ip4/0.0.0.0/udp/4001/quic-v1'
 

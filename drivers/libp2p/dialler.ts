@@ -8,8 +8,10 @@ import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { Engine } from './engine.ts'
 import { withPeer } from './names.ts'
+import type { TrunkOptions } from './options.ts'
 import { race } from './race.ts'
 import {
+  hostAddress,
   hostName,
   isRelayed,
   kindOf,
@@ -36,10 +38,12 @@ export interface Opened {
 export class Dialler {
   readonly #engine: Engine
   readonly #transports: ReadonlySet<TransportKind>
+  readonly #avoids: TrunkOptions['avoids']
 
-  constructor(engine: Engine, transports: readonly TransportKind[]) {
+  constructor(engine: Engine, { transports, avoids }: TrunkOptions) {
     this.#engine = engine
     this.#transports = new Set(transports)
+    this.#avoids = avoids
   }
 
   /** Undefined if no address leads to a trunk with this peer within the time. */
@@ -92,18 +96,27 @@ export class Dialler {
     const { transportManager } = this.#engine.parts
     // What a certificate is made out to is the name; libp2p looks it up itself.
     if (hostName(address) === undefined || transportOf(address) === 'wss') {
+      this.#refuseAvoided(address)
       return transportManager.dial(address, { signal })
     }
     let failure: unknown = new Error('the name has no address')
     for (const found of await resolved(address)) {
       signal.throwIfAborted()
       try {
+        this.#refuseAvoided(found)
         return await transportManager.dial(found, { signal })
       } catch (error) {
         failure = error
       }
     }
     throw failure
+  }
+
+  /** libp2p asks its gater in its own queue of dials alone, which these do not go through. */
+  #refuseAvoided(address: Multiaddr): void {
+    const host = hostAddress(address)
+    if (host !== undefined && this.#avoids?.(host) === true)
+      throw new Error('the address is in a network that trunks carry')
   }
 }
 

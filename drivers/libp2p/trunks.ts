@@ -29,7 +29,7 @@ import { addressBytes, addressOf, corePeer, libp2pPeer } from './names.ts'
 import type { TrunkOptions } from './options.ts'
 import { carriesRelayed, hasPlace, relayedAddresses } from './relays.ts'
 import { Teller } from './teller.ts'
-import { isRelayed } from './transports.ts'
+import { hostName, isRelayed } from './transports.ts'
 import { type Streams, Trunk, type TrunkOwner } from './trunk.ts'
 
 /** Beyond these a dial fails at once. The core has three at a time (mesh:S11). */
@@ -80,12 +80,12 @@ export class Trunks implements Carrier, TrunkOwner {
   async start(listener: TrunkListener): Promise<void> {
     assert(this.#running === undefined, 'the trunks were started twice')
     for (const address of [...this.#options.listen, ...(this.#options.announce ?? [])]) parseAddress(address)
-    const { discovered, mdns = false, transports } = this.#options
+    const { discovered, mdns = false } = this.#options
     const engine = await createEngine(this.#options)
     const acceptor = new Acceptor((connection, streams) => this.#accept(connection, streams))
     const running: Running = {
       engine,
-      dialler: new Dialler(engine, transports),
+      dialler: new Dialler(engine, this.#options),
       acceptor,
       teller: new Teller(listener),
       discovery: mdns && discovered !== undefined ? new Discovery(engine, discovered) : undefined,
@@ -243,7 +243,10 @@ export class Trunks implements Carrier, TrunkOwner {
 
   async #dial(running: Running, peer: PeerId, addresses: readonly Address[]): Promise<void> {
     const { dialler, engine, stop } = running
-    const known = addresses.map(addressOf).filter((address) => address !== undefined)
+    // Strangers' names are not looked up: that takes threads which the node's files need too.
+    const known = addresses
+      .map(addressOf)
+      .filter((address) => address !== undefined && hostName(address) === undefined) as Multiaddr[]
     const all = [...known, ...(this.#remembered.get(peer) ?? [])]
     const name = libp2pPeer(peer)
     let opened = await dialler.dial(name, all, stop.signal)

@@ -16,6 +16,8 @@ import type { Watchers } from './watchers.ts'
 
 const NDJSON = 'application/x-ndjson'
 const PCAPNG = 'application/x-pcapng'
+/** Bytes that wait for one who follows: some thousand lines. */
+const BACKLOG_MAX = 1_048_576
 const PROMETHEUS = 'text/plain; version=0.0.4'
 
 /** What the API is over. */
@@ -124,8 +126,12 @@ export class NodeApi implements ControlApi {
   ): void {
     const end = watchers.add((item) => {
       const chunk = write(item)
+      if (chunk === undefined) return
+      stream.write(chunk)
       // Whoever does not read is let go: nothing is kept for it without end.
-      if (chunk !== undefined && !stream.write(chunk)) stream.end()
+      if (stream.backlog() <= BACKLOG_MAX) return
+      end?.()
+      stream.cut()
     })
     if (end === undefined) stream.end()
     else stream.onClose(end)

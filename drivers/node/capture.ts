@@ -5,7 +5,7 @@
 import type { PortId } from '../../core/io.ts'
 import type { Captured } from './messages.ts'
 
-/** Bytes that are on their way to the main thread at most: what comes faster than they are taken is lost. */
+/** Bytes on their way to the main thread at most: what comes faster than it passes them on is lost. */
 const BATCH_BYTES_MAX = 4 * 1_024 * 1_024
 
 export class Capture {
@@ -34,8 +34,12 @@ export class Capture {
     if (this.#batch.length === 0 && this.#lost === 0) return
     this.#send(this.#batch, this.#lost)
     this.#batch = []
-    this.#bytes = 0
     this.#lost = 0
+  }
+
+  /** The main thread has passed on so many bytes. */
+  taken(bytes: number): void {
+    this.#bytes -= bytes
   }
 
   #take(where: Omit<Captured, 'at' | 'bytes'>, bytes: Uint8Array): void {

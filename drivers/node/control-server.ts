@@ -12,7 +12,7 @@
  *     GET  /metrics     for Prometheus; GET /health: 200 or 503
  */
 import { timingSafeEqual } from 'node:crypto'
-import { chmodSync, existsSync, unlinkSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { UsageError } from '../../core/errors.ts'
@@ -26,7 +26,7 @@ const CONNECTIONS_MAX = 64
 /** The owner alone reads and writes. */
 const SOCKET_MODE = 0o600
 
-/** What is read without a token. */
+/** What is read at the port for figures. */
 const OPEN_PATHS: readonly string[] = ['/metrics', '/health']
 const TIMEOUTS = { requestTimeout: REQUEST_MILLIS, headersTimeout: REQUEST_MILLIS }
 
@@ -43,6 +43,8 @@ export interface Stream {
   /** Bytes that the client has not taken yet. */
   backlog(): number
   onClose(run: () => void): void
+  /** Ends it for a client that does not read; what it has not read is lost. */
+  cut(): void
   end(): void
 }
 
@@ -97,6 +99,7 @@ export class ControlServer {
     const server = createServer(TIMEOUTS, (request, response) => {
       void this.#serveMetrics(request, response).catch((error: unknown) => reply(response, failed(error)))
     })
+    server.maxConnections = CONNECTIONS_MAX
     this.#servers.push(server)
     try {
       await listening(server, port, host)
@@ -188,6 +191,8 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
 function streamOf(response: ServerResponse, type: string): Stream {
   response.writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-store' })
   response.flushHeaders()
+  // Whoever has gone hears nothing more: no fault of the node.
+  response.on('error', () => {})
   return {
     write: (chunk) => response.write(chunk),
     backlog: () => response.writableLength,
@@ -196,6 +201,9 @@ function streamOf(response: ServerResponse, type: string): Stream {
     },
     end: () => {
       response.end()
+    },
+    cut: () => {
+      response.destroy()
     },
   }
 }
@@ -220,18 +228,22 @@ function nothingThere(method: string, path: string): Reply {
 
 /** A socket that a killed node left behind is in the way; one that answers is another node's. */
 async function removeStale(path: string): Promise<void> {
-  const answers = await new Promise<boolean>((done) => {
+  if (!lstatSync(path).isSocket())
+    throw new UsageError(`control socket ${path}: there is a file that is no socket; name another place`)
+  const outcome = await new Promise<string>((done) => {
     const socket = connect(path)
     socket.on('connect', () => {
       socket.destroy()
-      done(true)
+      done('answers')
     })
-    socket.on('error', () => done(false))
+    socket.on('error', (error: NodeJS.ErrnoException) => done(error.code ?? error.message))
   })
-  if (answers)
+  if (outcome === 'answers')
     throw new UsageError(
       `control socket ${path}: another node listens there; stop it, or name another socket`,
     )
+  if (outcome !== 'ECONNREFUSED')
+    throw new UsageError(`control socket ${path}: somebody has it (${outcome}); name another socket`)
   unlinkSync(path)
 }
 

@@ -5,18 +5,20 @@
 import { MessageChannel, Worker } from 'node:worker_threads'
 import { InvariantError, UsageError } from '../../core/errors.ts'
 import { unhex } from '../../core/ids.ts'
-import type {
-  Address,
-  Channel,
-  CloseReason,
-  Hop,
-  LinkId,
-  NodeEvent,
-  PeerHint,
-  PeerId,
-  PortId,
-  Reachability,
-  StoreId,
+import {
+  type Address,
+  CHANNEL,
+  type Channel,
+  CLOSE,
+  type CloseReason,
+  type Hop,
+  type LinkId,
+  type NodeEvent,
+  type PeerHint,
+  type PeerId,
+  type PortId,
+  type Reachability,
+  type StoreId,
 } from '../../core/io.ts'
 import { type Outcome, REFUSAL, refused } from '../control/outcome.ts'
 import type { Carrier, TrunkListener } from '../libp2p/carrier.ts'
@@ -55,6 +57,8 @@ export class CoreHandle implements TrunkListener {
   readonly #asks = new Map<number, { resolve(outcome: Outcome<object>): void; reject(error: Error): void }>()
   #lastAsk = 0
   #stopping = false
+  /** Why the thread is to end, or has. */
+  #trouble: Error | undefined
 
   constructor(
     libc: Libc,
@@ -76,11 +80,10 @@ export class CoreHandle implements TrunkListener {
       transferList: [port2],
       workerData,
     })
-    let trouble: Error | undefined
     this.#worker.on('error', (error: Error) => {
-      trouble = error
+      this.#trouble ??= error
     })
-    this.#worker.on('exit', () => this.#onExit(trouble))
+    this.#worker.on('exit', () => this.#onExit())
     this.#pipe.listen(() => this.#bell.ring(), this.#onRecord, this.#onMail)
   }
 
@@ -141,7 +144,9 @@ export class CoreHandle implements TrunkListener {
 
   // HOT PATH
   packet(link: LinkId, channel: Channel, hop: Hop, bytes: Uint8Array): void {
-    this.#pipe.packet(link, channel, hop, bytes)
+    if (this.#pipe.packet(link, channel, hop, bytes) || channel === CHANNEL.data) return
+    // Control is complete or ends: nobody keeps for a peer what the core does not take.
+    queueMicrotask(() => this.#carrier.hangUp(link, CLOSE.clogged))
   }
 
   reachedBy(contacts: readonly PeerHint[]): void {
@@ -203,12 +208,14 @@ export class CoreHandle implements TrunkListener {
 
   /** A job that only a fault of ours can make fail. */
   #fail(error: unknown): void {
-    this.#onExit(error instanceof Error ? error : new InvariantError(String(error)))
+    this.#trouble ??= error instanceof Error ? error : new InvariantError(String(error))
     void this.#worker.terminate()
+    // It sleeps in the kernel, where nobody can end it.
     this.#bell.ring()
   }
 
-  #onExit(trouble: Error | undefined): void {
+  #onExit(): void {
+    const trouble = this.#trouble
     const isExpected = this.#stopping && trouble === undefined
     this.#stopping = true
     for (const { resolve } of this.#asks.values())

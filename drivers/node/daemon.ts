@@ -8,7 +8,7 @@ import { REACHABILITY } from '../../core/io.ts'
 import { CompiledPolicy } from '../../core/vlan/policy.ts'
 import type { Outcome } from '../control/outcome.ts'
 import type { TrunkListener, TrunkView } from '../libp2p/carrier.ts'
-import { contactText, parseContact } from '../libp2p/contact.ts'
+import { addressText, contactText, parseContact } from '../libp2p/contact.ts'
 import { libp2pPeer } from '../libp2p/names.ts'
 import { Trunks } from '../libp2p/trunks.ts'
 import { openLibc } from '../linux/libc.ts'
@@ -19,6 +19,7 @@ import { type Config, readConfig, relayPolicy } from './config.ts'
 import { type Reload, reloadable } from './config-reload.ts'
 import { ControlServer } from './control-server.ts'
 import { CoreHandle, type CoreOwner } from './core-handle.ts'
+import { LogLimiter } from './log-limiter.ts'
 import type { Captured, InterfaceOrder, LogEntry } from './messages.ts'
 import { Overlay } from './overlay.ts'
 import { Reach } from './reach.ts'
@@ -29,9 +30,14 @@ import { Watchers } from './watchers.ts'
 const KEPT_PEERS = 8
 /** How soon after a change they are kept. */
 const KEEP_PEERS_MILLIS = 30_000
+/**
+ * Peers of the local network that become contacts, which are never forgotten: few of the sixteen that the
+ * core keeps, as whoever is in that network may invent some.
+ */
+const FOUND_MAX = 4
 /** Lines of the log that are kept for whoever asks what happened. */
 const RECENT_LOGS = 500
-/** Neighbours that lead to a node which cannot be dialled itself, in its invitations. */
+/** Words for how a node can be dialled, by their numbers. */
 const REACH_NAMES = Object.keys(REACHABILITY) as (keyof typeof REACHABILITY)[]
 
 /** What a daemon keeps on disk. */
@@ -58,7 +64,6 @@ export interface DaemonOptions {
   readonly config: Config
   readonly socket: string
   readonly files: DaemonFiles
-  /** `onLine` hears each line that is logged. */
   readonly log: DaemonLog
 }
 
@@ -73,6 +78,8 @@ export class Daemon implements CoreOwner, ApiNode {
   readonly #reach: Reach
   readonly #overlay = new Overlay()
   readonly #recent: string[] = []
+  readonly #found = new Set<PeerId>()
+  readonly #limiter = new LogLimiter()
   readonly #startedAt = Date.now()
   readonly #self: PeerId
   #core: CoreHandle | undefined
@@ -149,9 +156,7 @@ export class Daemon implements CoreOwner, ApiNode {
   async ended(): Promise<Error | undefined> {
     const error = await this.#ended
     clearTimeout(this.#keeping)
-    await this.#trunks.stop()
-    await this.#mls.close()
-    await this.#control.close()
+    await Promise.allSettled([this.#trunks.stop(), this.#mls.close(), this.#control.close()])
     return error
   }
 
@@ -248,6 +253,10 @@ export class Daemon implements CoreOwner, ApiNode {
   noted(event: NodeEvent): void {
     this.events.tell(event)
     const { kind, ...details } = event
+    // Strangers make some of these happen as often as they like.
+    const suppressed = this.#limiter.allow(kind, performance.now())
+    if (suppressed === undefined) return
+    if (suppressed > 0) this.#told(`${suppressed} more of ${kind} were not logged`, {})
     this.log({ level: NOTED[kind] ?? 'debug', module: MODULES[kind] ?? 'mesh', message: kind, details })
   }
 
@@ -272,6 +281,7 @@ export class Daemon implements CoreOwner, ApiNode {
 
   captured(packets: readonly Captured[], lost: number): void {
     this.captures.tell({ packets, lost })
+    this.#core?.mail({ kind: 'captureTaken', bytes: bytesOf(packets) })
   }
 
   coreEnded(error: Error | undefined): void {
@@ -326,17 +336,16 @@ export class Daemon implements CoreOwner, ApiNode {
     if (peers.length > 0) void this.#options.files.keepPeers(peers)
   }
 
+  /** What stands in these comes from strangers: addresses that are none are left out. */
   #discovered(peer: PeerId, addresses: readonly string[]): void {
-    const bytes = addresses
-      .map((each) => parseContact(contactText(peer, each)).bytes)
-      .filter((each) => each !== undefined)
-    this.log({
-      level: 'info',
-      module: 'trunks',
-      message: 'found on the local network',
-      details: { peer: this.nameOf(peer) },
-    })
-    this.#core?.mail({ kind: 'contacts', peers: [{ peer, addresses: bytes, reach: REACHABILITY.public }] })
+    if (this.#found.size >= FOUND_MAX || this.#found.has(peer)) return
+    const bytes = addresses.map(addressText).filter((each) => each !== undefined)
+    if (bytes.length === 0) return
+    this.#found.add(peer)
+    const details = { peer: this.nameOf(peer) }
+    this.log({ level: 'info', module: 'trunks', message: 'found on the local network', details })
+    const hint = { peer, addresses: bytes, reach: REACHABILITY.public }
+    this.#core?.mail({ kind: 'contacts', peers: [hint] })
   }
 
   /** Contacts of a configuration, each with all its addresses. */
@@ -354,6 +363,10 @@ export class Daemon implements CoreOwner, ApiNode {
       return { peer, addresses: bytes, reach: REACHABILITY.public }
     })
   }
+}
+
+function bytesOf(packets: readonly Captured[]): number {
+  return packets.reduce((sum, { bytes }) => sum + bytes.length, 0)
 }
 
 /** How loud events are. */

@@ -1,5 +1,6 @@
 /** Pings of this node's owner under way, and the answers to those of others. */
-import { type Mac, parseMac } from '../../core/ids.ts'
+import { randomInt } from 'node:crypto'
+import { isGroupMac, type Mac, parseMac } from '../../core/ids.ts'
 import { MILLISECOND, type Micros, type PortId, SECOND } from '../../core/io.ts'
 import { ECHO, echoFrame, FRAME_BYTES_MAX, FRAME_BYTES_MIN, readEcho } from '../control/echo.ts'
 import { resolveHex } from '../control/names.ts'
@@ -7,6 +8,8 @@ import { done, type Outcome, Pending, REFUSAL, type Refused, refused } from '../
 import type { VlanVerbs } from '../control/vlans.ts'
 import { oneVlan } from './one-vlan.ts'
 
+/** Numbers have 32 bits; so many are left before they end. */
+const FIRST_NUMBER_MAX = 2 ** 31
 /** An echo that is not back by then is lost. */
 const LOST_AFTER: Micros = 2 * SECOND
 /** Cards come at 0, 0.2 and 1 s after a start, and when somebody asks (sec:A7). */
@@ -57,9 +60,10 @@ export class Echoes {
   readonly #world: EchoWorld
   readonly #sent = new Map<
     number,
-    { readonly at: Micros; readonly from: Mac; readonly back: (at: Micros) => void }
+    { readonly at: Micros; readonly from: Mac; readonly to: Mac; readonly back: (at: Micros) => void }
   >()
-  #number = 0
+  /** Not from 1 on: who has seen no request is not to guess its number. */
+  #number = randomInt(FIRST_NUMBER_MAX)
   #answered = 0
   #answeredSince: Micros = 0
 
@@ -68,14 +72,19 @@ export class Echoes {
   }
 
   /** An echo came in at a port: it is not for the interface. */
-  delivered(port: PortId, frame: Uint8Array): void {
+  delivered(port: PortId, frame: Uint8Array, own: Mac | undefined): void {
     const echo = readEcho(frame)
     if (echo === undefined) return
     const now = this.#world.now()
     if (echo.kind === ECHO.reply) {
       const sent = this.#sent.get(echo.number)
-      if (sent !== undefined && sent.from === echo.to) sent.back(now)
-    } else if (echo.kind === ECHO.request && this.#mayAnswer(now)) {
+      if (sent !== undefined && sent.from === echo.to && sent.to === echo.from) sent.back(now)
+    } else if (
+      echo.kind === ECHO.request &&
+      echo.to === own &&
+      !isGroupMac(echo.from) &&
+      this.#mayAnswer(now)
+    ) {
       const answer = echoFrame({ ...echo, from: echo.to, to: echo.from, kind: ECHO.reply }, frame.length)
       this.#world.after(0, () => this.#world.frame(port, answer))
     }
@@ -122,7 +131,7 @@ export class Echoes {
         left -= 1
         if (left === 0) end()
       }
-      this.#sent.set(number, { at, from: aim.from, back })
+      this.#sent.set(number, { at, from: aim.from, to: aim.to, back })
       this.#world.frame(
         aim.port,
         echoFrame({ from: aim.from, to: aim.to, kind: ECHO.request, number }, bytes),

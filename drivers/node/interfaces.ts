@@ -13,6 +13,8 @@ import type { InterfaceOrder, LogEntry } from './messages.ts'
 
 /** How soon an interface that could not be had is tried again. Guess. */
 const RETRY: Micros = 10 * SECOND
+/** RFC 8200, section 5: below it there is no IPv6. */
+const IPV6_MTU_MIN = 1_280
 /** linux/if.h: IFNAMSIZ less the zero at its end. */
 const NAME_BYTES_MAX = 15
 /** An Ethernet header with one tag (IEEE 802.1Q) before the largest payload. */
@@ -88,7 +90,7 @@ export class Interfaces {
     const known = this.#held.get(facts.port)
     if (known !== undefined) {
       known.facts = facts
-      known.device?.setMac(facts.mac)
+      this.#setMac(known)
       return
     }
     const held: Held = { facts, wish: this.#wishOf(facts), ...NOTHING_YET }
@@ -100,7 +102,23 @@ export class Interfaces {
     const held = this.#held.get(port)
     if (held === undefined) return
     held.facts = { ...held.facts, mac }
-    held.device?.setMac(mac)
+    this.#setMac(held)
+  }
+
+  /** One that does not take it is made anew. */
+  #setMac(held: Held): void {
+    try {
+      held.device?.setMac(held.facts.mac)
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      this.#shut(held)
+      held.trouble = error.message
+      this.#retryLater(held)
+    }
+  }
+
+  macOf(port: PortId): number | undefined {
+    return this.#held.get(port)?.facts.mac
   }
 
   portDown(port: PortId): void {
@@ -189,10 +207,12 @@ export class Interfaces {
 
   #wishOf(facts: PortFacts): Wish {
     const order = this.#orders.find(({ vlan }) => vlan === facts.label || isIdOf(vlan, facts.vlan))
-    const ula = order === undefined || order.ula ? [ulaOf(unhex(facts.vlan), unhex(facts.member))] : []
+    const mtu = order?.mtu ?? facts.mtu
+    const wantsUla = (order === undefined || order.ula) && mtu >= IPV6_MTU_MIN
+    const ula = wantsUla ? [ulaOf(unhex(facts.vlan), unhex(facts.member))] : []
     return {
       name: order?.name ?? defaultName(facts),
-      mtu: order?.mtu ?? facts.mtu,
+      mtu,
       addresses: [...(order?.addresses ?? []), ...ula],
     }
   }

@@ -61,6 +61,8 @@ export type Mail =
   /** Frames whose loss has a reason are told, or no more. */
   | { readonly kind: 'trace'; readonly on: boolean }
   | { readonly kind: 'capture'; readonly on: boolean }
+  /** So much of what was captured has been passed on. */
+  | { readonly kind: 'captureTaken'; readonly bytes: number }
   /** Takes leave of its neighbours, closes its interfaces and ends. */
   | { readonly kind: 'stop' }
 

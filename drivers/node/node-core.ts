@@ -174,7 +174,17 @@ export class NodeCore implements Clock, Alarm, Effects {
   }
 
   after(wait: Micros, run: () => void): void {
-    this.#timers.set(this.now() + wait, run)
+    this.#timers.set(this.now() + wait, () => this.#guarded(run))
+  }
+
+  /** What cannot be kept, as on a full disk, is told and ends nothing. */
+  #guarded(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      this.log({ level: 'error', module: 'state', message: error.message })
+    }
   }
 
   mail(answer: Answer): void {
@@ -205,7 +215,7 @@ export class NodeCore implements Clock, Alarm, Effects {
   // HOT PATH
   deliver(port: PortId, frame: Uint8Array): void {
     if (this.#capture.on) this.#capture.frame(port, true, frame)
-    if (isEcho(frame)) this.#echoes.delivered(port, frame)
+    if (isEcho(frame)) this.#echoes.delivered(port, frame, this.#interfaces.macOf(port))
     else this.#interfaces.write(port, frame)
   }
 
@@ -375,6 +385,9 @@ export class NodeCore implements Clock, Alarm, Effects {
       case 'capture':
         this.#capture.on = mail.on
         break
+      case 'captureTaken':
+        this.#capture.taken(mail.bytes)
+        break
       case 'stop':
         this.#leave()
         break
@@ -430,7 +443,7 @@ export class NodeCore implements Clock, Alarm, Effects {
 
   #tellNotes(): void {
     for (const event of this.#notes.splice(0)) {
-      this.#verbs.noted(event)
+      this.#guarded(() => this.#verbs.noted(event))
       this.#interface(event)
       if (event.kind === 'left') this.#ended = true
       if (event.kind !== 'treeLink' && event.kind !== 'invitation') this.mail({ kind: 'note', event })
@@ -440,8 +453,8 @@ export class NodeCore implements Clock, Alarm, Effects {
   #interface(event: NodeEvent): void {
     if (event.kind === 'portUp') {
       const shown = this.#verbs.show(event.vlan).outcome
-      if (shown === undefined || !shown.ok)
-        throw new InvariantError(`a port is up whose VLAN ${event.vlan} is unknown`)
+      // Removed in the same turn.
+      if (shown === undefined || !shown.ok) return
       const { vlan, label, member, terms } = shown.value
       const mtu = terms?.mtu ?? MTU_DEFAULT
       this.#interfaces.portUp({ port: event.port, vlan, member, label, mac: event.mac, mtu })

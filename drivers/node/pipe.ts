@@ -94,7 +94,7 @@ export class MainEnd<Mail, Answer> {
         return
       }
       Atomics.store(this.#sleeps, SLEEPS.main, 1)
-      if (!this.#in.isEmpty) setImmediate(drain)
+      if (!this.#in.isEmpty && Atomics.exchange(this.#sleeps, SLEEPS.main, 0) === 1) setImmediate(drain)
     }
     this.#port.on('message', (message: Answer | typeof BELL) => {
       if (message === BELL) drain()
@@ -103,7 +103,7 @@ export class MainEnd<Mail, Answer> {
     drain()
   }
 
-  /** False and counted if the core has no room for it. */
+  /** False and counted if the core has no room for it: a link whose control that is can not go on. */
   // HOT PATH
   packet(link: LinkId, channel: Channel, hop: Hop, bytes: Uint8Array): boolean {
     const reserve = channel === CHANNEL.control ? 0 : RESERVE_BYTES
@@ -111,7 +111,6 @@ export class MainEnd<Mail, Answer> {
       this.#owed.length > 0 ||
       !this.#out.push(TO_CORE.packet, link, packed(channel, hop), bytes, reserve)
     ) {
-      if (channel === CHANNEL.control) return this.#must(TO_CORE.packet, link, packed(channel, hop), bytes)
       this.dropped += 1
       return false
     }

@@ -4,7 +4,7 @@
  */
 import { type Address, type PeerHint, type PeerId, REACHABILITY, type Reachability } from '../../core/io.ts'
 import type { TrunkView } from '../libp2p/carrier.ts'
-import { contactText, parseContact } from '../libp2p/contact.ts'
+import { addressText } from '../libp2p/contact.ts'
 
 export class Reach {
   addresses: readonly Address[] = []
@@ -30,7 +30,7 @@ export class Reach {
     return trunks
       .filter(({ dialled, relayed }) => dialled && !relayed)
       .flatMap(({ peer, remote }): PeerHint[] => {
-        const { bytes } = parseContact(contactText(peer, remote))
+        const bytes = addressText(remote)
         return bytes === undefined ? [] : [{ peer, addresses: [bytes], reach: REACHABILITY.public }]
       })
   }

@@ -67,7 +67,7 @@ async function run(daemon: Daemon, logs: Logs): Promise<void> {
   manager.ready('the node runs')
   const beat = watchdogMillis(process.env, process.pid)
   // Only a node whose core answers is alive.
-  const look = (): void => void daemon.ask('list', []).then(() => manager.watchdog())
+  const look = (): void => void daemon.ask('list', []).then(({ ok }) => ok && manager.watchdog())
   const watchdog = beat === undefined ? undefined : setInterval(look, beat)
   const error = await daemon.ended()
   clearInterval(watchdog)
