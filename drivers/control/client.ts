@@ -53,7 +53,8 @@ export class ControlClient {
 
   #open(method: string, path: string, body?: string): Promise<IncomingMessage> {
     return new Promise((done, fail) => {
-      const sent = request({ socketPath: this.#socket, method, path }, done)
+      // A line for each question: one that is kept is closed by the node just when it is used again.
+      const sent = request({ socketPath: this.#socket, method, path, agent: false }, done)
       sent.on('error', (error: NodeJS.ErrnoException) => fail(this.#explain(error)))
       sent.end(body)
     })

@@ -134,14 +134,14 @@ export class NodeApi implements ControlApi {
   #capture(only: string | undefined, stream: Stream): void {
     const writer = new PcapngWriter()
     stream.write(writer.header(`PeerTap ${this.#node.processView().version}`))
-    let isBehind = false
-    const end = this.#node.captures.add(({ packets }) => {
+    const end = this.#node.captures.add(({ packets, lost }) => {
+      writer.lost(lost)
       const wanted = packets.filter(
         ({ port }) => only === undefined || (port !== undefined) === (only === 'inner'),
       )
-      if (wanted.length === 0 || isBehind) return
-      isBehind = !stream.write(Buffer.concat(wanted.map((packet) => writer.packet(packet))))
-      if (isBehind) setTimeout(() => (isBehind = false), CATCH_UP_MILLIS)
+      if (wanted.length === 0) return
+      if (stream.backlog() > BACKLOG_BYTES_MAX) writer.lost(wanted.length)
+      else stream.write(Buffer.concat(wanted.map((packet) => writer.packet(packet))))
     })
     if (end === undefined) {
       stream.end()
@@ -157,8 +157,8 @@ export class NodeApi implements ControlApi {
   }
 }
 
-/** Packets for a client that does not keep up are left out for so long. */
-const CATCH_UP_MILLIS = 20
+/** Packets that a client is behind by, at most: more are left out, and their number is told. */
+const BACKLOG_BYTES_MAX = 8 * 1_024 * 1_024
 
 function field(body: unknown, name: string): unknown {
   return typeof body === 'object' && body !== null ? (body as Record<string, unknown>)[name] : undefined

@@ -40,6 +40,8 @@ export interface Reply {
 export interface Stream {
   /** False if the client is slow: what was said is lost if the client does not catch up. */
   write(chunk: string | Uint8Array): boolean
+  /** Bytes that the client has not taken yet. */
+  backlog(): number
   onClose(run: () => void): void
   end(): void
 }
@@ -188,6 +190,7 @@ function streamOf(response: ServerResponse, type: string): Stream {
   response.flushHeaders()
   return {
     write: (chunk) => response.write(chunk),
+    backlog: () => response.writableLength,
     onClose: (run) => {
       response.on('close', run)
     },

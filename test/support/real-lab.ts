@@ -17,6 +17,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach } from 'vitest'
+import type { CreateOrder } from '../../drivers/control/enter.ts'
 import { Lab, type Namespace } from './namespaces.ts'
 import { type NodeConfigText, RealNode, type Transport } from './real-node.ts'
 
@@ -133,12 +134,21 @@ export class RealLab {
    * the addresses, in their order. All members hear each other before this returns.
    */
   async vlan(label: string, ...members: readonly RealNode[]): Promise<string[]> {
+    return this.vlanOf(label, {}, ...members)
+  }
+
+  /** The same with other terms than the usual ones. */
+  async vlanOf(
+    label: string,
+    order: Partial<CreateOrder>,
+    ...members: readonly RealNode[]
+  ): Promise<string[]> {
     const number = this.#vlans++
     const [founder, ...guests] = members as [RealNode, ...RealNode[]]
     const addresses = members.map((_, index) => `${OVERLAY}.${number}.${index + 1}`)
     for (const [index, node] of members.entries())
       await this.#address(node, label, addresses[index] as string)
-    await founder.create(label)
+    await founder.create(label, order)
     if (guests.length > 0) {
       const urls = await founder.invite(label, guests.length)
       for (const [index, guest] of guests.entries()) await guest.join(urls[index] as string)

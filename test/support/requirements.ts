@@ -8,7 +8,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
@@ -42,6 +42,14 @@ export const requires = {
   mounting(): true | undefined {
     const may = process.geteuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0
     return may || missing({ what: 'the right to mount file systems', mend: 'run the tests as root' })
+  },
+
+  /** Whether all of these programs are there: each with the package of Debian that has it. */
+  programs(packages: Readonly<Record<string, string>>): boolean {
+    const absent = Object.keys(packages).filter((program) => !isProgram(program))
+    for (const program of absent)
+      missing({ what: `program ${program}`, mend: `apt-get install ${packages[program]}` })
+    return absent.length === 0
   },
 
   /** The program `ping` of iputils, as root may use it. */
@@ -79,6 +87,12 @@ export function recordedGaps(file: string): Gap[] {
 
 function existing(path: string, gap: Gap): string | undefined {
   return existsSync(path) ? path : missing(gap)
+}
+
+/** Those of root lie where not everybody looks. */
+function isProgram(name: string): boolean {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin']
+  return folders.some((folder) => existsSync(join(folder, name)))
 }
 
 /** Asked once for each process; empty for nothing. */

@@ -1,15 +1,15 @@
-/** Verbs that have a running node do something: `ping`, `capture`, `relay`, `reload`, `down`. */
-import { createWriteStream } from 'node:fs'
-import { UsageError } from '../../../core/errors.ts'
+/** Verbs that have a running node do something: `ping`, `relay`, `reload`, `down`. */
 import { formatNumber } from '../../../sim/index.ts'
 import { NoNode } from '../../control/client.ts'
 import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../../control/echo.ts'
 import { short } from '../../control/names.ts'
 import type { Outcome } from '../../control/outcome.ts'
 import { ECHOES_MAX, type Pinged, type PingOrder } from '../../node/echoes.ts'
+import type { Explanation } from '../../node/explain.ts'
 import type { NodeStatus } from '../../node/views.ts'
 import { EXIT } from '../exit.ts'
 import type { Verb } from '../flags.ts'
+import { wayWords } from './explain.ts'
 import { clientOf, NODE_FLAGS, show, showOutcome } from './line.ts'
 
 const STOP_LOOK_MILLIS = 100
@@ -34,39 +34,14 @@ export const pingVerb: Verb = {
       bytes: given.whole('bytes', FRAME_BYTES_MIN, FRAME_BYTES_MAX) ?? FRAME_BYTES_MIN,
       intervalMillis: given.whole('interval', 1, 60_000) ?? 200,
     }
-    const outcome = (await (await clientOf(given)).ask('ping', [order])) as Outcome<Pinged>
-    return showOutcome(given, outcome, pingLines)
-  },
-}
-
-export const captureVerb: Verb = {
-  words: ['capture'],
-  describe: 'Capture frames of interfaces and packets of trunks as pcapng, until interrupted',
-  flags: {
-    socket: NODE_FLAGS.socket,
-    write: { kind: 'text', describe: 'To this file (default: standard output, for a pipe)' },
-    only: { kind: 'text', describe: 'inner: frames of interfaces; outer: packets of trunks; all (default)' },
-  },
-  examples: [['peertap capture --only inner | tshark -r -', 'Look at the frames at once']],
-  run: async (given) => {
-    const file = given.text('write')
-    const only = given.choice('only', ['all', 'inner', 'outer'])
-    if (file === undefined && process.stdout.isTTY)
-      throw new UsageError('a capture is no text; write --write FILE, or lead it into a program with |')
-    const stream = await (await clientOf(given)).stream(
-      only === 'all' ? '/v1/capture' : `/v1/capture?only=${only}`,
-    )
-    const out = file === undefined ? process.stdout : createWriteStream(file)
-    // Whoever interrupts has captured enough: what came is written in full.
-    process.once('SIGINT', () => stream.destroy())
-    process.once('SIGTERM', () => stream.destroy())
-    try {
-      for await (const part of stream) out.write(part as Buffer)
-    } catch (error) {
-      if (!stream.destroyed) throw error
-    }
-    await new Promise<void>((done) => (file === undefined ? done() : out.end(done)))
-    return EXIT.ok
+    const client = await clientOf(given)
+    const outcome = (await client.ask('ping', [order])) as Outcome<Pinged>
+    if (!outcome.ok) return showOutcome(given, outcome, () => [])
+    const way = (await client.ask('explain', [outcome.value.member, order.vlan])) as Outcome<Explanation>
+    const status = (await client.get('/v1/status')) as NodeStatus
+    const path = way.ok ? wayWords(way.value, status) : []
+    const lines = (value: Pinged): string[] => [...pingLines(value), `path: ${path.join('; ') || 'none'}`]
+    return showOutcome(given, { ok: true, value: { ...outcome.value, path } }, lines)
   },
 }
 
@@ -84,6 +59,30 @@ export const relayPolicyVerb: Verb = {
     const policy = { mode, allow: given.list('allow'), deny: given.list('deny') }
     await (await clientOf(given)).post('/v1/policy', policy)
     return show(given, { ok: true, policy }, [`VLANs are carried by policy ${mode} from now on`])
+  },
+}
+
+export const relayAclVerb: Verb = {
+  words: ['relay', 'acl'],
+  describe: 'Add patterns of VLAN-IDs to what is carried and what is not, until the node is started again',
+  flags: {
+    ...NODE_FLAGS,
+    allow: { kind: 'list', describe: 'VLAN-IDs that are carried; * stands for any digits' },
+    deny: { kind: 'list', describe: 'VLAN-IDs that are not; this wins' },
+  },
+  run: async (given) => {
+    const client = await clientOf(given)
+    const { policy: before } = ((await client.get('/v1/status')) as NodeStatus).process
+    // An open relay that denies one VLAN carries all others; a restricted one that allows some, only those.
+    const present =
+      before.mode === 'patterns' ? before : { allow: before.mode === 'open' ? ['*'] : [], deny: [] }
+    const policy = {
+      mode: 'patterns',
+      allow: [...new Set([...present.allow, ...given.list('allow')])],
+      deny: [...new Set([...present.deny, ...given.list('deny')])],
+    } as const
+    await client.post('/v1/policy', policy)
+    return show(given, { ok: true, policy }, [`policy ${policyWords(policy)}`])
   },
 }
 
