@@ -5,6 +5,7 @@ import { ECHO, echoFrame, FRAME_BYTES_MAX, FRAME_BYTES_MIN, readEcho } from '../
 import { resolveHex } from '../control/names.ts'
 import { done, type Outcome, Pending, REFUSAL, type Refused, refused } from '../control/outcome.ts'
 import type { VlanVerbs } from '../control/vlans.ts'
+import { oneVlan } from './one-vlan.ts'
 
 /** An echo that is not back by then is lost. */
 const LOST_AFTER: Micros = 2 * SECOND
@@ -134,21 +135,13 @@ export class Echoes {
 
   #aim({ to, vlan }: PingOrder): Outcome<Aim> {
     const { verbs } = this.#world
-    const listed = verbs.list().outcome
-    const vlans = listed?.ok ? listed.value.vlans : []
-    if (vlan === undefined && vlans.length !== 1) {
-      const labels = vlans.map(({ label }) => label).join(', ')
-      return vlans.length === 0
-        ? refused(REFUSAL.noSuchVlan, 'this node has no VLAN; let it join one')
-        : refused(REFUSAL.ambiguous, `this node has ${labels}; say in which with --vlan`)
-    }
-    const name = vlan ?? (vlans[0]?.vlan as string)
-    const members = verbs.members(name).outcome
-    if (members === undefined || !members.ok) return members ?? refused(REFUSAL.noSuchVlan, `no VLAN ${name}`)
-    const shown = verbs.show(name).outcome
-    const row = shown?.ok ? vlans.find(({ vlan: id }) => id === shown.value.vlan) : undefined
-    if (row?.mac === undefined || row.phase !== 'member')
-      return refused(REFUSAL.notInYet, `this node is not in ${name}; wait until it is`)
+    const row = oneVlan(verbs, vlan)
+    if (!row.ok) return row
+    const { vlan: id, mac, phase, port } = row.value
+    if (mac === undefined || phase !== 'member')
+      return refused(REFUSAL.notInYet, `this node is not in ${row.value.label}; wait until it is`)
+    const members = verbs.members(id).outcome
+    if (members === undefined || !members.ok) return members ?? refused(REFUSAL.noSuchVlan, `no VLAN ${id}`)
     const { label } = members.value
     const byMac = members.value.members.find(({ mac }) => mac === to.toLowerCase())
     const key = byMac?.member ?? to
@@ -165,9 +158,9 @@ export class Echoes {
     if (member?.mac === undefined)
       return refused(REFUSAL.macUnknown, `no card of ${to} came to this node yet; let some seconds pass`)
     return done({
-      port: row.port,
+      port,
       label,
-      from: macFrom(row.mac),
+      from: macFrom(mac),
       to: macFrom(member.mac),
       member: found.value,
     })

@@ -3,6 +3,7 @@
  * of it, in one answer. It looks and changes nothing.
  */
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { type Mac, parseMac, unhex } from '../../core/ids.ts'
 import type { LinkId, Machine, Micros, PeerId } from '../../core/io.ts'
 import { macWritten, resolveHex } from '../control/names.ts'
@@ -11,6 +12,7 @@ import type { MemberRow } from '../control/views.ts'
 import type { VlanRow, VlanVerbs } from '../control/vlans.ts'
 import { ulaOf } from '../tap/addresses.ts'
 import type { InterfaceView } from './interfaces.ts'
+import { oneVlan } from './one-vlan.ts'
 
 /** The kernel's table of IPv4 neighbours (proc(5)). */
 const ARP_TABLE = '/proc/net/arp'
@@ -106,25 +108,15 @@ function dropOf(
   return undefined
 }
 
-function oneVlan(verbs: VlanVerbs, name: string | undefined): Outcome<VlanRow> {
-  const listed = verbs.list().outcome
-  const vlans = listed?.ok ? listed.value.vlans : []
-  if (name === undefined && vlans.length !== 1) {
-    const labels = vlans.map(({ label }) => label).join(', ')
-    return vlans.length === 0
-      ? refused(REFUSAL.noSuchVlan, 'this node has no VLAN; let it join one')
-      : refused(REFUSAL.ambiguous, `this node has ${labels}; say in which with --vlan`)
-  }
-  const shown = verbs.show(name ?? (vlans[0]?.vlan as string)).outcome
-  if (shown === undefined || !shown.ok) return shown ?? refused(REFUSAL.noSuchVlan, `no VLAN ${name}`)
-  return done(vlans.find(({ vlan }) => vlan === shown.value.vlan) as VlanRow)
-}
-
 function whoIs({ verbs }: ExplainWorld, row: VlanRow, name: string): Outcome<Found> {
   const listed = verbs.members(row.vlan).outcome
   const members = listed?.ok ? listed.value.members : []
   const mac = macOf(name) ?? macOfIp(members, row, name)
   if (mac !== undefined) return done({ mac, member: members.find((each) => each.mac === macWritten(mac)) })
+  if (isIP(name) !== 0) {
+    const mend = 'ping it first, so that this machine finds out who has it'
+    return refused(REFUSAL.macUnknown, `no machine is known to have ${name} in ${row.label}; ${mend}`)
+  }
   const keys = members.map(({ member }) => member)
   const key = resolveHex(keys, name, 'member, MAC or address', REFUSAL.noSuchMember)
   if (!key.ok) return key

@@ -178,8 +178,8 @@ export class RealLab {
     if (node.isUp) await node.client().post('/v1/reload', {})
   }
 
-  showLogs(): void {
-    for (const node of this.#nodes) console.log(`--- log of ${node.name} ---\n${node.log()}`)
+  showLogs(print: (text: string) => void = console.log): void {
+    for (const node of this.#nodes) print(`--- log of ${node.name} ---\n${node.log()}`)
   }
 
   /** Ends all nodes, and removes their hosts and files. */

@@ -58,6 +58,8 @@ export interface StartOptions {
   /** A program that runs the node, with its arguments: `setpriv --bounding-set -net_admin`. */
   readonly under?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** The script of the program; by default the one behind the launcher. */
+  readonly script?: string
 }
 
 export interface NodeFiles {
@@ -157,10 +159,10 @@ export class RealNode {
   }
 
   /** Starts it and waits for nothing. */
-  start({ under = [], env = {} }: StartOptions = {}): ChildProcess {
+  start({ under = [], env = {}, script = MAIN }: StartOptions = {}): ChildProcess {
     if (this.#child !== undefined) throw new Error(`${this.name} runs already`)
     const log = openSync(this.#logFile, 'a')
-    const child = this.host.spawn('env', [...under, process.execPath, MAIN, 'up'], {
+    const child = this.host.spawn('env', [...under, process.execPath, script, 'up'], {
       env: { ...this.#environment(), ...env },
       stdio: ['ignore', log, log],
     })

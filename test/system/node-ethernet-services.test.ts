@@ -93,16 +93,16 @@ describe.skipIf(!isComplete)('a VLAN behind a blind relay has', () => {
       const config = fileOf(
         node,
         'avahi.conf',
-        `[server]\nhost-name=${node.name}-host\nallow-interfaces=lan\nenable-dbus=no\n[wide-area]\n[publish]\n`,
+        `[server]\nhost-name=${node.name}-host\nallow-interfaces=lan\nenable-dbus=no\n` +
+          '[wide-area]\n[publish]\n',
       )
-      const daemon = `avahi-daemon --no-drop-root --no-chroot --no-rlimits -f ${config}`
+      const daemon = `exec avahi-daemon --no-drop-root --no-chroot --no-rlimits -f ${config}`
       return [
         '-c',
         `mkdir -p /run/avahi-daemon && mount -t tmpfs none /run/avahi-daemon && ${daemon} ${then}`,
       ]
     }
-    const stdio = ['ignore', 'ignore', 'ignore', 'ignore'] as const
-    const responder = alice.host.spawn('sh', avahi(alice, ''), { stdio: [...stdio] })
+    const responder = alice.host.spawn('sh', avahi(alice, ''), { stdio: 'ignore' })
     const ask = `& "$0" -e "$1" "RESOLVE-HOSTNAME-IPV4 alice-host.local"; kill $!`
     // By `exec` each is the process itself, and ends with it.
     const { out } = await bob.run(['sh', ...avahi(bob, ask), process.execPath, RESOLVE])
