@@ -344,8 +344,15 @@ export class VlanVerbs {
     this.#nextPort += 1
     const port = (this.#nextPort - 1) as PortId
     const held = new HeldVlan(this.#node, { ...becoming, port, over: undefined })
-    this.#held.push(held)
-    this.#save()
+    const before = this.#held
+    this.#held = [...before, held]
+    try {
+      this.#save()
+    } catch (error) {
+      // What is not kept must not be here now and gone after the next start.
+      this.#held = before
+      throw error
+    }
     return held
   }
 

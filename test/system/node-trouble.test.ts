@@ -31,14 +31,8 @@ describe.skipIf(!requires.namespaces())('a node that has a VLAN', () => {
   })
 
   const health = async () => {
-    const { out } = await node.run([
-      'curl',
-      '-sS',
-      '-w',
-      '%{http_code}',
-      `http://127.0.0.1:${METRICS_PORT}/health`,
-    ])
-    return { code: Number(out.slice(-3)), troubles: JSON.parse(out.slice(0, -3)).troubles as string[] }
+    const { status, text } = await node.fetch(`http://127.0.0.1:${METRICS_PORT}/health`)
+    return { status, troubles: (JSON.parse(text) as { troubles: string[] }).troubles }
   }
 
   /** It is still the member that it was, and its interface is there. */
@@ -60,23 +54,19 @@ describe.skipIf(!requires.namespaces())('a node that has a VLAN', () => {
 
     test('has its control socket and its ports for itself', async () => {
       const free = ['/ip4/0.0.0.0/tcp/4101']
-      const [socket, figures, ...ports] = await Promise.all([
-        refusalOf(lab.beside(node, 'rival', { listen: free }), '--socket', node.paths.socket),
-        refusalOf(lab.beside(node, 'figures', { listen: free, metrics: { port: METRICS_PORT } })),
-        ...Object.entries(TRANSPORT).map(([name, way]) =>
-          refusalOf(lab.beside(node, `at-${name}`, { listen: [`/ip4/0.0.0.0/${way}`] })),
-        ),
-      ])
-      expect(socket).toContain(
+      const rival = lab.beside(node, 'rival', { listen: free })
+      expect(await refusalOf(rival, '--socket', node.paths.socket)).toContain(
         `control socket ${node.paths.socket}: another node listens there; stop it, or name another socket\n`,
       )
-      expect(figures).toMatch(
+      rival.configure({ metrics: { port: METRICS_PORT } })
+      expect(await refusalOf(rival)).toMatch(
         new RegExp(`metrics at 127.0.0.1 port ${METRICS_PORT}: .*in use.*; choose another with metrics.port`),
       )
-      for (const [index, way] of Object.values(TRANSPORT).entries()) {
-        expect(ports[index]).toContain(
-          `cannot listen on /ip4/0.0.0.0/${way}: another program has the port; ` +
-            'stop it or choose another port',
+      rival.configure({ metrics: {} })
+      for (const way of [TRANSPORT.tcp, TRANSPORT.quic]) {
+        rival.configure({ listen: [`/ip4/0.0.0.0/${way}`] })
+        expect(await refusalOf(rival)).toContain(
+          `cannot listen on /ip4/0.0.0.0/${way}: another program has the port; stop it or choose another`,
         )
       }
       await isWhole()
@@ -155,7 +145,7 @@ describe.skipIf(!requires.namespaces())('a node that has a VLAN', () => {
         interfaces.some(({ trouble }) => trouble?.includes('CAP_NET_ADMIN')),
       )
       expect(await health()).toEqual({
-        code: 503,
+        status: 503,
         troubles: expect.arrayContaining([expect.stringMatching(/^home: .*CAP_NET_ADMIN/)]),
       })
       const { code, out } = await node.cli('status')
@@ -193,10 +183,19 @@ describe.skipIf(!requires.namespaces() || !requires.mounting())('a node whose di
     expect(refused.code).not.toBe(0)
     expect(refused.err).toMatch(/room|space/)
 
+    // A grant that cannot be kept: it is told as long as it is so.
+    await node.client().ask('invite', ['before', { count: 1, lifeMillis: 86_400_000 }])
+    const words = `state cannot be written to ${state}; make room there`
+    await node.untilStatus('it says what is wrong', ({ process }) => process.errors.includes(words))
+
     await inside('rm', `${state}/ballast`)
     await node.create('after')
+    await node.untilStatus('nothing is wrong', ({ process }) => process.errors.length === 0)
     const { vlans } = await node.status()
-    expect(vlans.map(({ label }) => label)).toEqual(expect.arrayContaining(['before', 'after']))
+    expect(vlans.map(({ label, phase }) => [label, phase])).toEqual([
+      ['before', 'member'],
+      ['after', 'member'],
+    ])
     expect(node.isUp).toBe(true)
   })
 })
