@@ -1,4 +1,4 @@
-/** Much data in VLANs between real nodes behind a blind relay: long frames, both ways at once, whole files. */
+/** Much data in VLANs of real nodes behind a blind relay: long frames, both ways at once, whole files. */
 import { createHash, randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
