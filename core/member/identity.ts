@@ -15,6 +15,11 @@ export interface VlanIdentity {
   readonly serial: Uint8Array
   /** What certifies it, as facts travel, each after what it rests on; a founder's Charter too. */
   readonly facts: readonly Uint8Array[]
+  /**
+   * What its own MAC begins with (sec:S7), 16 bytes; drawn anew at each start if not given. Machines keep for
+   * long who is behind an address, so a node that starts again had better be the same to them.
+   */
+  readonly macNonce?: Uint8Array | undefined
   /** What the group that lets it in must show (sec:C6): from the invitation. */
   readonly expected?: Expectation | undefined
 }

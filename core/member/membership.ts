@@ -76,6 +76,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   readonly #context: Context
   readonly #host: MemberHost
   readonly #memberKey: Uint8Array
+  readonly #macNonce: Uint8Array | undefined
   readonly #group: Group
   readonly #door: Doorway
   readonly #hands: Hands
@@ -114,6 +115,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     this.ledger = ledger
     this.vlan = ledger.vlan
     this.#memberKey = crypto.signatures.publicKey(seed)
+    this.#macNonce = identity.macNonce
     const draw = crypto.hash.keyed32(seed, concat(FIRST_HOP, this.vlan))
     this.firstHopLimit = FIRST_HOP_MIN + ((draw[0] as number) % FIRST_HOP_RANGE)
     const dice = context.dice.fork(`port/${id}`)
@@ -460,6 +462,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
       memberKey: this.#memberKey,
       tokens: this,
       isTaken: (mac) => this.#host.isTaken(this, mac),
+      macNonce: this.#macNonce,
       firstHopLimit: this.firstHopLimit,
       sign: charter.sign === 'all' ? 'all' : 'session',
       padding: charter.padding,

@@ -75,6 +75,8 @@ export class OwnMember {
     readonly wall: WallClock
     readonly tokens: MemberTokens
     readonly isTaken?: (mac: Mac) => boolean
+    /** 16 bytes, for the first MAC; drawn if not given. */
+    readonly macNonce?: Uint8Array | undefined
   }) {
     const { now, crypto, keys, vlan, memberKey } = options
     this.#crypto = crypto
@@ -84,7 +86,7 @@ export class OwnMember {
     this.#isTaken = options.isTaken ?? (() => false)
     this.memberKey = memberKey
     this.tokens = options.tokens
-    this.macNonce = keys.bytes(MAC_NONCE_BYTES)
+    this.macNonce = options.macNonce ?? keys.bytes(MAC_NONCE_BYTES)
     this.mac = ownMac(crypto.hash, memberKey, vlan, this.macNonce)
     if (this.#isTaken(this.mac)) this.drawMac()
     this.boot = keys.bytes(BOOT_BYTES)

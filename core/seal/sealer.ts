@@ -89,6 +89,8 @@ export interface SealerOptions {
   readonly tokens: MemberTokens
   /** Whether another port of this machine has that MAC in the VLAN. */
   readonly isTaken?: (mac: Mac) => boolean
+  /** What its first MAC begins with, 16 bytes; drawn if not given. */
+  readonly macNonce?: Uint8Array | undefined
   /** What own packets set out with (mesh:M9). */
   readonly firstHopLimit: number
   readonly sign: SignPolicy

@@ -8,7 +8,7 @@ import { version } from '../sim/manifest.ts'
 import { EXIT, EXIT_HELP, type ExitCode, reportError } from './exit.ts'
 import { checkWords, commandOf, PARSING, unknownVerb } from './flags.ts'
 import { WIDTH } from './table.ts'
-import { GROUPS, VERBS, verbsOf } from './verbs.ts'
+import { GROUPS, verbsFor } from './verbs.ts'
 
 /** In yargs 18, not yet in its types. */
 declare module 'yargs' {
@@ -19,7 +19,8 @@ declare module 'yargs' {
 
 async function main(words: readonly string[]): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok
-  checkWords(words, VERBS)
+  const all = await verbsFor(words[0])
+  checkWords(words, all)
   const parser = yargs([...words])
     .scriptName('peertap')
     .usage('peertap VERB [flags]\n\nA decentralised Ethernet, and the laboratory it is tested in')
@@ -41,9 +42,10 @@ async function main(words: readonly string[]): Promise<ExitCode> {
   const done = (result: ExitCode) => {
     code = result
   }
-  for (const verb of VERBS.filter((each) => each.words.length === 1)) parser.command(commandOf(verb, done))
+  for (const verb of all.filter((each) => each.words.length === 1)) parser.command(commandOf(verb, done))
   for (const [word, describe] of Object.entries(GROUPS)) {
-    const verbs = verbsOf(word)
+    const verbs = all.filter(({ words: known }) => known.length > 1 && known[0] === word)
+    if (verbs.length === 0) continue
     parser.command({
       command: word,
       describe,
@@ -64,7 +66,7 @@ async function main(words: readonly string[]): Promise<ExitCode> {
     command: '$0',
     describe: false,
     handler: ({ _: given }) => {
-      throw unknownVerb([], given, [...new Set(VERBS.map(({ words: [first] }) => first as string))])
+      throw unknownVerb([], given, [...new Set(all.map(({ words: [first] }) => first as string))])
     },
   })
   await parser.parseAsync()

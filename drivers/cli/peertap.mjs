@@ -15,9 +15,14 @@ const NODE_MAJOR = 26
 /** What --help calls a mistake, since who installs can mend it: 1 would say that a bound failed. */
 const EXIT_USAGE = 2
 
+/** For a process that is a node: see becomeNode. */
+const NODE_FLAGS = ['--max-semi-space-size=1']
+
 const main = new URL('./main.ts', import.meta.url)
 
 if (Number.parseInt(process.versions.node, 10) >= NODE_MAJOR) {
+  await keepCompiled()
+  if (process.argv[2] === 'up' && process.execArgv.length === 0) becomeNode()
   await import(main.href)
 } else {
   const node = pinnedNode()
@@ -25,12 +30,43 @@ if (Number.parseInt(process.versions.node, 10) >= NODE_MAJOR) {
   else refuse()
 }
 
+/**
+ * What was compiled once is kept beside the packages: a start then takes two thirds of the time, and each of
+ * a node's threads 30 MB less, as none has to load the compiler. Whoever can write there can change the
+ * program itself. Where this process cannot, it does without.
+ */
+async function keepCompiled() {
+  const { enableCompileCache } = await import('node:module')
+  const folder = cacheFolder()
+  const { status } = enableCompileCache?.(folder) ?? {}
+  // Threads take it from the environment.
+  if (status === 1 || status === 2) process.env.NODE_COMPILE_CACHE = folder
+}
+
+/**
+ * A node lives long and makes little garbage: with a small nursery it takes 27 MB less. V8 has to know from
+ * the start, so this process becomes another one, of the same number, where the system has a way.
+ */
+function becomeNode() {
+  const command = [process.execPath, ...NODE_FLAGS, fileURLToPath(main), ...process.argv.slice(2)]
+  process.execve?.(process.execPath, command, process.env)
+}
+
 /** The binary of the npm package `node`, beside the project or hoisted above it. */
 function pinnedNode() {
   const name = process.platform === 'win32' ? 'node.exe' : 'node'
+  return above(join('node_modules', 'node', 'bin', name))
+}
+
+function cacheFolder() {
+  return join(above('node_modules') ?? '.', '.cache', 'peertap')
+}
+
+/** The first of that name in the project's folder or one above it. */
+function above(name) {
   let folder = dirname(fileURLToPath(import.meta.url))
   for (;;) {
-    const candidate = join(folder, 'node_modules', 'node', 'bin', name)
+    const candidate = join(folder, name)
     if (existsSync(candidate)) return candidate
     const parent = dirname(folder)
     if (parent === folder) return undefined
@@ -40,8 +76,10 @@ function pinnedNode() {
 
 /** Hands everything over: arguments, streams, signals, and at the end the exit code. */
 function runWith(node) {
-  const child = spawn(node, [...process.execArgv, fileURLToPath(main), ...process.argv.slice(2)], {
+  const flags = process.argv[2] === 'up' ? NODE_FLAGS : []
+  const child = spawn(node, [...process.execArgv, ...flags, fileURLToPath(main), ...process.argv.slice(2)], {
     stdio: 'inherit',
+    env: { ...process.env, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? cacheFolder() },
   })
   const relay = (signal) => {
     // A terminal sends its interrupt to both processes; a second one would look like impatience.

@@ -2,7 +2,7 @@
  * The verbs that may be asked for from outside, by name, and their shape at the caller's side: whoever has a
  * line to a node has an object with the same verbs, whose outcomes come later.
  */
-import { UsageError } from '../../core/errors.ts'
+import { checkArguments } from './arguments.ts'
 import { type Outcome, Pending } from './outcome.ts'
 import type { VlanVerbs } from './vlans.ts'
 
@@ -30,15 +30,9 @@ export function isVlanVerb(name: string): name is VlanVerb {
 
 /** Calls a verb by its name. A UsageError for arguments that it cannot take. */
 export function callVerb(verbs: Verbs, name: VlanVerb, args: readonly unknown[]): Pending<object> {
+  checkArguments(name, args)
   const verb = verbs[name] as (...given: readonly unknown[]) => Pending<object>
-  try {
-    return verb.apply(verbs, args as unknown[])
-  } catch (error) {
-    // What came over a line has not been looked at by a compiler.
-    if (error instanceof TypeError)
-      throw new UsageError(`${name}: these are not its arguments; ${error.message}`)
-    throw error
-  }
+  return verb.apply(verbs, args as unknown[])
 }
 
 /** Verbs whose outcomes `ask` brings. Where it fails nothing comes of them: who made it has its promise. */

@@ -2,14 +2,17 @@
  * Becoming somebody in a VLAN, before the node enters it: by founding it, or by redeeming an invitation. All
  * of it is done offline, and answers what is to be kept.
  */
+
+import type { Crypto } from '../../core/crypto/ports.ts'
 import { UsageError } from '../../core/errors.ts'
-import { AUTHORITY_KEYS_MAX, hex } from '../../core/ids.ts'
+import { AUTHORITY_KEYS_MAX, hex, MAC_NONCE_BYTES, utf8 } from '../../core/ids.ts'
 import type { Fact, Terms } from '../../core/ledger/facts.ts'
 import { found, redeem } from '../../core/ledger/founding.ts'
 import type { Invitation } from '../../core/ledger/invitation.ts'
 import { SEED_BYTES } from '../../core/ledger/issue.ts'
 import { severalKeys } from '../../core/ledger/policy.ts'
 import type { IssuerKeys } from '../../core/ledger/shapes.ts'
+import type { VlanIdentity } from '../../core/member/identity.ts'
 import type { ControlledNode, KeptVlan } from './node.ts'
 
 /** An authority of several keys; all are made here, and kept here. */
@@ -22,6 +25,8 @@ export interface CreateOrder extends Omit<Terms, 'policy' | 'version' | 'settled
   /** One key without. */
   readonly signers?: Signers | undefined
 }
+
+const MAC_NONCE = utf8('peertap mac nonce v1\0')
 
 type Becoming = Omit<KeptVlan, 'port' | 'over'>
 
@@ -51,6 +56,14 @@ export function becomeGuest({ crypto, keys }: ControlledNode, invitation: Invita
     authority: undefined,
     entered: 'invited',
   }
+}
+
+/**
+ * What a member's own MAC begins with, 16 bytes: the same at every start, as those who keep it in tables of
+ * addresses expect. From the secret, so that it tells nothing of the member key's other VLANs.
+ */
+export function macNonceOf({ hash }: Crypto, { memberSeed }: VlanIdentity): Uint8Array {
+  return hash.keyed32(memberSeed, MAC_NONCE).slice(0, MAC_NONCE_BYTES)
 }
 
 function newSigners({ crypto, keys }: ControlledNode, { needed, of }: Signers): IssuerKeys {

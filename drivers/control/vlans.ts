@@ -12,7 +12,7 @@ import { hintsOf, type Invitation, parseInvitation } from '../../core/ledger/inv
 import type { IssuerKeys } from '../../core/ledger/shapes.ts'
 import { notLetIn } from './admission.ts'
 import { type Certified, type CertifyOrder, certify } from './certify.ts'
-import { becomeFounder, becomeGuest, type CreateOrder } from './enter.ts'
+import { becomeFounder, becomeGuest, type CreateOrder, macNonceOf } from './enter.ts'
 import { type Evicted, type EvictOrder, evict, type GrantRevoked, revokeGrant } from './evict.ts'
 import { HeldVlan, type Tools } from './held.ts'
 import { type Invited, type InviteOrder, invite } from './invite.ts'
@@ -328,7 +328,8 @@ export class VlanVerbs {
   }
 
   #enter(kept: KeptVlan): void {
-    const { port, identity, entered } = kept
+    const { port, entered } = kept
+    const identity = { ...kept.identity, macNonce: macNonceOf(this.#node.crypto, kept.identity) }
     const stored = this.#node.stored(port)
     const entrance =
       stored.head !== undefined

@@ -29,8 +29,11 @@ import {
 } from './framing.ts'
 import { isRelayed, transportOf } from './transports.ts'
 
-/** 20 ms at 100 Mbit/s, as long as data may wait (mesh:S24); and the burst that one super-frame can be. */
-const DATA_QUEUE_BYTES = 262_144
+/**
+ * What comes while "not ready" is on its way to another thread, some hundred packets, must fit; the core
+ * stops then, so it is seldom full. 20 ms (mesh:S24) at 400 Mbit/s.
+ */
+const DATA_QUEUE_BYTES = 1_048_576
 /** Sixteen times what the core queues for a link; who does not take this is gone or hostile. */
 const CONTROL_QUEUE_BYTES = 4_194_304
 /** A page of data is what is handed over at once; control is seldom more than a few packets. */

@@ -34,6 +34,8 @@ interface Calls {
   bind(fd: number, address: Pointer, length: number): number
   send(fd: number, from: Pointer, length: number, flags: number): number
   recv(fd: number, into: Pointer, length: number, flags: number): number
+  sendto(fd: number, from: Pointer, length: number, flags: number, to: Pointer, toLength: number): number
+  flock(fd: number, operation: number): number
   clock_gettime(clock: number, into: Pointer): number
 }
 
@@ -71,6 +73,8 @@ const PROTOTYPES: { readonly [Name in keyof Calls]: Prototype } = {
   bind: ['int', 'int', P, 'uint'],
   send: ['long', 'int', P, 'size_t', 'int'],
   recv: ['long', 'int', P, 'size_t', 'int'],
+  sendto: ['long', 'int', P, 'size_t', 'int', P, 'uint'],
+  flock: ['int', 'int', 'int'],
   clock_gettime: ['int', 'int', P],
 }
 

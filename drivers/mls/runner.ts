@@ -27,6 +27,8 @@ const QUEUE_MAX = 64
 const LOST_MAX = 4 * STATES_PER_GROUP_MAX
 /** Memory of the thread: thousands of members and many kept states are some ten megabytes. */
 const HEAP_MEGABYTES = 512
+/** A node has one such thread, idle most of the time; V8's own choice would cost it some ten megabytes. */
+const NURSERY_MEGABYTES = 3
 
 export interface RunnerOptions {
   readonly deadlineMillis?: number
@@ -125,7 +127,7 @@ export class MlsRunner implements MlsEngine<Promise<MlsOutcome>> {
   #start(): Thread {
     const worker = new Worker(this.#module, {
       execArgv: ['--no-warnings'],
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MEGABYTES },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MEGABYTES, maxYoungGenerationSizeMb: NURSERY_MEGABYTES },
     })
     const thread: Thread = { worker, ready: false }
     // A thread that was given up may still have something to say.

@@ -28,6 +28,8 @@ import { channelOf, hopOf, MainEnd, packed, reasonNumber, reasonOf, TO_CORE, TO_
 
 /** Memory of the core's thread: tables of some ten thousand tokens and members are a tenth of it. */
 const HEAP_MEGABYTES = 512
+/** It makes next to no garbage on its hot path. */
+const NURSERY_MEGABYTES = 3
 /** What the owner asks at once; beyond it is refused. */
 const ASKS_MAX = 512
 
@@ -70,7 +72,7 @@ export class CoreHandle implements TrunkListener {
     const workerData: CoreStart = { ...start, ends: this.#pipe.ends, bell: this.#bell.fd }
     this.#worker = new Worker(new URL('./core-thread.ts', import.meta.url), {
       execArgv: ['--no-warnings'],
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MEGABYTES },
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MEGABYTES, maxYoungGenerationSizeMb: NURSERY_MEGABYTES },
       transferList: [port2],
       workerData,
     })

@@ -5,6 +5,7 @@
 import type { NodeConfig } from '../../core/config.ts'
 import type { Address, NodeEvent, PeerHint, PeerId, PortId, RelayPolicy, StoreId } from '../../core/io.ts'
 import { REACHABILITY } from '../../core/io.ts'
+import { CompiledPolicy } from '../../core/vlan/policy.ts'
 import type { Outcome } from '../control/outcome.ts'
 import type { TrunkListener, TrunkView } from '../libp2p/carrier.ts'
 import { contactText, parseContact } from '../libp2p/contact.ts'
@@ -24,6 +25,10 @@ import { Reach } from './reach.ts'
 import type { ProcessView } from './views.ts'
 import { Watchers } from './watchers.ts'
 
+/** Peers of the last run that are dialled beside the configured ones: enough to find the mesh again. */
+const KEPT_PEERS = 8
+/** How soon after a change they are kept. */
+const KEEP_PEERS_MILLIS = 30_000
 /** Lines of the log that are kept for whoever asks what happened. */
 const RECENT_LOGS = 500
 /** Neighbours that lead to a node which cannot be dialled itself, in its invitations. */
@@ -38,6 +43,9 @@ export interface DaemonFiles {
   put(id: StoreId, record: Uint8Array): Promise<boolean>
   erase(port: PortId): void
   token(): string
+  /** Peers that were linked when the node last ran, and keeping them. */
+  peers(): readonly PeerHint[]
+  keepPeers(peers: readonly PeerHint[]): Promise<boolean>
 }
 
 export interface DaemonLog {
@@ -74,6 +82,7 @@ export class Daemon implements CoreOwner, ApiNode {
   /** What went wrong and still is: for status and health. */
   readonly #errors = new Map<string, string>()
   #stopping = false
+  #keeping: NodeJS.Timeout | undefined
   readonly #ended: Promise<Error | undefined>
   #end: (error: Error | undefined) => void = () => undefined
 
@@ -113,8 +122,10 @@ export class Daemon implements CoreOwner, ApiNode {
       await this.#control.listenPort({ port: config.control.port, token: files.token() })
     if (config.metrics.port !== undefined)
       await this.#control.listenMetrics(config.metrics.host, config.metrics.port)
-    const contacts = this.#contactsOf(config)
-    this.#reach.contacts(contacts)
+    const named = this.#contactsOf(config)
+    this.#reach.contacts(named)
+    const met = files.peers().filter(({ peer }) => !named.some((each) => each.peer === peer))
+    const contacts = [...named, ...met.slice(0, KEPT_PEERS)]
     const core = new CoreHandle(
       openLibc(),
       {
@@ -129,6 +140,7 @@ export class Daemon implements CoreOwner, ApiNode {
       this,
     )
     this.#core = core
+    this.setTrace(config.log.trace)
     await this.#trunks.start(this.#listener(core))
     this.#tellReach()
   }
@@ -136,6 +148,7 @@ export class Daemon implements CoreOwner, ApiNode {
   /** Resolves when the node has ended, with what went wrong if anything did. */
   async ended(): Promise<Error | undefined> {
     const error = await this.#ended
+    clearTimeout(this.#keeping)
     await this.#trunks.stop()
     await this.#mls.close()
     await this.#control.close()
@@ -175,7 +188,9 @@ export class Daemon implements CoreOwner, ApiNode {
     return libp2pPeer(peer as PeerId).toString()
   }
 
+  /** A UsageError for patterns that are none. */
   setPolicy(policy: RelayPolicy): void {
+    new CompiledPolicy(policy)
     this.#policy = policy
     this.#core?.mail({ kind: 'policy', policy })
   }
@@ -206,6 +221,7 @@ export class Daemon implements CoreOwner, ApiNode {
   stop(): void {
     if (this.#stopping) return
     this.#stopping = true
+    this.#keepPeers()
     this.log({ level: 'info', module: 'node', message: 'the node takes leave' })
     if (this.#core === undefined) this.#end(undefined)
     else this.#core.stop()
@@ -268,11 +284,18 @@ export class Daemon implements CoreOwner, ApiNode {
     return {
       linkUp: (link, peer, dialled) => {
         core.linkUp(link, peer, dialled)
+        this.#told('link up', { link, peer: this.nameOf(peer), dialled })
         this.#tellReach()
       },
-      linkDown: (link, reason) => core.linkDown(link, reason),
+      linkDown: (link, reason) => {
+        core.linkDown(link, reason)
+        this.#told('link down', { link, reason })
+      },
       linkReady: (link, channel, ready) => core.linkReady(link, channel, ready),
-      dialFailed: (peer) => core.dialFailed(peer),
+      dialFailed: (peer) => {
+        core.dialFailed(peer)
+        this.#told('dial failed', { peer: this.nameOf(peer) })
+      },
       packet: (link, channel, hop, bytes) => core.packet(link, channel, hop, bytes),
       addressesChanged: (addresses, reach) => {
         core.addressesChanged(addresses, reach)
@@ -287,8 +310,20 @@ export class Daemon implements CoreOwner, ApiNode {
     }
   }
 
+  #told(message: string, details: Readonly<Record<string, unknown>>): void {
+    this.log({ level: 'debug', module: 'trunks', message, details })
+  }
+
   #tellReach(): void {
     this.#core?.reachedBy(this.#reach.hints(this.#trunks.view()))
+    this.#keeping ??= setTimeout(() => this.#keepPeers(), KEEP_PEERS_MILLIS).unref()
+  }
+
+  /** Those that were dialled, so that a node without any contact finds its mesh again. */
+  #keepPeers(): void {
+    this.#keeping = undefined
+    const peers = this.#reach.dialled(this.#trunks.view())
+    if (peers.length > 0) void this.#options.files.keepPeers(peers)
   }
 
   #discovered(peer: PeerId, addresses: readonly string[]): void {

@@ -4,8 +4,8 @@
  * process number comes again.
  */
 import { closeSync, constants, fchownSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { type Libc, openLibc } from '../linux/libc.ts'
 import { releaseLock, takeLock } from '../sim/lock.ts'
 import type { Owner } from './durable.ts'
 
@@ -13,8 +13,6 @@ export const LOCK_FILE = 'lock'
 
 /** flock(2): exclusive, and an answer at once. */
 const EXCLUSIVE_NOW = 2 | 4
-
-type Flock = (file: number, operation: number) => number
 
 export interface FileLock {
   release(): void
@@ -55,10 +53,9 @@ function holderIn(path: string): string {
   return /^\d+$/.test(text) ? `process ${text}` : 'another process'
 }
 
-function systemFlock(): Flock | undefined {
+function systemFlock(): Libc['flock'] | undefined {
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')
-    return koffi.load(null).func('flock', 'int', ['int', 'int']) as unknown as Flock
+    return openLibc().flock
   } catch {
     return undefined
   }

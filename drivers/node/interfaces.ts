@@ -5,7 +5,7 @@
  */
 import { UsageError } from '../../core/errors.ts'
 import { unhex } from '../../core/ids.ts'
-import { type Micros, type PortId, SECOND } from '../../core/io.ts'
+import { type Micros, NEVER, type PortId, SECOND } from '../../core/io.ts'
 import { short } from '../control/names.ts'
 import { ulaOf } from '../tap/addresses.ts'
 import { DEVICE, type Device, type OpenDevice } from '../tap/device.ts'
@@ -61,6 +61,8 @@ export class Interfaces {
   /** In the order of their ports, for the loop that reads. */
   #open: Held[] = []
   #orders: readonly InterfaceOrder[]
+  /** The earliest of those that are tried again. */
+  #retryAt: Micros = NEVER
   readonly #buffer = new Uint8Array(FRAME_BYTES_MAX)
   /** Views of the buffer by length, made once each. */
   readonly #views: (Uint8Array | undefined)[] = []
@@ -151,14 +153,23 @@ export class Interfaces {
     }
   }
 
+  /** Files to wait for. */
+  files(): readonly number[] {
+    return this.#open.flatMap(({ device }) => (device !== undefined && device.fd >= 0 ? [device.fd] : []))
+  }
+
   /** When `retry` has something to do. */
   nextRetry(): Micros {
-    return Math.min(...[...this.#held.values()].map(({ retryAt }) => retryAt), Number.MAX_SAFE_INTEGER)
+    return this.#retryAt
   }
 
   retry(): void {
     const now = this.#world.now()
-    for (const held of this.#held.values()) if (held.retryAt <= now) this.#try(held)
+    this.#retryAt = NEVER
+    for (const held of this.#held.values()) {
+      if (held.retryAt <= now) this.#try(held)
+      this.#retryAt = Math.min(this.#retryAt, held.retryAt)
+    }
   }
 
   view(): InterfaceView[] {
@@ -191,7 +202,7 @@ export class Interfaces {
     try {
       held.device = this.#world.open({ ...wish, mac: facts.mac })
       held.trouble = undefined
-      held.retryAt = Number.MAX_SAFE_INTEGER
+      held.retryAt = NEVER
       const details = { name: held.device.name, vlan: facts.label, addresses: wish.addresses, mtu: wish.mtu }
       this.#world.log({
         level: 'info',
@@ -212,7 +223,7 @@ export class Interfaces {
           details: { vlan: facts.label },
         })
       held.trouble = error.message
-      held.retryAt = this.#world.now() + RETRY
+      this.#retryLater(held)
     }
   }
 
@@ -222,7 +233,12 @@ export class Interfaces {
     this.#world.log({ level: 'warn', module: 'tap', message, details: { vlan: held.facts.label } })
     this.#shut(held)
     held.trouble = message
+    this.#retryLater(held)
+  }
+
+  #retryLater(held: Held): void {
     held.retryAt = this.#world.now() + RETRY
+    this.#retryAt = Math.min(this.#retryAt, held.retryAt)
   }
 
   #shut(held: Held): void {
@@ -264,7 +280,7 @@ interface Held {
 const NOTHING_YET = {
   device: undefined,
   trouble: undefined,
-  retryAt: Number.MAX_SAFE_INTEGER,
+  retryAt: NEVER,
   framesIn: 0,
   framesOut: 0,
   framesLost: 0,

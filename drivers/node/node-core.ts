@@ -26,6 +26,7 @@ import {
   type StoreId,
 } from '../../core/io.ts'
 import { createNode } from '../../core/node.ts'
+import { checkArguments } from '../control/arguments.ts'
 import { callVerb, isVlanVerb } from '../control/asks.ts'
 import { isEcho } from '../control/echo.ts'
 import { done, type Outcome, Pending } from '../control/outcome.ts'
@@ -50,6 +51,11 @@ import { type CoreStatus, coreStatus } from './views.ts'
 
 /** Longest sleep (mesh:S15): what is missed is noticed then. */
 const SLEEP_MAX: Micros = 250 * MILLISECOND
+/**
+ * While a trunk is full, frames are left with the kernel, whose queues make senders wait where ours could
+ * only lose frames. Not for longer than this, since others' frames wait behind them.
+ */
+const HOLD_BACK: Micros = 20 * MILLISECOND
 /** Frames of an interface between two looks at what else came. */
 const FRAMES_AT_ONCE = 64
 /** How often it is asked whether the machine slept. */
@@ -89,6 +95,9 @@ export class NodeCore implements Clock, Alarm, Effects {
   #deadline: Micros = NEVER
   #suspended: Micros
   #suspendLookAt: Micros = 0
+  /** Links whose data has no room now, and until when frames of interfaces wait for that. */
+  readonly #full = new Set<LinkId>()
+  #heldUntil: Micros = NEVER
   #leaving = false
   #ended = false
   /** Packets of data for which the main thread had no room. */
@@ -236,8 +245,10 @@ export class NodeCore implements Clock, Alarm, Effects {
   /** True if there is more to do at once. */
   #work(): boolean {
     const fromMain = this.#end.take(this.#onRecord, this.#onMail)
-    const fromInterfaces = this.#interfaces.read(FRAMES_AT_ONCE, this.#onFrame)
     const now = this.now()
+    if (this.#heldUntil <= now) this.#letGo()
+    const mayRead = this.#heldUntil === NEVER
+    const fromInterfaces = mayRead && this.#interfaces.read(FRAMES_AT_ONCE, this.#onFrame)
     if (this.#deadline <= now) {
       this.#deadline = NEVER
       this.#host.fire()
@@ -255,6 +266,7 @@ export class NodeCore implements Clock, Alarm, Effects {
     this.#lookForSuspend()
     const now = this.now()
     const until = Math.min(
+      this.#heldUntil,
       this.#deadline,
       this.#timers.next(),
       this.#interfaces.nextRetry(),
@@ -289,8 +301,35 @@ export class NodeCore implements Clock, Alarm, Effects {
     const id = link as LinkId
     if (kind === TO_CORE.packet) this.#onPacket(id, channelOf(value), hopOf(value), bytes)
     else if (kind === TO_CORE.linkUp) this.#host.linkUp(id, peerIdOf(bytes), value === 1)
-    else if (kind === TO_CORE.linkDown) this.#host.linkDown(id, reasonOf(value))
-    else this.#host.linkReady(id, channelOf(value), hopOf(value) === 1)
+    else if (kind === TO_CORE.linkDown) this.#onDown(id, reasonOf(value))
+    else this.#onReady(id, channelOf(value), hopOf(value) === 1)
+  }
+
+  #onReady(link: LinkId, channel: Channel, ready: boolean): void {
+    if (channel === CHANNEL.data) {
+      if (ready) this.#full.delete(link)
+      else this.#full.add(link)
+      if (this.#full.size === 0) this.#letGo()
+      else if (!ready && this.#heldUntil === NEVER) this.#holdBack()
+    }
+    this.#host.linkReady(link, channel, ready)
+  }
+
+  #onDown(link: LinkId, reason: CloseReason): void {
+    this.#full.delete(link)
+    if (this.#full.size === 0) this.#letGo()
+    this.#host.linkDown(link, reason)
+  }
+
+  #holdBack(): void {
+    this.#heldUntil = this.now() + HOLD_BACK
+    for (const fd of this.#interfaces.files()) this.#poller.add(fd, 0)
+  }
+
+  #letGo(): void {
+    if (this.#heldUntil === NEVER) return
+    this.#heldUntil = NEVER
+    for (const fd of this.#interfaces.files()) this.#poller.add(fd)
   }
 
   // HOT PATH
@@ -355,6 +394,7 @@ export class NodeCore implements Clock, Alarm, Effects {
 
   #begin(verb: string, args: readonly unknown[]): Pending<object> {
     if (isVlanVerb(verb)) return callVerb(this.#verbs, verb, args)
+    checkArguments(verb, args)
     if (verb === 'ping') return this.#echoes.ping(args[0] as PingOrder)
     if (verb === 'explain') {
       const [name, vlan] = args as [string, string | undefined]

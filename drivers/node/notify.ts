@@ -3,8 +3,8 @@
  * NOTIFY_SOCKET names. Node has no such sockets, so libc is called. Without the variable, without koffi or
  * without the socket nothing happens: a node must run wherever it is started.
  */
-import { createRequire } from 'node:module'
 import { utf8 } from '../../core/ids.ts'
+import { type Libc, openLibc } from '../linux/libc.ts'
 
 const AF_UNIX = 1
 const SOCK_DGRAM = 2
@@ -16,19 +16,6 @@ const SEND_FLAGS = 0x40 | 0x4000
 const PATH_BYTES_MAX = 108
 
 type Environment = Readonly<Record<string, string | undefined>>
-
-interface Libc {
-  socket(family: number, type: number, protocol: number): number
-  sendto(
-    file: number,
-    bytes: Uint8Array,
-    length: number,
-    flags: number,
-    address: Uint8Array,
-    addressLength: number,
-  ): number
-  close(file: number): number
-}
 
 /** Each answers whether the manager was told. */
 export interface Notifier {
@@ -91,16 +78,8 @@ function send(libc: Libc, address: Uint8Array, message: Uint8Array): boolean {
 }
 
 function loadLibc(): Libc | undefined {
-  if (process.platform !== 'linux') return undefined
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi')
-    const program = koffi.load(null)
-    const pointer = 'void *'
-    return {
-      socket: program.func('socket', 'int', ['int', 'int', 'int']),
-      sendto: program.func('sendto', 'long', ['int', pointer, 'size_t', 'int', pointer, 'uint32_t']),
-      close: program.func('close', 'int', ['int']),
-    } as unknown as Libc
+    return openLibc()
   } catch {
     return undefined
   }

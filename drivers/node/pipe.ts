@@ -86,10 +86,10 @@ export class MainEnd<Mail, Answer> {
     onMail: (answer: Answer) => void,
   ): void {
     this.#ring = ring
+    // While there is something it looks again in the next turn, and need not be woken for that.
     const drain = (): void => {
       Atomics.store(this.#sleeps, SLEEPS.main, 0)
-      const count = this.#in.drain(BATCH, onRecord)
-      if (count === BATCH) {
+      if (this.#in.drain(BATCH, onRecord) > 0) {
         setImmediate(drain)
         return
       }

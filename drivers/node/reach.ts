@@ -25,20 +25,24 @@ export class Reach {
     this.#contacts = contacts
   }
 
+  /** Peers that answered at an address that was dialled, without a relay between. */
+  dialled(trunks: readonly TrunkView[]): PeerHint[] {
+    return trunks
+      .filter(({ dialled, relayed }) => dialled && !relayed)
+      .flatMap(({ peer, remote }): PeerHint[] => {
+        const { bytes } = parseContact(contactText(peer, remote))
+        return bytes === undefined ? [] : [{ peer, addresses: [bytes], reach: REACHABILITY.public }]
+      })
+  }
+
   /** Best first, each peer once. */
   hints(trunks: readonly TrunkView[]): PeerHint[] {
     const self =
       this.reach === REACHABILITY.private || this.addresses.length === 0
         ? []
         : [{ peer: this.#self, addresses: this.addresses, reach: this.reach }]
-    const dialled = trunks
-      .filter(({ dialled, relayed }) => dialled && !relayed)
-      .flatMap(({ peer, remote }): PeerHint[] => {
-        const { bytes } = parseContact(contactText(peer, remote))
-        return bytes === undefined ? [] : [{ peer, addresses: [bytes], reach: REACHABILITY.public }]
-      })
     const named = this.#contacts.filter(({ addresses }) => addresses.length > 0)
-    const others = [...dialled, ...named]
+    const others = [...this.dialled(trunks), ...named]
     const all = this.reach === REACHABILITY.public ? [...self, ...others] : [...others, ...self]
     return all.filter(({ peer }, index) => all.findIndex((each) => each.peer === peer) === index)
   }

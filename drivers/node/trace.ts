@@ -35,7 +35,7 @@ export class Trace {
       if (!name.startsWith('drop') || count === (this.#before[name] ?? 0)) continue
       if (!this.#mayTell(now)) return
       this.#log({
-        level: 'debug',
+        level: 'info',
         module: 'trace',
         message: `${what} dropped: ${name}`,
         details: what === 'frame' ? frameDetails(from, bytes) : { link: from, bytes: bytes.length },

@@ -3,7 +3,7 @@
  * waits are for conditions, with a deadline and an error that shows what the node logged last. Made by a
  * RealLab (real-lab.ts), which ends it.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { appendFileSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { z } from 'zod'
@@ -34,6 +34,9 @@ const LOG_LINES = 40
 
 export const TRANSPORT = { quic: 'udp/4001/quic-v1', tcp: 'tcp/4001', ws: 'tcp/4002/ws' } as const
 export type Transport = keyof typeof TRANSPORT
+
+const FETCH = `fetch(process.argv[1]).then(async (answer) =>
+  console.log(JSON.stringify({ status: answer.status, text: await answer.text() })))`
 
 /** For tests: one address family, and nobody is found by accident. */
 const COMMON = {
@@ -218,18 +221,26 @@ export class RealNode {
 
   /** Runs any program at this node's host, in its folder, to its end. */
   async run(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-    const child = spawn('ip', ['netns', 'exec', this.host.name, ...command], {
+    const [program, ...words] = command as [string, ...string[]]
+    const child = this.host.spawn(program, words, {
       cwd: this.folder,
       env: { ...this.#environment(), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const texts = { out: '', err: '' }
-    child.stdout.setEncoding('utf8').on('data', (part: string) => (texts.out += part))
-    child.stderr.setEncoding('utf8').on('data', (part: string) => (texts.err += part))
+    child.stdout?.setEncoding('utf8').on('data', (part: string) => (texts.out += part))
+    child.stderr?.setEncoding('utf8').on('data', (part: string) => (texts.err += part))
     const timer = setTimeout(() => child.kill('SIGKILL'), START_MILLIS)
     const code = await new Promise<number | null>((done) => child.once('close', done))
     clearTimeout(timer)
     return { code, ...texts }
+  }
+
+  /** What comes from a URL at this node's host. */
+  async fetch(url: string): Promise<{ readonly status: number; readonly text: string }> {
+    const { out, err } = await this.run([process.execPath, '-e', FETCH, url])
+    if (out === '') throw this.trouble(`${url} cannot be had: ${err}`)
+    return JSON.parse(out) as { status: number; text: string }
   }
 
   /** An outcome of a verb's; throws where it is refused. */

@@ -6,10 +6,12 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { completionScript } from '../../drivers/cli/node/completion.ts'
-import { VERBS } from '../../drivers/cli/verbs.ts'
+import { allVerbs } from '../../drivers/cli/verbs.ts'
 import { publishedConfigSchema, readConfig } from '../../drivers/node/config.ts'
 import { unitText } from '../../drivers/node/service-unit.ts'
 import { CliFolder } from '../support/cli.ts'
+
+const VERBS = await allVerbs()
 
 const cli = new CliFolder()
 afterAll(() => cli.remove())

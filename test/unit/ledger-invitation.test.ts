@@ -126,9 +126,9 @@ describe('an invitation', () => {
     expect(() => hint && contactOf({ ...hint, addresses: [] })).toThrow(/0 addresses; give one/)
   })
 
-  test('contacts of one peer are one hint with all their addresses', () => {
-    const other = { ...contact, peerKey: new Uint8Array(32).fill(77) }
-    const second = { ...contact, address: contact.address.map((byte) => byte ^ 1) }
+  test('its contacts of one peer are dialled as one, by all addresses', () => {
+    const other = { ...contact, peerKey: contact.peerKey.map((byte) => byte ^ 1) }
+    const second = { ...contact, address: Uint8Array.of(7) }
     const hints = hintsOf([contact, other, second])
     expect(hints.map(({ addresses }) => addresses)).toEqual([
       [contact.address, second.address],

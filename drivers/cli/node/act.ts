@@ -5,9 +5,11 @@ import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../../control/echo.ts'
 import { short } from '../../control/names.ts'
 import type { Outcome } from '../../control/outcome.ts'
 import { ECHOES_MAX, type Pinged, type PingOrder } from '../../node/echoes.ts'
+import type { Explanation } from '../../node/explain.ts'
 import type { NodeStatus } from '../../node/views.ts'
 import { EXIT } from '../exit.ts'
 import type { Verb } from '../flags.ts'
+import { wayWords } from './explain.ts'
 import { clientOf, NODE_FLAGS, show, showOutcome } from './line.ts'
 
 const STOP_LOOK_MILLIS = 100
@@ -32,8 +34,14 @@ export const pingVerb: Verb = {
       bytes: given.whole('bytes', FRAME_BYTES_MIN, FRAME_BYTES_MAX) ?? FRAME_BYTES_MIN,
       intervalMillis: given.whole('interval', 1, 60_000) ?? 200,
     }
-    const outcome = (await (await clientOf(given)).ask('ping', [order])) as Outcome<Pinged>
-    return showOutcome(given, outcome, pingLines)
+    const client = await clientOf(given)
+    const outcome = (await client.ask('ping', [order])) as Outcome<Pinged>
+    if (!outcome.ok) return showOutcome(given, outcome, () => [])
+    const way = (await client.ask('explain', [outcome.value.member, order.vlan])) as Outcome<Explanation>
+    const status = (await client.get('/v1/status')) as NodeStatus
+    const path = way.ok ? wayWords(way.value, status) : []
+    const lines = (value: Pinged): string[] => [...pingLines(value), `path: ${path.join('; ') || 'none'}`]
+    return showOutcome(given, { ok: true, value: { ...outcome.value, path } }, lines)
   },
 }
 
@@ -51,6 +59,30 @@ export const relayPolicyVerb: Verb = {
     const policy = { mode, allow: given.list('allow'), deny: given.list('deny') }
     await (await clientOf(given)).post('/v1/policy', policy)
     return show(given, { ok: true, policy }, [`VLANs are carried by policy ${mode} from now on`])
+  },
+}
+
+export const relayAclVerb: Verb = {
+  words: ['relay', 'acl'],
+  describe: 'Add patterns of VLAN-IDs to what is carried and what is not, until the node is started again',
+  flags: {
+    ...NODE_FLAGS,
+    allow: { kind: 'list', describe: 'VLAN-IDs that are carried; * stands for any digits' },
+    deny: { kind: 'list', describe: 'VLAN-IDs that are not; this wins' },
+  },
+  run: async (given) => {
+    const client = await clientOf(given)
+    const { policy: before } = ((await client.get('/v1/status')) as NodeStatus).process
+    // An open relay that denies one VLAN carries all others; a restricted one that allows some, only those.
+    const present =
+      before.mode === 'patterns' ? before : { allow: before.mode === 'open' ? ['*'] : [], deny: [] }
+    const policy = {
+      mode: 'patterns',
+      allow: [...new Set([...present.allow, ...given.list('allow')])],
+      deny: [...new Set([...present.deny, ...given.list('deny')])],
+    } as const
+    await client.post('/v1/policy', policy)
+    return show(given, { ok: true, policy }, [`policy ${policyWords(policy)}`])
   },
 }
 

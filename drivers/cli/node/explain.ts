@@ -34,16 +34,10 @@ export const traceVerb: Verb = {
     const client = await clientOf(given)
     const stream = await client.stream('/v1/logs?follow=1')
     await client.post('/v1/trace', { on: true })
-    const end = (): void => {
-      stream.destroy()
-    }
-    process.once('SIGINT', end)
-    process.once('SIGTERM', end)
-    try {
-      for await (const line of createInterface({ input: stream })) if (isTrace(line)) console.log(line)
-    } catch (error) {
-      if (!stream.destroyed) throw error
-    }
+    const lines = createInterface({ input: stream })
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => lines.close())
+    for await (const line of lines) if (isTrace(line)) console.log(line)
+    stream.destroy()
     await client.post('/v1/trace', { on: false })
     return EXIT.ok
   },
@@ -57,16 +51,21 @@ function isTrace(line: string): boolean {
   }
 }
 
-function explainLines(value: Explanation, status: NodeStatus): string[] {
-  const { label, vlan, member, mac, token, epoch, mtu, why, drop, next } = value
-  const ways = next.map(({ link, peer, way }) => {
+/** The peers that get a copy of a frame, and how. */
+export function wayWords({ next }: Explanation, status: NodeStatus): string[] {
+  return next.map(({ link, peer, way }) => {
     const view = status.links.find((each) => each.link === link)
     const trunk = status.trunks.find((each) => each.link === link)
     const name = peer === undefined ? `link ${link}` : nameOf(status, peer)
     const rtt = view === undefined ? '' : `, ${(view.rttMicros / 1_000).toFixed(2)} ms away`
     const how = trunk === undefined ? '' : ` by ${trunk.transport}${trunk.relayed ? ', relayed' : ''}`
-    return `${way} to ${name}${how}${rtt}${peer === member ? ', the member itself' : ''}`
+    return `${way} to ${name}${how}${rtt}`
   })
+}
+
+function explainLines(value: Explanation, status: NodeStatus): string[] {
+  const { label, vlan, member, mac, token, epoch, mtu, why, drop } = value
+  const ways = wayWords(value, status)
   const rows = [
     ['vlan', `${label} ${short(vlan)}, epoch ${epoch}`],
     ['to', member === undefined ? mac : `${mac}, member ${short(member)}`],

@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { ControlClient } from '../../control/client.ts'
 import type { Outcome } from '../../control/outcome.ts'
-import { DEFAULT_PLACES, placesOf } from '../../node/places.ts'
+import { DEFAULT_PLACES, placesOf, SERVICE_SOCKET } from '../../node/places.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import type { Flag, Given } from '../flags.ts'
 import { JSON_FLAG } from './places.ts'
@@ -25,10 +25,16 @@ export async function clientOf(given: Given): Promise<ControlClient> {
 
 /** Where the configuration says, if there is one that may be read. */
 async function configuredSocket(config: string): Promise<string> {
-  if (!existsSync(config)) return DEFAULT_PLACES.socket
+  if (!existsSync(config)) return serviceSocket() ?? DEFAULT_PLACES.socket
   // Only where it is needed: it knows all of libp2p's addresses.
   const { readConfig } = await import('../../node/config.ts')
-  return readConfig(config).control.socket
+  const { socket } = readConfig(config).control
+  return existsSync(socket) ? socket : (serviceSocket() ?? socket)
+}
+
+/** Where a node listens that systemd runs, if it does. */
+function serviceSocket(): string | undefined {
+  return existsSync(SERVICE_SOCKET) ? SERVICE_SOCKET : undefined
 }
 
 /** Prints lines for people or the value for a machine. */

@@ -9,6 +9,7 @@ import { Logs, prettyFor } from '../../node/logs.ts'
 import type { LogEntry } from '../../node/messages.ts'
 import { type Notifier, notifierOf, watchdogMillis } from '../../node/notify.ts'
 import { NodeState } from '../../node/state.ts'
+import { EXIT } from '../exit.ts'
 
 /** Where its files are; without a socket it is the configuration's. */
 export interface RunPlaces {
@@ -34,6 +35,8 @@ export async function runNode(places: RunPlaces): Promise<void> {
           put: (id, record) => state.store(id, record),
           erase: (port) => state.erase(port),
           token: () => state.token(),
+          peers: () => state.peers(),
+          keepPeers: (peers) => state.keepPeers(peers),
         },
         log: {
           entry: (entry) => write(logs, entry),
@@ -53,8 +56,13 @@ export async function runNode(places: RunPlaces): Promise<void> {
 async function run(daemon: Daemon, logs: Logs): Promise<void> {
   const manager = notifierOf(process.env)
   process.on('SIGHUP', () => reload(daemon, logs, manager))
-  process.on('SIGTERM', () => daemon.stop())
-  process.on('SIGINT', () => daemon.stop())
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    // Whoever says it twice does not want to wait for goodbyes.
+    process.once(signal, () => {
+      daemon.stop()
+      process.on(signal, () => process.exit(EXIT.failed))
+    })
+  }
   await daemon.start()
   manager.ready('the node runs')
   const beat = watchdogMillis(process.env, process.pid)

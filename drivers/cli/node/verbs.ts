@@ -1,16 +1,12 @@
-/** All verbs of a running node, for the program. */
+/** All verbs that ask a running node, in the order in which somebody needs them. */
 import type { Verb } from '../flags.ts'
-import { downVerb, pingVerb, relayPolicyVerb, relayShowVerb, reloadVerb } from './act.ts'
+import { downVerb, pingVerb, relayAclVerb, relayPolicyVerb, relayShowVerb, reloadVerb } from './act.ts'
 import { captureVerb } from './capture.ts'
-import { doctorVerb } from './doctor.ts'
 import { explainVerb, traceVerb } from './explain.ts'
 import { eventsVerb, logsVerb, peersVerb, statusVerb, topologyVerb } from './show.ts'
-import { upVerb } from './up.ts'
 import { vlanVerbs } from './vlan.ts'
 
-/** In the order in which somebody needs them. */
 export const NODE_VERBS: readonly Verb[] = [
-  upVerb,
   downVerb,
   statusVerb,
   peersVerb,
@@ -22,7 +18,8 @@ export const NODE_VERBS: readonly Verb[] = [
   logsVerb,
   eventsVerb,
   reloadVerb,
-  doctorVerb,
+  ...vlanVerbs,
+  relayShowVerb,
+  relayPolicyVerb,
+  relayAclVerb,
 ]
-export const VLAN_VERBS = vlanVerbs
-export const RELAY_VERBS: readonly Verb[] = [relayShowVerb, relayPolicyVerb]
