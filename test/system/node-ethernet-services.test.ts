@@ -93,8 +93,7 @@ describe.skipIf(!isComplete)('a VLAN behind a blind relay has', () => {
       const config = fileOf(
         node,
         'avahi.conf',
-        `[server]\nhost-name=${node.name}-host\nallow-interfaces=lan\nenable-dbus=no\n` +
-          '[wide-area]\n[publish]\n',
+        `[server]\nhost-name=${node.name}-host\nallow-interfaces=lan\nenable-dbus=no\n[publish]\n`,
       )
       const daemon = `exec avahi-daemon --no-drop-root --no-chroot --no-rlimits -f ${config}`
       return [

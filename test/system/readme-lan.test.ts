@@ -124,7 +124,11 @@ describe.skipIf(!requires.namespaces() || !requires.pinging() || !requires.mount
     const [invitation = ''] = /^peertap:\S+$/m.exec(invited.out) ?? []
     expect(invitation).not.toBe('')
     const joined = await ben.type(commandsOf(LAN, 'ben'), { INVITATION: invitation })
-    expect(joined).toEqual({ code: 0, out: expect.stringContaining('3 packets transmitted, 3 received') })
+    // While members make each other's acquaintance the first may be lost.
+    expect(joined).toEqual({
+      code: 0,
+      out: expect.stringMatching(/3 packets transmitted, [123] received/),
+    })
     expect(joined.out).toMatch(/pt-home +home +in +2 /)
     expect((await anna.type('ping -c 1 -W 5 10.7.0.2')).code).toBe(0)
   }
