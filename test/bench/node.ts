@@ -6,6 +6,8 @@
  */
 import { parseArgs } from 'node:util'
 import { requires } from '../support/requirements.ts'
+import { measureCrowd } from './node/crowd.ts'
+import { measureFailover } from './node/failover.ts'
 import { Figures, progress } from './node/figures.ts'
 import { isInstalled, withLab } from './node/ground.ts'
 import { measureLife } from './node/life.ts'
@@ -59,7 +61,7 @@ function lacking({ parts }: Order): string {
   return missing.length > 0 ? `this needs the programs ${missing.join(', ')}` : ''
 }
 
-async function measure({ parts }: Order, figures: Figures): Promise<void> {
+async function measure({ parts, minutes }: Order, figures: Figures): Promise<void> {
   const some = (...wanted: readonly Part[]): boolean => wanted.some((part) => parts.has(part))
   const steps: readonly [boolean, () => Promise<void>][] = [
     [
@@ -67,6 +69,15 @@ async function measure({ parts }: Order, figures: Figures): Promise<void> {
       () =>
         withLab((lab) =>
           measureLife(lab, figures, { start: parts.has('start'), restart: parts.has('restart') }),
+        ),
+    ],
+    [some('failover'), () => withLab((lab) => measureFailover(lab, figures, 'quic'))],
+    [some('failover'), () => withLab((lab) => measureFailover(lab, figures, 'tcp'))],
+    [
+      some('idle', 'memory'),
+      () =>
+        withLab((lab) =>
+          measureCrowd(lab, figures, { idle: parts.has('idle'), memory: parts.has('memory'), minutes }),
         ),
     ],
     [
@@ -98,6 +109,7 @@ async function main(): Promise<void> {
   // What was started ends with this process, which then has to end in good order.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
   const figures = new Figures()
+  figures.watch()
   await measure(order, figures)
   figures.print(order.json)
 }

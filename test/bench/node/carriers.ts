@@ -7,8 +7,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Namespace } from '../../support/namespaces.ts'
 import type { RealLab } from '../../support/real-lab.ts'
-import { TRANSPORT, type Transport } from '../../support/real-node.ts'
-import { isInstalled, run, until, upAll } from './ground.ts'
+import type { Transport } from '../../support/real-node.ts'
+import { isInstalled, LABELS, only, run, until, upAll } from './ground.ts'
 
 export interface Carrier {
   readonly name: string
@@ -50,15 +50,14 @@ const PEERS: readonly Peer[] = [
 
 /** Two nodes, one VLAN, one transport. */
 export async function openPeerTap(lab: RealLab, transport: Transport): Promise<Carrier> {
-  const transports = { quic: false, tcp: false, ws: false, [transport]: true }
-  const config = { transports, listen: [`/ip4/0.0.0.0/${TRANSPORT[transport]}`] }
+  const config = only(transport)
   const left = lab.node(`left-${transport}`, config)
   const right = lab.node(`right-${transport}`, config)
   lab.direct(left, right, transport)
   await upAll([left, right])
   const [, address] = await lab.vlan(transport, left, right)
   const carrier = {
-    name: `PeerTap over ${transport === 'quic' ? 'QUIC' : 'TCP'}`,
+    name: `PeerTap over ${LABELS[transport]}`,
     left: left.host,
     right: right.host,
     address: address as string,

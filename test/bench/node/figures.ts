@@ -9,10 +9,18 @@ export interface Figure {
   readonly ok: boolean | null
 }
 
+/** The system averages it over a minute. */
+const LOAD_MILLIS = 5_000
+
 export class Figures {
   readonly list: Figure[] = []
-  /** Seconds it has been measured for: a machine that has much else to do is seen here. */
+  /** From time to time: a machine that has much else to do is seen here. */
   readonly #loads: number[] = [loadNow()]
+
+  /** Looks at the load until the process ends. */
+  watch(): void {
+    setInterval(() => this.#loads.push(loadNow()), LOAD_MILLIS).unref()
+  }
 
   atMost(name: string, value: number, unit: string, target: number | null = null): void {
     this.#add(name, value, unit, target, target === null ? null : value <= target)
@@ -23,7 +31,6 @@ export class Figures {
   }
 
   #add(name: string, value: number, unit: string, target: number | null, ok: boolean | null): void {
-    this.#loads.push(loadNow())
     // Whole numbers from a hundred on, three digits below.
     const rounded = Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3))
     this.list.push({ name, value: rounded, unit, target, ok })

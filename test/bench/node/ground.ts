@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Namespace } from '../../support/namespaces.ts'
 import { RealLab } from '../../support/real-lab.ts'
-import type { RealNode } from '../../support/real-node.ts'
+import { type NodeConfigText, type RealNode, TRANSPORT, type Transport } from '../../support/real-node.ts'
 import { REPOSITORY } from '../../support/requirements.ts'
 import { sleep } from './figures.ts'
 
@@ -16,6 +16,18 @@ const LAUNCHER = join(REPOSITORY, 'drivers/cli/peertap.mjs')
 /** Nodes that start at once on a small machine. */
 const GROUP = 4
 const LOOK_MILLIS = 50
+
+/** For people. */
+export const LABELS = { quic: 'QUIC', tcp: 'TCP', ws: 'WebSocket' } as const satisfies Record<
+  Transport,
+  string
+>
+
+/** Trunks by one transport alone. */
+export function only(transport: Transport): NodeConfigText {
+  const transports = { quic: false, tcp: false, ws: false, [transport]: true }
+  return { transports, listen: [`/ip4/0.0.0.0/${TRANSPORT[transport]}`] }
+}
 
 /** A lab for one part of the benchmark, gone with it. */
 export async function withLab<T>(run: (lab: RealLab) => Promise<T>): Promise<T> {
@@ -107,4 +119,15 @@ export function memoryOf(pid: number): { rss: number; pss: number } {
     return (Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) * 1_024) / 1e6
   }
   return { rss: read('status', 'VmRSS'), pss: read('smaps_rollup', 'Pss') }
+}
+
+/** Ticks of the clock that the kernel tells programs of. getconf(1), CLK_TCK */
+const TICKS_PER_SECOND = 100
+
+/** Seconds of processors that a process has used, in all its threads. proc_pid_stat(5) */
+export function workOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  // Behind the name, which may hold anything, comes the third field.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }

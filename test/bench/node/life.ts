@@ -7,7 +7,7 @@ import { PingFlow } from '../../support/ping-flow.ts'
 import type { RealLab } from '../../support/real-lab.ts'
 import type { RealNode } from '../../support/real-node.ts'
 import { type Figures, median, progress, sleep } from './figures.ts'
-import { startAt, upAll } from './ground.ts'
+import { startAt, upAll, workOf } from './ground.ts'
 
 const ROUNDS = 5
 const FRAME_BYTES = 100
@@ -33,6 +33,8 @@ interface Started {
   readonly logged: number
   readonly frame: number
   readonly ping: number
+  /** Of processors, until the first frame: what other programs do hardly changes it. */
+  readonly worked: number
 }
 
 export async function measureLife(lab: RealLab, figures: Figures, order: LifeOrder): Promise<void> {
@@ -43,22 +45,34 @@ export async function measureLife(lab: RealLab, figures: Figures, order: LifeOrd
   const [, address] = (await lab.vlan(LABEL, stays, starts)) as [string, string]
   stays.host.ip('ntable', 'change', 'name', 'arp_cache', 'dev', LABEL, 'retrans', `${ARP_MILLIS}`)
   if (order.start) {
-    const all = await rounds('start', stays, starts, address, async () => {
+    const leave = async (): Promise<void> => {
       await starts.down()
-    })
-    figures.atMost('start: to the first frame', median(all.map(({ frame }) => frame)), 's', START_SECONDS_MAX)
-    const since = median(all.map(({ frame, logged }) => frame - logged))
-    figures.atMost('start: to the first frame, since its first line of log', since, 's', RUNS_SECONDS_MAX)
-    figures.atMost('start: to the first ping', median(all.map(({ ping }) => ping)), 's')
+    }
+    const all = await rounds('start', stays, starts, address, leave)
+    report(figures, 'start', all, START_SECONDS_MAX, RUNS_SECONDS_MAX)
   }
   if (order.restart) {
     const all = await rounds('restart', stays, starts, address, () => starts.kill())
-    const toFrame = median(all.map(({ frame }) => frame))
-    figures.atMost('restart after a kill: to the first frame', toFrame, 's', RESTART_SECONDS_MAX)
-    const since = median(all.map(({ frame, logged }) => frame - logged))
-    figures.atMost('restart after a kill: since its first line of log', since, 's')
-    figures.atMost('restart after a kill: to the first ping', median(all.map(({ ping }) => ping)), 's')
+    report(figures, 'restart after a kill', all, RESTART_SECONDS_MAX, null)
   }
+}
+
+function report(
+  figures: Figures,
+  what: string,
+  all: readonly Started[],
+  frameMax: number,
+  runsMax: number | null,
+): void {
+  const of = (value: (each: Started) => number): number => median(all.map(value))
+  const toFrame = of(({ frame }) => frame)
+  const sinceLog = of(({ frame, logged }) => frame - logged)
+  figures.atMost(`${what}: to the first frame`, toFrame, 's', frameMax)
+  figures.atMost(`${what}: to the first frame, since its first line of log`, sinceLog, 's', runsMax)
+  const ping = of((each) => each.ping)
+  figures.atMost(`${what}: to the first ping`, ping, 's')
+  const worked = of((each) => each.worked)
+  figures.atMost(`${what}: processor time to the first frame`, worked, 's')
 }
 
 async function rounds(
@@ -94,10 +108,11 @@ async function once(stays: RealNode, starts: RealNode, address: string): Promise
   try {
     const startedAt = startAt(starts)
     const frame = await firstFrame(libc, out, into)
+    const worked = workOf(starts.pid)
     const ping = await flow.answeredAfter(startedAt, PATIENCE_MILLIS)
     const first = starts.log(Number.MAX_SAFE_INTEGER).split('\n')[lines] as string
     const loggedAt = Date.parse((JSON.parse(first) as { time: string }).time)
-    return { logged: (loggedAt - startedAt) / 1_000, frame, ping: ping / 1_000 }
+    return { logged: (loggedAt - startedAt) / 1_000, frame, ping: ping / 1_000, worked }
   } finally {
     out.close()
     into.close()
