@@ -95,23 +95,25 @@ describe('what the main thread says to the core', () => {
     expect(core.sleeps()).toBe(false)
   })
 
-  it('loses data when the core does not listen, and counts it, but nothing else, nor the order', () => {
+  it('refuses packets when the core does not listen, data first, and loses neither links nor mail', async () => {
     const { main, taken, listen } = pipe()
     listen()
-    const data = new Uint8Array(60_000)
-    for (let index = 0; index < 100; index++) main.packet(LINK, CHANNEL.data, 0, data)
-    expect(main.dropped).toBeGreaterThan(20)
-    for (let index = 0; index < 10; index++) main.packet(LINK, CHANNEL.control, index, data)
-    main.tell(TO_CORE.linkDown, LINK, 1)
-    const first = taken()
-    return until(() => {
-      first.push(...taken())
-      return first.some((each) => each.startsWith(`${TO_CORE.linkDown} `))
-    }).then(() => {
-      const control = first.filter((each) => each.startsWith(`${TO_CORE.packet} 7 `)).slice(-10)
-      const hops = control.map((each) => Number(each.split(' ')[2]))
-      expect(hops).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    const large = new Uint8Array(60_000)
+    while (main.packet(LINK, CHANNEL.data, 0, large));
+    expect(main.packet(LINK, CHANNEL.control, 1, new Uint8Array(1_000))).toBe(true)
+    while (main.packet(LINK, CHANNEL.control, 2, large));
+    expect(main.dropped).toBe(2)
+    for (let index = 0; index < 5_000; index++) main.tell(TO_CORE.linkReady, LINK, index)
+    main.mail({ word: 'last' })
+    const all: string[] = []
+    await until(() => {
+      all.push(...taken())
+      return all.includes('last')
     })
+    const ready = all.filter((each) => each.startsWith(`${TO_CORE.linkReady} `))
+    expect(ready.map((each) => Number(each.split(' ')[2]))).toEqual(ready.map((_, index) => index))
+    expect(ready).toHaveLength(5_000)
+    expect(all.at(-1)).toBe('last')
   })
 })
 
