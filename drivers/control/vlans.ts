@@ -129,7 +129,12 @@ export class VlanVerbs {
   join(text: string, within: Micros = JOIN_WITHIN): Pending<Entered> {
     const invitation = parseInvitation(this.#node.crypto, text)
     const known = this.#held.find(({ kept }) => kept.vlan === hex(invitation.vlan))
-    if (known !== undefined) return this.#joinAgain(known, within)
+    if (known !== undefined) {
+      // A new invitation takes the place of one that did not lead in.
+      const isOther = hex(known.kept.identity.serial) !== hex(invitation.grant.id)
+      if (known.phase() === 'member' || !isOther) return this.#joinAgain(known, within)
+      this.#forget(known)
+    }
     const over = this.#isOver(invitation) ?? this.#full()
     if (over !== undefined) return Pending.of<Entered>(over)
     const held = this.#keep(becomeGuest(this.#node, invitation))

@@ -116,7 +116,10 @@ export class Daemon implements CoreOwner, ApiNode {
     try {
       await this.#start()
     } catch (error) {
-      this.stop()
+      // It never ran, so nobody is taken leave of.
+      this.#stopping = true
+      if (this.#core === undefined) this.#end(undefined)
+      else this.#core.stop()
       await this.ended()
       throw error
     }

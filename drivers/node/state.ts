@@ -56,11 +56,18 @@ export function createState(path: string, seed: Uint8Array = randomBytes(SEED_BY
     if (existsSync(join(path, VERSION_FILE))) return false
     checkAccess(path)
     checkForm(path, 'empty')
-    const owner = ownerOf(path)
-    makeRecords(path, owner)
-    writeDurable(join(path, KEY_FILE), enclose(KEY_FILE, seed), owner)
-    // Last: without it a state is not there.
-    writeDurable(join(path, VERSION_FILE), new TextEncoder().encode(VERSION_TEXT), owner)
+    try {
+      const owner = ownerOf(path)
+      makeRecords(path, owner)
+      writeDurable(join(path, KEY_FILE), enclose(KEY_FILE, seed), owner)
+      // Last: without it a state is not there.
+      writeDurable(join(path, VERSION_FILE), new TextEncoder().encode(VERSION_TEXT), owner)
+    } catch (error) {
+      // Nothing was there before, and what is half made would be in the way of the next try.
+      for (const name of [RECORDS, KEY_FILE, VERSION_FILE])
+        rmSync(join(path, name), { recursive: true, force: true })
+      throw error
+    }
     return true
   } catch (error) {
     throw systemMistake(path, error)

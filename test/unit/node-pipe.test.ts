@@ -95,7 +95,7 @@ describe('what the main thread says to the core', () => {
     expect(core.sleeps()).toBe(false)
   })
 
-  it('refuses packets when the core does not listen, data first, and loses neither links nor mail', async () => {
+  it('refuses packets when the core does not listen, and loses neither links nor mail', async () => {
     const { main, taken, listen } = pipe()
     listen()
     const large = new Uint8Array(60_000)

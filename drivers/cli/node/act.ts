@@ -1,4 +1,5 @@
 /** Verbs that have a running node do something: `ping`, `relay`, `reload`, `down`. */
+import { UsageError } from '../../../core/errors.ts'
 import { formatNumber } from '../../../sim/index.ts'
 import { NoNode } from '../../control/client.ts'
 import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../../control/echo.ts'
@@ -71,6 +72,8 @@ export const relayAclVerb: Verb = {
     deny: { kind: 'list', describe: 'VLAN-IDs that are not; this wins' },
   },
   run: async (given) => {
+    if (given.list('allow').length + given.list('deny').length === 0)
+      throw new UsageError('relay acl: say what to add with --allow or --deny; "peertap relay show" shows it')
     const client = await clientOf(given)
     const { policy: before } = ((await client.get('/v1/status')) as NodeStatus).process
     // An open relay that denies one VLAN carries all others; a restricted one that allows some, only those.

@@ -10,6 +10,7 @@ import type { NodeStatus } from '../../node/views.ts'
 import { EXIT } from '../exit.ts'
 import type { Verb } from '../flags.ts'
 import { clientOf, NODE_FLAGS } from './line.ts'
+import { STATE_FLAG } from './places.ts'
 
 const TUN_FILE = '/dev/net/tun'
 /** linux/capability.h */
@@ -27,9 +28,10 @@ interface Finding {
 export const doctorVerb: Verb = {
   words: ['doctor'],
   describe: 'Check what a node needs: TAP, rights, files, clock, contacts; and say what mends it',
-  flags: { ...NODE_FLAGS, config: { kind: 'text', describe: 'The configuration' } },
+  flags: { ...NODE_FLAGS, config: { kind: 'text', describe: 'The configuration' }, state: STATE_FLAG },
   run: async (given) => {
-    const places = placesOf({ config: given.text('config'), socket: given.text('socket') }, process.env)
+    const named = { config: given.text('config'), socket: given.text('socket'), state: given.text('state') }
+    const places = placesOf(named, process.env)
     const findings = [...machineFindings(), configFinding(places.config), stateFinding(places.state)]
     findings.push(...(await nodeFindings(await clientOf(given))))
     const isGood = findings.every(({ state }) => state !== 'bad')

@@ -28,7 +28,13 @@ async function configuredSocket(config: string): Promise<string> {
   if (!existsSync(config)) return serviceSocket() ?? DEFAULT_PLACES.socket
   // Only where it is needed: it knows all of libp2p's addresses.
   const { readConfig } = await import('../../node/config.ts')
-  const { socket } = readConfig(config).control
+  let socket: string = DEFAULT_PLACES.socket
+  try {
+    socket = readConfig(config).control.socket
+  } catch (error) {
+    // A node that runs can be asked all the same.
+    console.error(`${error instanceof Error ? error.message : error}\n(--socket names the node's socket)`)
+  }
   return existsSync(socket) ? socket : (serviceSocket() ?? socket)
 }
 

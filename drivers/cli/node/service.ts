@@ -42,7 +42,7 @@ export const serviceUninstall: Verb = {
 }
 
 function unitOf(given: Given): string {
-  const main = fileURLToPath(new URL('./main.ts', import.meta.url))
+  const main = fileURLToPath(new URL('../main.ts', import.meta.url))
   return unitText({ command: [process.execPath, main, 'up'], config: placesGiven(given).config })
 }
 
