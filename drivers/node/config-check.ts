@@ -17,6 +17,7 @@ import {
   type Transport,
 } from './addresses.ts'
 import type { Config, InterfaceConfig } from './config-schema.ts'
+import { SOCKET_BYTES_MAX } from './places.ts'
 
 type Path = readonly (string | number)[]
 type Report = (path: Path, message: string) => void
@@ -25,8 +26,6 @@ type Report = (path: Path, message: string) => void
 const CONTACTS_MAX = 16
 /** Modules with a level of their own. Guess: there are about ten. */
 const MODULES_MAX = 64
-/** A Unix socket's path must fit `sun_path` with a zero at the end (unix(7)). */
-const SOCKET_BYTES_MAX = 107
 
 /** `listens`: the file names the addresses to listen on itself. */
 export function checkTogether(config: Config, listens: boolean): Mistake[] {

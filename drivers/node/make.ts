@@ -4,10 +4,10 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { noble } from '../../core/crypto/noble.ts'
-import { peerIdOf } from '../../core/ids.ts'
+import { peerIdOf, utf8 } from '../../core/ids.ts'
 import { peerText } from './addresses.ts'
 import { defaultConfig, publishedConfigSchema } from './config.ts'
-import type { Places } from './places.ts'
+import { DEFAULT_PLACES, type Places, SOCKET_BYTES_MAX } from './places.ts'
 import { createState } from './state.ts'
 import { checkAccess, checkForm, readSeed, systemMistake } from './state-files.ts'
 
@@ -30,11 +30,11 @@ export function makeNode({ state, config }: Pick<Places, 'state' | 'config'>, re
     peer: peerText(key),
     key: peerIdOf(key),
     state: { path: state, made },
-    config: { path: config, made: makeConfig(config, relay) },
+    config: { path: config, made: makeConfig(config, state, relay) },
   }
 }
 
-function makeConfig(path: string, relay: boolean): boolean {
+function makeConfig(path: string, state: string, relay: boolean): boolean {
   try {
     if (existsSync(path)) return false
     const folder = dirname(path)
@@ -42,11 +42,21 @@ function makeConfig(path: string, relay: boolean): boolean {
     const schema = `${basename(path, '.json')}.schema.json`
     writeFileSync(join(folder, schema), printed(publishedConfigSchema()))
     // No secret is in it, and whoever asks a node for its state wants to know its socket.
-    writeFileSync(path, printed(firstConfig(`./${schema}`, relay)), { flag: 'wx' })
+    writeFileSync(path, printed({ ...firstConfig(`./${schema}`, relay), ...ownSocket(state) }), {
+      flag: 'wx',
+    })
     return true
   } catch (error) {
     throw systemMistake(path, error)
   }
+}
+
+/** A node whose state is somewhere of its own is one of several, or one of a user: so is its socket. */
+function ownSocket(state: string): object {
+  const socket = join(state, 'control.sock')
+  return state === DEFAULT_PLACES.state || utf8(socket).length > SOCKET_BYTES_MAX
+    ? {}
+    : { control: { socket } }
 }
 
 /** What people change first; all else has its defaults. */

@@ -10,6 +10,9 @@ export interface Places {
   readonly socket: string
 }
 
+/** A Unix socket's path must fit `sun_path` with a zero at the end (unix(7)). */
+export const SOCKET_BYTES_MAX = 107
+
 /** The variables of the environment that name them, in containers for instance. */
 export const PLACE_VARIABLES = {
   config: 'PEERTAP_CONFIG',

@@ -154,7 +154,7 @@ describe('completion', () => {
   }
 
   it('knows all verbs and flags', () => {
-    expect(offered('s')).toEqual(['service', 'sim'])
+    expect(offered('s')).toEqual(['status', 'service', 'sim'])
     expect(offered('config', '')).toEqual(['check', 'schema', '--help'])
     expect(offered('sim', 'run', 'x.json', '--se')).toEqual(['--seed', '--set', '--seeds'])
     expect(offered('completion', '')).toContain('fish')

@@ -2,6 +2,8 @@
  * `peertap init`: makes what a node needs before it starts, and says how to go on. What is there already is
  * kept, so that it may stand in a script.
  */
+
+import { DEFAULT_PLACES } from '../../node/places.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import type { Given, Verb } from '../flags.ts'
 import { tableLines } from '../table.ts'
@@ -38,7 +40,17 @@ async function init(given: Given): Promise<ExitCode> {
     ['state', made.state.path, how(made.state.made)],
     ['configuration', made.config.path, how(made.config.made)],
   ]
+  const isOwn = made.state.path !== DEFAULT_PLACES.state || made.config.path !== DEFAULT_PLACES.config
   const next = [
+    ...(isOwn
+      ? [
+          [
+            `export PEERTAP_STATE=${made.state.path} PEERTAP_CONFIG=${made.config.path}`,
+            'all verbs then find it',
+          ],
+        ]
+      : []),
+    ['peertap up', 'run it, as root, for it makes interfaces'],
     [`peertap config check ${made.config.path}`, 'after each change'],
     ['peertap service install', 'have systemd run it'],
     [`peertap backup --state ${made.state.path} FILE`, 'the key is nowhere else'],
