@@ -38,7 +38,7 @@ const LOSSES: readonly Loss[] = [
   { name: 'the relay in use is cut off', target: CUT_SECONDS_MAX, away: cutOff, back: join },
 ]
 
-/** QUIC tells nothing of a process that is gone; TCP tells it at once. */
+/** With QUIC nothing tells of a process that is gone; with TCP its host does, at once. */
 export async function measureFailover(lab: RealLab, figures: Figures, transport: Transport): Promise<void> {
   const config = only(transport)
   const relays = [lab.node('relay-one', config), lab.node('relay-two', config)] as const
