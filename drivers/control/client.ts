@@ -34,21 +34,19 @@ export class ControlClient {
   }
 
   async text(method: string, path: string, body?: string): Promise<string> {
-    const response = await this.#open(method, path, body)
-    const parts: Buffer[] = []
-    for await (const part of response) parts.push(part as Buffer)
-    const text = Buffer.concat(parts).toString('utf8')
-    if (response.statusCode === 200) return text
-    throw faultOf(response.statusCode ?? 0, text)
+    return wholeText(await this.#answer(method, path, body))
   }
 
   /** What goes on, as it comes, until the node or the caller has enough. */
-  async stream(path: string): Promise<IncomingMessage> {
-    const response = await this.#open('GET', path)
+  stream(path: string): Promise<IncomingMessage> {
+    return this.#answer('GET', path)
+  }
+
+  /** Whatever is not an answer is an error that says what the node said. */
+  async #answer(method: string, path: string, body?: string): Promise<IncomingMessage> {
+    const response = await this.#open(method, path, body)
     if (response.statusCode === 200) return response
-    const parts: Buffer[] = []
-    for await (const part of response) parts.push(part as Buffer)
-    throw faultOf(response.statusCode ?? 0, Buffer.concat(parts).toString('utf8'))
+    throw faultOf(response.statusCode ?? 0, await wholeText(response))
   }
 
   #open(method: string, path: string, body?: string): Promise<IncomingMessage> {
@@ -77,6 +75,12 @@ export class ControlClient {
         return error
     }
   }
+}
+
+async function wholeText(response: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = []
+  for await (const part of response) parts.push(part as Buffer)
+  return Buffer.concat(parts).toString('utf8')
 }
 
 function faultOf(status: number, text: string): Error {
