@@ -49,6 +49,13 @@ export default {
       to: { path: '^sim/', pathNot: '^sim/(index|reading)\\.ts$' },
     },
     {
+      name: 'a-node-loads-no-simulator',
+      comment: 'A simulator in a real node costs 15 MB and a third of a second. Use sim/reading.ts.',
+      severity: 'error',
+      from: { path: '^drivers/(node/(daemon|core-thread)|cli/node/(up|run-node|show))\\.ts$' },
+      to: { path: '^sim/(index|run|live|world)\\.ts$', reachable: true },
+    },
+    {
       name: 'no-node-in-portable-code',
       comment: 'core, sim and viz run in a browser; what needs Node belongs to drivers.',
       severity: 'error',

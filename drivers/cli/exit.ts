@@ -3,7 +3,7 @@
  */
 import { UsageError } from '../../core/errors.ts'
 import { NoNode } from '../control/client.ts'
-import { version } from '../sim/manifest.ts'
+import { version } from '../program.ts'
 import type { Failure } from '../sim/worker.ts'
 
 /** Documented in --help; scripts depend on them. */

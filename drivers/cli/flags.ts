@@ -4,7 +4,7 @@
  */
 import yargs, { type Argv, type CommandModule, type Options, type ParserConfigurationOptions } from 'yargs'
 import { UsageError } from '../../core/errors.ts'
-import { decimal, nearestName } from '../../sim/index.ts'
+import { decimal, nearestName } from '../../sim/reading.ts'
 import { EXIT_HELP, type ExitCode } from './exit.ts'
 
 export interface Flag {

@@ -4,7 +4,7 @@
  */
 import yargs from 'yargs'
 import { UsageError } from '../../core/errors.ts'
-import { version } from '../sim/manifest.ts'
+import { version } from '../program.ts'
 import { EXIT, EXIT_HELP, type ExitCode, reportError } from './exit.ts'
 import { checkWords, commandOf, PARSING, unknownVerb } from './flags.ts'
 import { WIDTH } from './table.ts'

@@ -8,7 +8,7 @@ import { basename, dirname, isAbsolute, join, normalize, resolve, sep } from 'no
 import { gunzipSync } from 'node:zlib'
 import { UsageError } from '../../core/errors.ts'
 import { type DataFiles, type DataNeed, nearestName } from '../../sim/index.ts'
-import { REPOSITORY } from './scenario-files.ts'
+import { REPOSITORY } from '../program.ts'
 
 /** Where data lies when nobody says so: beside the repository, where several checkouts share it. */
 const BESIDE = '../shared/data'

@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { canonicalScenario, dataNeeds, type Manifest, type Scenario } from '../../sim/index.ts'
+import { REPOSITORY, version } from '../program.ts'
 import { dataHashes, sha256 } from './data-files.ts'
-import { REPOSITORY } from './scenario-files.ts'
 
 /** What decides how a simulation goes; the rest of the program only starts it and shows it. */
 const CODE = ['core', 'sim', 'drivers/mls', 'package-lock.json']
@@ -64,12 +64,6 @@ function commitOf(root: string): string | undefined {
   if (!existsSync(join(root, '.git'))) return undefined
   const { status, stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' })
   return status === 0 ? stdout.trim() : undefined
-}
-
-/** PeerTap's own version. */
-export function version(): string {
-  const text = readFileSync(join(REPOSITORY, 'package.json'), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }
 
 /** The parts of a manifest that decide what comes out; a broken manifest is no run's. */

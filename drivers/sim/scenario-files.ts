@@ -3,11 +3,9 @@
  */
 import { constants, readdirSync, readFileSync, type Stats, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { UsageError } from '../../core/errors.ts'
 import { nearestName, readScenario, type Scenario, type Setting } from '../../sim/index.ts'
-
-export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
+import { REPOSITORY } from '../program.ts'
 
 const FOLDER = join(REPOSITORY, 'scenarios')
 /** The published schema lies among the scenarios, where their `$schema` finds it. */

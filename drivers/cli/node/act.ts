@@ -1,6 +1,6 @@
 /** Verbs that have a running node do something: `ping`, `relay`, `reload`, `down`. */
 import { UsageError } from '../../../core/errors.ts'
-import { formatNumber } from '../../../sim/index.ts'
+import { formatNumber } from '../../../sim/reading.ts'
 import { NoNode } from '../../control/client.ts'
 import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../../control/echo.ts'
 import { short } from '../../control/names.ts'

@@ -1,7 +1,7 @@
 /** How a node's state is shown to people: tables that fit a terminal. */
 import type { LinkView } from '../../../core/io.ts'
 import { TREE_ROLE } from '../../../core/io.ts'
-import { formatNumber } from '../../../sim/index.ts'
+import { formatNumber } from '../../../sim/reading.ts'
 import type { NodeStatus } from '../../node/views.ts'
 import { tableLines, WIDTH, wrapWords } from '../table.ts'
 
