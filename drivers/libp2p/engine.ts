@@ -3,22 +3,16 @@
  * many at once from one address. Whom to dial and when to hang up is for the core; how to find and route is
  * the mesh's own affair. Only what crosses the trunks is ours.
  */
-import { quic } from '@chainsafe/libp2p-quic'
-import { autoNAT } from '@libp2p/autonat'
-import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
-import { dcutr } from '@libp2p/dcutr'
 import { identify } from '@libp2p/identify'
 import type { Libp2p } from '@libp2p/interface'
-import { memory } from '@libp2p/memory'
 import { noise } from '@libp2p/noise'
-import { tcp } from '@libp2p/tcp'
-import { tls } from '@libp2p/tls'
-import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
+import { STREAM_BYTES } from './channel.ts'
 import type { TrunkOptions } from './options.ts'
+import { tlsWhenAsked } from './tls.ts'
 import { hostAddress } from './transports.ts'
 
 /** Many nodes behind one address restart together (mesh:N5). */
@@ -31,8 +25,6 @@ const UPGRADE_MILLIS = 5_000
 /** The core's own HELLOs notice a dead link long before; this only frees what nobody uses (mesh:M17). */
 const QUIC_IDLE_MILLIS = 150_000
 const QUIC_KEEP_ALIVE_MILLIS = 60_000
-/** One stream may be as far ahead as a fast path holds: 100 Mbit/s over 300 ms. */
-const STREAM_BYTES = 4_194_304
 /** Streams of other protocols that one connection may have open. */
 const STREAMS_MAX = 256
 /** WebSockets say "full" only by being asked; ask often, and allow little. */
@@ -69,14 +61,16 @@ export async function createEngine(options: TrunkOptions): Promise<Engine> {
   }
   // Asks connected nodes to dial back; only what is known decides without it.
   if ((options.reachability ?? 'auto') === 'auto' && options.listen.length > 0) {
+    const { autoNAT } = await import('@libp2p/autonat')
     services['autoNAT'] = autoNAT({ refreshInterval: VERIFY_MILLIS })
   }
   if (serve) {
+    const { circuitRelayServer } = await import('@libp2p/circuit-relay-v2')
     services['relay'] = circuitRelayServer({
       reservations: { maxReservations: RESERVATIONS_MAX, applyDefaultLimit: false },
     })
   }
-  if (use) services['dcutr'] = dcutr()
+  if (use) services['dcutr'] = (await import('@libp2p/dcutr')).dcutr()
   const init: Libp2pOptions = {
     start: false,
     privateKey,
@@ -85,8 +79,9 @@ export async function createEngine(options: TrunkOptions): Promise<Engine> {
       appendAnnounce: [...(options.announce ?? [])],
       addressVerificationTTL: VERIFY_MILLIS,
     },
-    transports: transportsOf(options),
-    connectionEncrypters: [tls(), noise()],
+    transports: await transportsOf(options),
+    // Noise first: TLS goes through duplex streams here, and a round trip takes twice as long.
+    connectionEncrypters: [noise(), tlsWhenAsked()],
     streamMuxers: [
       yamux({
         enableKeepAlive: false,
@@ -123,10 +118,12 @@ function gaterOf({ avoids }: TrunkOptions): NonNullable<Libp2pOptions['connectio
   }
 }
 
-function transportsOf(options: TrunkOptions): NonNullable<Libp2pOptions['transports']> {
+/** Those that are on; others are not even loaded. */
+async function transportsOf(options: TrunkOptions): Promise<NonNullable<Libp2pOptions['transports']>> {
   const on = new Set(options.transports)
   const transports: NonNullable<Libp2pOptions['transports']> = []
   if (on.has('quic')) {
+    const { quic } = await import('@chainsafe/libp2p-quic')
     transports.push(
       quic({
         handshakeTimeout: UPGRADE_MILLIS,
@@ -141,14 +138,19 @@ function transportsOf(options: TrunkOptions): NonNullable<Libp2pOptions['transpo
     )
   }
   if (on.has('tcp')) {
+    const { tcp } = await import('@libp2p/tcp')
     transports.push(tcp({ inboundSocketInactivityTimeout: 0, outboundSocketInactivityTimeout: 0 }))
   }
   if (on.has('ws')) {
+    const { webSockets } = await import('@libp2p/websockets')
     transports.push(
       webSockets({ maxBufferedAmount: WS_BUFFERED_BYTES, bufferedAmountPollInterval: WS_POLL_MILLIS }),
     )
   }
-  if (on.has('memory')) transports.push(memory())
-  if (options.relay?.use) transports.push(circuitRelayTransport())
+  if (on.has('memory')) transports.push((await import('@libp2p/memory')).memory())
+  if (options.relay?.use) {
+    const { circuitRelayTransport } = await import('@libp2p/circuit-relay-v2')
+    transports.push(circuitRelayTransport())
+  }
   return transports
 }

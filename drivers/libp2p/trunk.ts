@@ -16,8 +16,9 @@ import {
   type LinkId,
   type PeerId,
 } from '../../core/io.ts'
+import { gathered, widen } from './below.ts'
 import type { TrunkView } from './carrier.ts'
-import { ChannelSender } from './channel.ts'
+import { ChannelSender, STREAM_BYTES } from './channel.ts'
 import {
   FrameReader,
   HEADER_BYTES,
@@ -70,6 +71,10 @@ export class Trunk {
   readonly #control: ChannelSender
   readonly #data: ChannelSender
   readonly #readers: readonly FrameReader[]
+  readonly #flush = (): void => {
+    this.#control.flush()
+    this.#data.flush()
+  }
   #up = false
   #ended = false
   #bytesIn = 0
@@ -130,8 +135,7 @@ export class Trunk {
   // HOT PATH
   /** Control first: it is little, and others wait for it. */
   flush(): void {
-    this.#control.flush()
-    this.#data.flush()
+    gathered(this.connection, this.#flush)
   }
 
   /** Says why, and closes when the other end has heard it. The owner is not told. */
@@ -180,6 +184,7 @@ export class Trunk {
       },
       word: (word) => this.#onWord(channel, word),
     })
+    widen(stream, STREAM_BYTES)
     stream.addEventListener('message', ({ data }) => {
       if (data instanceof Uint8Array) this.#read(reader, data)
       else for (const chunk of data) this.#read(reader, chunk)

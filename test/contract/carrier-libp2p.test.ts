@@ -3,9 +3,10 @@ import { createServer } from 'node:net'
 import type { Stream } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
+import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p, type Libp2p } from 'libp2p'
+import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
 import { afterEach, describe, expect, test } from 'vitest'
 import { UsageError } from '../../core/errors.ts'
 import { CHANNEL, CLOSE, type LinkId, REACHABILITY } from '../../core/io.ts'
@@ -146,30 +147,73 @@ describe('a full channel', () => {
   })
 })
 
+type Encrypter = NonNullable<Libp2pOptions['connectionEncrypters']>[number]
+
+/** libp2p alone, with which a test says what it likes. */
+async function stranger(encrypter: Encrypter = noise()): Promise<Libp2p> {
+  const node = await createLibp2p({
+    transports: [tcp()],
+    connectionEncrypters: [encrypter],
+    streamMuxers: [yamux()],
+    connectionMonitor: { enabled: false },
+  })
+  closers.push(() => node.stop())
+  return node
+}
+
+async function streams(node: Libp2p, to: Libp2pStation): Promise<{ control: Stream; data: Stream }> {
+  const connection = await node.dial(multiaddr(to.carrier.listening()[0]))
+  return {
+    control: await connection.newStream('/peertap/1.0.0/control'),
+    data: await connection.newStream('/peertap/1.0.0/data'),
+  }
+}
+
+const packet = new Uint8Array(HEADER_BYTES + 3)
+writeFrame(packet, 0, 7, Uint8Array.of(1, 2, 3))
+
+describe('another implementation', () => {
+  test.each([
+    ['Noise', noise()],
+    ['TLS', tls()],
+  ] as const)('that speaks %s is understood', async (_, encrypter) => {
+    const b = await station(['tcp'])
+    const both = await streams(await stranger(encrypter), b)
+    both.data.send(packet)
+    const link = await b.until('the link', () => b.links[0])
+    await b.until('a packet', () => link.heard.length === 1)
+  })
+
+  test('that begins with a narrow window is soon far ahead, and told of room seldom', async () => {
+    const b = await station(['tcp'])
+    b.keepBytes = false
+    const { data } = await streams(await stranger(), b)
+    const told = updatesOf(data)
+    const page = new Uint8Array(64 * (HEADER_BYTES + 1_400))
+    let end = 0
+    while (end < page.length) end = writeFrame(page, end, 7, new Uint8Array(1_400))
+    const pages = 100
+    for (let sent = 0; sent < pages; sent++) if (!data.send(page)) await data.onDrain()
+    const link = await b.until('the link', () => b.links[0])
+    await b.until('all of it', () => link.heard.length === pages * 64)
+    expect(Math.min(...told)).toBeGreaterThan(2_000_000)
+  })
+})
+
+/** The room that a stream is told of from now on, in bytes. */
+function updatesOf(stream: Stream): number[] {
+  const yamuxStream = stream as Stream & { handleWindowUpdate(frame: { header: { length: number } }): void }
+  const told: number[] = []
+  const handle = yamuxStream.handleWindowUpdate.bind(stream)
+  yamuxStream.handleWindowUpdate = (frame) => {
+    told.push(frame.header.length)
+    handle(frame)
+  }
+  return told
+}
+
 describe('a hostile end', () => {
-  /** libp2p alone, with which a test says what it likes. */
-  async function stranger(): Promise<Libp2p> {
-    const node = await createLibp2p({
-      transports: [tcp()],
-      connectionEncrypters: [noise()],
-      streamMuxers: [yamux()],
-      connectionMonitor: { enabled: false },
-    })
-    closers.push(() => node.stop())
-    return node
-  }
-
-  async function streams(node: Libp2p, to: Libp2pStation): Promise<{ control: Stream; data: Stream }> {
-    const connection = await node.dial(multiaddr(to.carrier.listening()[0]))
-    return {
-      control: await connection.newStream('/peertap/1.0.0/control'),
-      data: await connection.newStream('/peertap/1.0.0/data'),
-    }
-  }
-
   const tooLong = wordBytes(FRAME_BYTES_MAX + 1)
-  const packet = new Uint8Array(HEADER_BYTES + 3)
-  writeFrame(packet, 0, 7, Uint8Array.of(1, 2, 3))
 
   test.each([
     ['garbage on control', 'control', Uint8Array.from({ length: 2_000 }, (_, at) => 0x80 + (at % 7))],
