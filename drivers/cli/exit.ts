@@ -4,7 +4,7 @@
 import { UsageError } from '../../core/errors.ts'
 import { NoNode } from '../control/client.ts'
 import { version } from '../program.ts'
-import type { Failure } from '../sim/worker.ts'
+import type { Failure } from '../sim/failure.ts'
 
 /** Documented in --help; scripts depend on them. */
 export const EXIT = {

@@ -5,8 +5,9 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Progress, RunReport } from '../../sim/index.ts'
+import type { Failure } from './failure.ts'
 import type { Job } from './job.ts'
-import type { Failure, WorkerAnswer } from './worker.ts'
+import type { WorkerAnswer } from './worker.ts'
 
 export type Outcome =
   | { readonly seed: number; readonly report: RunReport }

@@ -3,8 +3,8 @@
  * with readable lines of one window of effects.
  */
 import type { Progress } from '../../sim/index.ts'
+import { type Failure, failureOf } from './failure.ts'
 import { advance, createRun, type Job } from './job.ts'
-import { type Failure, failureOf } from './worker.ts'
 
 export interface VerifyOrder {
   /** Process that asks: who is orphaned, even while it starts, has another parent. */

@@ -7,9 +7,9 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { CHUNK_EFFECTS, type Progress } from '../../sim/index.ts'
+import type { Failure } from './failure.ts'
 import type { Job } from './job.ts'
 import type { Fingerprint, VerifyAnswer, VerifyOrder } from './verify-child.ts'
-import type { Failure } from './worker.ts'
 
 export type Verdict =
   /** The digest is made of every effect; those were compared so many. */
