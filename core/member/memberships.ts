@@ -31,16 +31,7 @@ import type { MlsJob } from '../mls/engine.ts'
 import type { Vlans } from '../vlan/vlans.ts'
 import type { Entrance, VlanIdentity } from './identity.ts'
 import { type MemberHost, Membership } from './membership.ts'
-
-/** The slots of a port, by their place in its records. */
-const SLOTS: readonly Slot[] = ['head', 'next', 'ledger']
-/** Below are the node's own records. */
-const FIRST_RECORD = 16
-
-/** The record in which a port's slot is kept. */
-export function recordOf(port: PortId, slot: Slot): StoreId {
-  return (FIRST_RECORD + port * SLOTS.length + SLOTS.indexOf(slot)) as StoreId
-}
+import { FIRST_RECORD, recordOf } from './records.ts'
 
 /** From a first link or another root to when others can be reached: a few round trips. Guess. */
 const REGISTERED_AFTER: Micros = SECOND

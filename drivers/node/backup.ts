@@ -28,7 +28,7 @@ import {
   VERSION_TEXT,
   VLANS_FILE,
 } from './state-files.ts'
-import { decodeBook } from './vlan-book.ts'
+import { decodeBook } from './vlan-book-read.ts'
 
 /** What the checksum takes for the name of every backup, so that the file may be called anything. */
 const NAME = 'backup'

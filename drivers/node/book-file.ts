@@ -1,18 +1,15 @@
-/** The file of the book of VLANs in a state directory: read and written whole, by whoever holds the lock. */
-import { join } from 'node:path'
+/** The file of the book of VLANs in a state directory, as it is read at the start. */
 import type { PortId } from '../../core/io.ts'
-import { recordOf } from '../../core/member/memberships.ts'
-import type { Kept, VlanBook } from '../control/node.ts'
-import { writeDurable } from './durable.ts'
-import { enclose } from './envelope.ts'
+import { recordOf } from '../../core/member/records.ts'
 import { recordIds } from './records.ts'
-import { ownerOf, readBody, systemMistake, VLANS_FILE } from './state-files.ts'
-import { type Book, decodeBook, encodeBook } from './vlan-book.ts'
+import { readBody, VLANS_FILE } from './state-files.ts'
+import type { Book } from './vlan-book.ts'
+import { decodeBook } from './vlan-book-read.ts'
 
 /** Ports count from here. */
 const FIRST_PORT = 1
 
-export class BookFile implements VlanBook {
+export class BookFile {
   readonly #directory: string
 
   constructor(directory: string) {
@@ -27,6 +24,7 @@ export class BookFile implements VlanBook {
     })
   }
 
+  /** What a node goes on with: an empty book where there was none. */
   load(): Book {
     const book = this.read()
     // Records of a book that was lost keep their ports: a new VLAN must not find another's group there.
@@ -34,15 +32,5 @@ export class BookFile implements VlanBook {
     let nextPort = book?.nextPort ?? FIRST_PORT
     while (last !== undefined && recordOf(nextPort as PortId, 'head') <= last) nextPort += 1
     return { vlans: book?.vlans ?? [], nextPort, firstPort: book?.firstPort ?? nextPort }
-  }
-
-  save(kept: Kept): void {
-    const path = join(this.#directory, VLANS_FILE)
-    try {
-      const { firstPort } = this.load()
-      writeDurable(path, enclose(VLANS_FILE, encodeBook({ ...kept, firstPort })), ownerOf(this.#directory))
-    } catch (error) {
-      throw systemMistake(path, error)
-    }
   }
 }

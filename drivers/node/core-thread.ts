@@ -12,4 +12,4 @@ import { NodeCore } from './node-core.ts'
 
 const start = workerData as CoreStart
 const libc = openLibc()
-new NodeCore(start, libc, tapOpener(libc), coreFiles(start.state)).run()
+new NodeCore(start, libc, tapOpener(libc), coreFiles(start.state, start.book)).run()

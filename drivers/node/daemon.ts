@@ -24,6 +24,7 @@ import type { Captured, InterfaceOrder, LogEntry } from './messages.ts'
 import { Overlay } from './overlay.ts'
 import { Reach } from './reach.ts'
 import type { ProcessView } from './views.ts'
+import type { Book } from './vlan-book.ts'
 import { Watchers } from './watchers.ts'
 
 /** Peers of the last run that are dialled beside the configured ones: enough to find the mesh again. */
@@ -45,6 +46,8 @@ export interface DaemonFiles {
   readonly directory: string
   /** Ed25519 seed of the node key, 32 bytes. */
   readonly seed: Uint8Array
+  /** Of VLANs, as it is now. */
+  book(): Book
   /** False if it could not be kept. */
   put(id: StoreId, record: Uint8Array): Promise<boolean>
   erase(port: PortId): void
@@ -140,6 +143,7 @@ export class Daemon implements CoreOwner, ApiNode {
       openLibc(),
       {
         state: files.directory,
+        book: files.book(),
         selfSeed: files.seed,
         contacts,
         config: coreConfig(config),

@@ -18,6 +18,7 @@ import type {
 } from '../../core/io.ts'
 import type { Outcome } from '../control/outcome.ts'
 import type { PipeEnds } from './pipe.ts'
+import type { Book } from './vlan-book.ts'
 
 /** What the core's thread is made from. */
 export interface CoreStart {
@@ -26,6 +27,8 @@ export interface CoreStart {
   readonly bell: number
   /** Where its books are. */
   readonly state: string
+  /** Of VLANs, as it was read. */
+  readonly book: Book
   /** 32 bytes: the Ed25519 seed of the node key. */
   readonly selfSeed: Uint8Array
   /** Whom to join through. */

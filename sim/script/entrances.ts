@@ -5,7 +5,7 @@
 import { hex } from '../../core/ids.ts'
 import { type Micros, SECOND } from '../../core/io.ts'
 import type { Entrance } from '../../core/member/identity.ts'
-import { recordOf } from '../../core/member/memberships.ts'
+import { recordOf } from '../../core/member/records.ts'
 import type { MlsVlan } from '../mls-vlans.ts'
 import type { SimNode } from '../node.ts'
 import { endOfGuests } from '../scenario/entrances.ts'

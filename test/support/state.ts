@@ -9,6 +9,7 @@ import { hex } from '../../core/ids.ts'
 import type { PortId } from '../../core/io.ts'
 import { REFUSED } from '../../core/ledger/refusals.ts'
 import type { Kept, KeptVlan } from '../../drivers/control/node.ts'
+import { BookKeeper } from '../../drivers/node/book-keeper.ts'
 import { createState, NodeState } from '../../drivers/node/state.ts'
 
 export class StateFolder {
@@ -105,4 +106,9 @@ export function keptVlans(first = 1): fc.Arbitrary<Kept> {
 export function someVlan(port = 1): KeptVlan {
   const [vlan] = fc.sample(keptVlan, { numRuns: 1, seed: 7 })
   return { ...(vlan as Omit<KeptVlan, 'port'>), port: port as PortId }
+}
+
+/** As the thread of the core does. */
+export function keepVlans(state: NodeState, kept: Kept): void {
+  new BookKeeper(state.path, state.book.load()).save(kept)
 }

@@ -4,9 +4,9 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { UsageError } from '../../core/errors.ts'
 import type { PortId } from '../../core/io.ts'
-import { recordOf } from '../../core/member/memberships.ts'
+import { recordOf } from '../../core/member/records.ts'
 import { readBackup, readPassphrase, restoreBackup, writeBackup } from '../../drivers/node/backup.ts'
-import { keptVlans, StateFolder, someVlan, spoil } from '../support/state.ts'
+import { keepVlans, keptVlans, StateFolder, someVlan, spoil } from '../support/state.ts'
 
 const folder = new StateFolder()
 afterAll(() => folder.remove())
@@ -20,7 +20,7 @@ const fresh = (): string => join(folder.folder, `file-${++files}`)
 async function filled(): Promise<string> {
   const path = folder.make()
   const state = folder.open(path)
-  state.book.save({ vlans: [someVlan(), someVlan(2)], nextPort: 3 })
+  keepVlans(state, { vlans: [someVlan(), someVlan(2)], nextPort: 3 })
   await state.store(recordOf(PORT, 'head'), new TextEncoder().encode('a group'))
   await folder.close(state)
   return path
@@ -65,7 +65,7 @@ describe('a backup', () => {
     const state = folder.open(path)
     fc.assert(
       fc.property(keptVlans(), (kept) => {
-        state.book.save(kept)
+        keepVlans(state, kept)
         const file = fresh()
         writeBackup(path, file, { nowMillis: NOW })
         expect(readBackup(file, undefined).vlans).toBe(kept.vlans.length)
@@ -77,7 +77,7 @@ describe('a backup', () => {
   it('shows nothing of itself where it is encrypted', async () => {
     const path = folder.make()
     const state = folder.open(path)
-    state.book.save({
+    keepVlans(state, {
       vlans: [{ ...someVlan(), identity: { ...someVlan().identity, label: 'office' } }],
       nextPort: 2,
     })

@@ -16,7 +16,7 @@ import type {
 } from '../../core/io.ts'
 import { type Founding, found } from '../../core/ledger/founding.ts'
 import { parseInvitation } from '../../core/ledger/invitation.ts'
-import { recordOf } from '../../core/member/memberships.ts'
+import { recordOf } from '../../core/member/records.ts'
 import { createNode } from '../../core/node.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
 import { PlantedMacs } from '../../sim/hostile/planted.ts'

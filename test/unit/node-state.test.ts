@@ -14,10 +14,10 @@ import fc from 'fast-check'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { UsageError } from '../../core/errors.ts'
 import { type PeerHint, type PeerId, type PortId, REACHABILITY, type StoreId } from '../../core/io.ts'
-import { recordOf } from '../../core/member/memberships.ts'
+import { recordOf } from '../../core/member/records.ts'
 import { disclose, enclose } from '../../drivers/node/envelope.ts'
 import { createState, type NodeState } from '../../drivers/node/state.ts'
-import { keptVlans, StateFolder, someVlan, spoil } from '../support/state.ts'
+import { keepVlans, keptVlans, StateFolder, someVlan, spoil } from '../support/state.ts'
 
 const folder = new StateFolder()
 afterAll(() => folder.remove())
@@ -33,7 +33,7 @@ const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 async function filled(): Promise<string> {
   const path = folder.make()
   const state = folder.open(path)
-  state.book.save({ vlans: [someVlan()], nextPort: 2 })
+  keepVlans(state, { vlans: [someVlan()], nextPort: 2 })
   expect(await state.store(HEAD, bytesOf('a group'))).toBe(true)
   await folder.close(state)
   return path
@@ -157,7 +157,7 @@ describe('the book of VLANs', () => {
     expect(state.book.load()).toMatchObject({ vlans: [], nextPort: 1 })
     await fc.assert(
       fc.asyncProperty(keptVlans(), async (kept) => {
-        state.book.save(kept)
+        keepVlans(state, kept)
         const { vlans, nextPort } = state.book.load()
         expect({ vlans, nextPort }).toEqual(kept)
         await folder.close(state)
@@ -174,7 +174,7 @@ describe('the book of VLANs', () => {
     await state.store(recordOf(5 as PortId, 'ledger'), bytesOf('old'))
     expect(state.book.load().nextPort).toBe(6)
     // And never takes away what another book gave out.
-    state.book.save({ vlans: [], nextPort: 9 })
+    keepVlans(state, { vlans: [], nextPort: 9 })
     await folder.close(state)
     const again = folder.open(path)
     expect(again.stored(5 as PortId).ledger).toEqual(bytesOf('old'))
@@ -185,7 +185,7 @@ describe('records', () => {
   it('are there by slot after a restart, and gone when erased', async () => {
     const path = folder.make()
     const first = folder.open(path)
-    first.book.save({ vlans: [someVlan(1), { ...someVlan(2) }], nextPort: 3 })
+    keepVlans(first, { vlans: [someVlan(1), { ...someVlan(2) }], nextPort: 3 })
     const order = await Promise.all([
       first.store(HEAD, bytesOf('head')),
       first.store(recordOf(PORT, 'ledger'), bytesOf('ledger')),
@@ -205,7 +205,7 @@ describe('records', () => {
   it('of a VLAN that was removed go when the node stopped before it could erase them', async () => {
     const path = await filled()
     const state = folder.open(path)
-    state.book.save({ vlans: [], nextPort: 2 })
+    keepVlans(state, { vlans: [], nextPort: 2 })
     await folder.close(state)
     const again = folder.open(path)
     expect(again.stored(PORT).head).toBeUndefined()

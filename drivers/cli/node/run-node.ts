@@ -32,6 +32,7 @@ export async function runNode(places: RunPlaces): Promise<void> {
         files: {
           directory: state.path,
           seed: state.seed,
+          book: () => state.book.load(),
           put: (id, record) => state.store(id, record),
           erase: (port) => state.erase(port),
           token: () => state.token(),
