@@ -77,6 +77,7 @@ export class Trunk {
   }
   #up = false
   #ended = false
+  #unanswered = false
   #bytesIn = 0
   #bytesOut = 0
   #dropped = 0
@@ -119,12 +120,18 @@ export class Trunk {
     return this.#up && !this.#ended
   }
 
+  /** Data was sent, and nothing has come since. */
+  get isUnanswered(): boolean {
+    return this.#unanswered && !this.#ended
+  }
+
   // HOT PATH
   /** True if there is something to flush. A full control queue ends the trunk: control is never lost. */
   send(channel: Channel, hop: Hop, packet: Uint8Array): boolean {
     const sender = channel === CHANNEL.control ? this.#control : this.#data
     if (sender.append(hop, packet)) {
       this.#bytesOut += HEADER_BYTES + packet.length
+      if (channel === CHANNEL.data) this.#unanswered = true
       return true
     }
     if (channel === CHANNEL.control) this.#fail(CLOSE.clogged)
@@ -180,6 +187,7 @@ export class Trunk {
       packet: (hop, bytes) => {
         if (!this.#up) this.#goUp()
         this.#bytesIn += HEADER_BYTES + bytes.length
+        this.#unanswered = false
         this.#owner.packet(this, channel, hop, bytes)
       },
       word: (word) => this.#onWord(channel, word),

@@ -31,6 +31,7 @@ import { carriesRelayed, hasPlace, relayedAddresses } from './relays.ts'
 import { Teller } from './teller.ts'
 import { hostName, isRelayed } from './transports.ts'
 import { type Streams, Trunk, type TrunkOwner } from './trunk.ts'
+import { Watch } from './watch.ts'
 
 /** Beyond these a dial fails at once. The core has three at a time (mesh:S11). */
 const DIALS_MAX = 64
@@ -63,6 +64,7 @@ export class Trunks implements Carrier, TrunkOwner {
   readonly #remembered = new Map<PeerId, readonly Multiaddr[]>()
   /** Those that something was sent on in this turn. */
   readonly #unflushed = new Set<Trunk>()
+  readonly #watch = new Watch((trunk) => this.#cut(trunk))
   readonly #counts = { violations: 0, unknownLinks: 0, dialsRefused: 0, discoveryFailed: 0 }
   #running: Running | undefined
   /** Peers that a dial is under way to. */
@@ -163,6 +165,7 @@ export class Trunks implements Carrier, TrunkOwner {
     running.teller.stop()
     running.stop.abort()
     running.acceptor.stop()
+    this.#watch.stop()
     for (const trunk of this.#trunks.values()) trunk.cut()
     this.#trunks.clear()
     this.#unflushed.clear()
@@ -211,11 +214,13 @@ export class Trunks implements Carrier, TrunkOwner {
 
   up(trunk: Trunk): void {
     this.#trunks.set(trunk.link, trunk)
+    this.#watch.up(trunk, () => this.#addressesOf(trunk.peer))
     this.#tell((listener) => listener.linkUp(trunk.link, trunk.peer, trunk.dialled))
   }
 
   down(trunk: Trunk, reason: CloseReason): void {
     this.#unflushed.delete(trunk)
+    this.#watch.down(trunk)
     if (!this.#trunks.delete(trunk.link)) return
     this.#tell((listener) => listener.linkDown(trunk.link, reason))
   }
@@ -326,10 +331,13 @@ export class Trunks implements Carrier, TrunkOwner {
   #loseVanished(hosts: ReadonlySet<string>): void {
     for (const trunk of this.#trunks.values()) {
       const local = localHost(trunk.connection)
-      if (local === undefined || hosts.has(local)) continue
-      trunk.cut()
-      this.down(trunk, CLOSE.lost)
+      if (local !== undefined && !hosts.has(local)) this.#cut(trunk)
     }
+  }
+
+  #cut(trunk: Trunk): void {
+    trunk.cut()
+    this.down(trunk, CLOSE.lost)
   }
 
   /** Connections are for trunks: strangers that open none, and what is left of old ones, do not stay. */
@@ -366,13 +374,23 @@ export class Trunks implements Carrier, TrunkOwner {
       .catch(() => {})
   }
 
+  /** Those that it told itself (libp2p identify), and those of the configuration. */
+  async #addressesOf(peer: PeerId): Promise<readonly Multiaddr[]> {
+    const told = await this.#running?.engine.node.peerStore.get(libp2pPeer(peer)).catch(() => undefined)
+    const stored = told?.addresses.map((address) => address.multiaddr) ?? []
+    return [...stored, ...(this.#remembered.get(peer) ?? [])]
+  }
+
   #number(): LinkId {
     return this.#nextLink++ as LinkId
   }
 
   // HOT PATH
   #flushLater(trunk: Trunk): void {
-    if (this.#unflushed.size === 0) queueMicrotask(this.#flush)
+    if (this.#unflushed.size === 0) {
+      queueMicrotask(this.#flush)
+      this.#watch.sent()
+    }
     this.#unflushed.add(trunk)
   }
 

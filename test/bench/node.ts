@@ -7,7 +7,7 @@
 import { parseArgs } from 'node:util'
 import { requires } from '../support/requirements.ts'
 import { measureCrowd } from './node/crowd.ts'
-import { measureFailover } from './node/failover.ts'
+import { measureFailover, WAYS } from './node/failover.ts'
 import { Figures, progress } from './node/figures.ts'
 import { isInstalled, withLab } from './node/ground.ts'
 import { measureLife } from './node/life.ts'
@@ -71,8 +71,10 @@ async function measure({ parts, minutes }: Order, figures: Figures): Promise<voi
           measureLife(lab, figures, { start: parts.has('start'), restart: parts.has('restart') }),
         ),
     ],
-    [some('failover'), () => withLab((lab) => measureFailover(lab, figures, 'quic'))],
-    [some('failover'), () => withLab((lab) => measureFailover(lab, figures, 'tcp'))],
+    ...WAYS.map((way): [boolean, () => Promise<void>] => [
+      some('failover'),
+      () => withLab((lab) => measureFailover(lab, figures, way)),
+    ]),
     [
       some('idle', 'memory'),
       () =>

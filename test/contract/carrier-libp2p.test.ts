@@ -1,5 +1,9 @@
 /** What trunks over libp2p do beyond what every carrier must: choice of transport, hostile ends, relays. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import type { Stream } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
@@ -9,7 +13,8 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
 import { afterEach, describe, expect, test } from 'vitest'
 import { UsageError } from '../../core/errors.ts'
-import { CHANNEL, CLOSE, type LinkId, REACHABILITY } from '../../core/io.ts'
+import { type Address, CHANNEL, CLOSE, type LinkId, REACHABILITY } from '../../core/io.ts'
+import { parseContact } from '../../drivers/libp2p/contact.ts'
 import { FRAME_BYTES_MAX, HEADER_BYTES, wordBytes, writeFrame } from '../../drivers/libp2p/framing.ts'
 import type { TrunkOptions } from '../../drivers/libp2p/options.ts'
 import type { TransportKind } from '../../drivers/libp2p/transports.ts'
@@ -256,19 +261,46 @@ describe('a hostile end', () => {
     })
     closers.push(() => node.stop())
     for (const name of ['control', 'data']) await node.handle(`/peertap/1.0.0/${name}`, () => {})
-    const { peer, bytes } = await contactOf(node)
+    const { peer, bytes } = contactOf(node)
     a.dial(peer, [bytes])
     await a.until('the failure', () => a.failed.length > 0)
     expect(a.links).toEqual([])
   })
 })
 
-async function contactOf(node: Libp2p) {
-  const { parseContact } = await import('../../drivers/libp2p/contact.ts')
+function contactOf(node: Libp2p) {
   const { peer, bytes } = parseContact(String(node.getMultiaddrs()[0]))
   if (bytes === undefined) throw new Error('a loopback address fits')
   return { peer, bytes }
 }
+
+describe('a process', () => {
+  test('over QUIC that is killed loses its link soon where data is sent to it', async () => {
+    const child = spawn(
+      process.execPath,
+      [fileURLToPath(new URL('../support/trunk-child.ts', import.meta.url))],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    )
+    closers.push(() => child.kill('SIGKILL'))
+    const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
+    const contacts = line.split(' ').map(parseContact)
+    const { peer } = contacts[0] as (typeof contacts)[number]
+    const a = await station(['quic', 'tcp'], { listen: [] })
+    a.dial(
+      peer,
+      contacts.map(({ bytes }) => bytes as Address),
+    )
+    const link = await a.up(peer)
+    expect(a.carrier.view()[0]?.transport).toBe('quic-v1')
+    // Its port is asked after while it is there.
+    await new Promise((asked) => setTimeout(asked, 1_500))
+    child.kill('SIGKILL')
+    a.send(link.link, CHANNEL.data, 1, Uint8Array.of(1))
+    expect(await a.down(link)).toBe(CLOSE.lost)
+  })
+})
 
 describe('a carrier', () => {
   test('tells its addresses at the start, and what reach it has', async () => {
