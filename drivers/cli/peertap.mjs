@@ -15,8 +15,8 @@ const NODE_MAJOR = 26
 /** What --help calls a mistake, since who installs can mend it: 1 would say that a bound failed. */
 const EXIT_USAGE = 2
 
-/** For a process that is a node: see becomeNode. */
-const NODE_FLAGS = ['--max-semi-space-size=1']
+/** For a process that is a node: see becomeNode, and drivers/node/garbage.ts. */
+const NODE_FLAGS = ['--max-semi-space-size=1', '--expose-gc']
 
 const main = new URL('./main.ts', import.meta.url)
 

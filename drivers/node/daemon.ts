@@ -19,6 +19,7 @@ import { type Config, readConfig, relayPolicy } from './config.ts'
 import { type Reload, reloadable } from './config-reload.ts'
 import { ControlServer } from './control-server.ts'
 import { CoreHandle, type CoreOwner } from './core-handle.ts'
+import { collectGarbage, STARTED_MILLIS } from './garbage.ts'
 import { LogLimiter } from './log-limiter.ts'
 import type { Captured, InterfaceOrder, LogEntry } from './messages.ts'
 import { Overlay } from './overlay.ts'
@@ -157,6 +158,7 @@ export class Daemon implements CoreOwner, ApiNode {
     this.setTrace(config.log.trace)
     await this.#trunks.start(this.#listener(core))
     this.#tellReach()
+    setTimeout(collectGarbage, STARTED_MILLIS).unref()
   }
 
   /** Resolves when the node has ended, with what went wrong if anything did. */

@@ -35,12 +35,13 @@ import { chooseCrypto, sayChoice } from '../crypto/provider.ts'
 import { createClock } from '../linux/clock.ts'
 import { Doorbell } from '../linux/doorbell.ts'
 import type { Libc } from '../linux/libc.ts'
-import { Poller } from '../linux/poller.ts'
+import { POLL, Poller } from '../linux/poller.ts'
 import type { OpenDevice } from '../tap/device.ts'
 import { Capture } from './capture.ts'
 import { type CoreFiles, CoreSeat } from './core-seat.ts'
 import { Echoes, type PingOrder } from './echoes.ts'
 import { type ExplainWorld, explain } from './explain.ts'
+import { collectGarbage, STARTED_MILLIS } from './garbage.ts'
 import { Interfaces } from './interfaces.ts'
 import type { Answer, CoreStart, LogEntry, Mail } from './messages.ts'
 import { CoreEnd, channelOf, hopOf, reasonOf, TO_CORE } from './pipe.ts'
@@ -56,6 +57,8 @@ const SLEEP_MAX: Micros = 250 * MILLISECOND
  * only lose frames. Not for longer than this, since others' frames wait behind them.
  */
 const HOLD_BACK: Micros = 20 * MILLISECOND
+/** How soon it is looked whether the main thread, which has had no room, has some again. */
+const LOOK_AGAIN: Micros = MILLISECOND
 /** Frames of an interface between two looks at what else came. */
 const FRAMES_AT_ONCE = 64
 /** How often it is asked whether the machine slept. */
@@ -97,6 +100,9 @@ export class NodeCore implements Clock, Alarm, Effects {
   #suspendLookAt: Micros = 0
   /** Links whose data has no room now, and until when frames of interfaces wait for that. */
   readonly #full = new Set<LinkId>()
+  /** Those that frames of interfaces have gone out on since they last waited: no other is waited for. */
+  readonly #carried = new Set<LinkId>()
+  #readsFrames = false
   #heldUntil: Micros = NEVER
   #leaving = false
   #ended = false
@@ -148,6 +154,7 @@ export class NodeCore implements Clock, Alarm, Effects {
     })
     this.#host.command({ kind: 'bootstrap', peers: start.contacts })
     this.#verbs.start()
+    this.after(STARTED_MILLIS * MILLISECOND, collectGarbage)
   }
 
   /** Until the node has left. */
@@ -223,6 +230,7 @@ export class NodeCore implements Clock, Alarm, Effects {
   send(link: LinkId, channel: Channel, hop: Hop, packet: Uint8Array): void {
     if (this.#capture.on) this.#capture.packet(link, true, channel, hop, packet)
     if (channel === CHANNEL.data) {
+      if (this.#readsFrames) this.#carried.add(link)
       if (!this.#end.packet(link, channel, hop, packet)) this.#dropped += 1
     } else if (this.#owed.length > 0 || !this.#end.packet(link, channel, hop, packet)) {
       this.#owed.push({ link, hop, packet: packet.slice() })
@@ -257,7 +265,7 @@ export class NodeCore implements Clock, Alarm, Effects {
     const fromMain = this.#end.take(this.#onRecord, this.#onMail)
     const now = this.now()
     if (this.#heldUntil <= now) this.#letGo()
-    const mayRead = this.#heldUntil === NEVER
+    const mayRead = this.#heldUntil === NEVER && this.#end.hasRoom
     const fromInterfaces = mayRead && this.#interfaces.read(FRAMES_AT_ONCE, this.#onFrame)
     if (this.#deadline <= now) {
       this.#deadline = NEVER
@@ -283,9 +291,12 @@ export class NodeCore implements Clock, Alarm, Effects {
       this.#owed.length > 0 ? now + MILLISECOND : NEVER,
       now + SLEEP_MAX,
     )
+    const lacksRoom = this.#heldUntil === NEVER && !this.#end.hasRoom
+    if (lacksRoom) this.#listen(false)
     const mayWait = this.#end.sleeps()
-    this.#poller.wait(mayWait ? until - now : 0)
+    this.#poller.wait(mayWait ? Math.min(until, lacksRoom ? now + LOOK_AGAIN : NEVER) - now : 0)
     this.#end.awake()
+    if (lacksRoom) this.#listen(true)
     this.#bell.clear()
   }
 
@@ -302,7 +313,9 @@ export class NodeCore implements Clock, Alarm, Effects {
   readonly #onFrame = (port: PortId, frame: Uint8Array): void => {
     if (this.#capture.on) this.#capture.frame(port, false, frame)
     if (this.#trace.on) this.#trace.begin(this.#host.machine)
+    this.#readsFrames = true
     this.#host.frame(port, frame)
+    this.#readsFrames = false
     if (this.#trace.on) this.#trace.end(this.#host.machine, this.now(), 'frame', port, frame)
   }
 
@@ -318,7 +331,7 @@ export class NodeCore implements Clock, Alarm, Effects {
   #onReady(link: LinkId, channel: Channel, ready: boolean): void {
     if (channel === CHANNEL.data) {
       if (ready) this.#full.delete(link)
-      else this.#full.add(link)
+      else if (this.#carried.has(link)) this.#full.add(link)
       if (this.#full.size === 0) this.#letGo()
       else if (!ready && this.#heldUntil === NEVER) this.#holdBack()
     }
@@ -333,13 +346,20 @@ export class NodeCore implements Clock, Alarm, Effects {
 
   #holdBack(): void {
     this.#heldUntil = this.now() + HOLD_BACK
-    for (const fd of this.#interfaces.files()) this.#poller.add(fd, 0)
+    this.#listen(false)
   }
 
   #letGo(): void {
     if (this.#heldUntil === NEVER) return
     this.#heldUntil = NEVER
-    for (const fd of this.#interfaces.files()) this.#poller.add(fd)
+    this.#full.clear()
+    this.#carried.clear()
+    this.#listen(true)
+  }
+
+  /** Whether a frame at an interface ends a sleep. */
+  #listen(wakes: boolean): void {
+    for (const fd of this.#interfaces.files()) this.#poller.add(fd, wakes ? POLL.readable : 0)
   }
 
   // HOT PATH

@@ -16,10 +16,10 @@ export const TO_CORE = { mail: 0, packet: 1, linkUp: 2, linkDown: 3, linkReady: 
 /** Records to the main thread. */
 export const TO_MAIN = { packet: 1, hangUp: 2 } as const
 
-/** Some 20 ms at 2 Gbit/s; beyond it packets are late anyway. A guess. */
-const RING_BYTES = 4 * 1_024 * 1_024
+/** Some 10 ms at 800 Mbit/s, more than streams carry; all of it is resident once much was sent. A guess. */
+const RING_BYTES = 1_024 * 1_024
 /** Kept for what is no packet of data: thousands of such records. */
-const RESERVE_BYTES = 256 * 1_024
+const RESERVE_BYTES = 128 * 1_024
 /** Mail and links that the core's thread did not take: it has hung. */
 const OWED_MAX = 10_000
 /** Records that are taken between two looks at what else there is to do. */
@@ -186,6 +186,11 @@ export class CoreEnd<Mail, Answer> {
       onMail(received.message as Mail)
     })
     return count === BATCH
+  }
+
+  /** False: what is read from interfaces now would soon be lost, as the main thread is behind. */
+  get hasRoom(): boolean {
+    return this.#out.isBelowHalf
   }
 
   /** True if it may sleep now: nothing came meanwhile. `awake` has to follow. */

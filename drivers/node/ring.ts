@@ -52,6 +52,11 @@ export class Ring {
     return this.#load(AT.head) === this.#load(AT.tail)
   }
 
+  /** For the writer: whether half of it is free. */
+  get isBelowHalf(): boolean {
+    return ((this.#load(AT.tail) - this.#load(AT.head)) | 0) * 2 < this.#size
+  }
+
   /**
    * Writer only. False if there is no room, or would be less than `reserve` bytes after it: so much is kept
    * for what must not be lost.
