@@ -21,14 +21,33 @@ export const EXIT = {
 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
-export const EXIT_HELP = [
-  'Exit codes:',
-  '  0  done, and all bounds hold',
-  '  1  a bound failed, what never must be happened, something was refused, or runs differ',
-  '  2  a mistake in a scenario, a flag or a file, or there is no Node that runs this',
-  '  3  a fault of PeerTap itself',
-  '  4  no node runs here that could be asked',
-].join('\n')
+/** What they mean for the verbs of nodes, and for those of the simulator. */
+const MEANINGS = {
+  node: {
+    ok: 'done',
+    failed: 'refused, not done in time, or not as it should be; it is said what',
+    usage: 'a mistake in a flag, the configuration or a file, or there is no Node that runs this',
+  },
+  sim: {
+    ok: 'done, and all bounds hold',
+    failed: 'a bound failed, what never must be happened, something was refused, or runs differ',
+    usage: 'a mistake in a scenario, a flag or a file, or there is no Node that runs this',
+  },
+} as const
+
+/** The exit codes of verbs that begin with this word, or of all, as their help shows them. */
+export function exitHelp(word?: string): string {
+  const { ok, failed, usage } = word === undefined || word === 'sim' ? MEANINGS.sim : MEANINGS.node
+  const lines = [
+    'Exit codes:',
+    `  ${EXIT.ok}  ${ok}`,
+    `  ${EXIT.failed}  ${failed}`,
+    `  ${EXIT.usage}  ${usage}`,
+    `  ${EXIT.internal}  a fault of PeerTap itself`,
+  ]
+  if (word !== 'sim') lines.push(`  ${EXIT.noNode}  no node runs here that could be asked`)
+  return lines.join('\n')
+}
 
 /** A fault of ours, with the command that shows it again. */
 class InternalFailure extends Error {

@@ -5,7 +5,7 @@
 import yargs, { type Argv, type CommandModule, type Options, type ParserConfigurationOptions } from 'yargs'
 import { UsageError } from '../../core/errors.ts'
 import { decimal, nearestName } from '../../sim/reading.ts'
-import { EXIT_HELP, type ExitCode } from './exit.ts'
+import { type ExitCode, exitHelp } from './exit.ts'
 
 export interface Flag {
   /** `text` takes a value once, `list` may be repeated, `switch` takes none. */
@@ -66,8 +66,7 @@ export class Given {
   argument(name: string): string {
     const value = this.#values[name]
     if (typeof value === 'string' && value !== '') return value
-    const command = commandWords(this.#verb)
-    throw new UsageError(`${command}: ${name} is missing; write ${usageOf(this.#verb)}`)
+    throw missing(this.#verb, name)
   }
 
   /** An argument that may be left out. */
@@ -153,6 +152,10 @@ function usageOf(verb: Wording): string {
   return [commandWords(verb), ...names].join(' ')
 }
 
+function missing(verb: Wording, name: string): UsageError {
+  return new UsageError(`${commandWords(verb)}: ${name} is missing; write ${usageOf(verb)}`)
+}
+
 /** What is given by words that follow those of the verb, where no program begins with them. */
 export function givenBy(verb: Wording, words: readonly string[]): Given {
   checkWords(words, [verb])
@@ -211,15 +214,18 @@ export function commandOf(verb: Verb, done: (code: ExitCode) => void): CommandMo
   const word = verb.words.at(-1) as string
   const list = verb.arguments ?? []
   return {
-    // Written as optional, so that the message about a missing one is ours.
-    command: [word, ...list.map(({ name }) => `[${name}]`)].join(' '),
+    command: [word, ...list.map(({ name, optional }) => (optional ? `[${name}]` : `<${name}>`))].join(' '),
     describe: verb.describe,
     builder: (parser) => {
       const head = `${usageOf(verb)} [flags]\n\n${verb.describe}`
-      let built: Argv = parser.usage(head).options(optionsOf(verb)).epilogue(EXIT_HELP)
+      let built: Argv = parser.usage(head).options(optionsOf(verb)).epilogue(exitHelp(verb.words[0] as string))
       for (const { name, describe } of list) built = built.positional(name, { describe, type: 'string' })
       for (const [command, what] of verb.examples ?? []) built = built.example(command, what)
-      return built
+      return built.fail((message, error) => {
+        // The words of yargs do not say which one is missing.
+        const [, count] = error === undefined ? (/^Not enough .*: got (\d+),/.exec(message) ?? []) : []
+        if (count !== undefined) throw missing(verb, list[Number(count)]?.name ?? 'an argument')
+      })
     },
     handler: async (values) => done(await verb.run(new Given(verb, values))),
   }

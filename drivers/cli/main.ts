@@ -5,7 +5,7 @@
 import yargs from 'yargs'
 import { UsageError } from '../../core/errors.ts'
 import { version } from '../program.ts'
-import { EXIT, EXIT_HELP, type ExitCode, reportError } from './exit.ts'
+import { EXIT, type ExitCode, exitHelp, reportError } from './exit.ts'
 import { checkWords, commandOf, PARSING, unknownVerb } from './flags.ts'
 import { WIDTH } from './table.ts'
 import { GROUPS, verbsFor } from './verbs.ts'
@@ -31,7 +31,7 @@ async function main(words: readonly string[]): Promise<ExitCode> {
     .alias('h', 'help')
     .usageConfiguration({ 'hide-types': true })
     .wrap(WIDTH)
-    .epilogue(EXIT_HELP)
+    .epilogue(exitHelp())
     .exitProcess(false)
     .fail((message, error) => {
       // What yargs itself objects to is the user's mistake.
@@ -51,7 +51,7 @@ async function main(words: readonly string[]): Promise<ExitCode> {
       describe,
       builder: (group) => {
         for (const verb of verbs) group.command(commandOf(verb, done))
-        return group.usage(`peertap ${word} VERB [flags]\n\n${describe}`)
+        return group.usage(`peertap ${word} VERB [flags]\n\n${describe}`).epilogue(exitHelp(word))
       },
       handler: ({ _: given }) => {
         throw unknownVerb(

@@ -91,6 +91,22 @@ describe('a backup', () => {
   })
 })
 
+describe('help', () => {
+  it('shows which arguments may be left out, and what the exit codes of such verbs mean', () => {
+    const group = peertap('vlan --help')
+    expect(group.code).toBe(0)
+    expect(group.out).toMatch(/^ {2}peertap vlan evict <vlan> <member> {2}Put/m)
+    expect(group.out).toMatch(/^Exit codes:\n {2}0 {2}done\n {2}1 {2}refused.*\n {2}2 .*\n {2}3 .*\n {2}4 {2}no node/m)
+    const check = peertap('config check --help').out
+    expect(check).toMatch(/^peertap config check \[FILE\] \[flags\]$/m)
+    expect(check).not.toContain('a bound')
+    expect(peertap('config --help').out).toMatch(/^ {2}peertap config check \[file\] {2}Say/m)
+    expect(peertap('vlan evict home').err).toBe(
+      'peertap vlan evict: member is missing; write peertap vlan evict VLAN MEMBER\n',
+    )
+  })
+})
+
 describe('a service', () => {
   const HARDENED = [
     'Type=notify',
