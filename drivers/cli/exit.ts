@@ -65,21 +65,39 @@ export function errorOf(failure: Failure, repeat: string): Error {
   return failure.usage ? new UsageError(failure.message) : new InternalFailure(failure, repeat)
 }
 
-/** Says on stderr what went wrong and returns the code to exit with. No stack for mistakes of the user. */
-export function reportError(error: unknown): ExitCode {
-  if (error instanceof UsageError) {
-    console.error(error.message)
-    return EXIT.usage
+/** What an error is called under `--json`, by the exit code that it ends with. */
+const ERROR_CODES = { [EXIT.usage]: 'usage', [EXIT.noNode]: 'noNode', [EXIT.internal]: 'internal' } as const
+
+/**
+ * Says what went wrong and returns the code to exit with. No stack for mistakes of the user. To people on
+ * stderr; `asJson`: to programs, as one object on stdout, where they look for the answer.
+ */
+export function reportError(error: unknown, asJson = false): ExitCode {
+  const code =
+    error instanceof UsageError ? EXIT.usage : error instanceof NoNode ? EXIT.noNode : EXIT.internal
+  const message = error instanceof Error ? error.message : String(error)
+  const fault = code === EXIT.internal ? faultOf(error) : undefined
+  if (asJson) console.log(errorJson(ERROR_CODES[code], fault?.summary ?? message, fault?.report))
+  else if (fault === undefined) console.error(message)
+  else {
+    const { stack, repeat, system } = fault.report
+    console.error(`This is a fault of PeerTap itself:\n${stack}\n`)
+    if (repeat !== undefined) console.error(`Repeat it with: ${repeat}`)
+    console.error(`Please report it with all of the above and with: ${system}`)
   }
-  if (error instanceof NoNode) {
-    console.error(error.message)
-    return EXIT.noNode
-  }
-  const system = `PeerTap ${version()}, Node ${process.version}, ${process.platform} ${process.arch}`
+  return code
+}
+
+/** A failure as programs get it: a code that stays what it is, and a sentence for people. */
+export function errorJson(code: string, message: string, more: object = {}): string {
+  return JSON.stringify({ error: { code, message, ...more } })
+}
+
+/** In a line, and all that whoever mends it needs to know. */
+function faultOf(error: unknown) {
+  const isError = error instanceof Error
+  const stack = error instanceof InternalFailure ? error.message : String(isError ? error.stack : error)
   const repeat = error instanceof InternalFailure ? error.repeat : undefined
-  const what = error instanceof InternalFailure ? error.message : error instanceof Error ? error.stack : error
-  console.error(`This is a fault of PeerTap itself:\n${what}\n`)
-  if (repeat !== undefined) console.error(`Repeat it with: ${repeat}`)
-  console.error(`Please report it with all of the above and with: ${system}`)
-  return EXIT.internal
+  const system = `PeerTap ${version()}, Node ${process.version}, ${process.platform} ${process.arch}`
+  return { summary: stack.split('\n')[0] as string, report: { stack, repeat, system } }
 }

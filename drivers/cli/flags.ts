@@ -209,6 +209,14 @@ export function checkWords(words: readonly string[], verbs: readonly Wording[]):
   }
 }
 
+/** Whether the answer is for a program, whatever else may be wrong with the words. */
+export function asksForJson(words: readonly string[]): boolean {
+  const end = words.indexOf('--')
+  return words
+    .slice(0, end < 0 ? words.length : end)
+    .some((word) => word === '--json' || word === '--json=true')
+}
+
 /** A verb as yargs takes it; `done` hears the exit code. */
 export function commandOf(verb: Verb, done: (code: ExitCode) => void): CommandModule {
   const word = verb.words.at(-1) as string

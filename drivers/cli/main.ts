@@ -6,7 +6,7 @@ import yargs from 'yargs'
 import { UsageError } from '../../core/errors.ts'
 import { version } from '../program.ts'
 import { EXIT, type ExitCode, exitHelp, reportError } from './exit.ts'
-import { checkWords, commandOf, PARSING, unknownVerb } from './flags.ts'
+import { asksForJson, checkWords, commandOf, PARSING, unknownVerb } from './flags.ts'
 import { WIDTH } from './table.ts'
 import { GROUPS, verbsFor } from './verbs.ts'
 
@@ -87,5 +87,5 @@ process.stderr.on('error', () => {})
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  process.exitCode = reportError(error)
+  process.exitCode = reportError(error, asksForJson(process.argv))
 }

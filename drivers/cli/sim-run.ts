@@ -8,7 +8,7 @@ import { manifestOf } from '../sim/manifest.ts'
 import { type Output, takeOutput } from '../sim/output.ts'
 import { type Outcome, runAll } from '../sim/pool.ts'
 import { summariseRuns } from '../sim/summary.ts'
-import { EXIT, type ExitCode, errorOf } from './exit.ts'
+import { EXIT, type ExitCode, errorOf, reportError } from './exit.ts'
 import type { Given, Verb } from './flags.ts'
 import { beforeSignals } from './interrupted.ts'
 import { progressStyle, showProgress } from './progress.ts'
@@ -70,8 +70,13 @@ async function run(given: Given): Promise<ExitCode> {
         : seedsResult(request, reports, manifest)
     if (given.on('json')) console.log(JSON.stringify(result))
     else console.log(humanLines(request, reports, count !== undefined).join('\n'))
-    // After the words: a disk that filled up in the meantime must not cost the results as well.
-    output?.write(scenario, manifest, result)
+    try {
+      // After the words: a disk that filled up in the meantime must not cost the results as well.
+      output?.write(scenario, manifest, result)
+    } catch (error) {
+      // In words, even under --json: its one object is printed.
+      return reportError(error)
+    }
     return reports.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed
   } finally {
     stopListening()

@@ -249,6 +249,13 @@ describe('a fault of our own', () => {
     expect(err).toContain('This is a fault of PeerTap itself:\nError: the sky fell\n    at new Run')
     expect(err).toContain(`Repeat it with: npx peertap sim run ${small} --seed 5\n`)
     expect(err).toMatch(/Please report it with all of the above and with: PeerTap \d+\.\d+\.\d+, Node v\d+/)
+    const asJson = peertap(['sim', 'run', small, '--quiet', '--json'], broken)
+    expect({ code: asJson.code, err: asJson.err }).toEqual({ code: 3, err: '' })
+    expect(JSON.parse(asJson.out).error).toMatchObject({
+      code: 'internal',
+      stack: expect.stringMatching(/^Error: the sky fell\n {4}at new Run/),
+      repeat: `npx peertap sim run ${small} --seed 1`,
+    })
   })
 })
 

@@ -91,6 +91,33 @@ describe('a backup', () => {
   })
 })
 
+describe('a failure under --json', () => {
+  const failure = (words: string, env = {}) => {
+    const { code, out, err } = peertap(words, env)
+    return { code, err, ...JSON.parse(out) }
+  }
+
+  it('is one object on standard output, with the exit code that it has in words', () => {
+    const env = { PEERTAP_SOCKET: inFolder('nowhere.sock') }
+    const { code, err } = peertap('status', env)
+    expect({ code, err }).toEqual({ code: 4, err: expect.stringContaining('no node runs here') })
+    expect(failure('status --json', env)).toEqual({
+      code: 4,
+      err: '',
+      error: { code: 'noNode', message: err.trimEnd() },
+    })
+    expect(failure('vlan show home --json --sockt x')).toEqual({
+      code: 2,
+      err: '',
+      error: {
+        code: 'usage',
+        message: '--sockt is no flag of "peertap vlan show"; did you mean --socket?',
+      },
+    })
+    expect(failure('config check absent.json --json')).toMatchObject({ code: 2, error: { code: 'usage' } })
+  })
+})
+
 describe('help', () => {
   it('shows which arguments may be left out, and what the exit codes of such verbs mean', () => {
     const group = peertap('vlan --help')

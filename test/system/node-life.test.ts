@@ -77,6 +77,12 @@ describe.skipIf(!isAble)('three members on cables', () => {
     expect(status.interfaces[0].addresses).toContain(`${home[1]}/24`)
     expect(status.trunks[0]).toMatchObject({ transport: 'quic-v1', relayed: false })
     expect(status.names[alice.key]).toBe(alice.peer)
+    const refused = await bob.cli('vlan', 'show', 'nowhere', '--json')
+    expect({ ...refused, out: JSON.parse(refused.out) }).toMatchObject({
+      code: 1,
+      err: '',
+      out: { error: { code: 'noSuchVlan', message: expect.stringContaining("'nowhere'") } },
+    })
   })
 
   test('show how they are to whoever watches them', async () => {

@@ -8,10 +8,9 @@ import type { Outcome } from '../../control/outcome.ts'
 import { ECHOES_MAX, type Pinged, type PingOrder } from '../../node/echoes.ts'
 import type { Explanation } from '../../node/explain.ts'
 import type { NodeStatus } from '../../node/views.ts'
-import { EXIT } from '../exit.ts'
 import type { Verb } from '../flags.ts'
 import { wayWords } from './explain.ts'
-import { clientOf, NODE_FLAGS, show, showOutcome } from './line.ts'
+import { clientOf, NODE_FLAGS, show, showFailure, showOutcome } from './line.ts'
 
 const STOP_LOOK_MILLIS = 100
 const STOP_WITHIN_MILLIS = 15_000
@@ -134,10 +133,8 @@ export const downVerb: Verb = {
       }
       await new Promise((done) => setTimeout(done, STOP_LOOK_MILLIS))
     }
-    console.error(
-      `the node has not stopped within ${STOP_WITHIN_MILLIS / 1_000} s; "peertap logs" may tell why`,
-    )
-    return EXIT.failed
+    const message = `the node has not stopped within ${STOP_WITHIN_MILLIS / 1_000} s; "peertap logs" may tell why`
+    return showFailure(given, 'notStopped', message)
   },
 }
 

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs'
 import { ControlClient } from '../../control/client.ts'
 import type { Outcome } from '../../control/outcome.ts'
 import { DEFAULT_PLACES, placesOf, SERVICE_SOCKET } from '../../node/places.ts'
-import { EXIT, type ExitCode } from '../exit.ts'
+import { EXIT, type ExitCode, errorJson } from '../exit.ts'
 import type { Flag, Given } from '../flags.ts'
 import { JSON_FLAG } from './places.ts'
 
@@ -57,7 +57,12 @@ export function showOutcome<T extends object>(
 ): ExitCode {
   if (outcome.ok) return show(given, outcome.value, lines(outcome.value))
   const { refusal, message } = outcome
-  if (given.on('json')) console.log(JSON.stringify({ ok: false, refusal, message }))
-  else console.error(`refused (${refusal}): ${message}`)
+  return showFailure(given, refusal, `refused (${refusal}): ${message}`, message)
+}
+
+/** Prints why something was not done: `message` to programs, which have the code apart, else `line`. */
+export function showFailure(given: Given, code: string, line: string, message = line): ExitCode {
+  if (given.on('json')) console.log(errorJson(code, message))
+  else console.error(line)
   return EXIT.failed
 }

@@ -12,7 +12,10 @@ export const STATE_FLAG: Flag = {
   kind: 'text',
   describe: `State directory, also by ${PLACE_VARIABLES.state} [default: /var/lib/peertap]`,
 }
-export const JSON_FLAG: Flag = { kind: 'switch', describe: 'Print one JSON object and nothing else' }
+export const JSON_FLAG: Flag = {
+  kind: 'switch',
+  describe: 'Print one JSON object and nothing else; of a failure { "error": { "code", "message" } }',
+}
 
 /** Absolute paths; a flag that the verb does not have is not given. */
 export function placesGiven(given: Given): Pick<Places, 'config' | 'state'> {
