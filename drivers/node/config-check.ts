@@ -16,10 +16,10 @@ import {
   readListen,
   type Transport,
 } from './addresses.ts'
+import { type Judged, type Path, WHOLE } from './config-parts.ts'
 import type { Config, InterfaceConfig } from './config-schema.ts'
 import { SOCKET_BYTES_MAX } from './places.ts'
 
-type Path = readonly (string | number)[]
 type Report = (path: Path, message: string) => void
 
 /** Contacts that the core keeps (core/mesh/limits.ts). */
@@ -27,15 +27,19 @@ const CONTACTS_MAX = 16
 /** Modules with a level of their own. Guess: there are about ten. */
 const MODULES_MAX = 64
 
-/** `listens`: the file names the addresses to listen on itself. */
-export function checkTogether(config: Config, listens: boolean): Mistake[] {
+/**
+ * `listens`: the file names the addresses to listen on itself. `judged`: which parts are those of the file;
+ * what was wrong in form is not told of once more.
+ */
+export function checkTogether(config: Config, listens: boolean, judged: Judged = WHOLE): Mistake[] {
   const mistakes: Mistake[] = []
   const report: Report = (path, message) => {
-    mistakes.push({ path, message: `${pathText(path)} ${message}` })
+    const place = judged.placeOf(path)
+    if (!judged.isWrong(place)) mistakes.push({ path: place, message: `${pathText(place)} ${message}` })
   }
   checkAddresses(config, listens, report)
   checkBootstrap(config, report)
-  checkPolicy(config, report)
+  if (!judged.isWrong(['relay', 'policy', 'mode'])) checkPolicy(config, report)
   for (const [index, entry] of config.interfaces.entries()) checkInterface(config, entry, index, report)
   checkPorts(config, report)
   const modules = Object.keys(config.log.modules)

@@ -3,11 +3,13 @@
  * It knows the file and its form; what becomes of the values is for whoever runs the node.
  */
 import { readFileSync, statSync } from 'node:fs'
+import type { z } from 'zod'
 import { UsageError } from '../../core/errors.ts'
 import type { RelayPolicy } from '../../core/io.ts'
 import { explain, inputSchema, type JsonSchema, type Mistake, readJson } from '../../sim/reading.ts'
 import { type Contact, readContact, readListen } from './addresses.ts'
 import { checkTogether } from './config-check.ts'
+import { type Path, SoundParts } from './config-parts.ts'
 import { type Config, configSchema } from './config-schema.ts'
 
 export type { Config, InterfaceConfig, LogConfig, LogLevel } from './config-schema.ts'
@@ -65,14 +67,26 @@ export function checkConfig(text: string): CheckedConfig {
     const message = 'the configuration is no object; it must be one with keys such as version; put it in { }'
     return { ok: false, mistakes: [{ path: [], message }] }
   }
-  const parsed = configSchema.safeParse(value, { reportInput: true })
-  if (!parsed.success) {
-    return { ok: false, mistakes: explain(configSchema, value, parsed.error.issues, ELSEWHERE) }
-  }
   const listens = Object.hasOwn(value, 'listen')
+  const parsed = configSchema.safeParse(value, { reportInput: true })
+  if (!parsed.success) return { ok: false, mistakes: allMistakes(value, parsed.error.issues, listens) }
   const mistakes = checkTogether(parsed.data, listens)
   if (mistakes.length > 0) return { ok: false, mistakes }
   return { ok: true, config: { ...parsed.data, listen: listensOn(parsed.data) } }
+}
+
+/** What is wrong in form, and what is wrong in the rest. */
+function allMistakes(value: object, issues: readonly z.core.$ZodIssue[], listens: boolean): Mistake[] {
+  const mistakes = explain(configSchema, value, issues, ELSEWHERE)
+  const sound = new SoundParts(value, issues, standIn)
+  const rest = configSchema.safeParse(sound.value)
+  return rest.success ? [...mistakes, ...checkTogether(rest.data, listens, sound)] : mistakes
+}
+
+/** For the two keys that have no default. */
+function standIn([first, index, last]: Path): unknown {
+  if (first === 'version') return defaultConfig().version
+  return first === 'interfaces' && last === 'vlan' ? `no VLAN is called so ${String(index)}` : undefined
 }
 
 /** The policy as the core takes it. */

@@ -129,6 +129,35 @@ const MISTAKES: readonly (readonly [changes: object, ...messages: string[]])[] =
     'mdns is 1 (a number); it must be true or false; write true or false',
     'relay.enabled is "no" (a string); it must be true or false; write true or false',
   ],
+  // Form and meaning in one go, each at its place in the file.
+  [
+    {
+      version: 2,
+      mdns: 'no',
+      listen: [7, '0.0.0.0:4001'],
+      transports: { ws: 'off' },
+      interfaces: [{ name: 'a/b' }, 5, { vlan: 'a', addresses: ['', '10.7.0.1'] }, { vlan: 'a', lmtu: 3 }],
+      relay: { policy: { mode: 'pattern', allow: ['XY*'] } },
+    },
+    'version is 2; it must be 1; this PeerTap reads no other: write "version": 1 and mend what ' +
+      'it then refuses',
+    'listen[0] is 7 (a number); it must be a text, not empty; put it in double quotes',
+    'transports.ws is "off" (a string); it must be true or false; write true or false',
+    'mdns is "no" (a string); it must be true or false; write true or false',
+    'relay.policy.mode is "pattern"; it must be one of open, restricted, patterns; did you mean "patterns"?',
+    'interfaces[0].vlan is missing; it must be a text, not empty; add "vlan"',
+    'interfaces[1] is 5 (a number); it must be an object with keys such as vlan, name, mtu, addresses; ' +
+      'write an object in { }',
+    'interfaces[2].addresses[0] is ""; it must be a text, not empty; write more',
+    'interfaces[3].lmtu is not a known key; did you mean "mtu"?',
+    'listen[1] is "0.0.0.0:4001"; it is no multiaddr (String multiaddr must start with "/"); ' +
+      'write one such as /ip4/203.0.113.7/udp/4001/quic-v1',
+    'interfaces[0].name is "a/b"; a name of an interface has no blanks, slashes or colons, and % only as ' +
+      '%d; write peertap%d',
+    'interfaces[2].addresses[1] is "10.7.0.1"; the prefix length is missing; write 10.7.0.1/24 ' +
+      'for a usual network',
+    'interfaces[3].vlan is "a" once more; a VLAN has one interface; remove one of the two entries',
+  ],
   // What texts say.
   [
     { listen: ['0.0.0.0:4001'] },
