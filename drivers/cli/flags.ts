@@ -226,7 +226,10 @@ export function commandOf(verb: Verb, done: (code: ExitCode) => void): CommandMo
     describe: verb.describe,
     builder: (parser) => {
       const head = `${usageOf(verb)} [flags]\n\n${verb.describe}`
-      let built: Argv = parser.usage(head).options(optionsOf(verb)).epilogue(exitHelp(verb.words[0] as string))
+      let built: Argv = parser
+        .usage(head)
+        .options(optionsOf(verb))
+        .epilogue(exitHelp(verb.words[0] as string))
       for (const { name, describe } of list) built = built.positional(name, { describe, type: 'string' })
       for (const [command, what] of verb.examples ?? []) built = built.example(command, what)
       return built.fail((message, error) => {

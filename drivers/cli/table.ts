@@ -34,6 +34,11 @@ export function wrapWords(words: readonly string[], width: number, indent = 0): 
   return lines
 }
 
+/** `1 member`, `2 members`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}
+
 function padded(text: string, width: number, align: Align): string {
   const space = ' '.repeat(Math.max(0, width - lengthOf(text)))
   return align === 'left' ? text + space : space + text

@@ -15,7 +15,7 @@ import type { GrantRow, MemberRow, VlanDetails } from '../control/views.ts'
 import { type Entered, type Gone, JOIN_WITHIN, type VlanRow } from '../control/vlans.ts'
 import type { Flag, Given, Wording } from './flags.ts'
 import { qrLines } from './qr.ts'
-import { tableLines, WIDTH, wrapWords } from './table.ts'
+import { counted, tableLines, WIDTH, wrapWords } from './table.ts'
 
 /** What a person is called beside its key, where that is known; `''` where not. */
 export type NameOf = (member: string) => string
@@ -187,7 +187,7 @@ const members = word<{
   arguments: [VLAN],
   start: (verbs, given) => verbs.members(given.argument('vlan')),
   lines: ({ label, epoch, members: rows }, _, nameOf) => [
-    `${label}, epoch ${epoch}: ${rows.length} ${rows.length === 1 ? 'member' : 'members'}`,
+    `${label}, epoch ${epoch}: ${counted(rows.length, 'member')}`,
     ...tableLines(
       [
         ['member', '', 'mac', 'state', 'role', 'since', 'until'],
@@ -232,7 +232,7 @@ const grants = word<{ readonly label: string; readonly grants: readonly GrantRow
   arguments: [VLAN],
   start: (verbs, given) => verbs.grants(given.argument('vlan')),
   lines: ({ label, grants: rows }, _, nameOf) => [
-    `${label}: ${rows.length} grants`,
+    `${label}: ${counted(rows.length, 'grant')}`,
     ...tableLines(
       [
         ['grant', 'kind', 'role', 'holder', '', 'by', 'state', 'until'],

@@ -26,6 +26,8 @@ export interface ApiNode {
   processView(): ProcessView
   trunks(): readonly TrunkView[]
   nameOf(peer: string): string
+  /** CIDRs that an interface of this machine has now. */
+  addressesOf(name: string): readonly string[]
   setPolicy(policy: RelayPolicy): void
   setTrace(on: boolean): void
   setCapture(on: boolean): void
@@ -106,7 +108,12 @@ export class NodeApi implements ControlApi {
     const peers = new Set([core.self, ...core.links.map(({ peer }) => peer)])
     for (const { root } of core.trees) if (root !== undefined) peers.add(root)
     const names = Object.fromEntries([...peers].map((peer) => [peer, this.#node.nameOf(peer)]))
-    return { ...core, process: this.#node.processView(), trunks: this.#node.trunks(), names }
+    // The core knows what they are to have; the owner and DHCP may have given them more, or taken some.
+    const interfaces = core.interfaces.map((each) => {
+      const addresses = each.name === undefined ? [] : this.#node.addressesOf(each.name)
+      return { ...each, addresses }
+    })
+    return { ...core, interfaces, process: this.#node.processView(), trunks: this.#node.trunks(), names }
   }
 
   /** Healthy: the core answers, every interface is there, and the mesh is reached if anybody was named. */

@@ -219,6 +219,10 @@ export class Daemon implements CoreOwner, ApiNode {
 
   reload(): Reload {
     const next = readConfig(this.#options.configFile)
+  addressesOf(name: string): readonly string[] {
+    return this.#overlay.addressesOf(name)
+  }
+
     const reload = reloadable(this.#config, next)
     this.#config = next
     this.#options.log.configure(next.log)

@@ -31,6 +31,12 @@ export class Overlay {
     return this.#hosts
   }
 
+  /** What an interface has now, by whomever it was given, without the addresses of its own cable. */
+  addressesOf(name: string): string[] {
+    const addresses = networkInterfaces()[name] ?? []
+    return addresses.flatMap(({ cidr }) => (cidr === null || isOfCable(cidr) ? [] : [cidr]))
+  }
+
   #look(): void {
     if (performance.now() - this.#lookedAt < LOOK_MILLIS) return
     this.#lookedAt = performance.now()
@@ -39,7 +45,7 @@ export class Overlay {
     for (const [name, addresses] of Object.entries(networkInterfaces())) {
       for (const { address, cidr, family } of addresses ?? []) {
         if (!this.#names.has(name)) hosts.push(address)
-        else if (cidr !== null && !address.startsWith('fe80:')) {
+        else if (cidr !== null && !isOfCable(address)) {
           nets.addSubnet(address, Number(cidr.split('/')[1]), family === 'IPv4' ? 'ipv4' : 'ipv6')
         }
       }
@@ -47,4 +53,9 @@ export class Overlay {
     this.#nets = nets
     this.#hosts = hosts
   }
+}
+
+/** Link-local: the same network on every cable. */
+function isOfCable(address: string): boolean {
+  return address.startsWith('fe80:')
 }

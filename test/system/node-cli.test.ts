@@ -23,7 +23,7 @@ describe('a new node', () => {
     const first = peertap('init --state state --config etc/config.json')
     expect({ code: first.code, err: first.err }).toEqual({ code: 0, err: '' })
     expect(first.out).toMatch(
-      /^peer id +12D3KooW\w{44}\nstate +.*new\nconfiguration +.*new\n\nHow to go on:\n/,
+      /^peer id +12D3KooW\w{44}\nstate +.*new\nconfiguration +.*new\n\n[\s\S]+\n\nHow to go on:\n/,
     )
     expect(statSync(inFolder('state')).mode & 0o777).toBe(0o700)
     const config = JSON.parse(readFileSync(inFolder('etc/config.json'), 'utf8'))
@@ -37,6 +37,26 @@ describe('a new node', () => {
     expect(first.out).toContain(again.peer)
     expect(again).toMatchObject({ state: { made: false }, config: { made: false } })
     expect(again.key).toMatch(/^[0-9a-f]{64}$/)
+  })
+
+  it('is told how others find it, or what is missing for that', () => {
+    const init = (config: object | string) => {
+      cli.file('found.json', typeof config === 'string' ? config : JSON.stringify({ version: 1, ...config }))
+      const words = 'init --state found --config found.json'
+      const json = JSON.parse(peertap(`${words} --json`).out)
+      return { json, out: peertap(words).out }
+    }
+    const announced = init({ announce: ['/dns4/relay.example/udp/4001/quic-v1'] })
+    const contact = `/dns4/relay.example/udp/4001/quic-v1/p2p/${announced.json.peer}`
+    expect(announced.json.contacts).toContain(contact)
+    expect(announced.out).toMatch(/^What others write under "bootstrap" to find this node, one of:$/m)
+    for (const text of announced.json.contacts) expect(announced.out).toContain(`\n  ${text}\n`)
+    const alone = init({ listen: ['/ip4/127.0.0.1/tcp/4001'] })
+    expect(alone.json.contacts).toEqual([])
+    expect(alone.out).toContain('No address is known that others could dial: this machine has none; write')
+    const wrong = init('{"version":1,"listn":[]}')
+    expect(wrong.json).toMatchObject({ config: { made: false }, contacts: [] })
+    expect(wrong.out).toContain('found.json is wrong, so that it is not known where others may dial')
   })
 
   it('may be a public relay', () => {
@@ -123,7 +143,9 @@ describe('help', () => {
     const group = peertap('vlan --help')
     expect(group.code).toBe(0)
     expect(group.out).toMatch(/^ {2}peertap vlan evict <vlan> <member> {2}Put/m)
-    expect(group.out).toMatch(/^Exit codes:\n {2}0 {2}done\n {2}1 {2}refused.*\n {2}2 .*\n {2}3 .*\n {2}4 {2}no node/m)
+    expect(group.out).toMatch(
+      /^Exit codes:\n {2}0 {2}done\n {2}1 {2}refused.*\n {2}2 .*\n {2}3 .*\n {2}4 {2}no node/m,
+    )
     const check = peertap('config check --help').out
     expect(check).toMatch(/^peertap config check \[FILE\] \[flags\]$/m)
     expect(check).not.toContain('a bound')

@@ -75,6 +75,13 @@ describe.skipIf(!isAble)('three members on cables', () => {
       ],
     })
     expect(status.interfaces[0].addresses).toContain(`${home[1]}/24`)
+    // One that somebody else gave it, and the one that follows from its key, but for those of the cable.
+    bob.host.ip('addr', 'add', '10.99.0.1/28', 'dev', 'home')
+    const now = (await bob.status()).interfaces[0]?.addresses
+    expect(now).toContain('10.99.0.1/28')
+    expect(now?.filter((each) => each.startsWith('fd'))).toHaveLength(1)
+    bob.host.ip('addr', 'del', '10.99.0.1/28', 'dev', 'home')
+    expect((await bob.status()).interfaces[0]?.addresses).not.toContain('10.99.0.1/28')
     expect(status.trunks[0]).toMatchObject({ transport: 'quic-v1', relayed: false })
     expect(status.names[alice.key]).toBe(alice.peer)
     const refused = await bob.cli('vlan', 'show', 'nowhere', '--json')

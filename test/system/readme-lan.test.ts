@@ -158,9 +158,9 @@ describe.skipIf(!requires.namespaces() || !requires.pinging() || !requires.mount
       anna.host.ip('route', 'add', PUBLIC, 'via', '10.90.1.1')
       ben.host.ip('route', 'add', PUBLIC, 'via', '10.90.2.1')
       const said = await relay.start(commandsOf(RELAY, 'relay'))
-      const [, peer = ''] = /^peer id +(12D3KooW\w+)/m.exec(said) ?? []
+      const [, address = ''] =
+        new RegExp(`^ +(/ip4/${PUBLIC}/udp/.*/p2p/12D3KooW\\w+)$`, 'm').exec(said) ?? []
       await Promise.all([anna, ben].map((each) => each.start(commandsOf(LAN, 'both'))))
-      const address = `/ip4/${PUBLIC}/udp/4001/quic-v1/p2p/${peer}`
       const reloaded = await anna.type(commandsOf(RELAY, 'anna, before she founds the VLAN'), {
         RELAY: address,
       })

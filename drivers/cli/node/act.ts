@@ -9,6 +9,7 @@ import { ECHOES_MAX, type Pinged, type PingOrder } from '../../node/echoes.ts'
 import type { Explanation } from '../../node/explain.ts'
 import type { NodeStatus } from '../../node/views.ts'
 import type { Verb } from '../flags.ts'
+import { counted } from '../table.ts'
 import { wayWords } from './explain.ts'
 import { clientOf, NODE_FLAGS, show, showFailure, showOutcome } from './line.ts'
 
@@ -96,7 +97,7 @@ export const relayShowVerb: Verb = {
     const { process: node, carried } = (await (await clientOf(given)).get('/v1/status')) as NodeStatus
     const lines = carried.map(
       ({ vlan, member, tokens, lowers }) =>
-        `${vlan}  ${member ? 'member' : 'relayed'}, ${tokens} tokens, ${lowers.length} links below`,
+        `${vlan}  ${member ? 'member' : 'relayed'}, ${counted(tokens, 'token')}, ${counted(lowers.length, 'link')} below`,
     )
     return show(given, { policy: node.policy, carried }, [`policy ${policyWords(node.policy)}`, ...lines])
   },

@@ -4,6 +4,7 @@
 import { UsageError } from '../../../core/errors.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import type { Flag, Given, Verb } from '../flags.ts'
+import { counted } from '../table.ts'
 import { JSON_FLAG, placesGiven, STATE_FLAG } from './places.ts'
 
 const PASSPHRASE_FLAGS: Readonly<Record<string, Flag>> = {
@@ -43,7 +44,7 @@ async function backup(given: Given): Promise<ExitCode> {
   if (given.on('json')) console.log(JSON.stringify({ file, state, vlans, encrypted }))
   else {
     const warning = encrypted ? '' : 'It is not encrypted: whoever reads it can be this node.\n'
-    console.log(`${file}: the key and ${counted(vlans)} of ${state}\n${warning}${ONE_NODE}`)
+    console.log(`${file}: the key and ${counted(vlans, 'VLAN')} of ${state}\n${warning}${ONE_NODE}`)
   }
   return EXIT.ok
 }
@@ -57,7 +58,7 @@ async function restore(given: Given): Promise<ExitCode> {
   const { vlans, createdMillis } = restoreBackup(file, state, passphrase)
   const created = new Date(createdMillis).toISOString()
   if (given.on('json')) console.log(JSON.stringify({ file, state, vlans, created }))
-  else console.log(`${state}: the key and ${counted(vlans)}, as of ${created}\n${ONE_NODE}`)
+  else console.log(`${state}: the key and ${counted(vlans, 'VLAN')}, as of ${created}\n${ONE_NODE}`)
   return EXIT.ok
 }
 
@@ -67,8 +68,4 @@ function passphrasePlace(given: Given): string | undefined {
   if (!given.on('passphrase-stdin')) return file
   if (file === undefined) return '-'
   throw new UsageError('--passphrase-file and --passphrase-stdin are both given; give one of them')
-}
-
-function counted(vlans: number): string {
-  return `${vlans} VLAN${vlans === 1 ? '' : 's'}`
 }

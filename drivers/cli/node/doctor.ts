@@ -9,6 +9,7 @@ import { placesOf } from '../../node/places.ts'
 import type { NodeStatus } from '../../node/views.ts'
 import { EXIT } from '../exit.ts'
 import type { Verb } from '../flags.ts'
+import { counted } from '../table.ts'
 import { clientOf, NODE_FLAGS } from './line.ts'
 import { STATE_FLAG } from './places.ts'
 
@@ -123,7 +124,7 @@ async function nodeFindings(client: ControlClient): Promise<Finding[]> {
     finding(
       'mesh',
       neighbours.length > 0,
-      `${neighbours.length} neighbours, ${relayed} of them through a relay`,
+      `${counted(neighbours.length, 'neighbour')}, ${relayed} of them through a relay`,
       'no neighbour; check that a contact in bootstrap runs and that its port is open, UDP and TCP',
     ),
     {

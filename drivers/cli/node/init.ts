@@ -3,6 +3,9 @@
  * kept, so that it may stand in a script.
  */
 
+import { UsageError } from '../../../core/errors.ts'
+import type { MadeNode } from '../../node/make.ts'
+import type { OwnContact } from '../../node/own-contacts.ts'
 import { DEFAULT_PLACES } from '../../node/places.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import type { Given, Verb } from '../flags.ts'
@@ -30,8 +33,10 @@ async function init(given: Given): Promise<ExitCode> {
   // Loaded here, because no other verb should wait for it.
   const { makeNode } = await import('../../node/make.ts')
   const made = makeNode(places, given.on('relay'))
+  const contacts = await contactsOf(made)
   if (given.on('json')) {
-    console.log(JSON.stringify(made))
+    const texts = contacts.ok ? contacts.value.map(({ text }) => text) : []
+    console.log(JSON.stringify({ ...made, contacts: texts }))
     return EXIT.ok
   }
   const how = (isNew: boolean) => (isNew ? 'new' : 'was there, and is kept')
@@ -40,22 +45,48 @@ async function init(given: Given): Promise<ExitCode> {
     ['state', made.state.path, how(made.state.made)],
     ['configuration', made.config.path, how(made.config.made)],
   ]
-  const isOwn = made.state.path !== DEFAULT_PLACES.state || made.config.path !== DEFAULT_PLACES.config
-  const next = [
-    ...(isOwn
-      ? [
-          [
-            `export PEERTAP_STATE=${made.state.path} PEERTAP_CONFIG=${made.config.path}`,
-            'all verbs then find it',
-          ],
-        ]
-      : []),
-    ['peertap up', 'run it, as root, for it makes interfaces'],
-    [`peertap config check ${made.config.path}`, 'after each change'],
-    ['peertap service install', 'have systemd run it'],
-    [`peertap backup --state ${made.state.path} FILE`, 'the key is nowhere else'],
-  ]
   console.log(tableLines(rows, ['left', 'left', 'left'], 0).join('\n'))
-  console.log(`\nHow to go on:\n${tableLines(next, ['left', 'left']).join('\n')}`)
+  console.log(`\n${contactLines(contacts, made.config.path).join('\n')}`)
+  console.log(`\nHow to go on:\n${tableLines(nextSteps(made), ['left', 'left']).join('\n')}`)
   return EXIT.ok
+}
+
+type Contacts = { readonly ok: true; readonly value: readonly OwnContact[] } | { readonly ok: false }
+
+/** A configuration that was there may be wrong: what was asked for is done all the same. */
+async function contactsOf({ peer, config }: MadeNode): Promise<Contacts> {
+  const [{ readConfig }, { ownContacts }] = await Promise.all([
+    import('../../node/config.ts'),
+    import('../../node/own-contacts.ts'),
+  ])
+  try {
+    return { ok: true, value: ownContacts(readConfig(config.path), peer) }
+  } catch (error) {
+    if (error instanceof UsageError) return { ok: false }
+    throw error
+  }
+}
+
+function contactLines(contacts: Contacts, config: string): string[] {
+  if (!contacts.ok) return [`${config} is wrong, so that it is not known where others may dial this node`]
+  const texts = contacts.value.map(({ text }) => `  ${text}`)
+  const announced = `write what they dial under "announce" in ${config}`
+  if (texts.length === 0)
+    return [`No address is known that others could dial: this machine has none; ${announced}`]
+  const lines = ['What others write under "bootstrap" to find this node, one of:', ...texts]
+  if (!contacts.value.some(({ isPublic }) => isPublic))
+    lines.push(`These lead here from the same network; for those beyond it, ${announced}`)
+  return lines
+}
+
+function nextSteps({ state, config }: MadeNode): string[][] {
+  const isOwn = state.path !== DEFAULT_PLACES.state || config.path !== DEFAULT_PLACES.config
+  const variables = `export PEERTAP_STATE=${state.path} PEERTAP_CONFIG=${config.path}`
+  return [
+    ...(isOwn ? [[variables, 'all verbs then find it']] : []),
+    ['peertap up', 'run it, as root, for it makes interfaces'],
+    [`peertap config check ${config.path}`, 'after each change'],
+    ['peertap service install', 'have systemd run it'],
+    [`peertap backup --state ${state.path} FILE`, 'the key is nowhere else'],
+  ]
 }

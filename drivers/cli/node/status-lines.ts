@@ -3,7 +3,7 @@ import type { LinkView } from '../../../core/io.ts'
 import { TREE_ROLE } from '../../../core/io.ts'
 import { formatNumber } from '../../../sim/reading.ts'
 import type { NodeStatus } from '../../node/views.ts'
-import { tableLines, WIDTH, wrapWords } from '../table.ts'
+import { counted, tableLines, WIDTH, wrapWords } from '../table.ts'
 
 /** Peers are shown by the end of their names: they all begin alike. */
 const NAME_CHARS = 8
@@ -13,7 +13,7 @@ export function statusLines(status: NodeStatus): string[] {
   const neighbours = links.filter(({ neighbour }) => neighbour)
   const head = `${process.peer}, up ${duration(process.upSeconds)}, ${reachWords(status)}`
   const memory = `${mebibytes(process.rssBytes)} MiB`
-  const mesh = `${neighbours.length} neighbours, ${treeWords(status, trees[0])}; ${memory}`
+  const mesh = `${counted(neighbours.length, 'neighbour')}, ${treeWords(status, trees[0])}; ${memory}`
   const rows = vlans.map((vlan) => {
     const port = interfaces.find((each) => each.port === vlan.port)
     return [
@@ -53,7 +53,7 @@ export function peerLines(status: NodeStatus): string[] {
         trunk === undefined ? '' : trunk.relayed ? 'relayed' : 'direct',
         trunk?.transport ?? '',
         millis(link.rttMicros),
-        `${formatNumber(Math.round(link.loss * 1_000) / 10)} %`,
+        `${Math.round(link.loss * 1_000) / 10} %`,
         bytesOf(trunk?.bytesIn ?? 0),
         bytesOf(trunk?.bytesOut ?? 0),
         trunk?.remote ?? '',
@@ -119,7 +119,7 @@ export function nameOf({ names }: NodeStatus, peer: string): string {
 }
 
 function millis(micros: number): string {
-  return `${formatNumber(Math.round(micros / 10) / 100)} ms`
+  return `${Math.round(micros / 10) / 100} ms`
 }
 
 function roleOf({ role }: LinkView): string {
