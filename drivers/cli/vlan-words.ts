@@ -129,10 +129,14 @@ const join = word<Entered>('join', {
 })
 
 const leave = word<Gone>('leave', {
-  describe: 'Say goodbye to a VLAN for good, and forget its keys',
+  describe: 'Say goodbye to a VLAN for good, or give up asking to be let in, and forget its keys',
   arguments: [VLAN],
   start: (verbs, given) => verbs.leave(given.argument('vlan')),
-  lines: ({ label, seconds }) => [`left ${label} after ${secondsOf(seconds)}; its keys are forgotten`],
+  lines: ({ label, asked, seconds }) => [
+    asked
+      ? `${label} is not asked for any more; its keys are forgotten`
+      : `left ${label} after ${secondsOf(seconds)}; its keys are forgotten`,
+  ],
 })
 
 const remove = word<Gone>('remove', {

@@ -55,6 +55,11 @@ export class HeldVlan {
     return phase === 'member' || phase === 'over' ? phase : 'outside'
   }
 
+  /** Neither was it ever let in, nor is it out for good. */
+  isAsking(): boolean {
+    return this.phase() === 'outside' && this.#node.stored(this.kept.port).head === undefined
+  }
+
   /** A copy of the node's, with all that it knows by now. */
   ledger(): Ledger {
     for (const fact of this.view()?.facts ?? this.kept.identity.facts) {

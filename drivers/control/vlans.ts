@@ -53,6 +53,8 @@ export interface Entered {
 export interface Gone {
   readonly vlan: string
   readonly label: string
+  /** Was never let in: it only asked. */
+  readonly asked: boolean
   readonly seconds: number
 }
 export interface VlanRow {
@@ -132,7 +134,8 @@ export class VlanVerbs {
     if (known !== undefined) {
       // A new invitation takes the place of one that did not lead in.
       const isOther = hex(known.kept.identity.serial) !== hex(invitation.grant.id)
-      if (known.phase() === 'member' || !isOther) return this.#joinAgain(known, within)
+      const isIn = known.phase() !== 'over' && !known.isAsking()
+      if (isIn || !isOther) return this.#joinAgain(known, within)
       this.#forget(known)
     }
     const over = this.#isOver(invitation) ?? this.#full()
@@ -145,9 +148,14 @@ export class VlanVerbs {
     return pending
   }
 
-  /** Says goodbye for good, and removes the VLAN from this node. */
+  /** Says goodbye for good, or gives up asking to be let in, and removes the VLAN from this node. */
   leave(name: string): Pending<Gone> {
     return this.#with(name, (held) => {
+      if (held.isAsking()) {
+        const what = gone(held)
+        this.#forget(held)
+        return Pending.of(done(what))
+      }
       const out = notIn(held) ?? this.#waits.full()
       if (out !== undefined) return Pending.of<Gone>(out)
       const began = this.#node.now()
@@ -170,9 +178,9 @@ export class VlanVerbs {
           this.#node.after(LEAVE_LOOK, look)
           return
         }
-        const { vlan } = held.kept
-        pending.settle(done({ vlan, label: held.label, seconds: (this.#node.now() - began) / SECOND }))
-        this.#forget(held)
+        this.#strike(held)
+        pending.settle(done(gone(held, (this.#node.now() - began) / SECOND)))
+        this.#close(held)
       }
       this.#node.after(LEAVE_LOOK, look)
       return pending
@@ -182,12 +190,14 @@ export class VlanVerbs {
   /** Forgets a VLAN with all its keys and tells nobody; with `force` even while its member. */
   remove(name: string, force = false): Pending<Gone> {
     return this.#with(name, (held) => {
-      if (held.phase() === 'member' && !force) {
+      // Just after a start it is a member that is not in again yet.
+      if (held.phase() !== 'over' && !held.isAsking() && !force) {
         const message = `this node is in ${held.label}; leave it, or remove it by force and tell nobody`
         return Pending.of<Gone>(refused(REFUSAL.stillIn, message))
       }
+      const what = gone(held)
       this.#forget(held)
-      return Pending.of(done({ vlan: held.kept.vlan, label: held.label, seconds: 0 }))
+      return Pending.of(done(what))
     })
   }
 
@@ -286,7 +296,7 @@ export class VlanVerbs {
   #joinAgain(held: HeldVlan, within: Micros): Pending<Entered> {
     const full = this.#waits.full()
     if (full !== undefined) return Pending.of<Entered>(full)
-    if (held.phase() === 'outside') return this.#untilLetIn(held, within)
+    if (held.isAsking()) return this.#untilLetIn(held, within)
     const mend = held.phase() === 'over' ? 'remove it first' : 'there is nothing to do'
     return Pending.of<Entered>(
       refused(REFUSAL.alreadyHere, `this node has VLAN ${held.label} already; ${mend}`),
@@ -362,12 +372,28 @@ export class VlanVerbs {
   }
 
   #forget(held: HeldVlan): void {
+    this.#strike(held)
+    this.#close(held)
+  }
+
+  /** The book without it comes first: what follows is made up for at the next start, if this was the last. */
+  #strike(held: HeldVlan): void {
+    const before = this.#held
+    this.#held = before.filter((each) => each !== held)
+    try {
+      this.#save()
+    } catch (error) {
+      // What is kept must not be gone now and here again after the next start.
+      this.#held = before
+      throw error
+    }
+  }
+
+  #close(held: HeldVlan): void {
     const { port, identity } = held.kept
     // One that was over at the start was not entered.
     if (held.view() !== undefined) this.#node.command({ kind: 'closePort', port })
     this.#waits.stop(`VLAN ${held.label} was removed from this node meanwhile`, port)
-    this.#held = this.#held.filter((each) => each !== held)
-    this.#save()
     this.#node.erase(port)
     identity.memberSeed.fill(0)
   }
@@ -409,7 +435,15 @@ function notIn(held: HeldVlan): Refused | undefined {
   if (phase === 'over') {
     return refused(REFUSAL.over, ownMemberOut(held.label, held.kept.over))
   }
-  return refused(REFUSAL.notInYet, `this node still asks to be let in to ${held.label}; wait until it is in`)
+  const message = held.isAsking()
+    ? `this node still asks to be let in to ${held.label}; wait until it is in, or leave to give that up`
+    : `this node is on its way back into ${held.label}; ask again in a moment`
+  return refused(REFUSAL.notInYet, message)
+}
+
+/** Of one that is still there. */
+function gone(held: HeldVlan, seconds = 0): Gone {
+  return { vlan: held.kept.vlan, label: held.label, asked: held.isAsking(), seconds }
 }
 
 function clockNotSet(): Refused {

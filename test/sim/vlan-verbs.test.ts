@@ -53,10 +53,26 @@ describe('getting in', () => {
     const { verbs } = mesh.node(2)
     expect(mesh.refusal(verbs.join(url, 20e6))).toMatchObject({ refusal: 'noDoor' })
     expect((mesh.live.now - began) / 1e6).toBeCloseTo(20, 1)
-    expect(mesh.refusal(verbs.leave('home')).refusal).toBe('notInYet')
+    expect(mesh.refusal(verbs.invite('home', { count: 1, lifeMillis: DAY })).refusal).toBe('notInYet')
     expect(mesh.value(verbs.list()).vlans).toMatchObject([{ label: 'home', phase: 'outside' }])
     mesh.live.start(1)
     expect(mesh.value(verbs.join(url)).members).toBe(2)
+  })
+
+  test('is given up by leaving, and can be asked for again', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const url = mesh.invitation(1)
+    mesh.live.crash(1)
+    const { verbs } = mesh.node(2)
+    const entering = verbs.join(url)
+    mesh.run(5)
+    expect(mesh.value(verbs.leave('home'))).toMatchObject({ label: 'home', asked: true })
+    expect(mesh.refusal(entering).refusal).toBe('stopped')
+    expect(mesh.value(verbs.list()).vlans).toEqual([])
+    mesh.live.start(1)
+    expect(mesh.value(verbs.join(url)).members).toBe(2)
+    expect(mesh.value(verbs.leave('home'))).toMatchObject({ asked: false })
   })
 
   test('is waited for by the clock of the node itself', () => {
@@ -347,6 +363,14 @@ describe('what lasts', () => {
       message: expect.stringMatching(/VLAN 'home' \([0-9a-f]{8}\) already; choose another label/),
     })
     expect(mesh.value(verbs.list()).vlans).toHaveLength(1)
+    // Just after a start, when it is not in again yet.
+    mesh.live.crash(1)
+    mesh.run(1)
+    mesh.live.start(1)
+    expect(mesh.value(verbs.list()).vlans).toMatchObject([{ phase: 'outside' }])
+    expect(mesh.refusal(verbs.remove('home')).refusal).toBe('stillIn')
+    expect(mesh.refusal(verbs.leave('home')).refusal).toBe('notInYet')
+    mesh.run(5)
     // Others may have called theirs the same.
     mesh.value(mesh.node(2).verbs.create({ ...HOME }))
     mesh.value(verbs.join(mesh.invitation(2)))
@@ -354,5 +378,27 @@ describe('what lasts', () => {
     const [first, second] = mesh.value(verbs.list()).vlans
     mesh.value(verbs.remove(first?.vlan.slice(0, 8) ?? '', true))
     expect(mesh.value(verbs.show('home')).vlan).toBe(second?.vlan)
+  })
+
+  test('one that cannot be struck from the book stays what it is, and is struck before it is closed', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1, 2)
+    const node = mesh.node(2)
+    const { save } = node.book
+    node.book.save = () => {
+      throw new UsageError('the disk is full')
+    }
+    expect(() => node.verbs.remove('home', true)).toThrow('the disk is full')
+    mesh.run(5)
+    expect(mesh.value(node.verbs.list()).vlans).toMatchObject([{ label: 'home', phase: 'member' }])
+    const open: number[] = []
+    node.book.save = (kept) => {
+      open.push(node.view()?.memberships.length ?? 0)
+      save(kept)
+    }
+    mesh.value(node.verbs.remove('home', true))
+    expect(open).toEqual([1])
+    expect(node.book.load().vlans).toEqual([])
+    expect(node.view()?.memberships).toEqual([])
   })
 })
