@@ -21,10 +21,11 @@ import {
   type StoreId,
 } from '../../core/io.ts'
 import { type Outcome, REFUSAL, refused } from '../control/outcome.ts'
-import type { Carrier, TrunkListener } from '../libp2p/carrier.ts'
+import type { TrunkListener } from '../libp2p/carrier.ts'
 import { Doorbell } from '../linux/doorbell.ts'
 import type { Libc } from '../linux/libc.ts'
 import type { MlsRunner } from '../mls/runner.ts'
+import type { CoreCarrier } from './early-carrier.ts'
 import type { Answer, Captured, CoreStart, LogEntry, Mail, Mistake } from './messages.ts'
 import { channelOf, hopOf, MainEnd, packed, reasonNumber, reasonOf, TO_CORE, TO_MAIN } from './pipe.ts'
 
@@ -51,7 +52,7 @@ export class CoreHandle implements TrunkListener {
   readonly #pipe: MainEnd<Mail, Answer>
   readonly #worker: Worker
   readonly #bell: Doorbell
-  readonly #carrier: Carrier
+  #carrier: CoreCarrier
   readonly #mls: MlsRunner
   readonly #owner: CoreOwner
   readonly #asks = new Map<number, { resolve(outcome: Outcome<object>): void; reject(error: Error): void }>()
@@ -63,7 +64,7 @@ export class CoreHandle implements TrunkListener {
   constructor(
     libc: Libc,
     start: Omit<CoreStart, 'ends' | 'bell'>,
-    carrier: Carrier,
+    carrier: CoreCarrier,
     mls: MlsRunner,
     owner: CoreOwner,
   ) {
@@ -85,6 +86,11 @@ export class CoreHandle implements TrunkListener {
     })
     this.#worker.on('exit', () => this.#onExit())
     this.#pipe.listen(() => this.#bell.ring(), this.#onRecord, this.#onMail)
+  }
+
+  /** What carries trunks from now on. */
+  carriedBy(carrier: CoreCarrier): void {
+    this.#carrier = carrier
   }
 
   /** Packets from trunks for which the core had no room. */

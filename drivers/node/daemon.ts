@@ -3,14 +3,14 @@
  * API, put together and taken apart in order. What each does is theirs; what an owner may ask is api.ts's.
  */
 import type { NodeConfig } from '../../core/config.ts'
-import type { Address, NodeEvent, PeerHint, PeerId, PortId, RelayPolicy, StoreId } from '../../core/io.ts'
+import type { NodeEvent, PeerHint, PeerId, PortId, RelayPolicy, StoreId } from '../../core/io.ts'
 import { REACHABILITY } from '../../core/io.ts'
 import { CompiledPolicy } from '../../core/vlan/policy.ts'
 import type { Outcome } from '../control/outcome.ts'
 import type { TrunkListener, TrunkView } from '../libp2p/carrier.ts'
-import { addressText, contactText, parseContact } from '../libp2p/contact.ts'
+import { addressText, contactText } from '../libp2p/contact.ts'
 import { libp2pPeer } from '../libp2p/names.ts'
-import { Trunks } from '../libp2p/trunks.ts'
+import type { Trunks } from '../libp2p/trunks.ts'
 import { openLibc } from '../linux/libc.ts'
 import { MlsRunner } from '../mls/runner.ts'
 import { version } from '../program.ts'
@@ -19,9 +19,11 @@ import { type Config, readConfig, relayPolicy } from './config.ts'
 import { type Reload, reloadable } from './config-reload.ts'
 import { ControlServer } from './control-server.ts'
 import { CoreHandle, type CoreOwner } from './core-handle.ts'
+import { EarlyCarrier } from './early-carrier.ts'
 import { collectGarbage, STARTED_MILLIS } from './garbage.ts'
 import { LogLimiter } from './log-limiter.ts'
 import type { Captured, InterfaceOrder, LogEntry } from './messages.ts'
+import { type NamedPeer, namedPeers } from './named-peers.ts'
 import { Overlay } from './overlay.ts'
 import { Reach } from './reach.ts'
 import type { ProcessView } from './views.ts'
@@ -76,7 +78,7 @@ export class Daemon implements CoreOwner, ApiNode {
   readonly logs = new Watchers<string>()
   readonly captures = new Watchers<{ readonly packets: readonly Captured[]; readonly lost: number }>()
   readonly #options: DaemonOptions
-  readonly #trunks: Trunks
+  #trunks: Trunks | undefined
   readonly #mls = new MlsRunner()
   readonly #control: ControlServer
   readonly #reach: Reach
@@ -103,12 +105,6 @@ export class Daemon implements CoreOwner, ApiNode {
     this.#self = self
     this.#policy = relayPolicy(options.config)
     this.#control = new ControlServer(new NodeApi(this))
-    this.#trunks = new Trunks({
-      ...trunkOptions(options),
-      discovered: (peer, addresses) => this.#discovered(peer, addresses),
-      hosts: () => this.#overlay.hosts(),
-      avoids: (host) => this.#overlay.avoids(host),
-    })
     this.#reach = new Reach(self)
     this.#ended = new Promise((end) => {
       this.#end = end
@@ -136,27 +132,46 @@ export class Daemon implements CoreOwner, ApiNode {
       await this.#control.listenPort({ port: config.control.port, token: files.token() })
     if (config.metrics.port !== undefined)
       await this.#control.listenMetrics(config.metrics.host, config.metrics.port)
-    const named = this.#contactsOf(config)
-    this.#reach.contacts(named)
-    const met = files.peers().filter(({ peer }) => !named.some((each) => each.peer === peer))
-    const contacts = [...named, ...met.slice(0, KEPT_PEERS)]
+    const named = namedPeers(config)
+    const hints = named.map(({ hint }) => hint)
+    this.#reach.contacts(hints)
+    const met = files.peers().filter(({ peer }) => !hints.some((each) => each.peer === peer))
+    const early = new EarlyCarrier()
     const core = new CoreHandle(
       openLibc(),
       {
         state: files.directory,
         book: files.book(),
         selfSeed: files.seed,
-        contacts,
+        contacts: [...hints, ...met.slice(0, KEPT_PEERS)],
         config: coreConfig(config),
         interfaces: interfaceOrders(config),
       },
-      this.#trunks,
+      early,
       this.#mls,
       this,
     )
     this.#core = core
     this.setTrace(config.log.trace)
-    await this.#trunks.start(this.#listener(core))
+    await this.#startTrunks(core, early, named)
+  }
+
+  async #startTrunks(core: CoreHandle, early: EarlyCarrier, named: readonly NamedPeer[]): Promise<void> {
+    // Most of what the main thread has to load; the core's thread loads what it needs meanwhile.
+    const { Trunks } = await import('../libp2p/trunks.ts')
+    if (this.#stopping) return
+    const trunks = new Trunks({
+      ...trunkOptions(this.#options),
+      discovered: (peer, addresses) => this.#discovered(peer, addresses),
+      hosts: () => this.#overlay.hosts(),
+      avoids: (host) => this.#overlay.avoids(host),
+    })
+    this.#trunks = trunks
+    this.#remember(named)
+    early.starts(trunks)
+    await trunks.start(this.#listener(core))
+    core.carriedBy(trunks)
+    early.started(trunks)
     this.#tellReach()
     setTimeout(collectGarbage, STARTED_MILLIS).unref()
   }
@@ -165,7 +180,7 @@ export class Daemon implements CoreOwner, ApiNode {
   async ended(): Promise<Error | undefined> {
     const error = await this.#ended
     clearTimeout(this.#keeping)
-    await Promise.allSettled([this.#trunks.stop(), this.#mls.close(), this.#control.close()])
+    await Promise.allSettled([this.#trunks?.stop(), this.#mls.close(), this.#control.close()])
     return error
   }
 
@@ -195,11 +210,15 @@ export class Daemon implements CoreOwner, ApiNode {
   }
 
   trunks(): readonly TrunkView[] {
-    return this.#trunks.view()
+    return this.#trunks?.view() ?? []
   }
 
   nameOf(peer: string): string {
     return libp2pPeer(peer as PeerId).toString()
+  }
+
+  addressesOf(name: string): readonly string[] {
+    return this.#overlay.addressesOf(name)
   }
 
   /** A UsageError for patterns that are none. */
@@ -219,16 +238,14 @@ export class Daemon implements CoreOwner, ApiNode {
 
   reload(): Reload {
     const next = readConfig(this.#options.configFile)
-  addressesOf(name: string): readonly string[] {
-    return this.#overlay.addressesOf(name)
-  }
-
     const reload = reloadable(this.#config, next)
     this.#config = next
     this.#options.log.configure(next.log)
     this.setTrace(next.log.trace)
     this.setPolicy(relayPolicy(next))
-    const contacts = this.#contactsOf(next)
+    const named = namedPeers(next)
+    const contacts = named.map(({ hint }) => hint)
+    this.#remember(named)
     this.#reach.contacts(contacts)
     this.#core?.mail({ kind: 'contacts', peers: contacts })
     this.#core?.mail({ kind: 'interfaces', interfaces: interfaceOrders(next) })
@@ -338,14 +355,14 @@ export class Daemon implements CoreOwner, ApiNode {
   }
 
   #tellReach(): void {
-    this.#core?.reachedBy(this.#reach.hints(this.#trunks.view()))
+    this.#core?.reachedBy(this.#reach.hints(this.trunks()))
     this.#keeping ??= setTimeout(() => this.#keepPeers(), KEEP_PEERS_MILLIS).unref()
   }
 
   /** Those that were dialled, so that a node without any contact finds its mesh again. */
   #keepPeers(): void {
     this.#keeping = undefined
-    const peers = this.#reach.dialled(this.#trunks.view())
+    const peers = this.#reach.dialled(this.trunks())
     if (peers.length > 0) void this.#options.files.keepPeers(peers)
   }
 
@@ -361,20 +378,9 @@ export class Daemon implements CoreOwner, ApiNode {
     this.#core?.mail({ kind: 'contacts', peers: [hint] })
   }
 
-  /** Contacts of a configuration, each with all its addresses. */
-  #contactsOf({ bootstrap }: Config): PeerHint[] {
-    const byPeer = new Map<PeerId, { readonly texts: string[]; readonly bytes: Address[] }>()
-    for (const text of bootstrap) {
-      const { peer, address, bytes } = parseContact(text)
-      const known = byPeer.get(peer) ?? { texts: [], bytes: [] }
-      known.texts.push(address)
-      if (bytes !== undefined) known.bytes.push(bytes)
-      byPeer.set(peer, known)
-    }
-    return [...byPeer].map(([peer, { texts, bytes }]) => {
-      this.#trunks.remember(peer, texts)
-      return { peer, addresses: bytes, reach: REACHABILITY.public }
-    })
+  /** Names too: they are looked up when they are dialled. */
+  #remember(named: readonly NamedPeer[]): void {
+    for (const { hint, texts } of named) this.#trunks?.remember(hint.peer, texts)
   }
 }
 

@@ -66,6 +66,36 @@ describe('a new node', () => {
   })
 })
 
+/** Environment in which whoever loads such a module fails, and not with a mistake of the user. */
+function without(modules: RegExp): Record<string, string> {
+  const hook = `import { registerHooks } from 'node:module'
+    registerHooks({ load: (url, context, next) => {
+      if (${modules}.test(url)) throw new Error('it was loaded')
+      return next(url, context)
+    } })`
+  return { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(hook)}` }
+}
+
+describe('a node that is to run', () => {
+  it('says what is wrong before it loads what trunks are made of', () => {
+    const env = without(/node_modules\/(libp2p|@libp2p\/tcp|koffi)\/|sim\/run\.ts/)
+    cli.file('lisen.json', '{"version":1,"lisen":[]}')
+    cli.file('fine.json', '{"version":1}')
+    expect(peertap('up --config lisen.json --state absent', env)).toEqual({
+      code: 2,
+      out: '',
+      err: expect.stringContaining('did you mean "listen"?'),
+    })
+    expect(peertap('up --config fine.json --state absent', env)).toEqual({
+      code: 2,
+      out: '',
+      err: `${inFolder('absent')}: there is no such directory; run "peertap init"\n`,
+    })
+    peertap('init --state found --config fine.json')
+    expect(peertap('up --config fine.json --state found', env).err).toContain('it was loaded')
+  })
+})
+
 describe('a configuration', () => {
   it('is checked, with a line for each mistake and an exit code', () => {
     cli.file('good.json', '{"version":1}')
@@ -119,7 +149,8 @@ describe('a failure under --json', () => {
 
   it('is one object on standard output, with the exit code that it has in words', () => {
     const env = { PEERTAP_SOCKET: inFolder('nowhere.sock') }
-    const { code, err } = peertap('status', env)
+    // Nor need it wait for the simulator to be loaded.
+    const { code, err } = peertap('status', { ...env, ...without(/sim\/run\.ts/) })
     expect({ code, err }).toEqual({ code: 4, err: expect.stringContaining('no node runs here') })
     expect(failure('status --json', env)).toEqual({
       code: 4,

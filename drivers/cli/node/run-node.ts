@@ -3,7 +3,7 @@ import { noble } from '../../../core/crypto/noble.ts'
 import { UsageError } from '../../../core/errors.ts'
 import { peerIdOf } from '../../../core/ids.ts'
 import { readConfig } from '../../node/config.ts'
-import { Daemon } from '../../node/daemon.ts'
+import type { Daemon } from '../../node/daemon.ts'
 import { prettyLine } from '../../node/log-pretty.ts'
 import { Logs, prettyFor } from '../../node/logs.ts'
 import type { LogEntry } from '../../node/messages.ts'
@@ -24,6 +24,8 @@ export async function runNode(places: RunPlaces): Promise<void> {
   const logs = new Logs(config.log, { to: lines })
   const state = NodeState.open(places.state, (level, message) => logs.of('state')[level](message))
   try {
+    // Not before: a mistake in the configuration or the state is told at once.
+    const { Daemon } = await import('../../node/daemon.ts')
     const daemon = new Daemon(
       {
         configFile: places.config,
