@@ -71,7 +71,7 @@ export class NodeApi implements ControlApi {
         return json({ ok: true, ...this.#node.reload() })
       case 'POST /v1/stop':
         this.#node.stop()
-        return json({ ok: true })
+        return json({ ok: true, pid: this.#node.processView().pid })
       case 'GET /metrics':
         return { status: 200, type: PROMETHEUS, body: metricsText(await this.status()) }
       case 'GET /health':

@@ -39,6 +39,8 @@ const KEEP_PEERS_MILLIS = 30_000
  * core keeps, as whoever is in that network may invent some.
  */
 const FOUND_MAX = 4
+/** What trunks, MLS and clients may take to end: it takes them some 100 ms. */
+const END_MILLIS = 1_000
 /** Lines of the log that are kept for whoever asks what happened. */
 const RECENT_LOGS = 500
 /** Words for how a node can be dialled, by their numbers. */
@@ -96,6 +98,8 @@ export class Daemon implements CoreOwner, ApiNode {
   readonly #errors = new Map<string, string>()
   #stopping = false
   #keeping: NodeJS.Timeout | undefined
+  /** Resolves when the peers that were to be kept last are, or cannot be. */
+  #kept: Promise<unknown> = Promise.resolve()
   readonly #ended: Promise<Error | undefined>
   #end: (error: Error | undefined) => void = () => undefined
 
@@ -180,7 +184,11 @@ export class Daemon implements CoreOwner, ApiNode {
   async ended(): Promise<Error | undefined> {
     const error = await this.#ended
     clearTimeout(this.#keeping)
-    await Promise.allSettled([this.#trunks?.stop(), this.#mls.close(), this.#control.close()])
+    await Promise.all([
+      this.#kept,
+      // All have been taken leave of, so this is tidying, which libp2p at times does not end.
+      within(END_MILLIS, [this.#trunks?.stop(), this.#mls.close(), this.#control.close()]),
+    ])
     return error
   }
 
@@ -363,7 +371,7 @@ export class Daemon implements CoreOwner, ApiNode {
   #keepPeers(): void {
     this.#keeping = undefined
     const peers = this.#reach.dialled(this.trunks())
-    if (peers.length > 0) void this.#options.files.keepPeers(peers)
+    if (peers.length > 0) this.#kept = this.#kept.then(() => this.#options.files.keepPeers(peers))
   }
 
   /** What stands in these comes from strangers: addresses that are none are left out. */
@@ -382,6 +390,14 @@ export class Daemon implements CoreOwner, ApiNode {
   #remember(named: readonly NamedPeer[]): void {
     for (const { hint, texts } of named) this.#trunks?.remember(hint.peer, texts)
   }
+}
+
+/** When all are settled, or the time is over. */
+async function within(millis: number, ends: readonly (Promise<void> | undefined)[]): Promise<void> {
+  const { promise: over, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, millis)
+  await Promise.race([Promise.allSettled(ends), over])
+  clearTimeout(timer)
 }
 
 function bytesOf(packets: readonly Captured[]): number {

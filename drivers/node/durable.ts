@@ -27,7 +27,10 @@ export interface Owner {
 const OWN_MODE = 0o600
 const FRESH = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | (constants.O_NOFOLLOW ?? 0)
 
-/** Kept when this returns. Throws what the system throws, and then the old file is as it was. */
+/**
+ * Kept when this returns. Throws what the system throws, and then the old file is as it was; unless it was
+ * the directory that could not be flushed: then the new one is there, and after a power failure one of both.
+ */
 export function writeDurable(path: string, bytes: Uint8Array, owner: Owner | undefined): void {
   const fresh = path + UNFINISHED
   try {

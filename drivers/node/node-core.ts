@@ -493,10 +493,22 @@ export class NodeCore implements Clock, Alarm, Effects {
   #leave(): void {
     if (this.#leaving) return
     this.#leaving = true
+    const { self, trees } = this.#host.machine.view()
+    this.#host.command({ kind: 'leave' })
+    if (trees.some(({ root }) => root === self)) this.#leaveNow()
     this.after(LEAVE_WITHIN, () => {
       this.#ended = true
     })
-    this.#host.command({ kind: 'leave' })
+  }
+
+  /**
+   * The core goes on for some seconds for those below it, until they have moved under others. Those below a
+   * root have nowhere to move, for all their ways up end there: its time is up at once, which is told to the
+   * core by its clock.
+   */
+  #leaveNow(): void {
+    this.#suspended += LEAVE_WITHIN
+    this.#host.fire()
   }
 
   /** Control packets that the ring had no room for, in their order. */

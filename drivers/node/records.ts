@@ -54,8 +54,10 @@ export class Records {
   }
 
   /**
-   * True once it is kept, whatever happens then; false if it could not be, and then the one before is still
-   * there. Answers for one record come in the order of the calls. The bytes are copied at once.
+   * True once it is kept, whatever happens then: the file is flushed, and so is its name in the directory.
+   * False if it could not be: then the one before is still there, or, where it was the directory that could
+   * not be flushed, after a power failure one of the two. Answers for one record come in the order of the
+   * calls. The bytes are copied at once.
    */
   store(id: StoreId, record: Uint8Array): Promise<boolean> {
     return this.#enqueue(id, this.#hasRoomFor(record) ? copyOf(record) : 'refuse')

@@ -16,6 +16,8 @@ import { requires } from '../support/requirements.ts'
  * from 2 to 25 s, and a bound above that would say nothing.
  */
 const FRAMES_MILLIS_MAX = 5_000
+/** A leave that waits for others takes five seconds, one that does not a fifth of one. */
+const LEAVE_MILLIS_MAX = 2_500
 /** Says what becomes of a connection. */
 const CONNECT = `require('node:net').connect(process.argv[1])
   .on('connect', () => { console.log('connected'); process.exit() })
@@ -176,7 +178,8 @@ describe.skipIf(!isAble)('three members on cables', () => {
     )
     // With its leave, not when it was missed.
     expect(isGone).toBeLessThan(1_000)
-    await carol.until('its process ended', () => !existsSync(`/proc/${pid}`))
+    // Whoever waited for it may start it again at once.
+    expect(existsSync(`/proc/${pid}`)).toBe(false)
     expect(existsSync(carol.paths.socket)).toBe(false)
     expect(carol.host.link('home')).toBeUndefined()
     expect(await carol.cli('status')).toMatchObject({ code: 4, out: '' })
@@ -185,6 +188,21 @@ describe.skipIf(!isAble)('three members on cables', () => {
     await lab.untilTogether('home', alice, bob, carol)
     console.log(`left and back: together ${Math.round(performance.now() - upAt)} ms after it answers`)
     expect(ping(carol.host, home[1] as string)).toBe(true)
+  })
+
+  test('take leave as soon if they are the root, which nobody below it can move away from', async () => {
+    const trees = await Promise.all(
+      [alice, bob, carol].map(async (node) => ({ node, tree: (await node.status()).trees[0] })),
+    )
+    const root = trees.find(({ node, tree }) => tree?.root === node.key)
+    expect(root?.tree?.lowers.length).toBeGreaterThan(0)
+    const began = performance.now()
+    expect(await root?.node.down()).toBe(0)
+    const millis = performance.now() - began
+    console.log(`a root that is told to stop has ended after ${Math.round(millis)} ms`)
+    expect(millis).toBeLessThan(LEAVE_MILLIS_MAX)
+    await root?.node.up()
+    await lab.untilTogether('home', alice, bob, carol)
   })
 
   test('are who they were after a kill, and talk again soon', async () => {

@@ -1,7 +1,7 @@
 /** Verbs that have a running node do something: `ping`, `relay`, `reload`, `down`. */
 import { UsageError } from '../../../core/errors.ts'
 import { formatNumber } from '../../../sim/reading.ts'
-import { NoNode } from '../../control/client.ts'
+import { type ControlClient, NoNode } from '../../control/client.ts'
 import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../../control/echo.ts'
 import { short } from '../../control/names.ts'
 import type { Outcome } from '../../control/outcome.ts'
@@ -13,7 +13,7 @@ import { counted } from '../table.ts'
 import { wayWords } from './explain.ts'
 import { clientOf, NODE_FLAGS, show, showFailure, showOutcome } from './line.ts'
 
-const STOP_LOOK_MILLIS = 100
+const STOP_LOOK_MILLIS = 20
 const STOP_WITHIN_MILLIS = 15_000
 
 export const pingVerb: Verb = {
@@ -95,10 +95,10 @@ export const relayShowVerb: Verb = {
   flags: NODE_FLAGS,
   run: async (given) => {
     const { process: node, carried } = (await (await clientOf(given)).get('/v1/status')) as NodeStatus
-    const lines = carried.map(
-      ({ vlan, member, tokens, lowers }) =>
-        `${vlan}  ${member ? 'member' : 'relayed'}, ${counted(tokens, 'token')}, ${counted(lowers.length, 'link')} below`,
-    )
+    const lines = carried.map(({ vlan, member, tokens, lowers }) => {
+      const below = `${counted(lowers.length, 'link')} below`
+      return `${vlan}  ${member ? 'member' : 'relayed'}, ${counted(tokens, 'token')}, ${below}`
+    })
     return show(given, { policy: node.policy, carried }, [`policy ${policyWords(node.policy)}`, ...lines])
   },
 }
@@ -124,19 +124,36 @@ export const downVerb: Verb = {
   flags: NODE_FLAGS,
   run: async (given) => {
     const client = await clientOf(given)
-    await client.post('/v1/stop', {})
+    const { pid } = (await client.post('/v1/stop', {})) as { readonly pid: number }
     const giveUpAt = Date.now() + STOP_WITHIN_MILLIS
     while (Date.now() < giveUpAt) {
-      try {
-        await client.get('/health')
-      } catch (error) {
-        if (error instanceof NoNode) return show(given, { ok: true }, ['the node has stopped'])
-      }
+      // Until then its state is in use.
+      if (!isThere(pid) && !(await answers(client)))
+        return show(given, { ok: true }, ['the node has stopped'])
       await new Promise((done) => setTimeout(done, STOP_LOOK_MILLIS))
     }
-    const message = `the node has not stopped within ${STOP_WITHIN_MILLIS / 1_000} s; "peertap logs" may tell why`
+    const seconds = STOP_WITHIN_MILLIS / 1_000
+    const message = `the node has not stopped within ${seconds} s; "peertap logs" may tell why`
     return showFailure(given, 'notStopped', message)
   },
+}
+
+/** Undecided where the node is in a container of its own: there it is not seen. */
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+async function answers(client: ControlClient): Promise<boolean> {
+  try {
+    await client.get('/health')
+    return true
+  } catch (error) {
+    return !(error instanceof NoNode)
+  }
 }
 
 function pingLines({ label, member, mac, bytes, millis }: Pinged): string[] {

@@ -1,6 +1,6 @@
 /** `peertap up`: runs the node, in the foreground, until it is told to stop. */
 import { placesOf } from '../../node/places.ts'
-import { EXIT } from '../exit.ts'
+import { EXIT, reportError } from '../exit.ts'
 import type { Verb } from '../flags.ts'
 import { SOCKET } from './line.ts'
 import { CONFIG_FLAG, STATE_FLAG } from './places.ts'
@@ -13,7 +13,9 @@ export const upVerb: Verb = {
     const named = { config: given.text('config'), state: given.text('state'), socket: given.text('socket') }
     // Loaded here alone: the other verbs need not wait for libp2p.
     const { runNode } = await import('./run-node.ts')
-    await runNode(placesOf(named, process.env))
-    return EXIT.ok
+    const ending = runNode(placesOf(named, process.env))
+    const code = await ending.then(() => EXIT.ok, reportError)
+    // All is closed and kept; what libp2p may still wait for, at times for ever, is nobody's concern.
+    process.exit(code)
   },
 }

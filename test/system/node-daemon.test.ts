@@ -1,0 +1,73 @@
+/** Nodes in one process, over loopback: what their owner's files are asked for, and when. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { noble } from '../../core/crypto/noble.ts'
+import { peerIdOf } from '../../core/ids.ts'
+import type { PeerHint, PeerId } from '../../core/io.ts'
+import { checkConfig } from '../../drivers/node/config.ts'
+import { Daemon } from '../../drivers/node/daemon.ts'
+import { createState, NodeState } from '../../drivers/node/state.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'peertap-daemon-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+/** Longer than all else takes to end. */
+const SLOW_MILLIS = 500
+
+class Machine {
+  readonly kept: PeerHint[] = []
+  readonly self: PeerId
+  readonly daemon: Daemon
+  readonly #state: NodeState
+
+  constructor(name: string, bootstrap: readonly string[]) {
+    const path = join(folder, name)
+    createState(path)
+    this.#state = NodeState.open(path, () => undefined)
+    const listen = ['/ip4/127.0.0.1/tcp/0']
+    const checked = checkConfig(JSON.stringify({ version: 1, listen, mdns: false, bootstrap }))
+    if (!checked.ok) throw new Error(JSON.stringify(checked.mistakes))
+    const state = this.#state
+    const files = {
+      directory: path,
+      seed: state.seed,
+      put: (...what: Parameters<NodeState['store']>) => state.store(...what),
+      erase: (...what: Parameters<NodeState['erase']>) => state.erase(...what),
+      token: () => state.token(),
+      peers: () => [],
+      keepPeers: async (peers: readonly PeerHint[]) => {
+        await new Promise((done) => setTimeout(done, SLOW_MILLIS))
+        this.kept.push(...peers)
+        return true
+      },
+    }
+    const log = { entry: () => undefined, configure: () => undefined }
+    const socket = join(folder, `${name}.sock`)
+    this.self = peerIdOf(noble.signatures.publicKey(state.seed))
+    this.daemon = new Daemon({ configFile: '', config: checked.config, socket, files, log }, this.self)
+  }
+
+  async end(): Promise<void> {
+    this.daemon.stop()
+    expect(await this.daemon.ended()).toBeUndefined()
+    await this.#state.close()
+  }
+}
+
+test.skipIf(process.platform !== 'linux')(
+  'has ended when the peers that it knew are kept, and not before',
+  async () => {
+    const first = new Machine('first', [])
+    await first.daemon.start()
+    const contacts = () => first.daemon.processView().contacts
+    await expect.poll(contacts).toHaveLength(1)
+    const second = new Machine('second', contacts())
+    await second.daemon.start()
+    await expect.poll(() => second.daemon.trunks().length, { timeout: 20_000 }).toBe(1)
+    await second.end()
+    expect(second.kept).toMatchObject([{ peer: first.self }])
+    await first.end()
+  },
+)
