@@ -6,6 +6,8 @@ import { type ChildProcess, type SpawnSyncReturns, spawn, spawnSync } from 'node
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { format } from 'node:util'
+import { perform } from '../../drivers/cli/perform.ts'
 import { REPOSITORY } from './requirements.ts'
 
 export const MAIN = join(REPOSITORY, 'drivers/cli/main.ts')
@@ -53,6 +55,29 @@ export class CliFolder {
     return path
   }
 
+  /**
+   * The program without a process of its own, which takes most of the time of a short call: for what follows
+   * from words and files alone. One at a time.
+   */
+  async perform(words: readonly string[], env: Environment = {}): Promise<Ended> {
+    const stopListening = listen()
+    const cwd = process.cwd()
+    const before = Object.keys(env).map((name) => [name, process.env[name]] as const)
+    process.chdir(this.folder)
+    Object.assign(process.env, env)
+    try {
+      const code = await perform(words)
+      return { code, ...stopListening() }
+    } finally {
+      stopListening()
+      process.chdir(cwd)
+      for (const [name, value] of before) {
+        if (value === undefined) delete process.env[name]
+        else process.env[name] = value
+      }
+    }
+  }
+
   call(words: readonly string[], env: Environment = {}): Ended {
     return ended(
       spawnSync(process.execPath, [MAIN, ...words], {
@@ -78,6 +103,27 @@ export class CliFolder {
       env: { ...process.env, ...env },
       stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     })
+  }
+}
+
+/** Takes what this process says from now on, until it is asked for. */
+function listen(): () => { readonly out: string; readonly err: string } {
+  const said = { out: '', err: '' }
+  const { log, error } = console
+  const { stdout, stderr } = process
+  const writes = [stdout.write, stderr.write] as const
+  const into = (stream: keyof typeof said) => (chunk: unknown) => {
+    said[stream] += chunk instanceof Uint8Array ? Buffer.from(chunk).toString('utf8') : String(chunk)
+    return true
+  }
+  console.log = (...parts: readonly unknown[]) => into('out')(`${format(...parts)}\n`)
+  console.error = (...parts: readonly unknown[]) => into('err')(`${format(...parts)}\n`)
+  stdout.write = into('out')
+  stderr.write = into('err')
+  return () => {
+    Object.assign(console, { log, error })
+    ;[stdout.write, stderr.write] = writes
+    return said
   }
 }
 

@@ -15,8 +15,12 @@ const small = cli.scenario('small.json')
 afterAll(() => cli.remove())
 
 const scenarioFile = (name: string, changes: object): string => cli.scenario(name, changes)
+/** A program of its own: for exit codes, streams and signals. */
 const peertap = (words: readonly string[], env: Readonly<Record<string, string>> = {}): Ended =>
   cli.call(words, env)
+/** Without the start of a program: for what it says of words and files. */
+const perform = (words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> =>
+  cli.perform(words, env)
 
 describe('a run', () => {
   it('ends with 0 and one JSON object when all bounds hold', () => {
@@ -59,30 +63,30 @@ describe('a run', () => {
     )
   })
 
-  it('says in its object how to repeat it, from wherever one is', () => {
+  it('says in its object how to repeat it, from wherever one is', async () => {
     const bound = ['--set', 'bounds.latencyP99Millis.max=0.001']
-    const one = peertap(['sim', 'run', 'small.json', '--json', '--quiet', ...bound])
+    const one = await perform(['sim', 'run', 'small.json', '--json', '--quiet', ...bound])
     expect(one.code).toBe(1)
     expect(JSON.parse(one.out).repeat).toBe(`npx peertap sim run ${small} --seed 1 ${bound.join(' ')}`)
-    const two = JSON.parse(
-      peertap(['sim', 'run', 'small.json', '--json', '--quiet', '--seeds', '2', ...bound]).out,
-    )
+    const both = await perform(['sim', 'run', 'small.json', '--json', '--quiet', '--seeds', '2', ...bound])
+    const two = JSON.parse(both.out)
     expect(two.repeat).toEqual(
       [1, 2].map((seed) => `npx peertap sim run ${small} --seed ${seed} ${bound.join(' ')}`),
     )
     const words = ['sim', 'verify', '--json', '--quiet', '--seconds', '2', '--data', '.']
     for (const name of ['steady-16', join(REPOSITORY, 'scenarios/steady-16.json')]) {
-      expect(JSON.parse(peertap([...words, name]).out).repeat).toBe(
+      expect(JSON.parse((await perform([...words, name])).out).repeat).toBe(
         `npx peertap sim verify steady-16 --seed 1 --data ${folder} --seconds 2`,
       )
     }
   })
 
-  it('is repeated by its line, and differs with another seed', () => {
-    const digest = (seed: string): string =>
-      JSON.parse(peertap(['sim', 'run', small, '--json', '--quiet', '--seed', seed]).out).digest
-    expect(digest('3')).toBe(digest('3'))
-    expect(digest('3')).not.toBe(digest('4'))
+  it('is repeated by its line, in another process too, and differs with another seed', async () => {
+    const words = (seed: string) => ['sim', 'run', small, '--json', '--quiet', '--seed', seed]
+    const digest = ({ out }: Ended): string => JSON.parse(out).digest
+    const third = digest(await perform(words('3')))
+    expect(digest(peertap(words('3')))).toBe(third)
+    expect(digest(await perform(words('4')))).not.toBe(third)
   })
 
   it('tells its progress on stderr only, in lines where there is no terminal', () => {
@@ -92,12 +96,12 @@ describe('a run', () => {
       'run',
       'small.json',
       '--set',
-      'seconds=12000',
+      'seconds=4000',
       '--set',
       'nodes.count=20',
     ])
     expect(err).toMatch(
-      /^small, seed 1: \d0 %, [\d,]+ of 12,000 s, [\d,.]+× real time, 20 nodes, [\d,]+ messages\/s$/m,
+      /^small, seed 1: \d0 %, [\d,]+ of 4,000 s, [\d,.]+× real time, 20 nodes, [\d,]+ messages\/s$/m,
     )
     expect(out).not.toContain('real time, 20 nodes')
   })
@@ -115,9 +119,10 @@ describe('a run', () => {
 })
 
 describe('many seeds', () => {
-  it('have the results that each has alone, and a summary', () => {
-    const many = JSON.parse(peertap(['sim', 'run', small, '--json', '--quiet', '--seeds', '3']).out)
-    const alone = JSON.parse(peertap(['sim', 'run', small, '--json', '--quiet', '--seed', '2']).out)
+  it('have the results that each has alone, and a summary', async () => {
+    const result = async (...flags: readonly string[]) =>
+      JSON.parse((await perform(['sim', 'run', small, '--json', '--quiet', ...flags])).out)
+    const [many, alone] = [await result('--seeds', '3'), await result('--seed', '2')]
     expect(many.seeds.map(({ seed }: { seed: number }) => seed)).toEqual([1, 2, 3])
     expect(many.seeds[1].digest).toBe(alone.digest)
     expect(many.seeds[1].metrics).toEqual(alone.metrics)
@@ -125,8 +130,8 @@ describe('many seeds', () => {
     expect(many.failingSeeds).toEqual([])
   })
 
-  it('name those that fail, each with its line', () => {
-    const { code, out } = peertap([
+  it('name those that fail, each with its line', async () => {
+    const { code, out } = await perform([
       ...['sim', 'run', small, '--quiet', '--seeds', '2'],
       ...['--set', 'bounds.latencyP99Millis.max=0.001'],
     ])
@@ -190,26 +195,28 @@ const MISTAKES: readonly (readonly [words: string, message: string])[] = [
 ]
 
 describe('a mistake', () => {
-  it.each(MISTAKES)('is explained without a stack: peertap %s', (words, message) => {
-    expect(peertap(words.split(' ').filter(Boolean))).toEqual({ code: 2, out: '', err: `${message}\n` })
+  it.each(MISTAKES)('is explained without a stack: peertap %s', async (words, message) => {
+    const ended = await perform(words.split(' ').filter(Boolean))
+    expect(ended).toEqual({ code: 2, out: '', err: `${message}\n` })
   })
 
-  it('in a file is placed, and all are told at once', () => {
+  it('in a file is placed, and all are told at once', async () => {
     writeFileSync(join(folder, 'broken.json'), '{\n  "version": 1,\n}')
+    // As the shell sees it: the exit code, and which stream.
     expect(peertap(['sim', 'run', 'broken.json'])).toEqual({
       code: 2,
       out: '',
       err: 'broken.json: line 2, column 15: a comma stands before }; remove the comma\n',
     })
     scenarioFile('wrong.json', { version: 7, nodes: { count: '6' } })
-    expect(peertap(['sim', 'run', 'wrong.json']).err.trimEnd().split('\n')).toEqual([
+    expect((await perform(['sim', 'run', 'wrong.json'])).err.trimEnd().split('\n')).toEqual([
       expect.stringMatching(/^wrong\.json: version is 7; it must be 1;/),
       expect.stringMatching(/^wrong\.json: nodes\.count is "6" \(a string\);.*remove the quotes$/),
     ])
   })
 
-  it('about data says which file, where it was looked for, what to get and how to name it', () => {
-    const { code, err } = peertap(['sim', 'run', 'churn-skype'], { PEERTAP_DATA: folder })
+  it('about data says which file, where it was looked for, what to get and how to name it', async () => {
+    const { code, err } = await perform(['sim', 'run', 'churn-skype'], { PEERTAP_DATA: folder })
     expect(code).toBe(2)
     expect(err).toContain(
       `churn.file is "churn-skype-2005/SKYPE.avt", and there is no such file in ${folder}`,
@@ -217,15 +224,16 @@ describe('a mistake', () => {
     expect(err).toContain('it must be an availability trace in .avt form')
     expect(err).toContain('name the directory that holds it with --data DIRECTORY, or set PEERTAP_DATA')
     const set = 'churn={"kind":"trace","file":"a.avt"}'
-    expect(peertap(['sim', 'run', small, '--set', set], { PEERTAP_DATA: small }).err).toContain(
+    const { err: inFile } = await perform(['sim', 'run', small, '--set', set], { PEERTAP_DATA: small })
+    expect(inFile).toContain(
       `--set ${set}: churn.file is "a.avt", and there is no such file in ${small} (which is a file)`,
     )
   })
 
-  it('in a data file names scenario, key, file and line', () => {
+  it('in a data file names scenario, key, file and line', async () => {
     writeFileSync(join(folder, 'a.avt'), '0a 1 5 3\n')
     const set = 'churn={"kind":"trace","file":"a.avt"}'
-    expect(peertap(['sim', 'run', small, '--quiet', '--data', folder, '--set', set])).toEqual({
+    expect(await perform(['sim', 'run', small, '--quiet', '--data', folder, '--set', set])).toEqual({
       code: 2,
       out: '',
       err:
@@ -235,8 +243,14 @@ describe('a mistake', () => {
   })
 
   const data = requires.data()
-  it.skipIf(!data)('in the name of a data file gets a suggestion', () => {
-    const { err } = peertap(['sim', 'run', 'churn-skype', '--set', 'churn.file=churn-skype-2005/SKYP.avt'])
+  it.skipIf(!data)('in the name of a data file gets a suggestion', async () => {
+    const { err } = await perform([
+      'sim',
+      'run',
+      'churn-skype',
+      '--set',
+      'churn.file=churn-skype-2005/SKYP.avt',
+    ])
     expect(err).toContain('did you mean "churn-skype-2005/SKYPE.avt"?')
   })
 })
@@ -260,8 +274,8 @@ describe('a fault of our own', () => {
 })
 
 describe('verify', () => {
-  it('finds the same twice in two processes', () => {
-    const { code, out } = peertap(['sim', 'verify', small, '--quiet', '--json', '--seconds', '20'])
+  it('finds the same twice in two processes', async () => {
+    const { code, out } = await perform(['sim', 'verify', small, '--quiet', '--json', '--seconds', '20'])
     expect(code).toBe(0)
     const verdict = JSON.parse(out)
     expect(verdict).toMatchObject({ scenario: 'small', seed: 1, ok: true, same: true })
@@ -292,9 +306,9 @@ describe('verify', () => {
 })
 
 describe('--out', () => {
-  it('writes result, scenario and manifest, and nothing else', () => {
+  it('writes result, scenario and manifest, and nothing else', async () => {
     const out = join(folder, 'out')
-    const json = JSON.parse(peertap(['sim', 'run', small, '--json', '--quiet', '--out', out]).out)
+    const json = JSON.parse((await perform(['sim', 'run', small, '--json', '--quiet', '--out', out])).out)
     expect(readdirSync(out).sort()).toEqual(['manifest.json', 'result.json', 'scenario.json'])
     const read = (file: string) => JSON.parse(readFileSync(join(out, file), 'utf8'))
     expect(read('result.json')).toEqual(json)
@@ -302,22 +316,22 @@ describe('--out', () => {
     expect(read('scenario.json')).toMatchObject({ name: 'small', warmupSeconds: 10, crypto: 'standin' })
   })
 
-  it('refuses to overwrite another run before it starts one, unless forced', () => {
+  it('refuses to overwrite another run before it starts one, unless forced', async () => {
     const words = ['sim', 'run', small, '--quiet', '--out', 'kept']
-    expect(peertap(words).code).toBe(0)
+    expect((await perform(words)).code).toBe(0)
     // The same run may be written again.
-    expect(peertap(words).code).toBe(0)
-    expect(peertap([...words, '--seed', '9'])).toEqual({
+    expect((await perform(words)).code).toBe(0)
+    expect(await perform([...words, '--seed', '9'])).toEqual({
       code: 2,
       out: '',
       err:
         '--out kept: the results of another run are there; name another directory, ' +
         'or overwrite with --force\n',
     })
-    expect(peertap([...words, '--seed', '9', '--force']).code).toBe(0)
+    expect((await perform([...words, '--seed', '9', '--force'])).code).toBe(0)
   })
 
-  it('refuses a place where nothing can be written at once, and leaves nothing behind', () => {
+  it('refuses a place where nothing can be written at once, and leaves nothing behind', async () => {
     writeFileSync(join(folder, 'a-file'), '')
     mkdirSync(join(folder, 'occupied'))
     writeFileSync(join(folder, 'occupied', 'diary.txt'), '')
@@ -341,15 +355,14 @@ describe('--out', () => {
         ['/dev/null', 'this is no directory; name a directory'],
         ['/proc/x/y', `${cannot}; name a directory that can be made`],
       )
-      expect(peertap(['sim', 'run', small, '--out', '/proc', '--force']).err).toBe(
+      expect((await perform(['sim', 'run', small, '--out', '/proc', '--force'])).err).toBe(
         `--out /proc: no file can be written there (ENOENT: no such file or directory); ${mend}\n`,
       )
     }
-    // A run would be a fault.
-    const broken = withSimulation('export class Run { constructor() { throw new Error("it ran") } }')
     for (const [out, message] of refused) {
-      const { code, err } = peertap(['sim', 'run', small, '--quiet', '--out', out], broken)
-      expect({ code, err }).toEqual({ code: 2, err: `--out ${out}: ${message}\n` })
+      // Nothing on standard output: a run would have shown its results.
+      const ended = await perform(['sim', 'run', small, '--quiet', '--out', out])
+      expect(ended).toEqual({ code: 2, out: '', err: `--out ${out}: ${message}\n` })
     }
     expect(readdirSync(folder)).toEqual(before)
   })
@@ -370,8 +383,8 @@ describe('--out', () => {
     expect(err).toMatch(/^--out gone: no file can be written there \(ENOENT: no such file or directory\);/)
   })
 
-  it('can be run again from what it wrote', () => {
-    const again = JSON.parse(peertap(['sim', 'run', 'out/scenario.json', '--json', '--quiet']).out)
+  it('can be run again from what it wrote', async () => {
+    const again = JSON.parse((await perform(['sim', 'run', 'out/scenario.json', '--json', '--quiet'])).out)
     const first = JSON.parse(readFileSync(join(folder, 'out/result.json'), 'utf8'))
     expect(again.digest).toBe(first.digest)
     expect(again.manifest.scenarioHash).toBe(first.manifest.scenarioHash)
@@ -379,15 +392,15 @@ describe('--out', () => {
 })
 
 describe('what needs no run', () => {
-  it('lists the scenarios', () => {
-    const { code, out } = peertap(['sim', 'list'])
+  it('lists the scenarios', async () => {
+    const { code, out } = await perform(['sim', 'list'])
     expect(code).toBe(0)
     expect(out).toMatch(/^steady-16 +16 nodes +1,800 simulated s {2}takes seconds$/m)
     expect(out).toMatch(
       /^churn-skype +2,081 nodes +21,600 simulated s {2}takes minutes +needs recorded data$/m,
     )
     expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
-    const list = JSON.parse(peertap(['sim', 'list', '--json']).out)
+    const list = JSON.parse((await perform(['sim', 'list', '--json'])).out)
     const names = list.map(({ name }: { name: string }) => name)
     expect(names).toEqual(
       readdirSync(join(REPOSITORY, 'scenarios'))
@@ -397,16 +410,16 @@ describe('what needs no run', () => {
     )
   })
 
-  it('prints the schema that is published', () => {
+  it('prints the schema that is published', async () => {
     const published = readFileSync(join(REPOSITORY, 'scenarios/schema.json'), 'utf8')
-    expect(JSON.parse(peertap(['sim', 'schema']).out)).toEqual(JSON.parse(published))
+    expect(JSON.parse((await perform(['sim', 'schema'])).out)).toEqual(JSON.parse(published))
   })
 
-  it('says its version and explains its exit codes', () => {
+  it('says its version and explains its exit codes', async () => {
     const manifest = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8'))
-    expect(peertap(['--version'])).toEqual({ code: 0, out: `${manifest.version}\n`, err: '' })
+    expect(await perform(['--version'])).toEqual({ code: 0, out: `${manifest.version}\n`, err: '' })
     for (const words of [['--help'], ['sim', 'run', '--help']]) {
-      const { code, out } = peertap(words)
+      const { code, out } = await perform(words)
       expect(code).toBe(0)
       expect(out).toMatch(
         /Exit codes:\n {2}0 {2}done.*\n {2}1 {2}a bound.*\n {2}2 {2}a mistake.*\n {2}3 {2}a fault/,

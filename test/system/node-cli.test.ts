@@ -16,11 +16,15 @@ const VERBS = await allVerbs()
 const cli = new CliFolder()
 afterAll(() => cli.remove())
 const inFolder = (name: string): string => join(cli.folder, name)
-const peertap = (words: string, env: Readonly<Record<string, string>> = {}) => cli.call(words.split(' '), env)
+/** A program of its own: for exit codes, streams and what is loaded. */
+const program = (words: string, env: Readonly<Record<string, string>> = {}) => cli.call(words.split(' '), env)
+/** Without the start of a program: for what it says of words and files. */
+const peertap = (words: string, env: Readonly<Record<string, string>> = {}) =>
+  cli.perform(words.split(' '), env)
 
 describe('a new node', () => {
-  it('is made once, and its parts are for whom they should be', () => {
-    const first = peertap('init --state state --config etc/config.json')
+  it('is made once, and its parts are for whom they should be', async () => {
+    const first = await peertap('init --state state --config etc/config.json')
     expect({ code: first.code, err: first.err }).toEqual({ code: 0, err: '' })
     expect(first.out).toMatch(
       /^peer id +12D3KooW\w{44}\nstate +.*new\nconfiguration +.*new\n\n[\s\S]+\n\nHow to go on:\n/,
@@ -33,34 +37,34 @@ describe('a new node', () => {
     expect(readConfig(inFolder('etc/config.json')).relay.enabled).toBe(true)
 
     const env = { PEERTAP_STATE: 'state', PEERTAP_CONFIG: 'etc/config.json' }
-    const again = JSON.parse(peertap('init --json', env).out)
+    const again = JSON.parse((await peertap('init --json', env)).out)
     expect(first.out).toContain(again.peer)
     expect(again).toMatchObject({ state: { made: false }, config: { made: false } })
     expect(again.key).toMatch(/^[0-9a-f]{64}$/)
   })
 
-  it('is told how others find it, or what is missing for that', () => {
-    const init = (config: object | string) => {
+  it('is told how others find it, or what is missing for that', async () => {
+    const init = async (config: object | string) => {
       cli.file('found.json', typeof config === 'string' ? config : JSON.stringify({ version: 1, ...config }))
       const words = 'init --state found --config found.json'
-      const json = JSON.parse(peertap(`${words} --json`).out)
-      return { json, out: peertap(words).out }
+      const json = JSON.parse((await peertap(`${words} --json`)).out)
+      return { json, out: (await peertap(words)).out }
     }
-    const announced = init({ announce: ['/dns4/relay.example/udp/4001/quic-v1'] })
+    const announced = await init({ announce: ['/dns4/relay.example/udp/4001/quic-v1'] })
     const contact = `/dns4/relay.example/udp/4001/quic-v1/p2p/${announced.json.peer}`
     expect(announced.json.contacts).toContain(contact)
     expect(announced.out).toMatch(/^What others write under "bootstrap" to find this node, one of:$/m)
     for (const text of announced.json.contacts) expect(announced.out).toContain(`\n  ${text}\n`)
-    const alone = init({ listen: ['/ip4/127.0.0.1/tcp/4001'] })
+    const alone = await init({ listen: ['/ip4/127.0.0.1/tcp/4001'] })
     expect(alone.json.contacts).toEqual([])
     expect(alone.out).toContain('No address is known that others could dial: this machine has none; write')
-    const wrong = init('{"version":1,"listn":[]}')
+    const wrong = await init('{"version":1,"listn":[]}')
     expect(wrong.json).toMatchObject({ config: { made: false }, contacts: [] })
     expect(wrong.out).toContain('found.json is wrong, so that it is not known where others may dial')
   })
 
-  it('may be a public relay', () => {
-    expect(peertap('init --state relay --config relay.json --relay').code).toBe(0)
+  it('may be a public relay', async () => {
+    expect((await peertap('init --state relay --config relay.json --relay')).code).toBe(0)
     const config = readConfig(inFolder('relay.json'))
     expect(config).toMatchObject({ reachability: 'public', circuitRelay: { serve: true }, mdns: false })
   })
@@ -77,54 +81,58 @@ function without(modules: RegExp): Record<string, string> {
 }
 
 describe('a node that is to run', () => {
-  it('says what is wrong before it loads what trunks are made of', () => {
+  it('says what is wrong before it loads what trunks are made of', async () => {
     const env = without(/node_modules\/(libp2p|@libp2p\/tcp|koffi)\/|sim\/run\.ts/)
     cli.file('lisen.json', '{"version":1,"lisen":[]}')
     cli.file('fine.json', '{"version":1}')
-    expect(peertap('up --config lisen.json --state absent', env)).toEqual({
+    expect(program('up --config lisen.json --state absent', env)).toEqual({
       code: 2,
       out: '',
       err: expect.stringContaining('did you mean "listen"?'),
     })
-    expect(peertap('up --config fine.json --state absent', env)).toEqual({
+    expect(program('up --config fine.json --state absent', env)).toEqual({
       code: 2,
       out: '',
       err: `${inFolder('absent')}: there is no such directory; run "peertap init"\n`,
     })
-    peertap('init --state found --config fine.json')
-    expect(peertap('up --config fine.json --state found', env).err).toContain('it was loaded')
+    await peertap('init --state found --config fine.json')
+    expect(program('up --config fine.json --state found', env).err).toContain('it was loaded')
   })
 })
 
 describe('a configuration', () => {
-  it('is checked, with a line for each mistake and an exit code', () => {
+  it('is checked, with a line for each mistake and an exit code', async () => {
     cli.file('good.json', '{"version":1}')
     cli.file('bad.json', '{"version":1,"mdns":"no","lisen":[]}')
-    expect(peertap('config check good.json')).toEqual({ code: 0, out: 'good.json is all right\n', err: '' })
-    expect(peertap('config check bad.json')).toEqual({
+    expect(await peertap('config check good.json')).toEqual({
+      code: 0,
+      out: 'good.json is all right\n',
+      err: '',
+    })
+    expect(program('config check bad.json')).toEqual({
       code: 2,
       out: '',
       err:
         'bad.json: mdns is "no" (a string); it must be true or false; write true or false\n' +
         'bad.json: lisen is not a known key; did you mean "listen"?\n',
     })
-    const { code, out } = peertap('config check --json', { PEERTAP_CONFIG: 'bad.json' })
+    const { code, out } = await peertap('config check --json', { PEERTAP_CONFIG: 'bad.json' })
     expect(code).toBe(2)
     expect(JSON.parse(out)).toMatchObject({
       file: inFolder('bad.json'),
       ok: false,
       mistakes: [{ path: ['mdns'] }, { path: ['lisen'] }],
     })
-    expect(peertap('config chek').err).toContain('did you mean "peertap config check"?')
-    expect(peertap('config check absent.json').err).toContain(
+    expect((await peertap('config chek')).err).toContain('did you mean "peertap config check"?')
+    expect((await peertap('config check absent.json')).err).toContain(
       'absent.json cannot be read: there is no such ' + 'file',
     )
   })
 })
 
 describe('a backup', () => {
-  it('goes to a file and back, encrypted by what standard input says', () => {
-    const made = JSON.parse(peertap('init --state old --config old.json --json').out)
+  it('goes to a file and back, encrypted by what standard input says', async () => {
+    const made = JSON.parse((await peertap('init --state old --config old.json --json')).out)
     const shell = cli.shell(
       'echo "open sesame" | peertap backup saved --state old --passphrase-stdin --json && ' +
         'echo "open sesame" | peertap restore saved --state new --passphrase-stdin && ' +
@@ -134,7 +142,7 @@ describe('a backup', () => {
     const [saved, ...rest] = shell.out.trimEnd().split('\n')
     expect(JSON.parse(saved as string)).toMatchObject({ file: 'saved', encrypted: true, vlans: 0 })
     expect(JSON.parse(rest.at(-1) as string).peer).toBe(made.peer)
-    const refused = peertap('restore saved --state other')
+    const refused = await peertap('restore saved --state other')
     expect(refused.code).toBe(2)
     expect(refused.err).toContain('saved is encrypted; give its passphrase with --passphrase-file FILE or')
     expect(existsSync(inFolder('other'))).toBe(false)
@@ -142,22 +150,22 @@ describe('a backup', () => {
 })
 
 describe('a failure under --json', () => {
-  const failure = (words: string, env = {}) => {
-    const { code, out, err } = peertap(words, env)
+  const failure = async (words: string, env = {}) => {
+    const { code, out, err } = await peertap(words, env)
     return { code, err, ...JSON.parse(out) }
   }
 
-  it('is one object on standard output, with the exit code that it has in words', () => {
+  it('is one object on standard output, with the exit code that it has in words', async () => {
     const env = { PEERTAP_SOCKET: inFolder('nowhere.sock') }
     // Nor need it wait for the simulator to be loaded.
-    const { code, err } = peertap('status', { ...env, ...without(/sim\/run\.ts/) })
+    const { code, err } = program('status', { ...env, ...without(/sim\/run\.ts/) })
     expect({ code, err }).toEqual({ code: 4, err: expect.stringContaining('no node runs here') })
-    expect(failure('status --json', env)).toEqual({
+    expect(await failure('status --json', env)).toEqual({
       code: 4,
       err: '',
       error: { code: 'noNode', message: err.trimEnd() },
     })
-    expect(failure('vlan show home --json --sockt x')).toEqual({
+    expect(await failure('vlan show home --json --sockt x')).toEqual({
       code: 2,
       err: '',
       error: {
@@ -165,23 +173,26 @@ describe('a failure under --json', () => {
         message: '--sockt is no flag of "peertap vlan show"; did you mean --socket?',
       },
     })
-    expect(failure('config check absent.json --json')).toMatchObject({ code: 2, error: { code: 'usage' } })
+    expect(await failure('config check absent.json --json')).toMatchObject({
+      code: 2,
+      error: { code: 'usage' },
+    })
   })
 })
 
 describe('help', () => {
-  it('shows which arguments may be left out, and what the exit codes of such verbs mean', () => {
-    const group = peertap('vlan --help')
+  it('shows which arguments may be left out, and what the exit codes of such verbs mean', async () => {
+    const group = await peertap('vlan --help')
     expect(group.code).toBe(0)
     expect(group.out).toMatch(/^ {2}peertap vlan evict <vlan> <member> {2}Put/m)
     expect(group.out).toMatch(
       /^Exit codes:\n {2}0 {2}done\n {2}1 {2}refused.*\n {2}2 .*\n {2}3 .*\n {2}4 {2}no node/m,
     )
-    const check = peertap('config check --help').out
+    const check = (await peertap('config check --help')).out
     expect(check).toMatch(/^peertap config check \[FILE\] \[flags\]$/m)
     expect(check).not.toContain('a bound')
-    expect(peertap('config --help').out).toMatch(/^ {2}peertap config check \[file\] {2}Say/m)
-    expect(peertap('vlan evict home').err).toBe(
+    expect((await peertap('config --help')).out).toMatch(/^ {2}peertap config check \[file\] {2}Say/m)
+    expect((await peertap('vlan evict home')).err).toBe(
       'peertap vlan evict: member is missing; write peertap vlan evict VLAN MEMBER\n',
     )
   })
@@ -217,21 +228,21 @@ describe('a service', () => {
     expect(text).toContain(String.raw`ExecStart="/opt/100%% \"node\"" "/a$$b\\c" "--config" "/etc/c.json"`)
   })
 
-  it('is written, kept if it is another, and removed', () => {
+  it('is written, kept if it is another, and removed', async () => {
     const install = 'service install --unit peertap.service'
-    const first = peertap(install)
+    const first = await peertap(install)
     expect(first.code).toBe(0)
     expect(first.out).toContain('systemctl enable --now peertap')
-    expect(peertap('service show').out).toBe(readFileSync(inFolder('peertap.service'), 'utf8'))
-    expect(peertap(`${install} --config other.json`).err).toContain('is there already and is another')
-    expect(peertap(`${install} --config other.json --force`).code).toBe(0)
+    expect((await peertap('service show')).out).toBe(readFileSync(inFolder('peertap.service'), 'utf8'))
+    expect((await peertap(`${install} --config other.json`)).err).toContain('is there already and is another')
+    expect((await peertap(`${install} --config other.json --force`)).code).toBe(0)
     expect(readFileSync(inFolder('peertap.service'), 'utf8')).toContain(
       `"--config" "${inFolder('other.json')}"`,
     )
-    expect(peertap('service uninstall --unit peertap.service').code).toBe(0)
+    expect((await peertap('service uninstall --unit peertap.service')).code).toBe(0)
     expect(existsSync(inFolder('peertap.service'))).toBe(false)
     cli.file('foreign.service', '[Unit]\n')
-    expect(peertap('service uninstall --unit foreign.service')).toMatchObject({
+    expect(await peertap('service uninstall --unit foreign.service')).toMatchObject({
       code: 2,
       err: 'foreign.service was not written by PeerTap; remove it yourself if it is to go\n',
     })

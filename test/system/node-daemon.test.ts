@@ -33,6 +33,7 @@ class Machine {
     const files = {
       directory: path,
       seed: state.seed,
+      book: () => state.book.load(),
       put: (...what: Parameters<NodeState['store']>) => state.store(...what),
       erase: (...what: Parameters<NodeState['erase']>) => state.erase(...what),
       token: () => state.token(),
