@@ -31,6 +31,8 @@ export interface TrunkOptions {
    * or a trunk would run through another one.
    */
   readonly avoids?: (host: string) => boolean
+  /** A peer that is connected says where it can be dialled: multiaddrs, any of which may be wrong. */
+  readonly announced?: (peer: PeerId, addresses: readonly string[]) => void
   /** A node of ours on the local network, by mDNS; addresses as multiaddrs. */
   readonly discovered?: (peer: PeerId, addresses: readonly string[]) => void
 }

@@ -105,6 +105,10 @@ export class Trunks implements Carrier, TrunkOwner {
     }
     engine.node.addEventListener('connection:open', ({ detail }) => this.#onConnection(detail))
     engine.node.addEventListener('self:peer:update', () => this.#look())
+    engine.node.addEventListener('peer:identify', ({ detail: { peerId, listenAddrs } }) => {
+      const peer = corePeer(peerId)
+      if (peer !== undefined) this.#options.announced?.(peer, listenAddrs.map(String))
+    })
     this.#look()
     // A machine without multicast is no reason not to start.
     await running.discovery?.start().catch(() => {

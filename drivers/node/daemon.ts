@@ -109,7 +109,7 @@ export class Daemon implements CoreOwner, ApiNode {
     this.#self = self
     this.#policy = relayPolicy(options.config)
     this.#control = new ControlServer(new NodeApi(this))
-    this.#reach = new Reach(self)
+    this.#reach = new Reach(self, (host) => this.#overlay.avoids(host))
     this.#ended = new Promise((end) => {
       this.#end = end
     })
@@ -166,6 +166,10 @@ export class Daemon implements CoreOwner, ApiNode {
     if (this.#stopping) return
     const trunks = new Trunks({
       ...trunkOptions(this.#options),
+      announced: (peer, addresses) => {
+        this.#reach.said(peer, addresses)
+        this.#tellReach()
+      },
       discovered: (peer, addresses) => this.#discovered(peer, addresses),
       hosts: () => this.#overlay.hosts(),
       avoids: (host) => this.#overlay.avoids(host),

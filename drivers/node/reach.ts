@@ -1,19 +1,33 @@
 /**
  * Where whoever is invited may dial: this node, if it can be dialled, else neighbours that it dialled itself
- * and contacts of its configuration, which lead to it.
+ * and contacts of its configuration, which lead to it. Of these also the addresses that it did not dial: a
+ * relay may stand between networks, and be another address for whoever is invited.
  */
 import { type Address, type PeerHint, type PeerId, REACHABILITY, type Reachability } from '../../core/io.ts'
+import { isPublic } from '../libp2p/addresses.ts'
 import type { TrunkView } from '../libp2p/carrier.ts'
 import { addressText } from '../libp2p/contact.ts'
+
+/** Peers whose addresses are kept: as many as a relay has links. */
+const PEERS_MAX = 64
+/** Addresses of one peer: a host has a few interfaces, and three transports. */
+const ADDRESSES_MAX = 16
+/** What leads nowhere from another host. */
+const NARROW = /^(127\.|::1$|fe[89ab]|0\.0\.0\.0$|::$)/i
 
 export class Reach {
   addresses: readonly Address[] = []
   reach: Reachability = REACHABILITY.private
   readonly #self: PeerId
+  readonly #avoids: (host: string) => boolean
   #contacts: readonly PeerHint[] = []
+  /** What peers say of themselves, the last heard last. */
+  readonly #said = new Map<PeerId, readonly string[]>()
 
-  constructor(self: PeerId) {
+  /** `avoids`: an IP address in a network that trunks carry. */
+  constructor(self: PeerId, avoids: (host: string) => boolean) {
     this.#self = self
+    this.#avoids = avoids
   }
 
   own(addresses: readonly Address[], reach: Reachability): void {
@@ -25,25 +39,66 @@ export class Reach {
     this.#contacts = contacts
   }
 
-  /** Peers that answered at an address that was dialled, without a relay between. */
-  dialled(trunks: readonly TrunkView[]): PeerHint[] {
-    return trunks
-      .filter(({ dialled, relayed }) => dialled && !relayed)
-      .flatMap(({ peer, remote }): PeerHint[] => {
-        const bytes = addressText(remote)
-        return bytes === undefined ? [] : [{ peer, addresses: [bytes], reach: REACHABILITY.public }]
-      })
+  /** A peer says where it can be dialled, as multiaddrs. */
+  said(peer: PeerId, addresses: readonly string[]): void {
+    this.#said.delete(peer)
+    this.#said.set(peer, addresses.slice(0, ADDRESSES_MAX))
+    const [oldest] = this.#said.keys()
+    if (this.#said.size > PEERS_MAX && oldest !== undefined) this.#said.delete(oldest)
   }
 
-  /** Best first, each peer once. */
+  /** Peers that answered at an address that was dialled, without a relay between. */
+  dialled(trunks: readonly TrunkView[]): PeerHint[] {
+    return dialledOf(trunks).flatMap(({ peer, remote }): PeerHint[] => {
+      const bytes = addressText(remote)
+      return bytes === undefined ? [] : [{ peer, addresses: [bytes], reach: REACHABILITY.public }]
+    })
+  }
+
+  /** Best first, each peer once, with its best address first. */
   hints(trunks: readonly TrunkView[]): PeerHint[] {
     const self =
       this.reach === REACHABILITY.private || this.addresses.length === 0
         ? []
         : [{ peer: this.#self, addresses: this.addresses, reach: this.reach }]
-    const named = this.#contacts.filter(({ addresses }) => addresses.length > 0)
-    const others = [...this.dialled(trunks), ...named]
+    const dialled = dialledOf(trunks).map(({ peer, remote }) => this.#hintOf(peer, remote))
+    const others = [...dialled, ...this.#contacts].filter(({ addresses }) => addresses.length > 0)
     const all = this.reach === REACHABILITY.public ? [...self, ...others] : [...others, ...self]
     return all.filter(({ peer }, index) => all.findIndex((each) => each.peer === peer) === index)
   }
+
+  /** The address that led there first; then for each other host the one that is best. */
+  #hintOf(peer: PeerId, remote: string): PeerHint {
+    const hosts = new Set([hostOf(remote)])
+    const said = (this.#said.get(peer) ?? []).toSorted((one, other) => rank(one) - rank(other))
+    const others = said.filter((text) => {
+      const host = hostOf(text)
+      if (host === undefined || NARROW.test(host) || this.#avoids(host) || hosts.has(host)) return false
+      hosts.add(host)
+      return true
+    })
+    const named = this.#contacts.find((each) => each.peer === peer)?.addresses ?? []
+    const addresses = [remote, ...others].map(addressText).filter((each) => each !== undefined)
+    return { peer, addresses: unique([...addresses, ...named]), reach: REACHABILITY.public }
+  }
+}
+
+function dialledOf(trunks: readonly TrunkView[]): TrunkView[] {
+  return trunks.filter(({ dialled, relayed }) => dialled && !relayed)
+}
+
+/** Of a multiaddr that begins with an IP address. */
+function hostOf(text: string): string | undefined {
+  const [, family, host] = text.split('/')
+  return family === 'ip4' || family === 'ip6' ? host : undefined
+}
+
+/** Those first that lead there from anywhere, then by transports in the order in which they are tried. */
+function rank(text: string): number {
+  const transport = text.includes('/quic-v1') ? 0 : /\/wss?(\/|$)/.test(text) ? 2 : 1
+  return transport + (isPublic(hostOf(text) ?? '') ? 0 : 10)
+}
+
+function unique(addresses: readonly Address[]): Address[] {
+  return [...new Map(addresses.map((address) => [address.join(), address])).values()]
 }

@@ -45,6 +45,16 @@ afterEach(async () => {
   expect(faults).toEqual([])
 })
 
+test('a peer that is connected says where else it can be dialled', async () => {
+  const said = new Map<string, readonly string[]>()
+  const a = await station(['tcp'], { announced: (peer, addresses) => said.set(peer, addresses) })
+  const b = await station(['tcp', 'ws'])
+  a.dial(b.name, addressesOf(b).slice(0, 1))
+  await a.up(b.name)
+  const listening = b.carrier.listening().map((text) => text.slice(0, text.indexOf('/p2p/')))
+  await expect.poll(() => said.get(b.name)).toEqual(expect.arrayContaining(listening))
+})
+
 describe('the way', () => {
   test('is QUIC where all three are there', async () => {
     const a = await station(['ws', 'tcp', 'quic'], { listen: [] })

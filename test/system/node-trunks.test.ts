@@ -95,3 +95,23 @@ describe.skipIf(!requires.namespaces())('a blind node in the middle, which has a
     expect(middle.host.list('link').map((link) => (link as { ifname: string }).ifname)).not.toContain('mixed')
   })
 })
+
+describe.skipIf(!requires.namespaces())(
+  'a guest on another side of the relay that its inviter dialled',
+  () => {
+    const lab = realLab()
+
+    test('finds the door by its invitation alone', async () => {
+      const [relay, host, guest] = [lab.node('relay'), lab.node('host'), lab.node('guest')]
+      lab.behind(relay, host)
+      lab.cable(relay, guest)
+      await lab.up(relay, host, guest)
+      await host.create('home')
+      await host.untilNeighbour(relay)
+      const [url] = await host.invite('home')
+      const entered = await guest.join(url)
+      expect(entered.members).toBe(2)
+      expect(await transportsTo(guest, relay)).toEqual(['quic-v1'])
+    })
+  },
+)
