@@ -4,7 +4,6 @@
  * around it included. The ports are those of noble, or what `--provider FILE#EXPORT` names (a `Crypto`, or
  * a function that gives one).
  */
-import { cpus, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { noble } from '../../core/crypto/noble.ts'
@@ -15,14 +14,7 @@ import type { Sealer } from '../../core/seal/sealer.ts'
 import { PAYLOAD_KIND } from '../../core/vlan/plaintext.ts'
 import { TRUNK_PACKET_BYTES } from '../../core/wire/packet.ts'
 import { SealWorld, type TestMember, Watch } from '../support/seal-world.ts'
-
-interface Figure {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-  readonly target: number | null
-  readonly ok: boolean | null
-}
+import { type Figure, printJson, thisMachine } from './figures.ts'
 
 /** Largest packet here: a whole frame of 1,500 bytes, as on a direct trunk. */
 const WHOLE_BYTES = 2_048
@@ -112,15 +104,7 @@ async function main(): Promise<void> {
     target: null,
     ok: null,
   }))
-  const [cpu] = cpus()
-  const machine = {
-    cpu: cpu?.model ?? 'unknown',
-    cores: cpus().length,
-    memoryGB: Math.round(totalmem() / 1e9),
-    node: process.version,
-    provider: name,
-  }
-  process.stdout.write(`${JSON.stringify({ machine, figures }, undefined, 2)}\n`)
+  printJson(thisMachine({ provider: name }), figures)
 }
 
 await main()

@@ -7,18 +7,10 @@
  * allocated there for it meanwhile, and by how much the process grew: a key or context that OpenSSL was
  * not given back would show there.
  */
-import { cpus, totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import type { Crypto } from '../../core/crypto/ports.ts'
 import { chooseCrypto, PROVIDERS, type Provider, sayChoice } from '../../drivers/crypto/provider.ts'
-
-interface Figure {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-  readonly target: number | null
-  readonly ok: boolean | null
-}
+import { type Figure, median, printJson, printTable, thisMachine } from './figures.ts'
 
 interface Operation {
   readonly name: string
@@ -173,10 +165,6 @@ function timesInRound(run: () => void): number {
   return Math.max(1, Math.round((ROUND_MILLIS * 1_000) / micros))
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((left, right) => left - right)[values.length >> 1] as number
-}
-
 /** Microseconds for each provider, by the order of the list. */
 function race(operation: Operation, providers: readonly Crypto[]): number[] {
   const runs = providers.map((crypto) => operation.prepare(crypto))
@@ -268,24 +256,9 @@ function works(name: string): boolean {
 function main(): void {
   const choice = chooseCrypto()
   const figures = measure(choice.name)
-  const [cpu] = cpus()
-  const machine = {
-    cpu: cpu?.model ?? 'unknown',
-    cores: cpus().length,
-    memoryGB: Math.round(totalmem() / 1e9),
-    node: process.version,
-    openssl: process.versions.openssl,
-    crypto: sayChoice(choice),
-  }
-  if (process.argv.includes('--json')) {
-    process.stdout.write(`${JSON.stringify({ machine, figures }, undefined, 2)}\n`)
-    return
-  }
-  console.log(Object.values(machine).join(', '))
-  for (const { name, value, unit, target, ok } of figures) {
-    const verdict = ok === null ? '' : `  at most ${target}: ${ok ? 'met' : 'MISSED'}`
-    console.log(`${name.padEnd(50)}${String(value).padStart(9)} ${unit.padEnd(2)}${verdict}`)
-  }
+  const machine = thisMachine({ openssl: process.versions.openssl, crypto: sayChoice(choice) })
+  if (process.argv.includes('--json')) printJson(machine, figures)
+  else printTable(Object.values(machine).join(', '), figures)
 }
 
 main()

@@ -4,16 +4,8 @@
  * `--only NAME` runs one case, `--quick` leaves out the cases of 100,000 nodes and of six hours.
  */
 import { spawnSync } from 'node:child_process'
-import { cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
-
-interface Figure {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-  readonly target: number | null
-  readonly ok: boolean | null
-}
+import { type Figure, printJson, thisMachine } from './figures.ts'
 
 /** What a case reports: values by figure name. */
 interface Target {
@@ -119,14 +111,7 @@ function main(): void {
       if (value !== undefined) figures.push(judge(target, value))
     }
   }
-  const [cpu] = cpus()
-  const machine = {
-    cpu: cpu?.model ?? 'unknown',
-    cores: cpus().length,
-    memoryGB: Math.round(totalmem() / 1e9),
-    node: process.version,
-  }
-  process.stdout.write(`${JSON.stringify({ machine, figures }, undefined, 2)}\n`)
+  printJson(thisMachine(), figures)
 }
 
 main()

@@ -8,7 +8,7 @@
  * else to do, or a virtual one, shows a multiple: compare with the call that fails at once.
  */
 import { writeFileSync } from 'node:fs'
-import { cpus, release, totalmem } from 'node:os'
+import { release } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import { type Clock, createClock } from '../../drivers/linux/clock.ts'
 import { Doorbell } from '../../drivers/linux/doorbell.ts'
@@ -21,14 +21,7 @@ import { EXPERIMENT, frameOf } from '../support/frames.ts'
 import { Lab, type Namespace } from '../support/namespaces.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
 import { requires } from '../support/requirements.ts'
-
-interface Figure {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-  readonly target: number | null
-  readonly ok: boolean | null
-}
+import { type Figure, median, printJson, printTable, thisMachine } from './figures.ts'
 
 /** Many and short: most are over before the system gives the processor to another program. */
 const ROUNDS = 301
@@ -171,10 +164,6 @@ class Bench {
   }
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((left, right) => left - right)[values.length >> 1] as number
-}
-
 /** Bytes of the heap for each call, in the best of several rounds: the engine compiles in the others. */
 function garbage(run: () => unknown): number {
   const rounds = Array.from({ length: 5 }, () => {
@@ -230,23 +219,9 @@ function main(): void {
     return
   }
   const figures = measure()
-  const [cpu] = cpus()
-  const machine = {
-    cpu: cpu?.model ?? 'unknown',
-    cores: cpus().length,
-    memoryGB: Math.round(totalmem() / 1e9),
-    node: process.version,
-    kernel: release(),
-  }
-  if (process.argv.includes('--json')) {
-    process.stdout.write(`${JSON.stringify({ machine, figures }, undefined, 2)}\n`)
-    return
-  }
-  console.log(Object.values(machine).join(', '))
-  for (const { name, value, unit, target, ok } of figures) {
-    const verdict = ok === null ? '' : `  target ${target}: ${ok ? 'met' : 'MISSED'}`
-    console.log(`${name.padEnd(50)}${String(value).padStart(9)} ${unit.padEnd(6)}${verdict}`)
-  }
+  const machine = thisMachine({ kernel: release() })
+  if (process.argv.includes('--json')) printJson(machine, figures)
+  else printTable(Object.values(machine).join(', '), figures)
 }
 
 main()

@@ -5,7 +5,8 @@
 import { PingFlow } from '../../support/ping-flow.ts'
 import type { RealLab } from '../../support/real-lab.ts'
 import type { NodeConfigText, RealNode, Transport } from '../../support/real-node.ts'
-import { type Figures, median, progress, sleep } from './figures.ts'
+import { median } from '../figures.ts'
+import { type Figures, progress, sleep } from './figures.ts'
 import { only, sentBy, up, upAll } from './ground.ts'
 
 const ROUNDS = 3

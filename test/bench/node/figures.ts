@@ -1,13 +1,6 @@
 /** Figures of the benchmark of real nodes, how they are judged, and how they are printed. */
-import { cpus, loadavg, release, totalmem } from 'node:os'
-
-export interface Figure {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-  readonly target: number | null
-  readonly ok: boolean | null
-}
+import { loadavg, release } from 'node:os'
+import { type Figure, median, printJson, printTable, thisMachine } from '../figures.ts'
 
 /** The system averages it over a minute. */
 const LOAD_MILLIS = 5_000
@@ -37,44 +30,18 @@ export class Figures {
     progress(`${name}: ${rounded} ${unit}`)
   }
 
-  /** What it was measured on; `load` is what else the machine did: runnable processes, averaged. */
-  machine(): Readonly<Record<string, string | number>> {
-    const [cpu] = cpus()
-    return {
-      cpu: cpu?.model ?? 'unknown',
-      cores: cpus().length,
-      memoryGB: Math.round(totalmem() / 1e9),
-      node: process.version,
-      kernel: release(),
-      load: median(this.#loads),
-      loadMax: Math.max(...this.#loads),
-    }
-  }
-
+  /** With what else the machine did: runnable processes, averaged. */
   print(asJson: boolean): void {
-    const machine = this.machine()
-    if (asJson) {
-      process.stdout.write(`${JSON.stringify({ machine, figures: this.list }, undefined, 2)}\n`)
-      return
-    }
-    const { load, loadMax, ...still } = machine
-    console.log(`${Object.values(still).join(', ')}; load ${load}, at most ${loadMax}`)
-    const width = Math.max(...this.list.map(({ name }) => name.length)) + 2
-    for (const { name, value, unit, target, ok } of this.list) {
-      const verdict = ok === null ? '' : `  target ${target}: ${ok ? 'met' : 'MISSED'}`
-      console.log(`${name.padEnd(width)}${String(value).padStart(9)} ${unit.padEnd(7)}${verdict}`)
-    }
+    const [load, loadMax] = [median(this.#loads), Math.max(...this.#loads)]
+    const machine = thisMachine({ kernel: release() })
+    if (asJson) printJson({ ...machine, load, loadMax }, this.list)
+    else printTable(`${Object.values(machine).join(', ')}; load ${load}, at most ${loadMax}`, this.list)
   }
 }
 
 /** For whoever waits; standard output is for the result. */
 export function progress(text: string): void {
   console.error(`[load ${loadNow()}] ${text}`)
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((left, right) => left - right)
-  return sorted[sorted.length >> 1] as number
 }
 
 export function mean(values: readonly number[]): number {

@@ -6,7 +6,8 @@ import { PacketSocket } from '../../support/packet-socket.ts'
 import { PingFlow } from '../../support/ping-flow.ts'
 import type { RealLab } from '../../support/real-lab.ts'
 import type { RealNode } from '../../support/real-node.ts'
-import { type Figures, median, progress, sleep } from './figures.ts'
+import { median } from '../figures.ts'
+import { type Figures, progress, sleep } from './figures.ts'
 import { startAt, upAll, workOf } from './ground.ts'
 
 const ROUNDS = 5

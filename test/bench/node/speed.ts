@@ -3,8 +3,9 @@
  * that whatever else the machine does hits all of them.
  */
 import type { RealLab } from '../../support/real-lab.ts'
+import { median } from '../figures.ts'
 import { type Carrier, openCable, openPeers, openPeerTap } from './carriers.ts'
-import { type Figures, mean, median, progress } from './figures.ts'
+import { type Figures, mean, progress } from './figures.ts'
 import { runIn, until } from './ground.ts'
 
 const IPERF_ROUNDS = 5
