@@ -58,6 +58,8 @@ export const REFUSAL = {
   noAnswer: 'noAnswer',
   // The node itself.
   nodeDown: 'nodeDown',
+  /** It was told to stop, and runs on. */
+  notStopped: 'notStopped',
 } as const
 export type RefusalName = (typeof REFUSAL)[keyof typeof REFUSAL]
 

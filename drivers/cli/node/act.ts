@@ -1,10 +1,11 @@
 /** Verbs that have a running node do something: `ping`, `relay`, `reload`, `down`. */
+import { readFileSync } from 'node:fs'
 import { UsageError } from '../../../core/errors.ts'
 import { formatNumber } from '../../../sim/reading.ts'
 import { type ControlClient, NoNode } from '../../control/client.ts'
 import { FRAME_BYTES_MAX, FRAME_BYTES_MIN } from '../../control/echo.ts'
 import { short } from '../../control/names.ts'
-import type { Outcome } from '../../control/outcome.ts'
+import { type Outcome, REFUSAL } from '../../control/outcome.ts'
 import { ECHOES_MAX, type Pinged, type PingOrder } from '../../node/echoes.ts'
 import type { Explanation } from '../../node/explain.ts'
 import type { NodeStatus } from '../../node/views.ts'
@@ -134,16 +135,17 @@ export const downVerb: Verb = {
     }
     const seconds = STOP_WITHIN_MILLIS / 1_000
     const message = `the node has not stopped within ${seconds} s; "peertap logs" may tell why`
-    return showFailure(given, 'notStopped', message)
+    return showFailure(given, REFUSAL.notStopped, message)
   },
 }
 
-/** Undecided where the node is in a container of its own: there it is not seen. */
+/** Is seen from here, and has not ended yet; one whose exit code nobody took has (proc_pid_stat(5)). */
 function isThere(pid: number): boolean {
   try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return !stat.slice(stat.lastIndexOf(')')).startsWith(') Z')
+  } catch {
+    return false
   }
 }
 
