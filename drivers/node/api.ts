@@ -26,8 +26,8 @@ export interface ApiNode {
   processView(): ProcessView
   trunks(): readonly TrunkView[]
   nameOf(peer: string): string
-  /** CIDRs that an interface of this machine has now. */
-  addressesOf(name: string): readonly string[]
+  /** CIDRs that the interfaces of this machine have now, by their names. */
+  addresses(): ReadonlyMap<string, readonly string[]>
   setPolicy(policy: RelayPolicy): void
   setTrace(on: boolean): void
   setCapture(on: boolean): void
@@ -109,9 +109,9 @@ export class NodeApi implements ControlApi {
     for (const { root } of core.trees) if (root !== undefined) peers.add(root)
     const names = Object.fromEntries([...peers].map((peer) => [peer, this.#node.nameOf(peer)]))
     // The core knows what they are to have; the owner and DHCP may have given them more, or taken some.
+    const given = this.#node.addresses()
     const interfaces = core.interfaces.map((each) => {
-      const addresses = each.name === undefined ? [] : this.#node.addressesOf(each.name)
-      return { ...each, addresses }
+      return { ...each, addresses: given.get(each.name ?? '') ?? [] }
     })
     return { ...core, interfaces, process: this.#node.processView(), trunks: this.#node.trunks(), names }
   }

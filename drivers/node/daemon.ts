@@ -229,8 +229,8 @@ export class Daemon implements CoreOwner, ApiNode {
     return libp2pPeer(peer as PeerId).toString()
   }
 
-  addressesOf(name: string): readonly string[] {
-    return this.#overlay.addressesOf(name)
+  addresses(): ReadonlyMap<string, readonly string[]> {
+    return this.#overlay.addresses()
   }
 
   /** A UsageError for patterns that are none. */

@@ -31,10 +31,10 @@ export class Overlay {
     return this.#hosts
   }
 
-  /** What an interface has now, by whomever it was given, without the addresses of its own cable. */
-  addressesOf(name: string): string[] {
-    const addresses = networkInterfaces()[name] ?? []
-    return addresses.flatMap(({ cidr }) => (cidr === null || isOfCable(cidr) ? [] : [cidr]))
+  /** CIDRs that interfaces have now, by whomever they were given, without those that every cable has. */
+  addresses(): ReadonlyMap<string, readonly string[]> {
+    const all = Object.entries(networkInterfaces())
+    return new Map(all.map(([name, list = []]) => [name, list.flatMap(({ cidr }) => kept(cidr))]))
   }
 
   #look(): void {
@@ -53,6 +53,10 @@ export class Overlay {
     this.#nets = nets
     this.#hosts = hosts
   }
+}
+
+function kept(cidr: string | null): string[] {
+  return cidr === null || isOfCable(cidr) ? [] : [cidr]
 }
 
 /** Link-local: the same network on every cable. */
