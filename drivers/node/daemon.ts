@@ -136,8 +136,7 @@ export class Daemon implements CoreOwner, ApiNode {
       await this.#control.listenPort({ port: config.control.port, token: files.token() })
     if (config.metrics.port !== undefined)
       await this.#control.listenMetrics(config.metrics.host, config.metrics.port)
-    const named = namedPeers(config)
-    const hints = named.map(({ hint }) => hint)
+    const hints = namedPeers(config).map(({ hint }) => hint)
     this.#reach.contacts(hints)
     const met = files.peers().filter(({ peer }) => !hints.some((each) => each.peer === peer))
     const early = new EarlyCarrier()
@@ -157,10 +156,10 @@ export class Daemon implements CoreOwner, ApiNode {
     )
     this.#core = core
     this.setTrace(config.log.trace)
-    await this.#startTrunks(core, early, named)
+    await this.#startTrunks(core, early)
   }
 
-  async #startTrunks(core: CoreHandle, early: EarlyCarrier, named: readonly NamedPeer[]): Promise<void> {
+  async #startTrunks(core: CoreHandle, early: EarlyCarrier): Promise<void> {
     // Most of what the main thread has to load; the core's thread loads what it needs meanwhile.
     const { Trunks } = await import('../libp2p/trunks.ts')
     if (this.#stopping) return
@@ -175,7 +174,7 @@ export class Daemon implements CoreOwner, ApiNode {
       avoids: (host) => this.#overlay.avoids(host),
     })
     this.#trunks = trunks
-    this.#remember(named)
+    this.#remember(namedPeers(this.#config))
     early.starts(trunks)
     await trunks.start(this.#listener(core))
     core.carriedBy(trunks)
