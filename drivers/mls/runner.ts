@@ -69,6 +69,11 @@ export class MlsRunner implements MlsEngine<Promise<MlsOutcome>> {
     this.#module = options.worker ?? new URL('./worker.ts', import.meta.url)
   }
 
+  /** Jobs will come soon: the thread loads meanwhile what it takes to do them. */
+  warm(): void {
+    if (!this.#closed) this.#thread ??= this.#start()
+  }
+
   /** Rejects with a UsageError or an InvariantError only; everything else is an outcome. */
   run(job: MlsJob): Promise<MlsOutcome> {
     if (this.#closed) return Promise.resolve(refused(MLS_REFUSAL.engineFailed))

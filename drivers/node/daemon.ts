@@ -140,11 +140,12 @@ export class Daemon implements CoreOwner, ApiNode {
     this.#reach.contacts(hints)
     const met = files.peers().filter(({ peer }) => !hints.some((each) => each.peer === peer))
     const early = new EarlyCarrier()
+    const book = files.book()
     const core = new CoreHandle(
       openLibc(),
       {
         state: files.directory,
-        book: files.book(),
+        book,
         selfSeed: files.seed,
         contacts: [...hints, ...met.slice(0, KEPT_PEERS)],
         config: coreConfig(config),
@@ -155,6 +156,7 @@ export class Daemon implements CoreOwner, ApiNode {
       this,
     )
     this.#core = core
+    if (book.vlans.length > 0) this.#mls.warm()
     this.setTrace(config.log.trace)
     await this.#startTrunks(core, early)
   }
