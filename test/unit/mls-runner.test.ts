@@ -1,3 +1,4 @@
+import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
 import { noble } from '../../core/crypto/noble.ts'
 import { type MlsEngine, type MlsJob, type MlsOutcome, SUITE } from '../../core/mls/engine.ts'
@@ -50,6 +51,23 @@ describe('the thread that does MLS', () => {
     const wrong = { kind: 'export', group: GROUP, state: 1, wishes: [{ ...WISH, length: 0 }] } as const
     await expect(alice.run(wrong)).rejects.toMatchObject({ name: 'UsageError' })
     await expect(runnerWith().run(trapped(TRAP.fault))).rejects.toMatchObject({ name: 'InvariantError' })
+  })
+
+  it('can be made before there is a job for it, and is made once', async () => {
+    /** Threads of this process are numbered. */
+    const nextThread = (): number => {
+      const thread = new Worker('', { eval: true })
+      const { threadId } = thread
+      void thread.terminate()
+      return threadId
+    }
+    const runner = runnerWith()
+    const first = nextThread()
+    runner.warm()
+    runner.warm()
+    expect(nextThread() - first).toBe(2)
+    await expect(runner.run(trapped(TRAP.fault))).rejects.toMatchObject({ name: 'InvariantError' })
+    expect(nextThread() - first).toBe(3)
   })
 
   it.each(['loop', 'never', 'exit'] as const)(
