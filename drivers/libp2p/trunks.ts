@@ -65,7 +65,7 @@ export class Trunks implements Carrier, TrunkOwner {
   /** Those that something was sent on in this turn. */
   readonly #unflushed = new Set<Trunk>()
   readonly #watch = new Watch((trunk) => this.#cut(trunk))
-  readonly #counts = { violations: 0, unknownLinks: 0, dialsRefused: 0, discoveryFailed: 0 }
+  readonly #counts = { trunkViolations: 0, dropTrunkGone: 0, boundTrunkDials: 0, discoveryFailed: 0 }
   #running: Running | undefined
   /** Peers that a dial is under way to. */
   readonly #dialling = new Set<PeerId>()
@@ -119,7 +119,7 @@ export class Trunks implements Carrier, TrunkOwner {
   dial(peer: PeerId, addresses: readonly Address[]): void {
     this.#call(() => {
       if (this.#running === undefined || this.#dials >= DIALS_MAX) {
-        this.#counts.dialsRefused += 1
+        this.#counts.boundTrunkDials += 1
         this.#tell((listener) => listener.dialFailed(peer))
         return
       }
@@ -148,7 +148,7 @@ export class Trunks implements Carrier, TrunkOwner {
     assert(packet.length <= FRAME_BYTES_MAX, 'a packet is longer than any trunk carries')
     const trunk = this.#trunks.get(link)
     if (trunk === undefined) {
-      this.#counts.unknownLinks += 1
+      this.#counts.dropTrunkGone += 1
       return
     }
     const teller = this.#running?.teller
@@ -206,7 +206,10 @@ export class Trunks implements Carrier, TrunkOwner {
 
   /** What went wrong so far, by reason. */
   counts(): Readonly<Record<string, number>> {
-    return { ...this.#counts }
+    const running = this.#running
+    if (running === undefined) return { ...this.#counts }
+    const boundHostConnections = running.engine.crowd.refused
+    return { ...this.#counts, ...running.acceptor.counts(), boundHostConnections }
   }
 
   /** Where this node listens, as multiaddrs with its name. */
@@ -245,7 +248,7 @@ export class Trunks implements Carrier, TrunkOwner {
   }
 
   violation(): void {
-    this.#counts.violations += 1
+    this.#counts.trunkViolations += 1
   }
 
   // Details.
