@@ -226,6 +226,10 @@ export class Daemon implements CoreOwner, ApiNode {
     return this.#trunks?.view() ?? []
   }
 
+  trunkCounts(): Readonly<Record<string, number>> {
+    return this.#trunks?.counts() ?? {}
+  }
+
   nameOf(peer: string): string {
     return libp2pPeer(peer as PeerId).toString()
   }
