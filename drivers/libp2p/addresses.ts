@@ -34,8 +34,9 @@ export interface Whereabouts {
 
 export function whereabouts(sources: Sources, reachability: TrunkOptions['reachability']): Whereabouts {
   const own = sources.listen.flatMap((address) => expanded(address, sources))
-  const all = unique([...sources.announce, ...sources.confirmed, ...own].map(withoutPeer))
-  const wide = all.filter((address) => !isNarrow(address))
+  const found = unique([...sources.announce, ...sources.confirmed, ...own].map(withoutPeer))
+  const all = found.filter((address) => !isLinkLocal(address))
+  const wide = all.filter((address) => !isLoopback(address))
   // A node on loopback alone is one of several on this machine.
   const addresses = (wide.length > 0 ? wide : all).sort((one, other) => order(one) - order(other))
   return { addresses: addresses.slice(0, ANNOUNCED_MAX), reach: reachOf(sources, own, reachability) }
@@ -102,10 +103,14 @@ function sameFamily(one: string | undefined, other: string): boolean {
   return one !== undefined && isIPv4(one) === isIPv4(other)
 }
 
-/** Of use on this machine or this cable alone. */
-function isNarrow(address: Multiaddr): boolean {
+function isLoopback(address: Multiaddr): boolean {
   const host = hostAddress(address)
-  return host !== undefined && (/^127\./.test(host) || host === '::1' || /^fe[89ab]/i.test(host))
+  return host !== undefined && (/^127\./.test(host) || host === '::1')
+}
+
+/** fe80::/10 leads nowhere without an interface, which is another one at each end of the cable. */
+function isLinkLocal(address: Multiaddr): boolean {
+  return /^fe[89ab]/i.test(hostAddress(address) ?? '')
 }
 
 /** Public hosts before others, then the transport that is tried first. */
