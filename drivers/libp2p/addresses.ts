@@ -9,7 +9,7 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { REACHABILITY, type Reachability } from '../../core/io.ts'
 import { withoutPeer } from './names.ts'
 import type { TrunkOptions } from './options.ts'
-import { hostAddress, isRelayed, rankOf, transportOf } from './transports.ts'
+import { hostAddress, hostName, isLinkLocal, isRelayed, rankOf, transportOf } from './transports.ts'
 
 /** The core sends a few; these are the best of many interfaces. Guess. */
 const ANNOUNCED_MAX = 8
@@ -35,7 +35,7 @@ export interface Whereabouts {
 export function whereabouts(sources: Sources, reachability: TrunkOptions['reachability']): Whereabouts {
   const own = sources.listen.flatMap((address) => expanded(address, sources))
   const found = unique([...sources.announce, ...sources.confirmed, ...own].map(withoutPeer))
-  const all = found.filter((address) => !isLinkLocal(address))
+  const all = found.filter((address) => !isLinkLocal(hostAddress(address) ?? ''))
   const wide = all.filter((address) => !isLoopback(address))
   // A node on loopback alone is one of several on this machine.
   const addresses = (wide.length > 0 ? wide : all).sort((one, other) => order(one) - order(other))
@@ -69,8 +69,12 @@ function reachOf(
 ): Reachability {
   if (reachability !== undefined && reachability !== 'auto') return REACHABILITY[reachability]
   if (sources.listen.length === 0) return REACHABILITY.private
-  const seen = sources.confirmed.length > 0 || own.some((address) => isPublic(hostAddress(address) ?? ''))
-  return seen ? REACHABILITY.public : REACHABILITY.punchable
+  // Whoever announces a name or a public address has had a router forward to this node.
+  const said = [...sources.announce, ...own].some((address) => {
+    const host = hostAddress(address)
+    return host === undefined ? hostName(address) !== undefined : isPublic(host)
+  })
+  return said || sources.confirmed.length > 0 ? REACHABILITY.public : REACHABILITY.punchable
 }
 
 /** An address of the configuration as the machine stands now: with its hosts and ports. */
@@ -106,11 +110,6 @@ function sameFamily(one: string | undefined, other: string): boolean {
 function isLoopback(address: Multiaddr): boolean {
   const host = hostAddress(address)
   return host !== undefined && (/^127\./.test(host) || host === '::1')
-}
-
-/** fe80::/10 leads nowhere without an interface, which is another one at each end of the cable. */
-function isLinkLocal(address: Multiaddr): boolean {
-  return /^fe[89ab]/i.test(hostAddress(address) ?? '')
 }
 
 /** Public hosts before others, then the transport that is tried first. */

@@ -14,7 +14,7 @@ import { STREAM_BYTES } from './channel.ts'
 import { Crowd } from './crowd.ts'
 import type { TrunkOptions } from './options.ts'
 import { tlsWhenAsked } from './tls.ts'
-import { hostAddress } from './transports.ts'
+import { hostAddress, isLinkLocal } from './transports.ts'
 
 /** Many nodes behind one address restart together (mesh:N5). */
 const INBOUND_PER_SECOND = 100
@@ -90,6 +90,7 @@ export async function createEngine(options: TrunkOptions): Promise<Engine> {
     addresses: {
       listen: [...options.listen, ...(use ? Array<string>(RELAYS_USED).fill('/p2p-circuit') : [])],
       appendAnnounce: [...(options.announce ?? [])],
+      announceFilter: (all) => all.filter((address) => isTold(address, options)),
       addressVerificationTTL: VERIFY_MILLIS,
     },
     transports: await transportsOf(options, streamsMax),
@@ -133,6 +134,15 @@ interface Places {
 function freePlace(node: Libp2p, peer: PeerId): void {
   const server = node.services['relay'] as Places | undefined
   server?.reservations.get(peer)?.signal.reset(0)
+}
+
+/**
+ * Whom this node is connected to is told its addresses, and lists all of the machine's: those in a VLAN would
+ * say to a relay who is in it, and a link-local one has the MAC address in it.
+ */
+function isTold(address: Multiaddr, { avoids }: TrunkOptions): boolean {
+  const host = hostAddress(address)
+  return host === undefined || !(isLinkLocal(host) || avoids?.(host) === true)
 }
 
 function gaterOf({ avoids }: TrunkOptions, crowd: Crowd): NonNullable<Libp2pOptions['connectionGater']> {

@@ -406,6 +406,13 @@ describe('a carrier', () => {
     expect((await a.until('no addresses', () => a.announced[1])).addresses).toEqual([])
   })
 
+  test('tells nobody the addresses in networks that trunks carry', async () => {
+    const avoids = (host: string): boolean => host === '127.0.0.1'
+    const a = await station(['tcp'], { listen: ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0'], avoids })
+    expect(a.carrier.listening().join()).toMatch(/\/ip6\/::1\//)
+    expect(a.carrier.listening().join()).not.toMatch(/127\.0\.0\.1|fe80/)
+  })
+
   test('that cannot listen says where, why and what to do', async () => {
     const a = await station(['tcp'])
     const taken = a.carrier.listening()[0]?.replace(/\/p2p.*/, '') as string

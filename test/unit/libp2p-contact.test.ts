@@ -139,6 +139,9 @@ describe('whereabouts', () => {
     expect(found({ ...listens, confirmed: ['/ip4/203.0.114.9/tcp/5'] }, 'auto').reach).toBe(
       REACHABILITY.public,
     )
+    for (const announced of ['/ip4/203.0.114.9/udp/5/quic-v1', '/dns4/node.example.org/tcp/5'])
+      expect(found({ ...listens, announce: [announced] }, 'auto').reach).toBe(REACHABILITY.public)
+    expect(found({ ...listens, announce: ['/ip4/10.0.0.9/tcp/5'] }).reach).toBe(REACHABILITY.punchable)
     expect(found({}).reach).toBe(REACHABILITY.private)
   })
 
