@@ -43,6 +43,8 @@ const VERIFY_MILLIS = 6 * 3_600_000
 const RESERVATIONS_MAX = 256
 /** Relays at which a node keeps a place: one may go. */
 const RELAYS_USED = 2
+/** From the end of the last connection to a peer: what it said of itself may still be on its way. */
+const FORGET_MILLIS = 1_000
 
 /** The parts of libp2p that are not on its surface. */
 export type Parts = Parameters<NonNullable<Libp2pOptions['services']>[string]>[0]
@@ -119,7 +121,10 @@ export async function createEngine(options: TrunkOptions): Promise<Engine> {
   }
   const node = await createLibp2p(init)
   if (parts === undefined) throw new Error('libp2p did not make its services')
-  if (serve) node.addEventListener('peer:disconnect', ({ detail }) => freePlace(node, detail))
+  node.addEventListener('peer:disconnect', ({ detail }) => {
+    if (serve) freePlace(node, detail)
+    setTimeout(() => forget(node, detail), FORGET_MILLIS).unref()
+  })
   return { node, parts, crowd }
 }
 
@@ -134,6 +139,15 @@ interface Places {
 function freePlace(node: Libp2p, peer: PeerId): void {
   const server = node.services['relay'] as Places | undefined
   server?.reservations.get(peer)?.signal.reset(0)
+}
+
+/**
+ * libp2p keeps what a peer says about itself, up to some kilobytes, in memory and for good: a stranger could
+ * come with a new key each time. Where peers are is for the core to know.
+ */
+function forget(node: Libp2p, peer: PeerId): void {
+  if (node.status !== 'started' || node.getConnections(peer).length > 0) return
+  node.peerStore.delete(peer).catch(() => {})
 }
 
 /**

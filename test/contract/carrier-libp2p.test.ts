@@ -132,7 +132,7 @@ describe('the way', () => {
 })
 
 describe('a circuit relay', () => {
-  test('forgets the place of whoever has gone', async () => {
+  test('forgets whoever has gone, and has their place free', async () => {
     const made = { transports: ['tcp'], listen: ['/ip4/127.0.0.1/tcp/0'] } as const
     const relay = await createEngine({ ...made, seed: randomBytes(32), relay: { serve: true } })
     const client = await createEngine({ ...made, seed: randomBytes(32), relay: { use: true } })
@@ -143,8 +143,13 @@ describe('a circuit relay', () => {
     const { reservations } = relay.node.services['relay'] as { reservations: ReadonlyMap<unknown, unknown> }
     await client.node.dial(relay.node.getMultiaddrs())
     await vi.waitFor(() => expect(reservations.size).toBe(1), 5_000)
+    expect(await relay.node.peerStore.has(client.node.peerId)).toBe(true)
     await client.node.stop()
     await vi.waitFor(() => expect(reservations.size).toBe(0), 5_000)
+    await vi.waitFor(
+      async () => expect(await relay.node.peerStore.has(client.node.peerId)).toBe(false),
+      5_000,
+    )
   })
 })
 
@@ -301,7 +306,10 @@ describe('a hostile end', () => {
     const connection = await half.dial(to)
     await connection.newStream('/peertap/1.0.0/control')
     // Streams that never say what they are for, more than one connection may have.
-    const { muxer } = (await mute.dial(to)) as unknown as { readonly muxer: StreamMuxer }
+    const dialled = await mute.dial(to)
+    // What comes before the other end has the connection ends all of it.
+    await dialled.newStream('/ipfs/id/1.0.0')
+    const { muxer } = dialled as unknown as { readonly muxer: StreamMuxer }
     const opened = await Promise.all(Array.from({ length: 40 }, () => muxer.createStream()))
     const open = (): number => opened.filter(({ status }) => status === 'open').length
     await b.until('those beyond the bound are refused', () => open() <= 16)
