@@ -138,7 +138,9 @@ export class Daemon implements CoreOwner, ApiNode {
       await this.#control.listenMetrics(config.metrics.host, config.metrics.port)
     const hints = namedPeers(config).map(({ hint }) => hint)
     this.#reach.contacts(hints)
-    const met = files.peers().filter(({ peer }) => !hints.some((each) => each.peer === peer))
+    const kept = files.peers()
+    this.#reach.met(kept)
+    const met = kept.filter(({ peer }) => !hints.some((each) => each.peer === peer))
     const early = new EarlyCarrier()
     const book = files.book()
     const core = new CoreHandle(
@@ -379,8 +381,8 @@ export class Daemon implements CoreOwner, ApiNode {
   /** Those that were dialled, so that a node without any contact finds its mesh again. */
   #keepPeers(): void {
     this.#keeping = undefined
-    const peers = this.#reach.dialled(this.trunks())
-    if (peers.length > 0) this.#kept = this.#kept.then(() => this.#options.files.keepPeers(peers))
+    const peers = this.#reach.toKeep(this.trunks())
+    if (peers !== undefined) this.#kept = this.#kept.then(() => this.#options.files.keepPeers(peers))
   }
 
   /** What stands in these comes from strangers: addresses that are none are left out. */
