@@ -153,7 +153,10 @@ class Voice {
   }
 
   async #sayAll(message: Uint8Array, hosts: readonly string[]): Promise<void> {
-    for (const way of waysOf(hosts, this.#family)) {
+    const ways = waysOf(hosts, this.#family)
+    // One that comes back may be another interface by the same name.
+    for (const way of this.#joined) if (!ways.includes(way)) this.#joined.delete(way)
+    for (const way of ways) {
       if (this.#closed) return
       this.#socket ??= await this.#open()
       const socket = this.#socket
@@ -164,8 +167,7 @@ class Voice {
           socket.send(message, PORT, GROUP[this.#family], (error) => (error === null ? done() : fail(error))),
         )
       } catch {
-        // It may just have gone; then it is joined anew when it is back.
-        this.#joined.delete(way)
+        // It may just have gone, and is looked for again with the next message.
         this.#failed()
       }
     }
@@ -173,7 +175,12 @@ class Voice {
 
   #join(socket: Socket, way: string): void {
     if (this.#joined.has(way)) return
-    socket.addMembership(GROUP[this.#family], way)
+    try {
+      socket.addMembership(GROUP[this.#family], way)
+    } catch (error) {
+      // It has been the same interface all the time.
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    }
     this.#joined.add(way)
   }
 
@@ -182,13 +189,13 @@ class Voice {
     // Others on this machine have the port too.
     const socket = createSocket({ type, reuseAddr: true, ipv6Only: this.#family === 6 })
     await new Promise<void>((done, fail) => {
-      socket.once('error', fail)
-      socket.bind(PORT, () => {
-        socket.off('error', fail)
-        done()
+      socket.once('error', (error) => {
+        socket.close()
+        fail(error)
       })
+      socket.bind(PORT, done)
     })
-    socket.on('error', () => this.#failed())
+    socket.removeAllListeners('error').on('error', () => this.#failed())
     socket.on('message', (bytes) => this.#heard(bytes))
     socket.setMulticastTTL(HOPS)
     // A node may be another one's neighbour on the same machine.
@@ -202,10 +209,9 @@ class Voice {
 /** What names the interfaces that have one of these addresses: IPv4 its address, IPv6 its index. */
 function waysOf(hosts: readonly string[], family: Family): string[] {
   const wanted = new Set(hosts)
-  const ways = Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) => {
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) => {
     const own = addresses.filter(({ address, internal }) => !internal && wanted.has(address))
     const first = own.find(({ address }) => isIPv4(address) === (family === 4))
     return first === undefined ? [] : [family === 4 ? first.address : `::%${name}`]
   })
-  return ways
 }
