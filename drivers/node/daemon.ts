@@ -458,5 +458,7 @@ function coreConfig(config: Config): Partial<NodeConfig> {
 }
 
 function interfaceOrders({ interfaces }: Config): InterfaceOrder[] {
-  return interfaces.map(({ vlan, name, mtu, addresses, ula }) => ({ vlan, name, mtu, addresses, ula }))
+  return interfaces.map(({ vlan, kind, name, mtu, addresses, ula }) => {
+    return { vlan, kind, name, mtu, addresses, ula }
+  })
 }
