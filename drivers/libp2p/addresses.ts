@@ -9,7 +9,7 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { REACHABILITY, type Reachability } from '../../core/io.ts'
 import { withoutPeer } from './names.ts'
 import type { TrunkOptions } from './options.ts'
-import { hostAddress, isRelayed, rankOf, transportOf } from './transports.ts'
+import { hostAddress, hostName, isLinkLocal, isRelayed, rankOf, transportOf } from './transports.ts'
 
 /** The core sends a few; these are the best of many interfaces. Guess. */
 const ANNOUNCED_MAX = 8
@@ -34,8 +34,9 @@ export interface Whereabouts {
 
 export function whereabouts(sources: Sources, reachability: TrunkOptions['reachability']): Whereabouts {
   const own = sources.listen.flatMap((address) => expanded(address, sources))
-  const all = unique([...sources.announce, ...sources.confirmed, ...own].map(withoutPeer))
-  const wide = all.filter((address) => !isNarrow(address))
+  const found = unique([...sources.announce, ...sources.confirmed, ...own].map(withoutPeer))
+  const all = found.filter((address) => !isLinkLocal(hostAddress(address) ?? ''))
+  const wide = all.filter((address) => !isLoopback(address))
   // A node on loopback alone is one of several on this machine.
   const addresses = (wide.length > 0 ? wide : all).sort((one, other) => order(one) - order(other))
   return { addresses: addresses.slice(0, ANNOUNCED_MAX), reach: reachOf(sources, own, reachability) }
@@ -68,8 +69,12 @@ function reachOf(
 ): Reachability {
   if (reachability !== undefined && reachability !== 'auto') return REACHABILITY[reachability]
   if (sources.listen.length === 0) return REACHABILITY.private
-  const seen = sources.confirmed.length > 0 || own.some((address) => isPublic(hostAddress(address) ?? ''))
-  return seen ? REACHABILITY.public : REACHABILITY.punchable
+  // Whoever announces a name or a public address has had a router forward to this node.
+  const said = [...sources.announce, ...own].some((address) => {
+    const host = hostAddress(address)
+    return host === undefined ? hostName(address) !== undefined : isPublic(host)
+  })
+  return said || sources.confirmed.length > 0 ? REACHABILITY.public : REACHABILITY.punchable
 }
 
 /** An address of the configuration as the machine stands now: with its hosts and ports. */
@@ -102,10 +107,9 @@ function sameFamily(one: string | undefined, other: string): boolean {
   return one !== undefined && isIPv4(one) === isIPv4(other)
 }
 
-/** Of use on this machine or this cable alone. */
-function isNarrow(address: Multiaddr): boolean {
+function isLoopback(address: Multiaddr): boolean {
   const host = hostAddress(address)
-  return host !== undefined && (/^127\./.test(host) || host === '::1' || /^fe[89ab]/i.test(host))
+  return host !== undefined && (/^127\./.test(host) || host === '::1')
 }
 
 /** Public hosts before others, then the transport that is tried first. */

@@ -5,15 +5,16 @@
  */
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
-import type { Libp2p } from '@libp2p/interface'
+import type { Libp2p, PeerId } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { STREAM_BYTES } from './channel.ts'
+import { Crowd } from './crowd.ts'
 import type { TrunkOptions } from './options.ts'
 import { tlsWhenAsked } from './tls.ts'
-import { hostAddress } from './transports.ts'
+import { hostAddress, isLinkLocal } from './transports.ts'
 
 /** Many nodes behind one address restart together (mesh:N5). */
 const INBOUND_PER_SECOND = 100
@@ -22,11 +23,16 @@ const PENDING_INBOUND_MAX = 256
 const CONNECTIONS_MAX = 1_024
 /** Handshake and streams of one connection; a dial has given up long before. */
 const UPGRADE_MILLIS = 5_000
+/**
+ * Streams that one connection may have open: those of two trunks, and what libp2p asks; one more for each
+ * link that a circuit relay may carry on it. What a stranger sends on a stream before it says for what may
+ * wait in memory, 256 KiB each.
+ */
+const STREAMS_MAX = 16
+const RELAYED_STREAMS_MAX = 64
 /** The core's own HELLOs notice a dead link long before; this only frees what nobody uses (mesh:M17). */
 const QUIC_IDLE_MILLIS = 150_000
 const QUIC_KEEP_ALIVE_MILLIS = 60_000
-/** Streams of other protocols that one connection may have open. */
-const STREAMS_MAX = 256
 /** WebSockets say "full" only by being asked; ask often, and allow little. */
 const WS_BUFFERED_BYTES = 262_144
 const WS_POLL_MILLIS = 5
@@ -37,6 +43,8 @@ const VERIFY_MILLIS = 6 * 3_600_000
 const RESERVATIONS_MAX = 256
 /** Relays at which a node keeps a place: one may go. */
 const RELAYS_USED = 2
+/** From the end of the last connection to a peer: what it said of itself may still be on its way. */
+const FORGET_MILLIS = 1_000
 
 /** The parts of libp2p that are not on its surface. */
 export type Parts = Parameters<NonNullable<Libp2pOptions['services']>[string]>[0]
@@ -44,12 +52,16 @@ export type Parts = Parameters<NonNullable<Libp2pOptions['services']>[string]>[0
 export interface Engine {
   readonly node: Libp2p
   readonly parts: Parts
+  /** Who has come in. */
+  readonly crowd: Crowd
 }
 
 /** Not started. A seed of 32 bytes. */
 export async function createEngine(options: TrunkOptions): Promise<Engine> {
   const privateKey = await generateKeyPairFromSeed('Ed25519', options.seed)
   const { serve = false, use = false } = options.relay ?? {}
+  const crowd = new Crowd()
+  const streamsMax = STREAMS_MAX + (serve || use ? RELAYED_STREAMS_MAX : 0)
   let parts: Parts | undefined
   const services: NonNullable<Libp2pOptions['services']> = {
     // Without its push: changes of address travel in the mesh.
@@ -67,6 +79,9 @@ export async function createEngine(options: TrunkOptions): Promise<Engine> {
   if (serve) {
     const { circuitRelayServer } = await import('@libp2p/circuit-relay-v2')
     services['relay'] = circuitRelayServer({
+      hopTimeout: UPGRADE_MILLIS,
+      maxInboundHopStreams: RELAYED_STREAMS_MAX,
+      maxOutboundStopStreams: RELAYED_STREAMS_MAX,
       reservations: { maxReservations: RESERVATIONS_MAX, applyDefaultLimit: false },
     })
   }
@@ -77,49 +92,89 @@ export async function createEngine(options: TrunkOptions): Promise<Engine> {
     addresses: {
       listen: [...options.listen, ...(use ? Array<string>(RELAYS_USED).fill('/p2p-circuit') : [])],
       appendAnnounce: [...(options.announce ?? [])],
+      announceFilter: (all) => all.filter((address) => isTold(address, options)),
       addressVerificationTTL: VERIFY_MILLIS,
     },
-    transports: await transportsOf(options),
+    transports: await transportsOf(options, streamsMax),
     // Noise first: TLS goes through duplex streams here, and a round trip takes twice as long.
     connectionEncrypters: [noise(), tlsWhenAsked()],
     streamMuxers: [
       yamux({
         enableKeepAlive: false,
-        maxInboundStreams: STREAMS_MAX,
-        maxOutboundStreams: STREAMS_MAX,
+        maxInboundStreams: streamsMax,
+        maxOutboundStreams: streamsMax,
         streamOptions: { maxStreamWindowSize: STREAM_BYTES },
       }),
     ],
     connectionMonitor: { enabled: false },
-    connectionGater: gaterOf(options),
+    connectionGater: gaterOf(options, crowd),
     connectionManager: {
       maxConnections: CONNECTIONS_MAX,
       maxParallelDials: CONNECTIONS_MAX,
       inboundConnectionThreshold: options.inboundPerSecond ?? INBOUND_PER_SECOND,
       maxIncomingPendingConnections: options.pendingInbound ?? PENDING_INBOUND_MAX,
       inboundUpgradeTimeout: UPGRADE_MILLIS,
+      inboundStreamProtocolNegotiationTimeout: UPGRADE_MILLIS,
       reconnectRetries: 0,
     },
     services,
   }
   const node = await createLibp2p(init)
   if (parts === undefined) throw new Error('libp2p did not make its services')
-  return { node, parts }
+  node.addEventListener('peer:disconnect', ({ detail }) => {
+    if (serve) freePlace(node, detail)
+    setTimeout(() => forget(node, detail), FORGET_MILLIS).unref()
+  })
+  return { node, parts, crowd }
 }
 
-function gaterOf({ avoids }: TrunkOptions): NonNullable<Libp2pOptions['connectionGater']> {
+/** Of a circuit relay: who has a place, and how long yet. */
+interface Places {
+  readonly reservations: {
+    get(peer: PeerId): { readonly signal: { reset(millis: number): void } } | undefined
+  }
+}
+
+/** Nobody is reached through a place without a connection. libp2p keeps it for two hours, for any key. */
+function freePlace(node: Libp2p, peer: PeerId): void {
+  const server = node.services['relay'] as Places | undefined
+  server?.reservations.get(peer)?.signal.reset(0)
+}
+
+/**
+ * libp2p keeps what a peer says about itself, up to some kilobytes, in memory and for good: a stranger could
+ * come with a new key each time. Where peers are is for the core to know.
+ */
+function forget(node: Libp2p, peer: PeerId): void {
+  if (node.status !== 'started' || node.getConnections(peer).length > 0) return
+  node.peerStore.delete(peer).catch(() => {})
+}
+
+/**
+ * Whom this node is connected to is told its addresses, and lists all of the machine's: those in a VLAN would
+ * say to a relay who is in it, and a link-local one has the MAC address in it.
+ */
+function isTold(address: Multiaddr, { avoids }: TrunkOptions): boolean {
+  const host = hostAddress(address)
+  return host === undefined || !(isLinkLocal(host) || avoids?.(host) === true)
+}
+
+function gaterOf({ avoids }: TrunkOptions, crowd: Crowd): NonNullable<Libp2pOptions['connectionGater']> {
   const isAvoided = (address: Multiaddr): boolean => {
     const host = hostAddress(address)
     return host !== undefined && avoids?.(host) === true
   }
   return {
     denyDialMultiaddr: isAvoided,
-    denyInboundConnection: ({ remoteAddr }) => isAvoided(remoteAddr),
+    denyInboundConnection: (comer) => isAvoided(comer.remoteAddr) || !crowd.admit(comer),
   }
 }
 
 /** Those that are on; others are not even loaded. */
-async function transportsOf(options: TrunkOptions): Promise<NonNullable<Libp2pOptions['transports']>> {
+async function transportsOf(
+  options: TrunkOptions,
+  streamsMax: number,
+): Promise<NonNullable<Libp2pOptions['transports']>> {
   const on = new Set(options.transports)
   const transports: NonNullable<Libp2pOptions['transports']> = []
   if (on.has('quic')) {
@@ -129,7 +184,7 @@ async function transportsOf(options: TrunkOptions): Promise<NonNullable<Libp2pOp
         handshakeTimeout: UPGRADE_MILLIS,
         maxIdleTimeout: QUIC_IDLE_MILLIS,
         keepAliveInterval: QUIC_KEEP_ALIVE_MILLIS,
-        maxConcurrentStreamLimit: STREAMS_MAX,
+        maxConcurrentStreamLimit: streamsMax,
         maxStreamData: STREAM_BYTES,
         maxConnectionData: 2 * STREAM_BYTES,
         receiveBufferSize: STREAM_BYTES,

@@ -74,3 +74,8 @@ export function hostAddress(address: Multiaddr): string | undefined {
   const first = address.getComponents()[0]
   return first?.code === CODE_IP4 || first?.code === CODE_IP6 ? first.value : undefined
 }
+
+/** fe80::/10 (RFC 4291) leads nowhere without an interface, which is another one at each end of the cable. */
+export function isLinkLocal(host: string): boolean {
+  return /^fe[89ab]/i.test(host)
+}

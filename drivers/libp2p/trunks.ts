@@ -25,7 +25,7 @@ import { Dialler, type Opened, openStreams } from './dialler.ts'
 import { Discovery } from './discovery.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { FRAME_BYTES_MAX } from './framing.ts'
-import { addressBytes, addressOf, corePeer, libp2pPeer } from './names.ts'
+import { addressBytes, addressOf, corePeer, libp2pPeer, withPeer } from './names.ts'
 import type { TrunkOptions } from './options.ts'
 import { carriesRelayed, hasPlace, relayedAddresses } from './relays.ts'
 import { Teller } from './teller.ts'
@@ -65,11 +65,12 @@ export class Trunks implements Carrier, TrunkOwner {
   /** Those that something was sent on in this turn. */
   readonly #unflushed = new Set<Trunk>()
   readonly #watch = new Watch((trunk) => this.#cut(trunk))
-  readonly #counts = { violations: 0, unknownLinks: 0, dialsRefused: 0, discoveryFailed: 0 }
+  readonly #counts = { trunkViolations: 0, dropTrunkGone: 0, boundTrunkDials: 0, discoveryFailed: 0 }
   #running: Running | undefined
   /** Peers that a dial is under way to. */
   readonly #dialling = new Set<PeerId>()
   #whereabouts = ''
+  #addresses: readonly Multiaddr[] = []
   #nextLink = 1
   #dials = 0
 
@@ -90,7 +91,7 @@ export class Trunks implements Carrier, TrunkOwner {
       dialler: new Dialler(engine, this.#options),
       acceptor,
       teller: new Teller(listener),
-      discovery: mdns && discovered !== undefined ? new Discovery(engine, discovered) : undefined,
+      discovery: mdns && discovered !== undefined ? this.#discovery(engine, discovered) : undefined,
       stop: new AbortController(),
       timer: setInterval(() => this.#look(), LOOK_MILLIS).unref(),
     }
@@ -110,16 +111,12 @@ export class Trunks implements Carrier, TrunkOwner {
       if (peer !== undefined) this.#options.announced?.(peer, listenAddrs.map(String))
     })
     this.#look()
-    // A machine without multicast is no reason not to start.
-    await running.discovery?.start().catch(() => {
-      this.#counts.discoveryFailed += 1
-    })
   }
 
   dial(peer: PeerId, addresses: readonly Address[]): void {
     this.#call(() => {
       if (this.#running === undefined || this.#dials >= DIALS_MAX) {
-        this.#counts.dialsRefused += 1
+        this.#counts.boundTrunkDials += 1
         this.#tell((listener) => listener.dialFailed(peer))
         return
       }
@@ -148,7 +145,7 @@ export class Trunks implements Carrier, TrunkOwner {
     assert(packet.length <= FRAME_BYTES_MAX, 'a packet is longer than any trunk carries')
     const trunk = this.#trunks.get(link)
     if (trunk === undefined) {
-      this.#counts.unknownLinks += 1
+      this.#counts.dropTrunkGone += 1
       return
     }
     const teller = this.#running?.teller
@@ -173,7 +170,7 @@ export class Trunks implements Carrier, TrunkOwner {
     for (const trunk of this.#trunks.values()) trunk.cut()
     this.#trunks.clear()
     this.#unflushed.clear()
-    await running.discovery?.stop()
+    running.discovery?.stop()
     await running.engine.node.stop()
   }
 
@@ -206,7 +203,10 @@ export class Trunks implements Carrier, TrunkOwner {
 
   /** What went wrong so far, by reason. */
   counts(): Readonly<Record<string, number>> {
-    return { ...this.#counts }
+    const running = this.#running
+    if (running === undefined) return { ...this.#counts }
+    const boundHostConnections = running.engine.crowd.refused
+    return { ...this.#counts, ...running.acceptor.counts(), boundHostConnections }
   }
 
   /** Where this node listens, as multiaddrs with its name. */
@@ -245,7 +245,7 @@ export class Trunks implements Carrier, TrunkOwner {
   }
 
   violation(): void {
-    this.#counts.violations += 1
+    this.#counts.trunkViolations += 1
   }
 
   // Details.
@@ -306,11 +306,28 @@ export class Trunks implements Carrier, TrunkOwner {
     new Trunk(this.#number(), peer, false, connection, streams, this).accept()
   }
 
+  #discovery({ node }: Engine, discovered: NonNullable<TrunkOptions['discovered']>): Discovery {
+    return new Discovery({
+      self: corePeer(node.peerId) as PeerId,
+      hosts: () => this.#hosts(),
+      addresses: () => this.#addresses.map((address) => withPeer(address, node.peerId).toString()),
+      discovered,
+      // A machine without multicast is no reason not to run.
+      failed: () => {
+        this.#counts.discoveryFailed += 1
+      },
+    })
+  }
+
+  #hosts(): readonly string[] {
+    return this.#options.hosts?.() ?? hostsOf(networkInterfaces())
+  }
+
   /** Where this node is, if that has changed; and which connections that has cost. */
   #look(): void {
     if (this.#running === undefined) return
     const { node, parts } = this.#running.engine
-    const hosts = this.#options.hosts?.() ?? hostsOf(networkInterfaces())
+    const hosts = this.#hosts()
     const known = parts.addressManager.getAddressesWithMetadata()
     const now = whereabouts(
       {
@@ -327,6 +344,8 @@ export class Trunks implements Carrier, TrunkOwner {
     const text = `${now.reach} ${now.addresses.join(' ')}`
     if (text === this.#whereabouts) return
     this.#whereabouts = text
+    this.#addresses = now.addresses
+    this.#running.discovery?.askKeenly()
     const addresses = now.addresses.map(addressBytes).filter((address) => address !== undefined)
     this.#tell((listener) => listener.addressesChanged(addresses, now.reach))
   }

@@ -27,6 +27,9 @@ export interface Contact {
 /** Long enough for a DNS name of 253 characters with all protocols around it, and a relay before it. */
 const MULTIADDR_CHARACTERS_MAX = 512
 
+/** RFC 4291, section 2.5.6: fe80::/10. */
+const LINK_LOCAL = /^fe[89ab]/i
+
 const SAMPLE = '/ip4/203.0.113.7/udp/4001/quic-v1'
 
 function wrong(what: string): { readonly ok: false; readonly wrong: string } {
@@ -51,6 +54,12 @@ function components(text: string): Read<ReturnType<ReturnType<typeof multiaddr>[
 function transportOf(text: string): Read<Transport> {
   const read = components(text)
   if (!read.ok) return read
+  const [first] = read.value
+  if (first?.name === 'ip6' && LINK_LOCAL.test(first.value ?? ''))
+    return wrong(
+      'an address of one cable alone (fe80::) says nothing without an interface, which has no place here; ' +
+        'write one that begins with 2 or 3 (global) or fd (of a site)',
+    )
   const names = read.value.map(({ name }) => name)
   const has = (...wanted: readonly string[]) => wanted.every((name) => names.includes(name))
   if (has('udp', 'quic-v1')) return { ok: true, value: TRANSPORT.quic }

@@ -25,6 +25,8 @@ export interface ApiNode {
   ask(verb: string, args: readonly unknown[]): Promise<Outcome<object>>
   processView(): ProcessView
   trunks(): readonly TrunkView[]
+  /** What was counted of all trunks, by name. */
+  trunkCounts(): Readonly<Record<string, number>>
   nameOf(peer: string): string
   /** CIDRs that the interfaces of this machine have now, by their names. */
   addresses(): ReadonlyMap<string, readonly string[]>
@@ -113,7 +115,9 @@ export class NodeApi implements ControlApi {
     const interfaces = core.interfaces.map((each) => {
       return { ...each, addresses: given.get(each.name ?? '') ?? [] }
     })
-    return { ...core, interfaces, process: this.#node.processView(), trunks: this.#node.trunks(), names }
+    const counters = { ...core.counters, ...this.#node.trunkCounts() }
+    const process = this.#node.processView()
+    return { ...core, counters, interfaces, process, trunks: this.#node.trunks(), names }
   }
 
   /** Healthy: the core answers, every interface is there, and the mesh is reached if anybody was named. */

@@ -5,11 +5,11 @@
  */
 import { workerData } from 'node:worker_threads'
 import { openLibc } from '../linux/libc.ts'
-import { tapOpener } from '../tap/tap.ts'
+import { deviceOpener } from '../tap/tun.ts'
 import { coreFiles } from './core-files.ts'
 import type { CoreStart } from './messages.ts'
 import { NodeCore } from './node-core.ts'
 
 const start = workerData as CoreStart
 const libc = openLibc()
-new NodeCore(start, libc, tapOpener(libc), coreFiles(start.state, start.book)).run()
+new NodeCore(start, libc, deviceOpener(libc), coreFiles(start.state, start.book)).run()

@@ -138,7 +138,9 @@ export class Daemon implements CoreOwner, ApiNode {
       await this.#control.listenMetrics(config.metrics.host, config.metrics.port)
     const hints = namedPeers(config).map(({ hint }) => hint)
     this.#reach.contacts(hints)
-    const met = files.peers().filter(({ peer }) => !hints.some((each) => each.peer === peer))
+    const kept = files.peers()
+    this.#reach.met(kept)
+    const met = kept.filter(({ peer }) => !hints.some((each) => each.peer === peer))
     const early = new EarlyCarrier()
     const book = files.book()
     const core = new CoreHandle(
@@ -224,6 +226,10 @@ export class Daemon implements CoreOwner, ApiNode {
 
   trunks(): readonly TrunkView[] {
     return this.#trunks?.view() ?? []
+  }
+
+  trunkCounts(): Readonly<Record<string, number>> {
+    return this.#trunks?.counts() ?? {}
   }
 
   nameOf(peer: string): string {
@@ -375,8 +381,8 @@ export class Daemon implements CoreOwner, ApiNode {
   /** Those that were dialled, so that a node without any contact finds its mesh again. */
   #keepPeers(): void {
     this.#keeping = undefined
-    const peers = this.#reach.dialled(this.trunks())
-    if (peers.length > 0) this.#kept = this.#kept.then(() => this.#options.files.keepPeers(peers))
+    const peers = this.#reach.toKeep(this.trunks())
+    if (peers !== undefined) this.#kept = this.#kept.then(() => this.#options.files.keepPeers(peers))
   }
 
   /** What stands in these comes from strangers: addresses that are none are left out. */
@@ -452,5 +458,7 @@ function coreConfig(config: Config): Partial<NodeConfig> {
 }
 
 function interfaceOrders({ interfaces }: Config): InterfaceOrder[] {
-  return interfaces.map(({ vlan, name, mtu, addresses, ula }) => ({ vlan, name, mtu, addresses, ula }))
+  return interfaces.map(({ vlan, kind, name, mtu, addresses, ula }) => {
+    return { vlan, kind, name, mtu, addresses, ula }
+  })
 }

@@ -36,8 +36,12 @@ export function lockDirectory(
   }
   if (owner !== undefined) fchownSync(file, owner.uid, owner.gid)
   // For people: what counts is the lock. The file stays, since one that came and went would be two.
-  ftruncateSync(file)
-  writeSync(file, `${process.pid}\n`, 0)
+  try {
+    ftruncateSync(file)
+    writeSync(file, `${process.pid}\n`, 0)
+  } catch {
+    // A full disk: whoever finds the lock held is told of another process, and not which.
+  }
   return {
     lock: {
       release: () => {

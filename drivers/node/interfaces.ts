@@ -8,7 +8,7 @@ import { unhex } from '../../core/ids.ts'
 import { type Micros, NEVER, type PortId, SECOND } from '../../core/io.ts'
 import { short } from '../control/names.ts'
 import { ulaOf } from '../tap/addresses.ts'
-import { DEVICE, type Device, type OpenDevice } from '../tap/device.ts'
+import { DEVICE, type Device, type DeviceKind, type OpenDevice } from '../tap/device.ts'
 import type { InterfaceOrder, LogEntry } from './messages.ts'
 
 /** How soon an interface that could not be had is tried again. Guess. */
@@ -211,6 +211,7 @@ export class Interfaces {
     const wantsUla = (order === undefined || order.ula) && mtu >= IPV6_MTU_MIN
     const ula = wantsUla ? [ulaOf(unhex(facts.vlan), unhex(facts.member))] : []
     return {
+      kind: order?.kind ?? 'tap',
       name: order?.name ?? defaultName(facts),
       mtu,
       addresses: [...(order?.addresses ?? []), ...ula],
@@ -281,6 +282,7 @@ export class Interfaces {
 }
 
 interface Wish {
+  readonly kind: DeviceKind
   readonly name: string
   readonly mtu: number
   readonly addresses: readonly string[]

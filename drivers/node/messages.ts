@@ -17,6 +17,7 @@ import type {
   StoreId,
 } from '../../core/io.ts'
 import type { Outcome } from '../control/outcome.ts'
+import type { DeviceKind } from '../tap/device.ts'
 import type { PipeEnds } from './pipe.ts'
 import type { Book } from './vlan-book.ts'
 
@@ -41,6 +42,7 @@ export interface CoreStart {
 export interface InterfaceOrder {
   /** A label, or the first digits of a VLAN-ID. */
   readonly vlan: string
+  readonly kind?: DeviceKind
   readonly name?: string | undefined
   readonly mtu?: number | undefined
   /** CIDR. */

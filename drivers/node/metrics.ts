@@ -77,7 +77,7 @@ export function metricsText(status: NodeStatus): string {
     metric(
       'peertap_events_total',
       'counter',
-      'What the core counts, by name: traffic, drops by reason, bounds.',
+      'What the node counts, by name: traffic, drops by reason, bounds.',
       Object.entries(counters).map(([name, value]): Sample => [{ name }, value]),
     ),
   ]

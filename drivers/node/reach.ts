@@ -14,6 +14,8 @@ const PEERS_MAX = 64
 const ADDRESSES_MAX = 16
 /** What leads nowhere from another host. */
 const NARROW = /^(127\.|::1$|fe[89ab]|0\.0\.0\.0$|::$)/i
+/** Peers that are kept, also of runs in which the node met few, as in another network. */
+const KEPT_MAX = 32
 
 export class Reach {
   addresses: readonly Address[] = []
@@ -23,6 +25,7 @@ export class Reach {
   #contacts: readonly PeerHint[] = []
   /** What peers say of themselves, the last heard last. */
   readonly #said = new Map<PeerId, readonly string[]>()
+  #met: readonly PeerHint[] = []
 
   /** `avoids`: an IP address in a network that trunks carry. */
   constructor(self: PeerId, avoids: (host: string) => boolean) {
@@ -47,6 +50,19 @@ export class Reach {
     if (this.#said.size > PEERS_MAX && oldest !== undefined) this.#said.delete(oldest)
   }
 
+  /** Those of earlier runs. */
+  met(peers: readonly PeerHint[]): void {
+    this.#met = peers
+  }
+
+  /** Who was met last comes first; undefined while nobody was met in this run. */
+  toKeep(trunks: readonly TrunkView[]): readonly PeerHint[] | undefined {
+    const now = this.dialled(trunks)
+    if (now.length === 0) return undefined
+    this.#met = eachOnce([...now, ...this.#met]).slice(0, KEPT_MAX)
+    return this.#met
+  }
+
   /** Peers that answered at an address that was dialled, without a relay between. */
   dialled(trunks: readonly TrunkView[]): PeerHint[] {
     return dialledOf(trunks).flatMap(({ peer, remote }): PeerHint[] => {
@@ -64,7 +80,7 @@ export class Reach {
     const dialled = dialledOf(trunks).map(({ peer, remote }) => this.#hintOf(peer, remote))
     const others = [...dialled, ...this.#contacts].filter(({ addresses }) => addresses.length > 0)
     const all = this.reach === REACHABILITY.public ? [...self, ...others] : [...others, ...self]
-    return all.filter(({ peer }, index) => all.findIndex((each) => each.peer === peer) === index)
+    return eachOnce(all)
   }
 
   /** The address that led there first; then for each other host the one that is best. */
@@ -101,4 +117,8 @@ function rank(text: string): number {
 
 function unique(addresses: readonly Address[]): Address[] {
   return [...new Map(addresses.map((address) => [address.join(), address])).values()]
+}
+
+function eachOnce(hints: readonly PeerHint[]): PeerHint[] {
+  return hints.filter(({ peer }, index) => hints.findIndex((each) => each.peer === peer) === index)
 }

@@ -3,7 +3,12 @@
  * from and written to, one at a time, without waiting. Used in the thread of the node's core alone.
  */
 
+/** `tun`: the host has IP packets alone, and an Ethernet is made around it (emulated.ts). */
+export type DeviceKind = 'tap' | 'tun'
+
 export interface DeviceSettings {
+  /** `tap` if not given. */
+  readonly kind?: DeviceKind
   /** At most 15 bytes; `%d` in it is replaced by the first free number. */
   readonly name: string
   /** 12 hex digits as a number, as the core says it. */

@@ -48,22 +48,34 @@ const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000
 const IFREQ_BYTES = 40
 const UNION_AT = NAME_BYTES_MAX + 1
 
-/** `OpenDevice` for Linux. Needs CAP_NET_ADMIN. */
+/** `OpenDevice` for Linux, and for a TAP whatever kind is asked for. Needs CAP_NET_ADMIN. */
 export function tapOpener(libc: Libc): OpenDevice {
   return (settings) => openTap(libc, settings)
 }
 
 function openTap(libc: Libc, settings: DeviceSettings): Device {
   const plan = planDevice(settings)
+  return openInterface(libc, plan, IFF_TAP, (fd, name, request) => {
+    const tap = new Tap(libc, fd, name, plan.mtu, request)
+    tap.setMac(plan.mac)
+    return tap
+  })
+}
+
+/** An interface of one kind or the other that is up, with all that was planned but a MAC. */
+export function openInterface<T extends { readonly name: string }>(
+  libc: Libc,
+  plan: DevicePlan,
+  kind: number,
+  wrap: (fd: number, name: string, request: Pinned) => T,
+): T {
   const fd = libc.open(TUN_FILE, O_RDWR_NONBLOCK_CLOEXEC)
   if (fd < 0) refuseToOpen(libc.errno())
   const request = libc.pin(IFREQ_BYTES)
   try {
-    const name = attach(libc, fd, request, plan.name)
-    const tap = new Tap(libc, fd, name, plan.mtu, request)
-    tap.setMac(plan.mac)
-    configure(libc, tap.name, plan, request)
-    return tap
+    const wrapped = wrap(fd, attach(libc, fd, request, plan.name, kind), request)
+    configure(libc, wrapped.name, plan, request)
+    return wrapped
   } catch (error) {
     libc.close(fd)
     throw error
@@ -71,11 +83,11 @@ function openTap(libc: Libc, settings: DeviceSettings): Device {
 }
 
 /** Makes the interface and says what the kernel called it. */
-function attach(libc: Libc, fd: number, request: Pinned, name: string): string {
+function attach(libc: Libc, fd: number, request: Pinned, name: string, kind: number): string {
   const { bytes, view, address } = request
   bytes.fill(0)
   bytes.set(Buffer.from(name, 'ascii'))
-  view.setUint16(UNION_AT, IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL, true)
+  view.setUint16(UNION_AT, kind | IFF_NO_PI | IFF_TUN_EXCL, true)
   if (libc.ioctl(fd, TUNSETIFF, address) !== 0) refuseToAttach(libc.errno(), name)
   const called = Buffer.from(bytes.subarray(0, UNION_AT))
   return called.toString('ascii', 0, called.indexOf(0))
@@ -171,7 +183,7 @@ class Tap implements Device {
 }
 
 /** The interface was deleted: the file has none any more. */
-function isGone(errno: number): boolean {
+export function isGone(errno: number): boolean {
   return errno === ERRNO.EBADFD || errno === ERRNO.ENODEV || errno === ERRNO.ENXIO || errno === ERRNO.EBADF
 }
 

@@ -1,20 +1,23 @@
 /** What trunks over libp2p do beyond what every carrier must: choice of transport, hostile ends, relays. */
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { Stream } from '@libp2p/interface'
+import type { Stream, StreamMuxer } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { UsageError } from '../../core/errors.ts'
 import { type Address, CHANNEL, CLOSE, type LinkId, REACHABILITY } from '../../core/io.ts'
 import { parseContact } from '../../drivers/libp2p/contact.ts'
+import { HOST_CONNECTIONS_MAX } from '../../drivers/libp2p/crowd.ts'
+import { createEngine } from '../../drivers/libp2p/engine.ts'
 import { FRAME_BYTES_MAX, HEADER_BYTES, wordBytes, writeFrame } from '../../drivers/libp2p/framing.ts'
 import type { TrunkOptions } from '../../drivers/libp2p/options.ts'
 import type { TransportKind } from '../../drivers/libp2p/transports.ts'
@@ -125,6 +128,28 @@ describe('the way', () => {
     for (let index = 0; index < 200; index++)
       seeker.send(link.link, CHANNEL.control, 0, new Uint8Array(1_400))
     await hidden.until('all of it', () => far.heard.length === 200)
+  })
+})
+
+describe('a circuit relay', () => {
+  test('forgets whoever has gone, and has their place free', async () => {
+    const made = { transports: ['tcp'], listen: ['/ip4/127.0.0.1/tcp/0'] } as const
+    const relay = await createEngine({ ...made, seed: randomBytes(32), relay: { serve: true } })
+    const client = await createEngine({ ...made, seed: randomBytes(32), relay: { use: true } })
+    for (const { node } of [relay, client]) {
+      closers.push(() => node.stop())
+      await node.start()
+    }
+    const { reservations } = relay.node.services['relay'] as { reservations: ReadonlyMap<unknown, unknown> }
+    await client.node.dial(relay.node.getMultiaddrs())
+    await vi.waitFor(() => expect(reservations.size).toBe(1), 5_000)
+    expect(await relay.node.peerStore.has(client.node.peerId)).toBe(true)
+    await client.node.stop()
+    await vi.waitFor(() => expect(reservations.size).toBe(0), 5_000)
+    await vi.waitFor(
+      async () => expect(await relay.node.peerStore.has(client.node.peerId)).toBe(false),
+      5_000,
+    )
   })
 })
 
@@ -243,7 +268,7 @@ describe('a hostile end', () => {
     await b.until('a packet', () => link.heard.length === 1)
     both[channel].send(bytes)
     expect(await b.down(link)).toBe(CLOSE.misbehaved)
-    expect(b.carrier.counts()['violations']).toBe(1)
+    expect(b.carrier.counts()['trunkViolations']).toBe(1)
     expect(link.heard.length).toBe(1)
     expect(b.carrier.view()).toEqual([])
   })
@@ -258,6 +283,58 @@ describe('a hostile end', () => {
     expect(await b.down(first)).toBe(CLOSE.lost)
     again.data.send(packet)
     await b.until('a packet', () => second.heard.length === 1)
+  })
+
+  test('that opens streams without end is counted and loses its connection', async () => {
+    const b = await station(['tcp'])
+    const node = await stranger()
+    const connection = await node.dial(multiaddr(b.carrier.listening()[0]))
+    for (let trunk = 0; trunk < 20 && connection.status === 'open'; trunk++) {
+      await streams(node, b).catch(() => {})
+    }
+    await b.until('the end', () => connection.status !== 'open')
+    expect(b.carrier.counts()['boundTrunkStreams']).toBe(1)
+    // Sixteen streams, two for each.
+    expect(b.links.length).toBe(8)
+    await b.until('no link', () => b.carrier.view().length === 0)
+  })
+
+  test('that begins and never goes on is cut off after a while', async () => {
+    const b = await station(['tcp'])
+    const [half, mute] = [await stranger(), await stranger()]
+    const to = multiaddr(b.carrier.listening()[0])
+    const connection = await half.dial(to)
+    await connection.newStream('/peertap/1.0.0/control')
+    // Streams that never say what they are for, more than one connection may have.
+    const dialled = await mute.dial(to)
+    // What comes before the other end has the connection ends all of it.
+    await dialled.newStream('/ipfs/id/1.0.0')
+    const { muxer } = dialled as unknown as { readonly muxer: StreamMuxer }
+    const opened = await Promise.all(Array.from({ length: 40 }, () => muxer.createStream()))
+    const open = (): number => opened.filter(({ status }) => status === 'open').length
+    await b.until('those beyond the bound are refused', () => open() <= 16)
+    expect(open()).toBeGreaterThan(0)
+    await b.until('the end of half a trunk', () => connection.status !== 'open')
+    expect(b.carrier.counts()['halfTrunks']).toBe(1)
+    await b.until('the end of all streams', () => open() === 0)
+    expect(b.links).toEqual([])
+  })
+
+  test('that takes all connections which one host may have keeps nobody else out for long', async () => {
+    const b = await station(['tcp'], { inboundPerSecond: 1_000 })
+    const port = Number(multiaddr(b.carrier.listening()[0]).getComponents()[1]?.value)
+    const sockets = Array.from({ length: HOST_CONNECTIONS_MAX + 1 }, () => connect(port, '127.0.0.1'))
+    for (const socket of sockets) {
+      socket.on('error', () => {})
+      closers.push(() => socket.destroy())
+    }
+    await b.until('one too many', () => sockets.filter(({ closed }) => closed).length === 1)
+    expect(b.carrier.counts()['boundHostConnections']).toBe(1)
+    // They never say who they are.
+    const a = await station(['tcp'], { listen: [] })
+    await b.until('room', () => sockets.every(({ closed }) => closed))
+    a.dial(b.name, addressesOf(b))
+    await a.up(b.name)
   })
 
   test('that takes the streams and never answers makes a dial fail, once', async () => {
@@ -335,6 +412,13 @@ describe('a carrier', () => {
     expect(await a.down(link)).toBe(CLOSE.lost)
     expect(await b.down(far)).toBe(CLOSE.lost)
     expect((await a.until('no addresses', () => a.announced[1])).addresses).toEqual([])
+  })
+
+  test('tells nobody the addresses in networks that trunks carry', async () => {
+    const avoids = (host: string): boolean => host === '127.0.0.1'
+    const a = await station(['tcp'], { listen: ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0'], avoids })
+    expect(a.carrier.listening().join()).toMatch(/\/ip6\/::1\//)
+    expect(a.carrier.listening().join()).not.toMatch(/127\.0\.0\.1|fe80/)
   })
 
   test('that cannot listen says where, why and what to do', async () => {

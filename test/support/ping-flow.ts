@@ -21,6 +21,8 @@ interface Echo {
 export interface Flowed {
   readonly sent: number
   readonly answered: number
+  /** Not answered, though a later one was. */
+  readonly lost: number
   /** The longest time between answers, or before the first. */
   readonly longestGapMillis: number
 }
@@ -74,7 +76,11 @@ export class PingFlow {
     await this.#ended
     const sent = /^(\d+) packets transmitted, (\d+) received/m.exec(this.#text())
     if (sent === null) throw new Error(`ping ended in no good way: ${this.#text().slice(-400)}`)
-    return { sent: Number(sent[1]), answered: Number(sent[2]), longestGapMillis: this.longestGapAfter(0) }
+    const last = Math.max(0, ...this.echoes.map(({ number }) => number))
+    const answered = Number(sent[2])
+    // Their numbers begin with 1.
+    const lost = last - answered
+    return { sent: Number(sent[1]), answered, lost, longestGapMillis: this.longestGapAfter(0) }
   }
 
   #text(): string {

@@ -21,8 +21,8 @@ import type { CreateOrder } from '../../drivers/control/enter.ts'
 import { Lab, type Namespace } from './namespaces.ts'
 import { type NodeConfigText, RealNode, type Transport } from './real-node.ts'
 
-/** The networks of cables: 10.90.0.0/24 and on. */
-const UNDERLAY = '10.90'
+/** The networks of cables: 10.90.n.0/24 or fd00:90:n::/64. */
+const UNDERLAY = { 4: '10.90', 6: 'fd00:90' } as const
 /** Addresses in VLANs: 10.7.n.k/24 for the k-th node in the n-th VLAN. */
 const OVERLAY = '10.7'
 
@@ -83,18 +83,27 @@ export class RealLab {
     return this.lab.namespace(name)
   }
 
-  /** A cable between two hosts; nobody names anybody. */
-  cable(a: RealNode, b: RealNode): void {
+  /** A cable between two hosts, with addresses of one family; nobody names anybody. */
+  cable(a: RealNode, b: RealNode, family: 4 | 6 = 4): void {
     const number = this.#cables++
-    const ends: [End, End] = [
-      { name: `eth${number}`, address: `${UNDERLAY}.${number}.1` },
-      { name: `eth${number}`, address: `${UNDERLAY}.${number}.2` },
-    ]
-    this.lab.veth(a.host, ends[0].name, b.host, ends[1].name)
-    a.host.ip('addr', 'add', `${ends[0].address}/24`, 'dev', ends[0].name)
-    b.host.ip('addr', 'add', `${ends[1].address}/24`, 'dev', ends[1].name)
-    this.#ends.set(`${a.name} ${b.name}`, ends[0])
-    this.#ends.set(`${b.name} ${a.name}`, ends[1])
+    const name = `eth${number}`
+    this.lab.veth(a.host, name, b.host, name)
+    this.#ends.set(`${a.name} ${b.name}`, plugged(a, name, number, 1, family))
+    this.#ends.set(`${b.name} ${a.name}`, plugged(b, name, number, 2, family))
+  }
+
+  /** A switch with cables to hosts, all in one network; nobody names anybody, and nothing leads out of it. */
+  lan(...nodes: readonly RealNode[]): void {
+    const number = this.#cables++
+    const middle = this.lab.namespace(`switch${number}`)
+    const ports = nodes.map((node, index) => {
+      const port = `port${index}`
+      this.lab.veth(middle, port, node.host, `eth${number}`)
+      const end = plugged(node, `eth${number}`, number, index + 1, 4)
+      for (const other of nodes) this.#ends.set(`${node.name} ${other.name}`, end)
+      return port
+    })
+    middle.bridge('br0', ports)
   }
 
   /** The end at a node of its cable to another. */
@@ -189,4 +198,14 @@ export class RealLab {
     if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true })
     this.#folder = undefined
   }
+}
+
+/** Gives an interface its address in a network. */
+function plugged({ host }: RealNode, name: string, network: number, place: number, family: 4 | 6): End {
+  const rest = family === 4 ? `.${network}.${place}` : `:${network}::${place}`
+  const address = `${UNDERLAY[family]}${rest}`
+  // At once: that nobody has it is known here.
+  if (family === 6) host.ip('addr', 'add', `${address}/64`, 'dev', name, 'nodad')
+  else host.ip('addr', 'add', `${address}/24`, 'dev', name)
+  return { name, address }
 }

@@ -138,7 +138,7 @@ export class RealNode {
 
   /** What others write into `bootstrap` to find this node at an address of its host. */
   contact(address: string, transport: Transport = 'quic'): string {
-    return `/ip4/${address}/${TRANSPORT[transport]}/p2p/${this.#peer}`
+    return `/${address.includes(':') ? 'ip6' : 'ip4'}/${address}/${TRANSPORT[transport]}/p2p/${this.#peer}`
   }
 
   // Its process.

@@ -1,4 +1,5 @@
 /** Real nodes as the system sees them: programs that start, talk, die and come back. */
+import type { ChildProcess } from 'node:child_process'
 import { chmodSync, existsSync, statSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { openLibc } from '../../drivers/linux/libc.ts'
@@ -7,7 +8,7 @@ import { PacketSocket } from '../support/packet-socket.ts'
 import { ping } from '../support/ping.ts'
 import { PingFlow } from '../support/ping-flow.ts'
 import { realLab } from '../support/real-lab.ts'
-import type { RealNode } from '../support/real-node.ts'
+import type { NodeConfigText, RealNode } from '../support/real-node.ts'
 import { requires } from '../support/requirements.ts'
 
 /**
@@ -18,6 +19,30 @@ import { requires } from '../support/requirements.ts'
 const FRAMES_MILLIS_MAX = 5_000
 /** A leave that waits for others takes five seconds, one that does not a fifth of one. */
 const LEAVE_MILLIS_MAX = 2_500
+/** Takes one connection, and says what came by it: bytes and their digest. */
+const SINK = `const hash = require('node:crypto').createHash('sha256')
+  let bytes = 0
+  const server = require('node:net').createServer((socket) => socket
+    .on('data', (part) => { hash.update(part); bytes += part.length })
+    .on('end', () => { console.log(bytes, hash.digest('hex')); server.close() }))
+  server.listen(7778, process.argv[1], () => console.log('listens'))`
+/** Sends two megabytes a second until it is told to end, and says what it sent. */
+const SOURCE = `const { createHash, randomBytes } = require('node:crypto')
+  const hash = createHash('sha256')
+  let bytes = 0
+  const socket = require('node:net').connect(7778, process.argv[1])
+  const timer = setInterval(() => {
+    if (socket.writableLength > 1e6) return
+    const part = randomBytes(10_000)
+    hash.update(part)
+    bytes += part.length
+    socket.write(part)
+  }, 5)
+  process.stdin.once('data', () => {
+    clearInterval(timer)
+    process.stdin.pause()
+    socket.end(() => console.log(bytes, hash.digest('hex')))
+  })`
 /** Says what becomes of a connection. */
 const CONNECT = `require('node:net').connect(process.argv[1])
   .on('connect', () => { console.log('connected'); process.exit() })
@@ -151,6 +176,61 @@ describe.skipIf(!isAble)('three members on cables', () => {
     const { sent, answered } = await flow.end()
     // The last may be under way when the program ends.
     expect(sent - answered).toBeLessThanOrEqual(1)
+  })
+
+  test('change the interface of one VLAN while another carries a connection', async () => {
+    const lines = ({ stdout }: ChildProcess): string[] => {
+      const said: string[] = []
+      stdout?.setEncoding('utf8').on('data', (part: string) => said.push(...part.trim().split('\n')))
+      return said
+    }
+    const stdio = ['pipe', 'pipe', 'inherit'] as const
+    const sink = bob.host.spawn(process.execPath, ['-e', SINK, home[1] as string], { stdio: [...stdio] })
+    const came = lines(sink)
+    await bob.until('the sink listens', () => came.includes('listens'))
+    const source = alice.host.spawn(process.execPath, ['-e', SOURCE, home[1] as string], {
+      stdio: [...stdio],
+    })
+    const sent = lines(source)
+    const flow = new PingFlow(alice.host, home[1] as string)
+    await flow.answeredAfter()
+    const interfaces = alice.config.interfaces ?? []
+    const homeBefore = alice.host.list<{ ifindex: number }>('link', 'show', 'dev', 'home')
+
+    const become = async (
+      entry: NonNullable<NodeConfigText['interfaces']>[number] | undefined,
+      name: string,
+    ) => {
+      const others = interfaces.filter(({ vlan }) => vlan !== 'work')
+      alice.configure({ interfaces: entry === undefined ? others : [...others, entry] })
+      alice.signal('SIGHUP')
+      await alice.untilStatus(`it is called ${name}`, (status) =>
+        status.interfaces.some((each) => each.label === 'work' && each.name === name),
+      )
+      await flow.answeredAfter()
+    }
+    // Without an entry it has the name that follows from its label.
+    await become(undefined, 'pt-work')
+    expect(alice.host.link('work')).toBeUndefined()
+    await become({ vlan: 'work', name: 'work2', mtu: 1_300, addresses: ['10.77.0.1/24'] }, 'work2')
+    expect(alice.host.link('work2')).toMatchObject({ mtu: 1_300 })
+    await become(
+      interfaces.find(({ vlan }) => vlan === 'work'),
+      'work',
+    )
+    await alice.create('more')
+    await alice.until('one more is there', () => alice.host.link('pt-more') !== undefined)
+    expect(await alice.cli('vlan', 'leave', 'more')).toMatchObject({ code: 0 })
+    await alice.until('it is gone', () => alice.host.link('pt-more') === undefined)
+    await flow.answeredAfter()
+
+    expect((await flow.end()).lost).toBe(0)
+    source.stdin?.write('end')
+    await bob.until('all of it came', () => came.length > 1 && sent.length > 0)
+    expect(came[1]).toBe(sent[0])
+    expect(Number(came[1]?.split(' ')[0])).toBeGreaterThan(1_000_000)
+    expect(alice.host.list('link', 'show', 'dev', 'home')[0]).toMatchObject(homeBefore[0] as object)
+    expect(ping(bob.host, work[1] as string)).toBe(true)
   })
 
   test('go on with the old configuration when the new one is wrong', async () => {

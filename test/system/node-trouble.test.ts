@@ -1,7 +1,9 @@
 /** Real nodes in trouble: what they say then, and that nothing is lost. */
+import type { ChildProcess } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { MAIN } from '../support/cli.ts'
 import { ping } from '../support/ping.ts'
 import { realLab } from '../support/real-lab.ts'
 import { type RealNode, TRANSPORT } from '../support/real-node.ts'
@@ -163,21 +165,34 @@ describe.skipIf(!requires.namespaces())('a node that has a VLAN', () => {
 
 describe.skipIf(!requires.namespaces() || !requires.mounting())('a node whose disk is full', () => {
   const lab = realLab()
+  let node: RealNode
+  let words: string
+  /** In a namespace of its own, which is there as long as this runs. */
+  let disk: ChildProcess
 
-  test('says so, loses nothing, and goes on when there is room', async () => {
-    const node = lab.node('node')
+  const inDisk = (): readonly string[] => ['nsenter', '--target', String(disk.pid), '--mount']
+  const inside = (...command: readonly string[]) => node.run([...inDisk(), ...command])
+  const fill = () => inside('sh', '-c', `umask 077; cat /dev/zero > ${node.paths.state}/ballast || true`)
+  const phases = async () => (await node.status()).vlans.map(({ label, phase }) => [label, phase])
+
+  beforeAll(async () => {
+    node = lab.node('node')
     const { state } = node.paths
+    words = `state cannot be written to ${state}; make room there`
     rmSync(state, { recursive: true })
     await node.run(['mkdir', '-m', '700', state])
-    // In a namespace of its own, so that it goes with the node.
-    const mount = `mount -t tmpfs -o size=256k,mode=700 none ${state}`
-    const script = `${mount} && "$1" "$2" init >/dev/null && exec "$@"`
-    await node.up({ under: ['unshare', '--mount', 'sh', '-c', script, 'sh'] })
-    const inside = (...words: readonly string[]) =>
-      node.run(['nsenter', '--target', String(node.pid), '--mount', ...words])
+    const mount = `mount -t tmpfs -o size=256k,mode=700 none ${state} && echo mounted && exec sleep 1000`
+    disk = node.host.spawn('unshare', ['--mount', 'sh', '-c', mount], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await new Promise((done) => disk.stdout?.once('data', done))
+    await inside(process.execPath, MAIN, 'init')
+    await node.up({ under: inDisk() })
     await node.create('before')
-    await inside('sh', '-c', `cat /dev/zero > ${state}/ballast || true`)
+  })
 
+  test('says so, loses nothing, and goes on when there is room', async () => {
+    await fill()
     const refused = await node.cli('vlan', 'create', 'during')
     expect(refused).toMatchObject({ code: expect.any(Number), err: expect.not.stringMatching(FAULT) })
     expect(refused.code).not.toBe(0)
@@ -185,17 +200,31 @@ describe.skipIf(!requires.namespaces() || !requires.mounting())('a node whose di
 
     // A grant that cannot be kept: it is told as long as it is so.
     await node.client().ask('invite', ['before', { count: 1, lifeMillis: 86_400_000 }])
-    const words = `state cannot be written to ${state}; make room there`
     await node.untilStatus('it says what is wrong', ({ process }) => process.errors.includes(words))
 
-    await inside('rm', `${state}/ballast`)
+    await inside('rm', `${node.paths.state}/ballast`)
     await node.create('after')
     await node.untilStatus('nothing is wrong', ({ process }) => process.errors.length === 0)
-    const { vlans } = await node.status()
-    expect(vlans.map(({ label, phase }) => [label, phase])).toEqual([
+    expect(await phases()).toEqual([
       ['before', 'member'],
       ['after', 'member'],
     ])
-    expect(node.isUp).toBe(true)
+  })
+
+  test('stops and starts without room, says so, and is whole as soon as there is some', async () => {
+    const member = await node.memberKey('before')
+    await fill()
+    expect(await node.down()).toBe(0)
+    // What the last one left free.
+    await fill()
+    await node.up({ under: inDisk() })
+    await node.untilStatus('it says what is wrong', ({ process }) => process.errors.includes(words))
+    await inside('rm', `${node.paths.state}/ballast`)
+    const millis = await node.untilStatus('nothing is wrong', ({ process }) => process.errors.length === 0)
+    console.log(`started on a full disk: well ${Math.round(millis)} ms after there is room`)
+    await lab.untilTogether('before', node)
+    await lab.untilTogether('after', node)
+    expect(await node.memberKey('before')).toBe(member)
+    expect(node.log()).not.toMatch(FAULT)
   })
 })

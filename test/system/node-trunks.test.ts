@@ -8,10 +8,13 @@ import { requires } from '../support/requirements.ts'
 /** How libp2p writes them. */
 const NAMES = { quic: 'quic-v1', tcp: 'tcp', ws: 'ws' } as const satisfies Record<Transport, string>
 
-/** A node that has one transport alone. */
-function only(transport: Transport): NodeConfigText {
+/** All of a host, in both families. */
+const ANY = { 4: '/ip4/0.0.0.0', 6: '/ip6/::' } as const
+
+/** A node that has one transport alone, by one family. */
+function only(transport: Transport, family: 4 | 6 = 4): NodeConfigText {
   const transports = { quic: false, tcp: false, ws: false, [transport]: true }
-  return { transports, listen: [`/ip4/0.0.0.0/${TRANSPORT[transport]}`] }
+  return { transports, listen: [`${ANY[family]}/${TRANSPORT[transport]}`] }
 }
 
 /** Of a host: what comes in by UDP is swallowed, and nobody is told. */
@@ -31,6 +34,7 @@ async function transportsTo(node: RealNode, other: RealNode): Promise<string[]> 
 describe.skipIf(!requires.namespaces())('a blind node in the middle, which has all transports', () => {
   const lab = realLab()
   const single: Partial<Record<Transport, RealNode>> = {}
+  const byIpv6: Partial<Record<Transport, RealNode>> = {}
   let middle: RealNode
   let stale: RealNode
   let blocked: RealNode
@@ -38,11 +42,20 @@ describe.skipIf(!requires.namespaces())('a blind node in the middle, which has a
   let addresses: readonly string[]
 
   beforeAll(async () => {
-    middle = lab.node('middle')
+    const ways = Object.values(TRANSPORT)
+    middle = lab.node('middle', {
+      listen: Object.values(ANY).flatMap((host) => ways.map((way) => `${host}/${way}`)),
+    })
     for (const transport of ['quic', 'tcp', 'ws'] as const) {
       const node = lab.node(transport, only(transport))
       lab.direct(middle, node, transport)
       single[transport] = node
+    }
+    for (const transport of ['quic', 'tcp'] as const) {
+      const node = lab.node(`${transport}-6`, only(transport, 6))
+      lab.cable(middle, node, 6)
+      node.configure({ bootstrap: [lab.contact(middle, node, transport)] })
+      byIpv6[transport] = node
     }
     stale = lab.node('stale')
     lab.cable(middle, stale)
@@ -55,7 +68,7 @@ describe.skipIf(!requires.namespaces())('a blind node in the middle, which has a
       bootstrap: [lab.contact(middle, blocked, 'quic'), lab.contact(middle, blocked, 'tcp')],
     })
     swallowUdp(middle, lab.end(middle, blocked).name)
-    members = [...Object.values(single), stale, blocked]
+    members = [...Object.values(single), stale, blocked, ...Object.values(byIpv6)]
     await lab.up(middle, ...members)
     addresses = await lab.vlan('mixed', ...members)
   })
@@ -64,6 +77,14 @@ describe.skipIf(!requires.namespaces())('a blind node in the middle, which has a
     const node = single[transport] as RealNode
     expect(await transportsTo(node, middle)).toEqual([NAMES[transport]])
     expect(await transportsTo(middle, node)).toEqual([NAMES[transport]])
+  })
+
+  test.each(['quic', 'tcp'] as const)('is reached by %s where there is IPv6 alone', async (transport) => {
+    const node = byIpv6[transport] as RealNode
+    const { trunks, process } = await node.status()
+    expect(trunks).toMatchObject([{ peer: middle.key, transport: NAMES[transport], relayed: false }])
+    expect(trunks[0]?.remote).toMatch(/^\/ip6\/fd00:90:/)
+    for (const contact of process.contacts) expect(contact).toMatch(/^\/ip6\/fd00:90:/)
   })
 
   test('is reached by TCP where the address by QUIC that is known is not its own any more', async () => {

@@ -110,6 +110,18 @@ describe('whereabouts', () => {
     })
   })
 
+  test('an address of one cable alone is never told: it says nothing without an interface', () => {
+    const here = {
+      listen: ['/ip6/::/tcp/0'],
+      bound: ['/ip6/::1/tcp/77'],
+      hosts: ['::1', 'fe80::1', 'FEBF::1'],
+    }
+    expect(found(here).addresses).toEqual(['/ip6/::1/tcp/77'])
+    expect(found({ ...here, hosts: ['::1', 'fe80::1', 'fd00::5'] }).addresses).toEqual([
+      '/ip6/fd00::5/tcp/77',
+    ])
+  })
+
   test('loopback is told only where there is nothing else, and a host that is gone is not', () => {
     const here = { listen: ['/ip4/127.0.0.1/tcp/0'], bound: ['/ip4/127.0.0.1/tcp/77'], hosts: ['127.0.0.1'] }
     expect(found(here).addresses).toEqual(['/ip4/127.0.0.1/tcp/77'])
@@ -127,6 +139,9 @@ describe('whereabouts', () => {
     expect(found({ ...listens, confirmed: ['/ip4/203.0.114.9/tcp/5'] }, 'auto').reach).toBe(
       REACHABILITY.public,
     )
+    for (const announced of ['/ip4/203.0.114.9/udp/5/quic-v1', '/dns4/node.example.org/tcp/5'])
+      expect(found({ ...listens, announce: [announced] }, 'auto').reach).toBe(REACHABILITY.public)
+    expect(found({ ...listens, announce: ['/ip4/10.0.0.9/tcp/5'] }).reach).toBe(REACHABILITY.punchable)
     expect(found({}).reach).toBe(REACHABILITY.private)
   })
 

@@ -192,6 +192,12 @@ const MISTAKES: readonly (readonly [changes: object, ...messages: string[]])[] =
     'transports are all off; a node needs one; set one of quic, tcp and ws to true',
   ],
   [
+    { bootstrap: [`/ip6/fe80::1/tcp/1/p2p/${ID}`] },
+    `bootstrap[0] is "/ip6/fe80::1/tcp/1/p2p/${ID}"; an address of one cable alone (fe80::) says nothing ` +
+      'without an interface, which has no place here; ' +
+      'write one that begins with 2 or 3 (global) or fd (of a site)',
+  ],
+  [
     { bootstrap: ['/ip4/203.0.113.7/tcp/1'] },
     'bootstrap[0] is "/ip4/203.0.113.7/tcp/1"; it does not say who answers there; add /p2p/ ' +
       'and the id that "peertap init" printed there',

@@ -1,4 +1,4 @@
-/** Whom an invitation names, and by which addresses. */
+/** Whom an invitation names, and by which addresses; and who is kept for the next run. */
 import { describe, expect, it } from 'vitest'
 import { type LinkId, type PeerId, REACHABILITY } from '../../core/io.ts'
 import type { TrunkView } from '../../drivers/libp2p/carrier.ts'
@@ -76,4 +76,34 @@ it('who dialled this node, or is behind a relay, is not named', () => {
   expect(
     hintsOf(reach, trunk(RELAY, remote, { dialled: false }), trunk(OTHER, remote, { relayed: true })),
   ).toEqual({})
+})
+
+describe('what is kept for the next run', () => {
+  const nobody = (): boolean => false
+  const numbered = (id: number): PeerId => id.toString(16).padStart(64, '0') as PeerId
+  const dialled = (id: number, changes: Partial<TrunkView> = {}): TrunkView =>
+    trunk(numbered(id), `/ip4/192.0.2.${id % 250}/tcp/1`, changes)
+
+  it('is who was dialled, and those of earlier runs behind them', () => {
+    const reach = new Reach(SELF, nobody)
+    const ids = (trunks: readonly TrunkView[]) => reach.toKeep(trunks)?.map(({ peer }) => Number(peer))
+    expect(ids([])).toBeUndefined()
+    expect(ids([dialled(1), dialled(2, { dialled: false }), dialled(3, { relayed: true })])).toEqual([1])
+    expect(ids([dialled(4)])).toEqual([4, 1])
+    // Nobody is met: what was kept is not written over.
+    expect(ids([dialled(2, { dialled: false })])).toBeUndefined()
+
+    const later = new Reach(SELF, nobody)
+    later.met(reach.toKeep([dialled(5)]) ?? [])
+    expect(later.toKeep([dialled(1)])?.map(({ peer }) => Number(peer))).toEqual([1, 5, 4])
+  })
+
+  it('has a bound, beyond which those go who were not met for longest', () => {
+    const reach = new Reach(SELF, nobody)
+    for (let id = 1; id <= 9; id++) reach.toKeep(Array.from({ length: 5 }, (_, at) => dialled(id * 10 + at)))
+    const kept = reach.toKeep([dialled(200)]) ?? []
+    expect(kept.length).toBe(32)
+    expect(kept[0]?.peer).toBe(numbered(200))
+    expect(kept.some(({ peer }) => peer === numbered(10))).toBe(false)
+  })
 })
