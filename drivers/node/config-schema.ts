@@ -90,13 +90,6 @@ const relay = z
 const networkInterface = z
   .strictObject({
     vlan: text.describe('Label or VLAN-ID (32 hex digits, or the first of them) of a VLAN of this node.'),
-    kind: z
-      .enum(['tap', 'tun'])
-      .default('tap')
-      .describe(
-        'An Ethernet interface; or one for IP alone, around which the node makes an Ethernet: others ' +
-          'cannot tell. It has no DHCP, and no bridge may have it.',
-      ),
     name: text
       .optional()
       .describe('What the system calls it, at most 15 bytes; by default pt- and the label of the VLAN.'),
@@ -118,6 +111,13 @@ const networkInterface = z
       .boolean()
       .default(true)
       .describe('Also the IPv6 address that follows from the VLAN and the member key: nobody hands it out.'),
+    kind: z
+      .enum(['tap', 'tun'])
+      .default('tap')
+      .describe(
+        'An Ethernet interface; or one for IP alone, around which the node makes an Ethernet: others ' +
+          'cannot tell. It has no DHCP, and no bridge may have it.',
+      ),
   })
   .describe('The Ethernet interface of a VLAN.')
 
