@@ -57,6 +57,7 @@ export class CoreHandle implements TrunkListener {
   readonly #owner: CoreOwner
   readonly #asks = new Map<number, { resolve(outcome: Outcome<object>): void; reject(error: Error): void }>()
   #lastAsk = 0
+  #packets = 0
   #stopping = false
   /** Why the thread is to end, or has. */
   #trouble: Error | undefined
@@ -91,6 +92,11 @@ export class CoreHandle implements TrunkListener {
   /** What carries trunks from now on. */
   carriedBy(carrier: CoreCarrier): void {
     this.#carrier = carrier
+  }
+
+  /** Packets to and from trunks. */
+  get packets(): number {
+    return this.#packets
   }
 
   /** Packets from trunks for which the core had no room. */
@@ -150,6 +156,7 @@ export class CoreHandle implements TrunkListener {
 
   // HOT PATH
   packet(link: LinkId, channel: Channel, hop: Hop, bytes: Uint8Array): void {
+    this.#packets += 1
     if (this.#pipe.packet(link, channel, hop, bytes) || channel === CHANNEL.data) return
     // Control is complete or ends: nobody keeps for a peer what the core does not take.
     queueMicrotask(() => this.#carrier.hangUp(link, CLOSE.clogged))
@@ -164,6 +171,7 @@ export class CoreHandle implements TrunkListener {
   // HOT PATH
   readonly #onRecord = (kind: number, first: number, second: number, bytes: Uint8Array): void => {
     const link = first as LinkId
+    this.#packets += 1
     if (kind === TO_MAIN.packet) this.#carrier.send(link, channelOf(second), hopOf(second), bytes)
     else this.#carrier.hangUp(link, reasonOf(second))
   }

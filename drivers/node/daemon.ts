@@ -20,7 +20,7 @@ import { type Reload, reloadable } from './config-reload.ts'
 import { ControlServer } from './control-server.ts'
 import { CoreHandle, type CoreOwner } from './core-handle.ts'
 import { EarlyCarrier } from './early-carrier.ts'
-import { collectGarbage, STARTED_MILLIS } from './garbage.ts'
+import { GarbageMan, LOOK_MILLIS } from './garbage.ts'
 import { LogLimiter } from './log-limiter.ts'
 import type { Captured, InterfaceOrder, LogEntry } from './messages.ts'
 import { type NamedPeer, namedPeers } from './named-peers.ts'
@@ -88,6 +88,7 @@ export class Daemon implements CoreOwner, ApiNode {
   readonly #recent: string[] = []
   readonly #found = new Set<PeerId>()
   readonly #limiter = new LogLimiter()
+  readonly #garbage = new GarbageMan()
   readonly #startedAt = Date.now()
   readonly #self: PeerId
   #core: CoreHandle | undefined
@@ -184,7 +185,7 @@ export class Daemon implements CoreOwner, ApiNode {
     core.carriedBy(trunks)
     early.started(trunks)
     this.#tellReach()
-    setTimeout(collectGarbage, STARTED_MILLIS).unref()
+    setInterval(() => this.#garbage.look(core.packets), LOOK_MILLIS).unref()
   }
 
   /** Resolves when the node has ended, with what went wrong if anything did. */

@@ -1,12 +1,27 @@
 /**
- * Loading modules leaves some ten megabytes of garbage in each thread. V8 lets it lie while little is
- * allocated, and for ever in a thread that sleeps outside of an event loop.
+ * Loading modules leaves some ten megabytes of garbage in each thread, and so does a time of much traffic. V8
+ * lets it lie while little is allocated, and for ever in a thread that sleeps outside of an event loop: here
+ * a thread collects it itself when nothing goes on that would have to wait for that.
  */
+import { getHeapStatistics } from 'node:v8'
 
-/** A node that has run so long has started. A guess. */
-export const STARTED_MILLIS = 10_000
+/** How often a thread looks. A guess. */
+export const LOOK_MILLIS = 15_000
+/** So much more than after the last time is worth some ten milliseconds. A guess. */
+const GROWN = 1.15
+/** Packets between two looks that are no traffic: HELLOs and beats of a relay with many links. A guess. */
+const QUIET_PACKETS = 1_000
 
-/** Once after the start; without effect where the program was started without --expose-gc. */
-export function collectGarbage(): void {
-  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+export class GarbageMan {
+  #packets = 0
+  #kept = 0
+
+  /** To be called every LOOK_MILLIS, with the packets so far. Collects only where --expose-gc was given. */
+  look(packets: number): void {
+    const isQuiet = packets - this.#packets < QUIET_PACKETS
+    this.#packets = packets
+    if (!isQuiet || getHeapStatistics().total_heap_size < GROWN * this.#kept) return
+    globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+    this.#kept = getHeapStatistics().total_heap_size
+  }
 }

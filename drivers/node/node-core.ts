@@ -41,7 +41,7 @@ import { Capture } from './capture.ts'
 import { type CoreFiles, CoreSeat } from './core-seat.ts'
 import { Echoes, type PingOrder } from './echoes.ts'
 import { type ExplainWorld, explain } from './explain.ts'
-import { collectGarbage, STARTED_MILLIS } from './garbage.ts'
+import { GarbageMan, LOOK_MILLIS } from './garbage.ts'
 import { Interfaces } from './interfaces.ts'
 import type { Answer, CoreStart, LogEntry, Mail } from './messages.ts'
 import { CoreEnd, channelOf, hopOf, reasonOf, TO_CORE } from './pipe.ts'
@@ -103,6 +103,9 @@ export class NodeCore implements Clock, Alarm, Effects {
   /** Those that frames of interfaces have gone out on since they last waited: no other is waited for. */
   readonly #carried = new Set<LinkId>()
   #readsFrames = false
+  readonly #garbage = new GarbageMan()
+  /** From interfaces and trunks. */
+  #packets = 0
   #heldUntil: Micros = NEVER
   #leaving = false
   #ended = false
@@ -154,7 +157,7 @@ export class NodeCore implements Clock, Alarm, Effects {
     })
     this.#host.command({ kind: 'bootstrap', peers: start.contacts })
     this.#verbs.start()
-    this.after(STARTED_MILLIS * MILLISECOND, collectGarbage)
+    this.#lookForGarbage()
   }
 
   /** Until the node has left. */
@@ -300,6 +303,13 @@ export class NodeCore implements Clock, Alarm, Effects {
     this.#bell.clear()
   }
 
+  #lookForGarbage(): void {
+    this.after(LOOK_MILLIS * MILLISECOND, () => {
+      this.#garbage.look(this.#packets)
+      this.#lookForGarbage()
+    })
+  }
+
   #lookForSuspend(): void {
     const awake = this.#time.monotonicMicros()
     if (awake < this.#suspendLookAt) return
@@ -311,6 +321,7 @@ export class NodeCore implements Clock, Alarm, Effects {
 
   // HOT PATH
   readonly #onFrame = (port: PortId, frame: Uint8Array): void => {
+    this.#packets += 1
     if (this.#capture.on) this.#capture.frame(port, false, frame)
     if (this.#trace.on) this.#trace.begin(this.#host.machine)
     this.#readsFrames = true
@@ -364,6 +375,7 @@ export class NodeCore implements Clock, Alarm, Effects {
 
   // HOT PATH
   #onPacket(link: LinkId, channel: Channel, hop: Hop, bytes: Uint8Array): void {
+    this.#packets += 1
     if (this.#capture.on) this.#capture.packet(link, false, channel, hop, bytes)
     if (this.#trace.on) this.#trace.begin(this.#host.machine)
     this.#host.packet(link, channel, hop, bytes)

@@ -42,8 +42,8 @@ export const serviceUninstall: Verb = {
 }
 
 function unitOf(given: Given): string {
-  const main = fileURLToPath(new URL('../main.ts', import.meta.url))
-  return unitText({ command: [process.execPath, main, 'up'], config: placesGiven(given).config })
+  const launcher = fileURLToPath(new URL('../peertap.mjs', import.meta.url))
+  return unitText({ command: [process.execPath, launcher, 'up'], config: placesGiven(given).config })
 }
 
 function install(given: Given): ExitCode {
