@@ -6,7 +6,7 @@
  */
 import { parseArgs } from 'node:util'
 import { requires } from '../support/requirements.ts'
-import { measureCrowd } from './node/crowd.ts'
+import { measureCrowd, measureLan } from './node/crowd.ts'
 import { measureFailover, WAYS } from './node/failover.ts'
 import { Figures, progress } from './node/figures.ts'
 import { isInstalled, withLab } from './node/ground.ts'
@@ -82,6 +82,7 @@ async function measure({ parts, minutes }: Order, figures: Figures): Promise<voi
           measureCrowd(lab, figures, { idle: parts.has('idle'), memory: parts.has('memory'), minutes }),
         ),
     ],
+    [some('idle'), () => withLab((lab) => measureLan(lab, figures))],
     [
       some('iperf', 'ping'),
       () =>

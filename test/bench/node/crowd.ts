@@ -5,7 +5,7 @@
  */
 import type { RealLab } from '../../support/real-lab.ts'
 import type { RealNode } from '../../support/real-node.ts'
-import { type Figures, progress, sleep } from './figures.ts'
+import { type Figures, mean, progress, sleep } from './figures.ts'
 import { memoryOf, sentBy, until, upAll } from './ground.ts'
 import { received } from './speed.ts'
 
@@ -14,6 +14,8 @@ const DAY_SECONDS = 86_400
 /** All have said what is said to new neighbours. */
 const SETTLE_MILLIS = 60_000
 const IDLE_MILLIS = 120_000
+/** Multicast DNS asks often for three minutes. */
+const KEEN_MILLIS = 200_000
 /** Collectors have run by then. */
 const REST_MILLIS = 20_000
 const JOIN_MILLIS = 120_000
@@ -41,6 +43,32 @@ export async function measureCrowd(lab: RealLab, figures: Figures, order: CrowdO
   await sleep(SETTLE_MILLIS)
   if (order.idle) await idle(hub, figures)
   if (order.memory) await memory(lab, hub, peers, figures, order.minutes)
+}
+
+/**
+ * The same number of nodes in one network, where each chooses its neighbours: what all send, whom no cable
+ * makes the middle of everything. Questions for others on the network are over by then.
+ */
+export async function measureLan(lab: RealLab, figures: Figures): Promise<void> {
+  const nodes = Array.from({ length: PEERS + 1 }, (_, index) => lab.node(`node-${index + 1}`))
+  const [first, ...others] = nodes as [RealNode, ...RealNode[]]
+  lab.lan(...nodes)
+  for (const node of others) node.configure({ bootstrap: [lab.contact(first, node)] })
+  await upAll(nodes)
+  const isComplete = async (): Promise<boolean> => (await neighbours(others.at(-1) as RealNode)) > 0
+  await until('the last has neighbours', isComplete, JOIN_MILLIS)
+  progress(`${nodes.length} nodes; they settle for ${KEEN_MILLIS / 1_000} s`)
+  await sleep(KEEN_MILLIS)
+  const before = nodes.map(({ host }) => sentBy(host, 'eth').bytes)
+  const began = performance.now()
+  await sleep(IDLE_MILLIS)
+  const sent = nodes.map(({ host }, index) => sentBy(host, 'eth').bytes - (before[index] as number))
+  const days = (performance.now() - began) / 1_000 / DAY_SECONDS
+  const counts = await Promise.all(nodes.map(neighbours))
+  figures.atLeast('idle mesh: neighbours of a node, mean', mean(counts), '')
+  figures.atLeast('idle mesh: neighbours of a node, most', Math.max(...counts), '')
+  figures.atMost('idle mesh: sent a day by a node, mean', mean(sent) / 1e6 / days, 'MB', IDLE_MB_MAX)
+  figures.atMost('idle mesh: sent a day by a node, most', Math.max(...sent) / 1e6 / days, 'MB')
 }
 
 async function neighbours(hub: RealNode): Promise<number> {
