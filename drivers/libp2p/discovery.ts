@@ -8,8 +8,8 @@
  * interface is spoken to by both families, and those of VLANs never are.
  */
 import { randomBytes } from 'node:crypto'
-import { createSocket, type Socket } from 'node:dgram'
-import { isIPv4 } from 'node:net'
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { BlockList, isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { CODE_P2P, multiaddr } from '@multiformats/multiaddr'
@@ -33,6 +33,7 @@ const MESSAGE_BYTES_MAX = 9_000
 const INSTANCE_BYTES = 16
 
 type Family = keyof typeof GROUP
+type Hearing = (bytes: Uint8Array, sender: RemoteInfo) => void
 
 export interface Neighbourhood {
   readonly self: PeerId
@@ -57,7 +58,7 @@ export class Discovery {
 
   constructor(world: Neighbourhood) {
     this.#world = world
-    const heard = (bytes: Uint8Array) => this.#onMessage(bytes)
+    const heard = (bytes: Uint8Array, sender: RemoteInfo) => this.#onMessage(bytes, sender)
     this.#voices = ([4, 6] as const).map((family) => new Voice(family, heard, world.failed))
   }
 
@@ -98,13 +99,16 @@ export class Discovery {
     for (const voice of this.#voices) voice.say(message, this.#world.hosts())
   }
 
-  #onMessage(bytes: Uint8Array): void {
-    const message = bytes.length > MESSAGE_BYTES_MAX ? undefined : readMdns(bytes)
+  /** RFC 6762, section 11: whoever is not on the same cable is not heard. */
+  #onMessage(bytes: Uint8Array, sender: RemoteInfo): void {
+    if (bytes.length > MESSAGE_BYTES_MAX || sender.port !== PORT) return
+    if (!isNear(sender.address, this.#world.hosts())) return
+    const message = readMdns(bytes)
     if (message?.kind === 'question') this.#answer()
     if (message?.kind !== 'answer') return
-    for (const [peer, addresses] of peersIn(message.texts)) {
-      if (peer !== this.#world.self) this.#world.discovered(peer, addresses)
-    }
+    // A node speaks of itself alone.
+    const [first] = peersIn(message.texts)
+    if (first !== undefined && first[0] !== this.#world.self) this.#world.discovered(...first)
   }
 }
 
@@ -127,7 +131,7 @@ function peersIn(texts: readonly string[]): ReadonlyMap<PeerId, string[]> {
 /** One family's socket, which hears and speaks on all interfaces of this machine. */
 class Voice {
   readonly #family: Family
-  readonly #heard: (bytes: Uint8Array) => void
+  readonly #heard: Hearing
   readonly #failed: () => void
   #socket: Socket | undefined
   /** Interfaces on which it hears. */
@@ -136,7 +140,7 @@ class Voice {
   #saying: Promise<void> = Promise.resolve()
   #closed = false
 
-  constructor(family: Family, heard: (bytes: Uint8Array) => void, failed: () => void) {
+  constructor(family: Family, heard: Hearing, failed: () => void) {
     this.#family = family
     this.#heard = heard
     this.#failed = failed
@@ -154,8 +158,13 @@ class Voice {
 
   async #sayAll(message: Uint8Array, hosts: readonly string[]): Promise<void> {
     const ways = waysOf(hosts, this.#family)
-    // One that comes back may be another interface by the same name.
-    for (const way of this.#joined) if (!ways.includes(way)) this.#joined.delete(way)
+    // One that comes back may be another interface by the same name; and of one that has gone the socket
+    // keeps the membership, of which it may have few.
+    if ([...this.#joined].some((way) => !ways.includes(way))) {
+      this.#joined.clear()
+      this.#socket?.close()
+      this.#socket = undefined
+    }
     for (const way of ways) {
       if (this.#closed) return
       this.#socket ??= await this.#open()
@@ -196,7 +205,7 @@ class Voice {
       socket.bind(PORT, done)
     })
     socket.removeAllListeners('error').on('error', () => this.#failed())
-    socket.on('message', (bytes) => this.#heard(bytes))
+    socket.on('message', this.#heard)
     socket.setMulticastTTL(HOPS)
     // A node may be another one's neighbour on the same machine.
     socket.setMulticastLoopback(true)
@@ -204,6 +213,20 @@ class Voice {
     if (this.#closed) socket.close()
     return socket
   }
+}
+
+/** Whether it is in a network of an interface that has one of these addresses. */
+function isNear(sender: string, hosts: readonly string[]): boolean {
+  const [address = '', zone] = sender.split('%')
+  const wanted = new Set(hosts)
+  const near = new BlockList()
+  for (const [name, addresses = []] of Object.entries(networkInterfaces())) {
+    const own = addresses.filter((each) => !each.internal && wanted.has(each.address))
+    if (zone === name && own.length > 0) return true
+    for (const { address: host, cidr, family } of own)
+      near.addSubnet(host, Number(cidr?.split('/')[1]), family === 'IPv4' ? 'ipv4' : 'ipv6')
+  }
+  return zone === undefined && near.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')
 }
 
 /** What names the interfaces that have one of these addresses: IPv4 its address, IPv6 its index. */

@@ -14,6 +14,12 @@ const TEXT_BYTES_MAX = 255
 /** RFC 6762, section 10: "other" records. */
 const LIFE_SECONDS = 4_500
 
+/** RFC 1035, section 4.1: an empty name is one byte. */
+const HEADER_BYTES = 12
+const COUNTS_AT = [4, 6, 8, 10] as const
+const QUESTION_BYTES_MIN = 5
+const RECORD_BYTES_MIN = 11
+
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
@@ -52,10 +58,18 @@ export function readMdns(bytes: Uint8Array): MdnsMessage | undefined {
 
 function packetOf(bytes: Uint8Array): Packet | undefined {
   try {
-    return decode(bytes)
+    return isPossible(bytes) ? decode(bytes) : undefined
   } catch {
     return undefined
   }
+}
+
+/** Room is made for as many as the header says before there is a look at any. */
+function isPossible(bytes: Uint8Array): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const [questions, ...records] = COUNTS_AT.map((at) => view.getUint16(at)) as [number, ...number[]]
+  const least = records.reduce((sum, count) => sum + count * RECORD_BYTES_MIN, questions * QUESTION_BYTES_MIN)
+  return HEADER_BYTES + least <= bytes.length
 }
 
 /** Addresses of a record of one of our nodes. */

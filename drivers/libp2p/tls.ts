@@ -13,6 +13,10 @@ export function tlsWhenAsked(): (components: TLSComponents) => ConnectionEncrypt
     let made: Promise<ConnectionEncrypter> | undefined
     const tls = (): Promise<ConnectionEncrypter> => {
       made ??= import('@libp2p/tls').then((loaded) => loaded.tls()(components))
+      // Not for ever what failed once, as when too many files are open.
+      made.catch(() => {
+        made = undefined
+      })
       return made
     }
     return {

@@ -78,6 +78,7 @@ export class Trunk {
   #up = false
   #ended = false
   #unanswered = false
+  #dataIn = 0
   #bytesIn = 0
   #bytesOut = 0
   #dropped = 0
@@ -118,6 +119,11 @@ export class Trunk {
 
   get isUp(): boolean {
     return this.#up && !this.#ended
+  }
+
+  /** Packets of data that came. */
+  get dataIn(): number {
+    return this.#dataIn
   }
 
   /** Data was sent, and nothing has come since. */
@@ -188,6 +194,7 @@ export class Trunk {
         if (!this.#up) this.#goUp()
         this.#bytesIn += HEADER_BYTES + bytes.length
         this.#unanswered = false
+        if (channel === CHANNEL.data) this.#dataIn += 1
         this.#owner.packet(this, channel, hop, bytes)
       },
       word: (word) => this.#onWord(channel, word),
@@ -245,9 +252,14 @@ export class Trunk {
 
   #linger(): void {
     const { connection } = this
-    const timer = setTimeout(() => this.#abort(), LINGER_MILLIS)
+    // The connection may outlive many trunks, and must hold none of them.
+    const over = (): void => clearTimeout(timer)
+    const timer = setTimeout(() => {
+      connection.removeEventListener('close', over)
+      this.#abort()
+    }, LINGER_MILLIS)
     timer.unref()
-    connection.addEventListener('close', () => clearTimeout(timer))
+    connection.addEventListener('close', over)
     // What libp2p still holds of control goes out before the end of it.
     this.#streams.control.close().catch(() => this.#abort())
   }

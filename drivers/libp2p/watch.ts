@@ -12,10 +12,16 @@ import { hostAddress, isRelayed, transportOf } from './transports.ts'
 import type { Trunk } from './trunk.ts'
 
 const TICK_MILLIS = 200
+const PORT_MAX = 65_535
 /** Until a peer has said where it listens. A guess. */
 const SETTLE_MILLIS = 1_000
-/** Data both ways seldom rests for longer; data one way is answered each second (text (c), HELLO). */
-const QUIET_TICKS = 2
+/** Ticks of silence after which is asked; data both ways seldom rests for so long. */
+const ASKED_AFTER: readonly number[] = [2, 7]
+/**
+ * Ticks since data came, beyond which no answer is missed: data that goes one way is answered by a HELLO each
+ * second at most (text (c)), and would be asked about each second.
+ */
+const RECENT_TICKS = 10
 
 interface Watched {
   readonly host: string
@@ -25,6 +31,9 @@ interface Watched {
   asking: boolean
   /** Ticks since which data is unanswered. */
   quiet: number
+  /** Packets of data that came, and the ticks since. */
+  heard: number
+  rested: number
 }
 
 export class Watch {
@@ -40,7 +49,11 @@ export class Watch {
   /** `addresses`: those that its peer is known by. */
   up(trunk: Trunk, addresses: () => Promise<readonly Multiaddr[]>): void {
     if (!isQuic(trunk)) return
-    const timer = setTimeout(() => void addresses().then((known) => this.#meet(trunk, known)), SETTLE_MILLIS)
+    const meet = (): void =>
+      void addresses()
+        .catch(() => [])
+        .then((known) => this.#meet(trunk, known))
+    const timer = setTimeout(meet, SETTLE_MILLIS)
     this.#new.set(trunk, timer.unref())
   }
 
@@ -68,7 +81,7 @@ export class Watch {
   #meet(trunk: Trunk, addresses: readonly Multiaddr[]): void {
     const door = doorBeside(trunk.connection.remoteAddr, addresses)
     if (!this.#new.delete(trunk) || door === undefined) return
-    const watched = { ...door, isBarred: true, asking: true, quiet: 0 }
+    const watched = { ...door, isBarred: true, asking: true, quiet: 0, heard: trunk.dataIn, rested: 0 }
     this.#trunks.set(trunk, watched)
     void isPortClosed(door.host, door.port).then((closed) => {
       watched.isBarred = closed
@@ -80,9 +93,12 @@ export class Watch {
     let waiting = false
     for (const [trunk, watched] of this.#trunks) {
       watched.quiet = trunk.isUnanswered ? watched.quiet + 1 : 0
+      watched.rested = trunk.dataIn === watched.heard ? watched.rested + 1 : 0
+      watched.heard = trunk.dataIn
       if (watched.quiet === 0) continue
       waiting = true
-      if (watched.quiet >= QUIET_TICKS && !watched.asking && !watched.isBarred) this.#ask(trunk, watched)
+      const isDue = ASKED_AFTER.includes(watched.quiet) && watched.rested <= RECENT_TICKS
+      if (isDue && !watched.asking && !watched.isBarred) this.#ask(trunk, watched)
     }
     if (waiting) return
     clearInterval(this.#timer)
@@ -110,7 +126,7 @@ function doorBeside(
   const host = hostAddress(remote)
   const doors = addresses.filter((one) => /^(tcp|wss?)$/.test(transportOf(one) ?? ''))
   const door = doors.find((one) => hostAddress(one) === host)
-  return host === undefined || door === undefined
-    ? undefined
-    : { host, port: Number(door.getComponents()[1]?.value) }
+  // By its name: what a stranger says of himself may have other parts in between.
+  const port = Number(door?.getComponents().find(({ name }) => name === 'tcp')?.value)
+  return host === undefined || !(port >= 1 && port <= PORT_MAX) ? undefined : { host, port }
 }

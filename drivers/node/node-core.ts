@@ -245,8 +245,9 @@ export class NodeCore implements Clock, Alarm, Effects {
   }
 
   hangUp(link: LinkId, reason: CloseReason): void {
-    // What was said on it before goes first: it is in the same ring.
-    if (!this.#end.hangUp(link, reason)) this.after(MILLISECOND, () => this.hangUp(link, reason))
+    // What was said on it before goes first: it is in the same ring, or waits for room there.
+    if (this.#owed.length > 0 || !this.#end.hangUp(link, reason))
+      this.after(MILLISECOND, () => this.hangUp(link, reason))
   }
 
   start(job: JobId, work: Job): void {
@@ -351,6 +352,7 @@ export class NodeCore implements Clock, Alarm, Effects {
 
   #onDown(link: LinkId, reason: CloseReason): void {
     this.#full.delete(link)
+    this.#carried.delete(link)
     if (this.#full.size === 0) this.#letGo()
     this.#host.linkDown(link, reason)
   }

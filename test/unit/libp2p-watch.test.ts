@@ -48,6 +48,8 @@ const known =
   async () =>
     addresses.map((each) => multiaddr(each))
 
+const PEER = '12D3KooWMuiNxsqHYR6qACEPVWN5guiGkXSrcdG9Cpkz7kVnPxmN'
+
 describe('a trunk over QUIC', () => {
   it('is gone soon after its peer has closed its port, if data is unanswered', async () => {
     const { at, asked, close } = await door()
@@ -85,6 +87,17 @@ describe('a trunk over QUIC', () => {
     for (const each of [barred, open]) each.isUnanswered = true
     watching.sent()
     await expect.poll(others, { timeout: 5_000 }).toBeGreaterThan(2)
+    expect(gone).toEqual([])
+  })
+
+  it('takes no harm from what a stranger says of himself', async () => {
+    const { watch: watching, gone } = watch()
+    const busy = trunk()
+    watching.up(busy, known(`/ip4/127.0.0.1/p2p/${PEER}/tcp/9`, '/ip4/127.0.0.1/tcp/0'))
+    busy.isUnanswered = true
+    await new Promise((met) => setTimeout(met, 1_300))
+    watching.sent()
+    watching.down(busy)
     expect(gone).toEqual([])
   })
 })
