@@ -14,8 +14,11 @@ export const HOST_CONNECTIONS_MAX = 128
 /** As in a multiaddr, behind one byte that says which it is. */
 const IP4_BYTES = 4
 const IP6_BYTES = 16
-/** Whoever has one IPv6 address has all with the same first 64 bits. */
+/** Whoever has one IPv6 address has all with the same first 64 bits, and often all with the same 48. */
 const IP6_PREFIX_DIGITS = 16
+const IP6_SITE_DIGITS = 12
+/** Of a whole site: a quarter of all connections. */
+export const SITE_CONNECTIONS_MAX = 256
 /** RFC 4291, section 2.5.5.2: IPv4 on a socket of both families. The address is behind it. */
 const MAPPED_PREFIX = '00000000000000000000ffff'
 
@@ -35,7 +38,7 @@ export class Crowd {
     return this.#refused
   }
 
-  /** Hosts that have connections. */
+  /** Hosts, and sites of IPv6, that have connections. */
   get hosts(): number {
     return this.#counts.size
   }
@@ -45,14 +48,21 @@ export class Crowd {
     const host = hostOf(comer.remoteAddr)
     // Without an IP address: in memory, where nobody is a stranger.
     if (host === undefined || comer.status !== 'open') return true
-    const count = this.#counts.get(host) ?? 0
-    if (count >= HOST_CONNECTIONS_MAX) {
+    const site = host.length === IP6_PREFIX_DIGITS ? host.slice(0, IP6_SITE_DIGITS) : undefined
+    if (this.#has(host, HOST_CONNECTIONS_MAX) || this.#has(site, SITE_CONNECTIONS_MAX)) {
       this.#refused += 1
       return false
     }
-    this.#counts.set(host, count + 1)
-    comer.addEventListener('close', () => this.#leave(host), { once: true })
+    for (const name of [host, site]) {
+      if (name === undefined) continue
+      this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
+      comer.addEventListener('close', () => this.#leave(name), { once: true })
+    }
     return true
+  }
+
+  #has(name: string | undefined, count: number): boolean {
+    return name !== undefined && (this.#counts.get(name) ?? 0) >= count
   }
 
   #leave(host: string): void {

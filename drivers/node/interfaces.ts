@@ -220,6 +220,8 @@ export class Interfaces {
 
   #try(held: Held): void {
     const { facts, wish } = held
+    // Before it has addresses: whoever tells others of this machine's must not take these for some of them.
+    this.#tell(wish.name)
     try {
       held.device = this.#world.open({ ...wish, mac: facts.mac })
       held.trouble = undefined
@@ -234,6 +236,7 @@ export class Interfaces {
       if (held.device.fd >= 0) this.#world.watch(held.device.fd)
       this.#reorder()
     } catch (error) {
+      this.#tell()
       if (!(error instanceof UsageError)) throw error
       // The same trouble once, not every ten seconds.
       if (held.trouble !== error.message)
@@ -271,7 +274,12 @@ export class Interfaces {
 
   #reorder(): void {
     this.#open = [...this.#held.values()].filter(({ device }) => device !== undefined)
-    this.#world.changed(this.#open.flatMap(({ device }) => device?.name ?? []))
+    this.#tell()
+  }
+
+  /** Of which interfaces there are, and which one is about to be. */
+  #tell(...coming: readonly string[]): void {
+    this.#world.changed([...this.#open.flatMap(({ device }) => device?.name ?? []), ...coming])
   }
 
   #view(length: number): Uint8Array {

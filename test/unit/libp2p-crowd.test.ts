@@ -1,7 +1,7 @@
 /** How many connections one host may have: what counts as one host, and that all is forgotten again. */
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, test } from 'vitest'
-import { type Comer, Crowd, HOST_CONNECTIONS_MAX } from '../../drivers/libp2p/crowd.ts'
+import { type Comer, Crowd, HOST_CONNECTIONS_MAX, SITE_CONNECTIONS_MAX } from '../../drivers/libp2p/crowd.ts'
 
 /** A connection from there that the test closes. */
 function comer(address: string, status = 'open'): Comer & { close(): void } {
@@ -46,6 +46,15 @@ describe('a crowd', () => {
     expect(admitted(crowd, many, (at) => `/ip6/::ffff:198.51.100.${at}/tcp/1`).length).toBe(many)
     expect(admitted(crowd, many, () => '/ip6/::ffff:192.0.2.1/tcp/1').length).toBe(many - 1)
     expect(crowd.admit(comer('/ip4/192.0.2.1/tcp/1'))).toBe(false)
+  })
+
+  test('has room for so many of a whole IPv6 site, in however many networks, and for other sites', () => {
+    const crowd = new Crowd()
+    const all = admitted(crowd, SITE_CONNECTIONS_MAX + 9, (at) => `/ip6/2001:db8:1:${at % 7}::1/tcp/1`)
+    expect(all.length).toBe(SITE_CONNECTIONS_MAX)
+    expect(crowd.admit(comer('/ip6/2001:db8:2:1::1/tcp/1'))).toBe(true)
+    for (const one of all) one.close()
+    expect(crowd.admit(comer('/ip6/2001:db8:1:1::1/tcp/1'))).toBe(true)
   })
 
   test('takes whoever comes through a circuit for the relay, and does not count what has no host', () => {
