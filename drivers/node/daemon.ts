@@ -94,6 +94,8 @@ export class Daemon implements CoreOwner, ApiNode {
   #core: CoreHandle | undefined
   #config: Config
   #policy: RelayPolicy
+  #isTraced: boolean
+  #isCaptured = false
   #crypto = ''
   /** What went wrong and still is: for status and health. */
   readonly #errors = new Map<string, string>()
@@ -109,6 +111,7 @@ export class Daemon implements CoreOwner, ApiNode {
     this.#config = options.config
     this.#self = self
     this.#policy = relayPolicy(options.config)
+    this.#isTraced = options.config.log.trace
     this.#control = new ControlServer(new NodeApi(this))
     this.#reach = new Reach(self, (host) => this.#overlay.avoids(host))
     this.#ended = new Promise((end) => {
@@ -137,12 +140,22 @@ export class Daemon implements CoreOwner, ApiNode {
       await this.#control.listenPort({ port: config.control.port, token: files.token() })
     if (config.metrics.port !== undefined)
       await this.#control.listenMetrics(config.metrics.host, config.metrics.port)
-    const hints = namedPeers(config).map(({ hint }) => hint)
+    const early = new EarlyCarrier()
+    const core = this.#startCore(early)
+    this.#core = core
+    if (this.#isTraced) this.setTrace(true)
+    if (this.#isCaptured) this.setCapture(true)
+    await this.#startTrunks(core, early)
+  }
+
+  /** With what is set now: the owner may have changed it since the control API listens. */
+  #startCore(carrier: EarlyCarrier): CoreHandle {
+    const { files, config } = this.#options
+    const hints = namedPeers(this.#config).map(({ hint }) => hint)
     this.#reach.contacts(hints)
     const kept = files.peers()
     this.#reach.met(kept)
     const met = kept.filter(({ peer }) => !hints.some((each) => each.peer === peer))
-    const early = new EarlyCarrier()
     const book = files.book()
     const core = new CoreHandle(
       openLibc(),
@@ -151,17 +164,16 @@ export class Daemon implements CoreOwner, ApiNode {
         book,
         selfSeed: files.seed,
         contacts: [...hints, ...met.slice(0, KEPT_PEERS)],
-        config: coreConfig(config),
-        interfaces: interfaceOrders(config),
+        // What needs a restart is as it was when the process began, as it is for trunks.
+        config: coreConfig(config, this.#policy),
+        interfaces: interfaceOrders(this.#config),
       },
-      early,
+      carrier,
       this.#mls,
       this,
     )
-    this.#core = core
     if (book.vlans.length > 0) this.#mls.warm()
-    this.setTrace(config.log.trace)
-    await this.#startTrunks(core, early)
+    return core
   }
 
   async #startTrunks(core: CoreHandle, early: EarlyCarrier): Promise<void> {
@@ -249,10 +261,12 @@ export class Daemon implements CoreOwner, ApiNode {
   }
 
   setTrace(on: boolean): void {
+    this.#isTraced = on
     this.#core?.mail({ kind: 'trace', on })
   }
 
   setCapture(on: boolean): void {
+    this.#isCaptured = on
     this.#core?.mail({ kind: 'capture', on })
   }
 
@@ -453,9 +467,8 @@ function trunkOptions({ files, config }: DaemonOptions): ConstructorParameters<t
   }
 }
 
-function coreConfig(config: Config): Partial<NodeConfig> {
-  const { enabled, links } = config.relay
-  return { relay: enabled, linkLimit: links, policy: relayPolicy(config) }
+function coreConfig({ relay }: Config, policy: RelayPolicy): Partial<NodeConfig> {
+  return { relay: relay.enabled, linkLimit: relay.links, policy }
 }
 
 function interfaceOrders({ interfaces }: Config): InterfaceOrder[] {

@@ -1,5 +1,5 @@
 /** Nodes in one process, over loopback: what their owner's files are asked for, and when. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -16,18 +16,23 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 /** Longer than all else takes to end. */
 const SLOW_MILLIS = 500
 
+function configText(bootstrap: readonly string[]): string {
+  return JSON.stringify({ version: 1, listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false, bootstrap })
+}
+
 class Machine {
   readonly kept: PeerHint[] = []
   readonly self: PeerId
   readonly daemon: Daemon
   readonly #state: NodeState
+  readonly #configFile: string
 
   constructor(name: string, bootstrap: readonly string[]) {
     const path = join(folder, name)
+    this.#configFile = join(folder, `${name}.json`)
     createState(path)
     this.#state = NodeState.open(path, () => undefined)
-    const listen = ['/ip4/127.0.0.1/tcp/0']
-    const checked = checkConfig(JSON.stringify({ version: 1, listen, mdns: false, bootstrap }))
+    const checked = checkConfig(configText(bootstrap))
     if (!checked.ok) throw new Error(JSON.stringify(checked.mistakes))
     const state = this.#state
     const files = {
@@ -47,7 +52,13 @@ class Machine {
     const log = { entry: () => undefined, configure: () => undefined }
     const socket = join(folder, `${name}.sock`)
     this.self = peerIdOf(noble.signatures.publicKey(state.seed))
-    this.daemon = new Daemon({ configFile: '', config: checked.config, socket, files, log }, this.self)
+    const { config } = checked
+    this.daemon = new Daemon({ configFile: this.#configFile, config, socket, files, log }, this.self)
+  }
+
+  reload(bootstrap: readonly string[]): void {
+    writeFileSync(this.#configFile, configText(bootstrap))
+    this.daemon.reload()
   }
 
   async end(): Promise<void> {
@@ -72,3 +83,17 @@ test.skipIf(process.platform !== 'linux')(
     await first.end()
   },
 )
+
+test.skipIf(process.platform !== 'linux')('takes on what its owner changes while it starts', async () => {
+  const first = new Machine('named', [])
+  await first.daemon.start()
+  const contacts = () => first.daemon.processView().contacts
+  await expect.poll(contacts).toHaveLength(1)
+  const second = new Machine('reloaded', [])
+  const started = second.daemon.start()
+  second.reload(contacts())
+  await started
+  await expect.poll(() => second.daemon.trunks().length, { timeout: 20_000 }).toBe(1)
+  await second.end()
+  await first.end()
+})
