@@ -183,7 +183,7 @@ export class Daemon implements CoreOwner, ApiNode {
     const trunks = new Trunks({
       ...trunkOptions(this.#options),
       announced: (peer, addresses) => {
-        this.#reach.said(peer, addresses)
+        this.#reach.said(peer, addresses, this.trunks())
         this.#tellReach()
       },
       discovered: (peer, addresses) => this.#discovered(peer, addresses),

@@ -42,12 +42,16 @@ export class Reach {
     this.#contacts = contacts
   }
 
-  /** A peer says where it can be dialled, as multiaddrs. */
-  said(peer: PeerId, addresses: readonly string[]): void {
+  /** A peer says where it can be dialled, as multiaddrs; any stranger may, as often as it likes. */
+  said(peer: PeerId, addresses: readonly string[], trunks: readonly TrunkView[]): void {
     this.#said.delete(peer)
     this.#said.set(peer, addresses.slice(0, ADDRESSES_MAX))
-    const [oldest] = this.#said.keys()
-    if (this.#said.size > PEERS_MAX && oldest !== undefined) this.#said.delete(oldest)
+    if (this.#said.size <= PEERS_MAX) return
+    // Those that are named go last, lest strangers who dialled this node push them out.
+    const named = new Set(dialledOf(trunks).map((trunk) => trunk.peer))
+    const heard = [...this.#said.keys()]
+    const leaving = heard.find((each) => !named.has(each)) ?? heard[0]
+    if (leaving !== undefined) this.#said.delete(leaving)
   }
 
   /** Those of earlier runs. */

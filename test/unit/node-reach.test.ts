@@ -31,17 +31,21 @@ function hintsOf(reach: Reach, ...trunks: readonly TrunkView[]): Record<string, 
 describe('a relay that was dialled', () => {
   it('is named by that address, and by the best of each other host that it says it has', () => {
     const reach = new Reach(SELF, (host) => host === '10.7.0.1')
-    reach.said(RELAY, [
-      '/ip4/127.0.0.1/udp/4001/quic-v1',
-      '/ip4/10.90.1.1/udp/4001/quic-v1',
-      '/ip4/10.90.2.1/tcp/4001',
-      '/ip4/10.90.2.1/udp/4001/quic-v1',
-      '/ip4/10.7.0.1/udp/4001/quic-v1',
-      '/ip4/203.0.113.7/tcp/4002/ws',
-      '/ip4/203.0.113.7/tcp/4001',
-      '/ip6/fe80::1/tcp/4001',
-      'nonsense',
-    ])
+    reach.said(
+      RELAY,
+      [
+        '/ip4/127.0.0.1/udp/4001/quic-v1',
+        '/ip4/10.90.1.1/udp/4001/quic-v1',
+        '/ip4/10.90.2.1/tcp/4001',
+        '/ip4/10.90.2.1/udp/4001/quic-v1',
+        '/ip4/10.7.0.1/udp/4001/quic-v1',
+        '/ip4/203.0.113.7/tcp/4002/ws',
+        '/ip4/203.0.113.7/tcp/4001',
+        '/ip6/fe80::1/tcp/4001',
+        'nonsense',
+      ],
+      [],
+    )
     expect(hintsOf(reach, trunk(RELAY, '/ip4/10.90.1.1/udp/4001/quic-v1'))).toEqual({
       [RELAY]: [
         '/ip4/10.90.1.1/udp/4001/quic-v1',
@@ -59,13 +63,24 @@ describe('a relay that was dialled', () => {
     expect(hintsOf(reach)).toEqual({ [RELAY]: named })
   })
 
-  it('says as much as there is room for, and so do many peers', () => {
+  it('says as much as there is room for, however many strangers say as much', () => {
     const reach = new Reach(SELF, () => false)
     const many = Array.from({ length: 100 }, (_, index) => `/ip4/10.0.0.${index + 1}/tcp/1`)
-    reach.said(RELAY, many)
     const remote = '/ip4/10.90.1.1/tcp/4001'
-    expect(hintsOf(reach, trunk(RELAY, remote))[RELAY]).toHaveLength(17)
-    for (let index = 0; index < 64; index++) reach.said(`${OTHER}${index}` as PeerId, many)
+    const relay = trunk(RELAY, remote)
+    const stranger = (index: number): TrunkView =>
+      trunk(`${OTHER}${index}` as PeerId, remote, { dialled: false })
+    reach.said(RELAY, many, [relay])
+    expect(hintsOf(reach, relay)[RELAY]).toHaveLength(17)
+    for (let index = 0; index < 200; index++) reach.said(stranger(index).peer, many, [relay, stranger(index)])
+    expect(hintsOf(reach, relay)[RELAY]).toHaveLength(17)
+  })
+
+  it('is forgotten when it is one no longer, and many others said more since', () => {
+    const reach = new Reach(SELF, () => false)
+    const remote = '/ip4/10.90.1.1/tcp/4001'
+    reach.said(RELAY, ['/ip4/10.90.2.1/tcp/4001'], [])
+    for (let index = 0; index < 64; index++) reach.said(`${OTHER}${index}` as PeerId, [], [])
     expect(hintsOf(reach, trunk(RELAY, remote))[RELAY]).toEqual([remote])
   })
 })
