@@ -4,10 +4,13 @@
  */
 import { isIP } from 'node:net'
 import { UsageError } from '../../core/errors.ts'
+import { unhex } from '../../core/ids.ts'
+import type { PeerId } from '../../core/io.ts'
 import { CompiledPolicy } from '../../core/vlan/policy.ts'
 import { type Mistake, pathText } from '../../sim/reading.ts'
 import {
   type Contact,
+  peerText,
   type Read,
   readAnnounce,
   readCidr,
@@ -24,6 +27,8 @@ type Report = (path: Path, message: string) => void
 
 /** Contacts that the core keeps (core/mesh/limits.ts). */
 const CONTACTS_MAX = 16
+/** Addresses of one peer that trunks try (drivers/libp2p/trunks.ts). */
+const ADDRESSES_MAX = 16
 /** Modules with a level of their own. Guess: there are about ten. */
 const MODULES_MAX = 64
 
@@ -83,13 +88,18 @@ function checkOn({ transports }: Config, transport: Transport, path: Path, repor
 }
 
 function checkBootstrap({ bootstrap }: Config, report: Report): void {
-  const peers = new Set<string>()
+  const peers = new Map<PeerId, number>()
   for (const [index, text] of bootstrap.entries()) {
     const contact = readAt<Contact>(['bootstrap', index], text, readContact, report)
     if (contact === undefined) continue
-    peers.add(contact.peer)
+    peers.set(contact.peer, (peers.get(contact.peer) ?? 0) + 1)
     if (bootstrap.indexOf(text) < index)
       report(['bootstrap', index], 'stands there before; remove one of the two')
+  }
+  for (const [peer, count] of peers) {
+    if (count <= ADDRESSES_MAX) continue
+    const excess = `a node tries ${ADDRESSES_MAX} of one peer; remove ${count - ADDRESSES_MAX}`
+    report(['bootstrap'], `names ${count} addresses of ${peerText(unhex(peer))}; ${excess}`)
   }
   if (peers.size > CONTACTS_MAX) {
     const excess = peers.size - CONTACTS_MAX

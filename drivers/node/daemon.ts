@@ -273,16 +273,17 @@ export class Daemon implements CoreOwner, ApiNode {
   reload(): Reload {
     const next = readConfig(this.#options.configFile)
     const reload = reloadable(this.#config, next)
-    this.#config = next
-    this.#options.log.configure(next.log)
-    this.setTrace(next.log.trace)
-    this.setPolicy(relayPolicy(next))
     const named = namedPeers(next)
     const contacts = named.map(({ hint }) => hint)
+    // What may be refused comes first: whoever is refused finds all as it was.
     this.#remember(named)
+    this.setPolicy(relayPolicy(next))
+    this.#options.log.configure(next.log)
+    this.setTrace(next.log.trace)
     this.#reach.contacts(contacts)
     this.#core?.mail({ kind: 'contacts', peers: contacts })
     this.#core?.mail({ kind: 'interfaces', interfaces: interfaceOrders(next) })
+    this.#config = next
     this.log({ level: 'info', module: 'node', message: 'configuration read again', details: { ...reload } })
     return reload
   }

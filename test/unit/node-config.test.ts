@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
+import { noble } from '../../core/crypto/noble.ts'
 import { UsageError } from '../../core/errors.ts'
-import { readCidr, readContact, readInterfaceName } from '../../drivers/node/addresses.ts'
+import { peerText, readCidr, readContact, readInterfaceName } from '../../drivers/node/addresses.ts'
 import {
   type Config,
   checkConfig,
@@ -324,15 +325,26 @@ describe('a mistake', () => {
 })
 
 describe('a list of contacts', () => {
-  const contact = (index: number): string => `/ip4/203.0.113.7/tcp/${index + 1}/p2p/${ID}`
+  const idOf = (seed: number): string => peerText(noble.signatures.publicKey(new Uint8Array(32).fill(seed)))
+  const ids = [1, 2, 3, 4, 5].map(idOf)
+  /** So many addresses, of one peer after the other. */
+  const contacts = (count: number, each: number): string[] =>
+    Array.from(
+      { length: count },
+      (_, index) => `/ip4/203.0.113.7/tcp/${index + 1}/p2p/${ids[Math.floor(index / each)]}`,
+    )
 
   it('may have more than eight addresses', () => {
-    expect(
-      mistakesOf(withVersion({ bootstrap: Array.from({ length: 64 }, (_, index) => contact(index)) })),
-    ).toEqual([])
-    expect(
-      mistakesOf(withVersion({ bootstrap: Array.from({ length: 65 }, (_, index) => contact(index)) })),
-    ).toEqual(['bootstrap is a list of 65; it must be a list of at most 64; remove 1'])
+    expect(mistakesOf(withVersion({ bootstrap: contacts(64, 16) }))).toEqual([])
+    expect(mistakesOf(withVersion({ bootstrap: contacts(65, 16) }))).toEqual([
+      'bootstrap is a list of 65; it must be a list of at most 64; remove 1',
+    ])
+  })
+
+  it('names no more addresses of a peer than are tried', () => {
+    expect(mistakesOf(withVersion({ bootstrap: contacts(18, 18) }))).toEqual([
+      `bootstrap names 18 addresses of ${ids[0]}; a node tries 16 of one peer; remove 2`,
+    ])
   })
 })
 
