@@ -136,11 +136,13 @@ export class VlanVerbs {
       const isOther = hex(known.kept.identity.serial) !== hex(invitation.grant.id)
       const isIn = known.phase() !== 'over' && !known.isAsking()
       if (isIn || !isOther) return this.#joinAgain(known, within)
-      this.#forget(known)
     }
-    const over = this.#isOver(invitation) ?? this.#full()
-    if (over !== undefined) return Pending.of<Entered>(over)
-    const held = this.#keep(becomeGuest(this.#node, invitation))
+    const no = this.#isOver(invitation) ?? (known === undefined ? this.#full() : this.#waits.full())
+    if (no !== undefined) return Pending.of<Entered>(no)
+    const becoming = becomeGuest(this.#node, invitation)
+    // Not before the new one can be asked with: the keys of the other are gone for good then.
+    if (known !== undefined) this.#forget(known)
+    const held = this.#keep(becoming)
     const { contacts } = invitation
     if (contacts.length > 0) this.#node.command({ kind: 'bootstrap', peers: hintsOf(contacts) })
     const pending = this.#untilLetIn(held, within)

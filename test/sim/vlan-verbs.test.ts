@@ -75,6 +75,24 @@ describe('getting in', () => {
     expect(mesh.value(verbs.leave('home'))).toMatchObject({ asked: false })
   })
 
+  test('goes on with the invitation that it had when the next one is over', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const lives = [DAY, 2_000].map((lifeMillis) => {
+      const { invitations } = mesh.value(mesh.node(1).verbs.invite('home', { count: 1, lifeMillis }))
+      return invitations[0]?.url ?? ''
+    })
+    const [good = '', short = ''] = lives
+    mesh.live.crash(1)
+    const { verbs } = mesh.node(2)
+    const entering = verbs.join(good)
+    mesh.run(5)
+    expect(mesh.refusal(verbs.join(short)).refusal).toBe('invitationOver')
+    expect(mesh.value(verbs.list()).vlans).toMatchObject([{ label: 'home', phase: 'outside' }])
+    mesh.live.start(1)
+    expect(mesh.value(entering).members).toBe(2)
+  })
+
   test('is waited for by the clock of the node itself', () => {
     const slow = { kind: 'clock', atSeconds: 5, who: { nodes: [2] }, skewSeconds: 0, driftPpm: -1_000 }
     const mesh = new LiveMesh(1, 8, { faults: [slow] })
