@@ -100,13 +100,12 @@ export class VlanVerbs {
     if (!('port' in event)) return
     const held = this.#held.find(({ kept }) => kept.port === event.port)
     if (held === undefined) return
-    if (event.kind === 'group' && event.event.kind === 'ended') {
-      held.kept = { ...held.kept, over: event.event.why }
-      this.#save()
-    } else if (event.kind === 'group' && event.event.kind === 'welcomeRefused') {
-      held.welcomeRefused = event.event.why
-    }
+    const change = event.kind === 'group' ? event.event : undefined
+    if (change?.kind === 'ended') held.kept = { ...held.kept, over: change.why }
+    else if (change?.kind === 'welcomeRefused') held.welcomeRefused = change.why
+    // Before it is kept, which a full disk prevents: it is so all the same.
     this.#waits.noted(event.port, event)
+    if (change?.kind === 'ended') this.#save()
   }
 
   // Verbs: getting in and out.

@@ -1,6 +1,7 @@
 /** The verbs of VLANs at simulated nodes: what comes of them among several, and what they refuse. */
 import { describe, expect, test } from 'vitest'
 import { UsageError } from '../../core/errors.ts'
+import type { PortId } from '../../core/io.ts'
 import { parseInvitation } from '../../core/ledger/invitation.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
 import { DAY, HOME, LiveMesh } from '../support/live.ts'
@@ -91,6 +92,22 @@ describe('getting in', () => {
     expect(mesh.value(verbs.list()).vlans).toMatchObject([{ label: 'home', phase: 'outside' }])
     mesh.live.start(1)
     expect(mesh.value(entering).members).toBe(2)
+  })
+
+  test('is told to whoever waits, though the disk is full', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const url = mesh.invitation(1)
+    mesh.live.crash(1)
+    const { verbs, book } = mesh.node(2)
+    const entering = verbs.join(url)
+    const port = book.load().vlans[0]?.port as PortId
+    book.save = () => {
+      throw new UsageError('the disk is full')
+    }
+    const event = { kind: 'ended', why: 'revoked' } as const
+    expect(() => verbs.noted({ kind: 'group', port, event })).toThrow('the disk is full')
+    expect(entering.outcome).toMatchObject({ refusal: 'over' })
   })
 
   test('is waited for by the clock of the node itself', () => {
