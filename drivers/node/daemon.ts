@@ -100,6 +100,8 @@ export class Daemon implements CoreOwner, ApiNode {
   /** What went wrong and still is: for status and health. */
   readonly #errors = new Map<string, string>()
   #stopping = false
+  /** What is on its way while it starts can be closed only once it is there. */
+  #started: Promise<void> = Promise.resolve()
   #keeping: NodeJS.Timeout | undefined
   /** Resolves when the peers that were to be kept last are, or cannot be. */
   #kept: Promise<unknown> = Promise.resolve()
@@ -119,12 +121,16 @@ export class Daemon implements CoreOwner, ApiNode {
     })
   }
 
-  /** Until all of it runs; else nothing of it does. A UsageError says what is in the way. */
+  /**
+   * Until all of it runs, or it was stopped meanwhile; else nothing of it does. A UsageError says what is in
+   * the way.
+   */
   async start(): Promise<void> {
+    this.#started = this.#start()
     try {
-      await this.#start()
+      await this.#started
     } catch (error) {
-      // It never ran, so nobody is taken leave of.
+      // It never ran as a whole; what of it does ends as it does at any other end.
       this.#stopping = true
       if (this.#core === undefined) this.#end(undefined)
       else this.#core.stop()
@@ -136,10 +142,13 @@ export class Daemon implements CoreOwner, ApiNode {
   async #start(): Promise<void> {
     const { files, config, socket } = this.#options
     await this.#control.listenSocket(socket)
+    if (this.#stopping) return
     if (config.control.port !== undefined)
       await this.#control.listenPort({ port: config.control.port, token: files.token() })
+    if (this.#stopping) return
     if (config.metrics.port !== undefined)
       await this.#control.listenMetrics(config.metrics.host, config.metrics.port)
+    if (this.#stopping) return
     const early = new EarlyCarrier()
     const core = this.#startCore(early)
     this.#core = core
@@ -194,6 +203,7 @@ export class Daemon implements CoreOwner, ApiNode {
     this.#remember(namedPeers(this.#config))
     early.starts(trunks)
     await trunks.start(this.#listener(core))
+    if (this.#stopping) return
     core.carriedBy(trunks)
     early.started(trunks)
     this.#tellReach()
@@ -207,9 +217,14 @@ export class Daemon implements CoreOwner, ApiNode {
     await Promise.all([
       this.#kept,
       // All have been taken leave of, so this is tidying, which libp2p at times does not end.
-      within(END_MILLIS, [this.#trunks?.stop(), this.#mls.close(), this.#control.close()]),
+      within(END_MILLIS, [this.#closeStarted(), this.#mls.close()]),
     ])
     return error
+  }
+
+  async #closeStarted(): Promise<void> {
+    await Promise.allSettled([this.#started])
+    await Promise.allSettled([this.#trunks?.stop(), this.#control.close()])
   }
 
   // What the control API asks.

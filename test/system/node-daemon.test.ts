@@ -1,5 +1,5 @@
 /** Nodes in one process, over loopback: what their owner's files are asked for, and when. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -81,6 +81,24 @@ test.skipIf(process.platform !== 'linux')(
     await second.end()
     expect(second.kept).toMatchObject([{ peer: first.self }])
     await first.end()
+  },
+)
+
+test.skipIf(process.platform !== 'linux')(
+  'leaves nothing behind when it is stopped while it starts',
+  async () => {
+    const listening = () => process.getActiveResourcesInfo().filter((each) => /(TCP|Pipe)Server/.test(each))
+    const before = listening()
+    for (const millis of [0, 5, 20, 50, 100, 200]) {
+      const machine = new Machine(`stopped-${millis}`, [])
+      const started = machine.daemon.start()
+      if (millis > 0) await new Promise((done) => setTimeout(done, millis))
+      await machine.end()
+      await started
+      await expect.poll(listening).toEqual(before)
+      expect(existsSync(join(folder, `stopped-${millis}.sock`))).toBe(false)
+      if (millis === 0) expect(() => machine.daemon.ask('list', [])).toThrow('the node is starting')
+    }
   },
 )
 
