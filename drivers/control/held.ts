@@ -57,7 +57,7 @@ export class HeldVlan {
 
   /** Neither was it ever let in, nor is it out for good. */
   isAsking(): boolean {
-    return this.phase() === 'outside' && this.#node.stored(this.kept.port).head === undefined
+    return this.phase() === 'outside' && !this.#node.isKept(this.kept.port)
   }
 
   /** A copy of the node's, with all that it knows by now. */

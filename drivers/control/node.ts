@@ -28,6 +28,8 @@ export interface ControlledNode {
   view(): NodeView | undefined
   /** What is kept of the group at a port. */
   stored(port: PortId): Stored
+  /** Whether anything is: without the head there is no group. */
+  isKept(port: PortId): boolean
   /** The VLAN of that port was removed: nothing of it is to be kept. */
   erase(port: PortId): void
   /** Where whoever is invited may dial this node, or others that lead to it: at most three. */

@@ -87,6 +87,10 @@ export class SimulatedNode implements ControlledNode, Owner {
     return this.machine.stored(port)
   }
 
+  isKept(port: PortId): boolean {
+    return this.stored(port).head !== undefined
+  }
+
   erase(port: PortId): void {
     this.machine.erase(port)
   }

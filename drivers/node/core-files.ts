@@ -1,6 +1,7 @@
 /**
- * The state directory as the thread of the core has it: what was stored is read at the start, and the book of
- * VLANs is written. The process that holds the lock (state.ts) is the same, so nobody else writes there.
+ * The state directory as the thread of the core has it: what was stored is read, at the start and where a
+ * verb asks for it, and the book of VLANs is written. The process that holds the lock (state.ts) is the same,
+ * so nobody else writes there.
  */
 import { BookKeeper } from './book-keeper.ts'
 import type { CoreFiles } from './core-seat.ts'

@@ -17,7 +17,7 @@ const CONTACTS_MAX = 3
 /** Before this moment a clock is not set: 2025-01-01, when there was no PeerTap. */
 const CLOCK_SET_MILLIS = 1_735_689_600_000
 
-/** The state directory as the core's thread has it: read at its start, and the book written. */
+/** The state directory as the core's thread has it: read when asked, and the book written. */
 export interface CoreFiles {
   readonly book: VlanBook
   /** What is stored under that number. */
@@ -39,7 +39,7 @@ export class CoreSeat implements ControlledNode {
   readonly crypto: Crypto
   readonly keys: Keys = systemKeys
   readonly book: VlanBook
-  /** What the node itself stored last. */
+  /** What the node itself had stored when this run began. */
   readonly restored: Uint8Array | undefined
   readonly #thread: SeatThread
   readonly #files: CoreFiles
@@ -81,6 +81,10 @@ export class CoreSeat implements ControlledNode {
       this.#files.record(recordOf(port, slot)),
     )
     return { head, next, ledger }
+  }
+
+  isKept(port: PortId): boolean {
+    return this.#files.record(recordOf(port, 'head')) !== undefined
   }
 
   erase(port: PortId): void {
