@@ -77,5 +77,5 @@ export function hostAddress(address: Multiaddr): string | undefined {
 
 /** fe80::/10 (RFC 4291) leads nowhere without an interface, which is another one at each end of the cable. */
 export function isLinkLocal(host: string): boolean {
-  return /^fe[89ab]/i.test(host)
+  return /^fe[89ab][0-9a-f]:/i.test(host)
 }

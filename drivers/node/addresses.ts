@@ -8,6 +8,7 @@ import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { peerIdOf } from '../../core/ids.ts'
 import type { PeerId } from '../../core/io.ts'
+import { isLinkLocal } from '../libp2p/transports.ts'
 
 export type Read<T> =
   | { readonly ok: true; readonly value: T }
@@ -26,9 +27,6 @@ export interface Contact {
 
 /** Long enough for a DNS name of 253 characters with all protocols around it, and a relay before it. */
 const MULTIADDR_CHARACTERS_MAX = 512
-
-/** RFC 4291, section 2.5.6: fe80::/10. */
-const LINK_LOCAL = /^fe[89ab]/i
 
 const SAMPLE = '/ip4/203.0.113.7/udp/4001/quic-v1'
 
@@ -55,7 +53,7 @@ function transportOf(text: string): Read<Transport> {
   const read = components(text)
   if (!read.ok) return read
   const [first] = read.value
-  if (first?.name === 'ip6' && LINK_LOCAL.test(first.value ?? ''))
+  if (first?.name === 'ip6' && isLinkLocal(first.value ?? ''))
     return wrong(
       'an address of one cable alone (fe80::) says nothing without an interface, which has no place here; ' +
         'write one that begins with 2 or 3 (global) or fd (of a site)',

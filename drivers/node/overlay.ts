@@ -4,6 +4,7 @@
  */
 import { BlockList, isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { isLinkLocal } from '../libp2p/transports.ts'
 
 /** Addresses of interfaces change by hand or by DHCP; so old a look is good enough. */
 const LOOK_MILLIS = 1_000
@@ -45,7 +46,7 @@ export class Overlay {
     for (const [name, addresses] of Object.entries(networkInterfaces())) {
       for (const { address, cidr, family } of addresses ?? []) {
         if (!this.#names.has(name)) hosts.push(address)
-        else if (cidr !== null && !isOfCable(address)) {
+        else if (cidr !== null && !isLinkLocal(address)) {
           nets.addSubnet(address, Number(cidr.split('/')[1]), family === 'IPv4' ? 'ipv4' : 'ipv6')
         }
       }
@@ -55,11 +56,7 @@ export class Overlay {
   }
 }
 
+/** A link-local network is the same on every cable, so that no trunk is told from another by it. */
 function kept(cidr: string | null): string[] {
-  return cidr === null || isOfCable(cidr) ? [] : [cidr]
-}
-
-/** Link-local: the same network on every cable. */
-function isOfCable(address: string): boolean {
-  return address.startsWith('fe80:')
+  return cidr === null || isLinkLocal(cidr) ? [] : [cidr]
 }

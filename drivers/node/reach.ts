@@ -7,13 +7,14 @@ import { type Address, type PeerHint, type PeerId, REACHABILITY, type Reachabili
 import { isPublic } from '../libp2p/addresses.ts'
 import type { TrunkView } from '../libp2p/carrier.ts'
 import { addressText } from '../libp2p/contact.ts'
+import { isLinkLocal } from '../libp2p/transports.ts'
 
 /** Peers whose addresses are kept: as many as a relay has links. */
 const PEERS_MAX = 64
 /** Addresses of one peer: a host has a few interfaces, and three transports. */
 const ADDRESSES_MAX = 16
-/** What leads nowhere from another host. */
-const NARROW = /^(127\.|::1$|fe[89ab]|0\.0\.0\.0$|::$)/i
+/** This host itself. */
+const OWN_HOST = /^(127\.|::1$|0\.0\.0\.0$|::$)/
 /** Peers that are kept, also of runs in which the node met few, as in another network. */
 const KEPT_MAX = 32
 
@@ -93,7 +94,7 @@ export class Reach {
     const said = (this.#said.get(peer) ?? []).toSorted((one, other) => rank(one) - rank(other))
     const others = said.filter((text) => {
       const host = hostOf(text)
-      if (host === undefined || NARROW.test(host) || this.#avoids(host) || hosts.has(host)) return false
+      if (host === undefined || leadsNowhere(host) || this.#avoids(host) || hosts.has(host)) return false
       hosts.add(host)
       return true
     })
@@ -111,6 +112,11 @@ function dialledOf(trunks: readonly TrunkView[]): TrunkView[] {
 function hostOf(text: string): string | undefined {
   const [, family, host] = text.split('/')
   return family === 'ip4' || family === 'ip6' ? host : undefined
+}
+
+/** From another host. */
+function leadsNowhere(host: string): boolean {
+  return OWN_HOST.test(host) || isLinkLocal(host)
 }
 
 /** Those first that lead there from anywhere, then by transports in the order in which they are tried. */
