@@ -2,6 +2,7 @@
  * How people name VLANs and keys: a label, or the first digits of an identifier in hex. What fits nothing,
  * or more than one, is refused.
  */
+import { UsageError } from '../../core/errors.ts'
 import { type Mac, macText } from '../../core/ids.ts'
 import type { HeldVlan } from './held.ts'
 import { done, type Outcome, REFUSAL, type RefusalName, refused } from './outcome.ts'
@@ -21,6 +22,22 @@ export function macWritten(mac: Mac | undefined): string | undefined {
         .toLowerCase()
         .replace(/(..)(?=.)/g, '$1:')
     : undefined
+}
+
+/** Controls, formats such as those that turn the direction of writing, and separators of lines. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
+/**
+ * A label is shown in terminals and tables, also of those who are invited: what moves a cursor, changes
+ * colours or turns the direction of writing has no place in it.
+ */
+export function checkLabel(label: string): void {
+  const shown = label.replaceAll(UNSEEN, '\u{fffd}')
+  if (shown === label) return
+  throw new UsageError(
+    `the label '${shown}' has characters that are not seen; a VLAN is named by letters, digits, signs and ` +
+      'spaces: choose another label, or ask for an invitation to a VLAN that has one',
+  )
 }
 
 /** By its label, or by the first digits of its VLAN-ID. */

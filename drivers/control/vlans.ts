@@ -16,7 +16,7 @@ import { becomeFounder, becomeGuest, type CreateOrder, macNonceOf } from './ente
 import { type Evicted, type EvictOrder, evict, type GrantRevoked, revokeGrant } from './evict.ts'
 import { HeldVlan, type Tools } from './held.ts'
 import { type Invited, type InviteOrder, invite } from './invite.ts'
-import { macWritten, resolveVlan, short } from './names.ts'
+import { checkLabel, macWritten, resolveVlan, short } from './names.ts'
 import type { ControlledNode, KeptVlan } from './node.ts'
 import { ownMemberOut } from './out.ts'
 import { done, Pending, REFUSAL, type Refused, refused } from './outcome.ts'
@@ -113,6 +113,7 @@ export class VlanVerbs {
   /** A new VLAN with this node as its first member. A UsageError for terms that no VLAN can have. */
   create(order: CreateOrder): Pending<Entered> {
     if (this.#node.wallMillis() === 0) return Pending.of<Entered>(clockNotSet())
+    checkLabel(order.label)
     const no = this.#full() ?? this.#isTaken(order.label)
     if (no !== undefined) return Pending.of<Entered>(no)
     const held = this.#keep(becomeFounder(this.#node, order))
@@ -129,6 +130,7 @@ export class VlanVerbs {
   /** Redeems an invitation and waits to be let in. A UsageError for a text that is none. */
   join(text: string, within: Micros = JOIN_WITHIN): Pending<Entered> {
     const invitation = parseInvitation(this.#node.crypto, text)
+    checkLabel(invitation.label)
     const known = this.#held.find(({ kept }) => kept.vlan === hex(invitation.vlan))
     if (known !== undefined) {
       // A new invitation takes the place of one that did not lead in.

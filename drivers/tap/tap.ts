@@ -210,8 +210,8 @@ function refuseToAttach(errno: number, name: string): never {
     case ERRNO.EBUSY:
     case ERRNO.EEXIST:
       throw new UsageError(
-        `there is an interface named '${name}' already; choose another name, one with %d as in ` +
-          `peertap%d, or remove that one with ip link del ${name}`,
+        `there is an interface named '${name}' already; choose another name, or one with %d as in ` +
+          'peertap%d, which takes the first number that is free',
       )
     case ERRNO.ENFILE:
       throw new UsageError(`no number is left for '${name}'; remove interfaces that nobody needs`)

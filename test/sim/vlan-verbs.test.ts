@@ -168,6 +168,8 @@ describe('getting in', () => {
     const mesh = new LiveMesh(1, 4)
     expect(() => mesh.node(1).verbs.join('peertap:AQ')).toThrow(UsageError)
     expect(() => mesh.node(1).verbs.create({ ...HOME, label: '' })).toThrow(/1 to 63/)
+    for (const label of ['a\nb', '\u{1b}[31mred', 'emoh\u{202e}'])
+      expect(() => mesh.node(1).verbs.create({ ...HOME, label })).toThrow(/not seen/)
     expect(() => mesh.node(1).verbs.create({ ...HOME, signers: { needed: 3, of: 2 } })).toThrow(/3 in 2 keys/)
   })
 })

@@ -237,7 +237,7 @@ describe.skipIf(!requires.namespaces())('TAP interfaces', () => {
     test('where the name is that of another kind of interface', () => {
       lab.veth(alice, 'veth', bob, 'veth')
       expect(() => open({ name: 'veth' })).toThrow("an interface named 'veth' already")
-      expect(() => open({ name: 'lo' })).toThrow('remove that one with ip link del lo')
+      expect(() => open({ name: 'lo' })).toThrow('choose another name')
     })
 
     test('where the name is that of a TAP that someone made to stay', () => {
