@@ -13,15 +13,21 @@ const GROWN = 1.15
 const QUIET_PACKETS = 1_000
 
 export class GarbageMan {
+  readonly #heapBytes: () => number
   #packets = 0
   #kept = 0
+
+  /** `heapBytes`: what this thread has for objects now. */
+  constructor(heapBytes: () => number = () => getHeapStatistics().total_heap_size) {
+    this.#heapBytes = heapBytes
+  }
 
   /** To be called every LOOK_MILLIS, with the packets so far. Collects only where --expose-gc was given. */
   look(packets: number): void {
     const isQuiet = packets - this.#packets < QUIET_PACKETS
     this.#packets = packets
-    if (!isQuiet || getHeapStatistics().total_heap_size < GROWN * this.#kept) return
+    if (!isQuiet || this.#heapBytes() < GROWN * this.#kept) return
     globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
-    this.#kept = getHeapStatistics().total_heap_size
+    this.#kept = this.#heapBytes()
   }
 }
