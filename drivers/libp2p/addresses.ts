@@ -9,7 +9,15 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { REACHABILITY, type Reachability } from '../../core/io.ts'
 import { withoutPeer } from './names.ts'
 import type { TrunkOptions } from './options.ts'
-import { hostAddress, hostName, isLinkLocal, isRelayed, rankOf, transportOf } from './transports.ts'
+import {
+  hostAddress,
+  hostName,
+  isLinkLocal,
+  isLoopback,
+  isRelayed,
+  rankOf,
+  transportOf,
+} from './transports.ts'
 
 /** The core sends a few; these are the best of many interfaces. Guess. */
 const ANNOUNCED_MAX = 8
@@ -36,7 +44,7 @@ export function whereabouts(sources: Sources, reachability: TrunkOptions['reacha
   const own = sources.listen.flatMap((address) => expanded(address, sources))
   const found = unique([...sources.announce, ...sources.confirmed, ...own].map(withoutPeer))
   const all = found.filter((address) => !isLinkLocal(hostAddress(address) ?? ''))
-  const wide = all.filter((address) => !isLoopback(address))
+  const wide = all.filter((address) => !isLoopback(hostAddress(address) ?? ''))
   // A node on loopback alone is one of several on this machine.
   const addresses = (wide.length > 0 ? wide : all).sort((one, other) => order(one) - order(other))
   return { addresses: addresses.slice(0, ANNOUNCED_MAX), reach: reachOf(sources, own, reachability) }
@@ -105,11 +113,6 @@ function portOf(address: Multiaddr): string {
 
 function sameFamily(one: string | undefined, other: string): boolean {
   return one !== undefined && isIPv4(one) === isIPv4(other)
-}
-
-function isLoopback(address: Multiaddr): boolean {
-  const host = hostAddress(address)
-  return host !== undefined && (/^127\./.test(host) || host === '::1')
 }
 
 /** Public hosts before others, then the transport that is tried first. */

@@ -10,7 +10,7 @@
 import { randomBytes } from 'node:crypto'
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { BlockList, isIPv4 } from 'node:net'
-import { networkInterfaces } from 'node:os'
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { CODE_P2P, multiaddr } from '@multiformats/multiaddr'
 import type { PeerId } from '../../core/io.ts'
@@ -215,13 +215,20 @@ class Voice {
   }
 }
 
+/** By interface, those of the addresses that it has; none of loopback. */
+function byInterface(hosts: readonly string[]): [name: string, own: NetworkInterfaceInfo[]][] {
+  const wanted = new Set(hosts)
+  return Object.entries(networkInterfaces()).map(([name, addresses = []]) => [
+    name,
+    addresses.filter(({ address, internal }) => !internal && wanted.has(address)),
+  ])
+}
+
 /** Whether it is in a network of an interface that has one of these addresses. */
 function isNear(sender: string, hosts: readonly string[]): boolean {
   const [address = '', zone] = sender.split('%')
-  const wanted = new Set(hosts)
   const near = new BlockList()
-  for (const [name, addresses = []] of Object.entries(networkInterfaces())) {
-    const own = addresses.filter((each) => !each.internal && wanted.has(each.address))
+  for (const [name, own] of byInterface(hosts)) {
     if (zone === name && own.length > 0) return true
     for (const { address: host, cidr, family } of own)
       near.addSubnet(host, Number(cidr?.split('/')[1]), family === 'IPv4' ? 'ipv4' : 'ipv6')
@@ -231,9 +238,7 @@ function isNear(sender: string, hosts: readonly string[]): boolean {
 
 /** What names the interfaces that have one of these addresses: IPv4 its address, IPv6 its index. */
 function waysOf(hosts: readonly string[], family: Family): string[] {
-  const wanted = new Set(hosts)
-  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) => {
-    const own = addresses.filter(({ address, internal }) => !internal && wanted.has(address))
+  return byInterface(hosts).flatMap(([name, own]) => {
     const first = own.find(({ address }) => isIPv4(address) === (family === 4))
     return first === undefined ? [] : [family === 4 ? first.address : `::%${name}`]
   })

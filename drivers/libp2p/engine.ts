@@ -154,20 +154,20 @@ function forget(node: Libp2p, peer: PeerId): void {
  * Whom this node is connected to is told its addresses, and lists all of the machine's: those in a VLAN would
  * say to a relay who is in it, and a link-local one has the MAC address in it.
  */
-function isTold(address: Multiaddr, { avoids }: TrunkOptions): boolean {
-  const host = hostAddress(address)
-  return host === undefined || !(isLinkLocal(host) || avoids?.(host) === true)
+function isTold(address: Multiaddr, options: TrunkOptions): boolean {
+  return !isAvoided(address, options) && !isLinkLocal(hostAddress(address) ?? '')
 }
 
-function gaterOf({ avoids }: TrunkOptions, crowd: Crowd): NonNullable<Libp2pOptions['connectionGater']> {
-  const isAvoided = (address: Multiaddr): boolean => {
-    const host = hostAddress(address)
-    return host !== undefined && avoids?.(host) === true
-  }
+function gaterOf(options: TrunkOptions, crowd: Crowd): NonNullable<Libp2pOptions['connectionGater']> {
   return {
-    denyDialMultiaddr: isAvoided,
-    denyInboundConnection: (comer) => isAvoided(comer.remoteAddr) || !crowd.admit(comer),
+    denyDialMultiaddr: (address) => isAvoided(address, options),
+    denyInboundConnection: (comer) => isAvoided(comer.remoteAddr, options) || !crowd.admit(comer),
   }
+}
+
+function isAvoided(address: Multiaddr, { avoids }: TrunkOptions): boolean {
+  const host = hostAddress(address)
+  return host !== undefined && avoids?.(host) === true
 }
 
 /** Those that are on; others are not even loaded. */

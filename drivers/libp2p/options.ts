@@ -2,6 +2,9 @@
 import type { PeerId } from '../../core/io.ts'
 import type { TransportKind } from './transports.ts'
 
+/** Of one peer: what a configuration names. */
+export const PEER_ADDRESSES_MAX = 16
+
 export interface RelayOptions {
   /** Carries connections between others that cannot reach each other, without limit. */
   readonly serve?: boolean

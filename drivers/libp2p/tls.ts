@@ -11,12 +11,17 @@ const PROTOCOL = '/tls/1.0.0'
 export function tlsWhenAsked(): (components: TLSComponents) => ConnectionEncrypter {
   return (components) => {
     let made: Promise<ConnectionEncrypter> | undefined
-    const tls = (): Promise<ConnectionEncrypter> => {
-      made ??= import('@libp2p/tls').then((loaded) => loaded.tls()(components))
-      // Not for ever what failed once, as when too many files are open.
-      made.catch(() => {
+    const load = async (): Promise<ConnectionEncrypter> => {
+      try {
+        return (await import('@libp2p/tls')).tls()(components)
+      } catch (error) {
+        // Not for ever what failed once, as when too many files are open.
         made = undefined
-      })
+        throw error
+      }
+    }
+    const tls = (): Promise<ConnectionEncrypter> => {
+      made ??= load()
       return made
     }
     return {

@@ -26,7 +26,7 @@ import { Discovery } from './discovery.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { FRAME_BYTES_MAX } from './framing.ts'
 import { addressBytes, addressOf, corePeer, libp2pPeer, withPeer } from './names.ts'
-import type { TrunkOptions } from './options.ts'
+import { PEER_ADDRESSES_MAX, type TrunkOptions } from './options.ts'
 import { carriesRelayed, hasPlace, relayedAddresses } from './relays.ts'
 import { Teller } from './teller.ts'
 import { hostName, isRelayed } from './transports.ts'
@@ -37,8 +37,7 @@ import { Watch } from './watch.ts'
 const DIALS_MAX = 64
 /** From both streams to the answer: a slow round trip. */
 const ANSWER_MILLIS = 3_000
-/** Addresses remembered for one peer, and peers that have some: what a configuration names. */
-const REMEMBERED_ADDRESSES_MAX = 16
+/** Peers whose addresses are remembered: what a configuration names. */
 const REMEMBERED_PEERS_MAX = 1_024
 
 /** Interfaces come and go; who carries a laptop waits no longer than this. */
@@ -181,10 +180,10 @@ export class Trunks implements Carrier, TrunkOwner {
    * replace those remembered before. A UsageError for what no transport takes, and for too many.
    */
   remember(peer: PeerId, addresses: readonly string[]): void {
-    if (addresses.length > REMEMBERED_ADDRESSES_MAX) {
+    if (addresses.length > PEER_ADDRESSES_MAX) {
       throw new UsageError(
         `${addresses.length} addresses for one peer; ` +
-          `at most ${REMEMBERED_ADDRESSES_MAX} are tried, leave out some`,
+          `at most ${PEER_ADDRESSES_MAX} are tried, leave out some`,
       )
     }
     if (this.#remembered.size >= REMEMBERED_PEERS_MAX && !this.#remembered.has(peer)) {

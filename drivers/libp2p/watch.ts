@@ -8,7 +8,7 @@
  */
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { isPortClosed } from './closed-port.ts'
-import { hostAddress, isRelayed, transportOf } from './transports.ts'
+import { hostAddress, transportOf } from './transports.ts'
 import type { Trunk } from './trunk.ts'
 
 const TICK_MILLIS = 200
@@ -114,8 +114,9 @@ export class Watch {
   }
 }
 
+/** What goes through a circuit has no transport of its own. */
 function isQuic({ connection: { remoteAddr } }: Trunk): boolean {
-  return transportOf(remoteAddr) === 'quic-v1' && !isRelayed(remoteAddr)
+  return transportOf(remoteAddr) === 'quic-v1'
 }
 
 /** Where the process at the other end listens on TCP. */

@@ -8,6 +8,7 @@ import { unhex } from '../../core/ids.ts'
 import type { PeerId } from '../../core/io.ts'
 import { CompiledPolicy } from '../../core/vlan/policy.ts'
 import { type Mistake, pathText } from '../../sim/reading.ts'
+import { PEER_ADDRESSES_MAX } from '../libp2p/options.ts'
 import {
   type Contact,
   peerText,
@@ -27,8 +28,6 @@ type Report = (path: Path, message: string) => void
 
 /** Contacts that the core keeps (core/mesh/limits.ts). */
 const CONTACTS_MAX = 16
-/** Addresses of one peer that trunks try (drivers/libp2p/trunks.ts). */
-const ADDRESSES_MAX = 16
 /** Modules with a level of their own. Guess: there are about ten. */
 const MODULES_MAX = 64
 
@@ -97,8 +96,8 @@ function checkBootstrap({ bootstrap }: Config, report: Report): void {
       report(['bootstrap', index], 'stands there before; remove one of the two')
   }
   for (const [peer, count] of peers) {
-    if (count <= ADDRESSES_MAX) continue
-    const excess = `a node tries ${ADDRESSES_MAX} of one peer; remove ${count - ADDRESSES_MAX}`
+    if (count <= PEER_ADDRESSES_MAX) continue
+    const excess = `a node tries ${PEER_ADDRESSES_MAX} of one peer; remove ${count - PEER_ADDRESSES_MAX}`
     report(['bootstrap'], `names ${count} addresses of ${peerText(unhex(peer))}; ${excess}`)
   }
   if (peers.size > CONTACTS_MAX) {

@@ -287,18 +287,19 @@ export class NodeCore implements Clock, Alarm, Effects {
   #sleep(): void {
     this.#lookForSuspend()
     const now = this.now()
+    const lacksRoom = this.#heldUntil === NEVER && !this.#end.hasRoom
     const until = Math.min(
       this.#heldUntil,
+      lacksRoom ? now + LOOK_AGAIN : NEVER,
       this.#deadline,
       this.#timers.next(),
       this.#interfaces.nextRetry(),
       this.#owed.length > 0 ? now + MILLISECOND : NEVER,
       now + SLEEP_MAX,
     )
-    const lacksRoom = this.#heldUntil === NEVER && !this.#end.hasRoom
     if (lacksRoom) this.#listen(false)
     const mayWait = this.#end.sleeps()
-    this.#poller.wait(mayWait ? Math.min(until, lacksRoom ? now + LOOK_AGAIN : NEVER) - now : 0)
+    this.#poller.wait(mayWait ? until - now : 0)
     this.#end.awake()
     if (lacksRoom) this.#listen(true)
     this.#bell.clear()

@@ -5,7 +5,7 @@
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import { multiaddr } from '@multiformats/multiaddr'
 import { hostsOf, isPublic, whereabouts } from '../libp2p/addresses.ts'
-import { hostAddress, isLinkLocal } from '../libp2p/transports.ts'
+import { hostAddress, isLinkLocal, isLoopback } from '../libp2p/transports.ts'
 import type { Config } from './config.ts'
 
 export interface OwnContact {
@@ -39,5 +39,5 @@ export function ownContacts({ listen, announce, interfaces }: Config, peer: stri
 
 /** Not of this machine or this cable alone. */
 function reachable(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>): string[] {
-  return hostsOf(interfaces).filter((host) => !/^(127\.|::1$)/.test(host) && !isLinkLocal(host))
+  return hostsOf(interfaces).filter((host) => !isLoopback(host) && !isLinkLocal(host))
 }

@@ -7,14 +7,12 @@ import { type Address, type PeerHint, type PeerId, REACHABILITY, type Reachabili
 import { isPublic } from '../libp2p/addresses.ts'
 import type { TrunkView } from '../libp2p/carrier.ts'
 import { addressText } from '../libp2p/contact.ts'
-import { isLinkLocal } from '../libp2p/transports.ts'
+import { isLinkLocal, isLoopback } from '../libp2p/transports.ts'
 
 /** Peers whose addresses are kept: as many as a relay has links. */
 const PEERS_MAX = 64
 /** Addresses of one peer: a host has a few interfaces, and three transports. */
 const ADDRESSES_MAX = 16
-/** This host itself. */
-const OWN_HOST = /^(127\.|::1$|0\.0\.0\.0$|::$)/
 /** Peers that are kept, also of runs in which the node met few, as in another network. */
 const KEPT_MAX = 32
 
@@ -116,7 +114,7 @@ function hostOf(text: string): string | undefined {
 
 /** From another host. */
 function leadsNowhere(host: string): boolean {
-  return OWN_HOST.test(host) || isLinkLocal(host)
+  return isLoopback(host) || isLinkLocal(host) || host === '0.0.0.0' || host === '::'
 }
 
 /** Those first that lead there from anywhere, then by transports in the order in which they are tried. */
