@@ -59,7 +59,7 @@ import { senderAt } from './say.ts'
 import { type GroupPorts, GroupState, type OwnMember } from './state.ts'
 import { updateSoon } from './updates.ts'
 
-/** A restored member makes no commit for so long, unless it hears before that its state is not old. */
+/** Who was restored or slept makes no commit for so long, unless it hears before that it is not behind. */
 const CAUTIOUS: Micros = 60 * SECOND
 /** What acks of before a crash may have counted beyond what was stored. Guess: one ack for each epoch. */
 const ACKS_UNSTORED = 1_024
@@ -204,6 +204,17 @@ export class Group implements DoorPort {
   /** Parts of the mesh came together: another branch may be within reach, and a few look for it. */
   met(now: Micros): void {
     lookSoon(this.#state, now)
+  }
+
+  /** The machine slept, and the others may have gone on: this member makes no commit before it knows. */
+  resumed(now: Micros): void {
+    const group = this.#state
+    if (group.phase !== 'member') return
+    group.cautiousUntil = now + CAUTIOUS
+    // Whom it heard before it slept says nothing of who is there now.
+    group.heard.clear()
+    group.newSince = now
+    this.#settle(now)
   }
 
   // Inputs from the door.

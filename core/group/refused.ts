@@ -73,18 +73,20 @@ export function judgeTwice(group: GroupState, serial: Uint8Array): void {
   group.note({ kind: 'invitationUsedTwice', serial: name, refused: hex(other) })
 }
 
-/** This member is out: it says no more than what it was about to say. */
 /**
  * Whoever is turned away by members that know more than its own ledger does, for what no time mends, is out
- * as if it knew so itself. One of them may lie; that several do is a group not worth asking again.
+ * as if it knew so itself: it asks to be let in, or what went on while it was away. One of them may lie; that
+ * several do is a group not worth asking again, and so are all the others where they are fewer.
  */
 export function turnedAway(group: GroupState, now: Micros, by: Uint8Array, why: string): void {
-  if (group.entry === undefined || group.endAt !== NEVER) return
+  const { entry, head } = group
+  if ((entry === undefined && now >= group.cautiousUntil) || group.endAt !== NEVER) return
   group.note({ kind: 'turnedAway', by: hex(by), why })
   const fate = FATES.get(why)
   if (fate === undefined) return
   group.turnedAway += 1
-  if (group.turnedAway >= TURNED_AWAY_MAX) end(group, now, fate)
+  const others = entry === undefined && head !== undefined ? head.roster.size - 1 : TURNED_AWAY_MAX
+  if (group.turnedAway >= Math.min(TURNED_AWAY_MAX, others)) end(group, now, fate)
 }
 
 const FATES: ReadonlyMap<string, 'revoked' | 'left' | 'void' | 'lost'> = new Map([
@@ -95,6 +97,7 @@ const FATES: ReadonlyMap<string, 'revoked' | 'left' | 'void' | 'lost'> = new Map
   ['serialSpent', 'lost'],
 ])
 
+/** This member is out: it says no more than what it was about to say. */
 function end(group: GroupState, now: Micros, why: 'revoked' | 'left' | 'void' | 'lost'): void {
   if (group.phase === 'over' || group.endAt <= now + FAREWELL) return
   // One who lost a double redemption in this line may be in it only until it is removed; others are the same.

@@ -276,6 +276,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
   /** The machine slept: its monotonic clock has jumped against those of all others (sec:A2). */
   resumed(now: Micros): void {
     this.#sealer?.restart(now)
+    this.#group.resumed(now)
     this.#settle(now)
   }
 

@@ -52,3 +52,41 @@ test('two that were away are no group of their own: they follow the others', () 
   // The revocation that they hear of first is not theirs to carry out: nobody else had to move.
   expect(first.head).toBe(head)
 })
+
+test('who is restored after its eviction is out when those who are left turn it away', () => {
+  const world = new GroupWorld({ seed: 5 })
+  const [first, second, evicted] = world.established(3)
+  if (first === undefined || second === undefined || evicted === undefined) throw new Error('no members')
+  world.crash(evicted)
+  world.revoke(evicted, first)
+  world.run(10 * SECOND)
+  world.doors = false
+  world.restart(evicted)
+  world.run(SECOND)
+  world.act(evicted, (group) => group.turnedAway(world.now, first.key, 'revoked'))
+  expect(evicted.events.some(({ kind }) => kind === 'ended')).toBe(false)
+  world.act(evicted, (group) => group.turnedAway(world.now, second.key, 'revoked'))
+  expect(evicted.events).toContainEqual({ kind: 'ended', why: 'revoked' })
+})
+
+test('who slept makes no epoch of its own before it has heard of those who did not', () => {
+  const world = new GroupWorld({ seed: 6 })
+  const sleeper = world.found()
+  const [evicted, ...others] = [world.join(), world.join(), world.join(), world.join()]
+  if (evicted === undefined) throw new Error('no member')
+  expect(world.until(() => world.isOne([sleeper, evicted, ...others], 5), 20 * SECOND)).toBe(true)
+  world.partition([evicted, ...others], [sleeper])
+  const fact = world.revoke(evicted, ...others)
+  expect(world.until(() => world.isOne(others, 4), 20 * SECOND)).toBe(true)
+  world.run(20 * SECOND)
+  const made = sleeper.counts.view().commitsMade
+  world.act(sleeper, (group) => group.resumed(world.now))
+  // What it hears of first is not its to carry out: they did so long ago.
+  world.learn(sleeper, [fact])
+  world.run(5 * SECOND)
+  expect(sleeper.counts.view().commitsMade).toBe(made)
+  world.partition([sleeper, ...others], [evicted])
+  world.act(sleeper, (group) => group.present(world.now))
+  expect(world.until(() => world.isOne([sleeper, ...others], 4), 10 * SECOND)).toBe(true)
+  expect(sleeper.counts.view().commitsMade).toBe(made)
+})
