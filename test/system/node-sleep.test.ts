@@ -17,9 +17,9 @@ const STILL_SECONDS = byBudget(5, 200)
 /** More than all that the protocol counts in hours: it wakes up to old sessions, keys and certificates. */
 const ASLEEP_SECONDS = 9 * 3_600
 /**
- * From waking up to the first frame that comes through. Links are back in a tenth of a second; but who wakes
- * up makes an epoch of its own before it has heard of the others', and both sides fold: 3.3 to 5.3 s on two
- * cores that were busy otherwise.
+ * From waking up to the first frame that comes through. Links are back in a tenth of a second; the rest is
+ * the way through a door to the epochs that others made meanwhile: 2.8 to 3.0 s on two cores that were busy
+ * otherwise.
  */
 const FRAMES_MILLIS_MAX = 10_000
 
