@@ -15,7 +15,13 @@ import {
   plaintextLength,
 } from '../vlan/plaintext.ts'
 import { PACKET_OVERHEAD } from '../wire/packet.ts'
-import { RANGES_MAX, REASSEMBLIES_MAX, REASSEMBLY_BYTES_MAX, REASSEMBLY_LIFE } from './limits.ts'
+import {
+  RANGES_MAX,
+  REASSEMBLIES_MAX,
+  REASSEMBLY_BYTES_MAX,
+  REASSEMBLY_LIFE,
+  REASSEMBLY_LONGEST,
+} from './limits.ts'
 
 /** Whether a payload travels whole in packets of so many bytes. */
 export function fitsWhole(
@@ -52,7 +58,9 @@ interface Context {
   readonly whole: Uint8Array
   /** Ranges that are there, ascending and apart: start, end, start, end, … */
   readonly ranges: number[]
-  readonly until: Micros
+  /** No longer than this, however many pieces come. */
+  readonly latest: Micros
+  until: Micros
 }
 
 /** A frame that is whole or was given up: a late piece of it opens no new context. */
@@ -119,7 +127,10 @@ export class Reassembly {
     context.whole.set(piece, offset)
     insert(context.ranges, at, offset, end)
     if (context.ranges.length > 2 * RANGES_MAX) return this.#giveUp(context)
-    if (context.ranges.length !== 2 || context.ranges[0] !== 0 || context.ranges[1] !== total) return 'piece'
+    if (context.ranges.length !== 2 || context.ranges[0] !== 0 || context.ranges[1] !== total) {
+      this.#goOn(now, context)
+      return 'piece'
+    }
     this.whole = context.whole
     this.#remove(context)
     if (repeats) this.#remember(context)
@@ -134,6 +145,18 @@ export class Reassembly {
       lost += 1
     }
     return lost
+  }
+
+  // HOT PATH
+  /** Another piece came: the rest may take as long again. */
+  #goOn(now: Micros, context: Context): void {
+    const until = now + REASSEMBLY_LIFE
+    if (until > context.latest) return
+    context.until = until
+    const contexts = this.#contexts
+    if (contexts[contexts.length - 1] === context) return
+    contexts.splice(contexts.indexOf(context), 1)
+    contexts.push(context)
   }
 
   /** When there is something to forget: contexts are in order of their time. */
@@ -168,6 +191,7 @@ export class Reassembly {
       kind,
       whole: new Uint8Array(total),
       ranges: [],
+      latest: now + REASSEMBLY_LONGEST,
       until: now + REASSEMBLY_LIFE,
     }
     this.#contexts.push(context)

@@ -149,10 +149,16 @@ export const LEARNT_AGE: Micros = 300 * SECOND
 /** After a move of a MAC the next ones are not told for this long: the time in which loops show (mesh:S4). */
 export const MOVE_QUIET: Micros = 10 * SECOND
 
-/** Fragments of one sender: reassemblies, bytes and time (sec:A12). */
+/** Fragments of one sender: reassemblies and bytes (sec:A12). */
 export const REASSEMBLIES_MAX = 64
 export const REASSEMBLY_BYTES_MAX = 1_048_576
+/**
+ * How long the next piece of a frame is waited for, and how long the frame in all. sec:A12 gives 2 s in all;
+ * but the longest commit to many members is 64 packets that leave in 3.2 s (PACE_PAUSE), and nobody would
+ * ever have had all of it at once.
+ */
 export const REASSEMBLY_LIFE: Micros = 2 * SECOND
+export const REASSEMBLY_LONGEST: Micros = 8 * SECOND
 /** Bytes in reassembly of all senders together: sixteen that use all of theirs. Guess. */
 export const REASSEMBLY_BYTES_ALL = 16 * REASSEMBLY_BYTES_MAX
 /** Gaps in one reassembly: honest pieces of a super-frame are 58 at most. */

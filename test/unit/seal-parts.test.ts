@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { InvariantError } from '../../core/errors.ts'
-import { MINUTE, NEVER, SECOND } from '../../core/io.ts'
+import { MILLISECOND, MINUTE, NEVER, SECOND } from '../../core/io.ts'
 import { isFreshCard, Offset, WallWatch } from '../../core/seal/clock.ts'
 import { splitKey } from '../../core/seal/derive.ts'
 import { fitsWhole, pieceBytes, Reassembly } from '../../core/seal/fragments.ts'
@@ -326,6 +326,23 @@ describe('reassembly', () => {
       ])
     }
     expect(reassembly.dueAt).toBe(NEVER)
+  })
+
+  test('a long frame is waited for while its pieces come, and no longer than its time in all', () => {
+    const step = 1_900 * MILLISECOND
+    const reassembly = make()
+    const outcomes = [0, 1, 2, 3].map((count) =>
+      add(reassembly, 250 * count, 250 * (count + 1), { now: START + count * step }),
+    )
+    expect(outcomes).toEqual(['piece', 'piece', 'piece', 'whole'])
+    // One that always has another piece to come is over at last, and others behind it are not kept by it.
+    const other = new Uint8Array(16)
+    for (let count = 0; count < 6; count++)
+      add(reassembly, 100 * count, 100 * (count + 1), { now: START + count * step })
+    add(reassembly, 0, 100, { now: START + 4 * step, id: other })
+    expect(reassembly.expire(START + 5 * step)).toBe(1)
+    expect(reassembly.expire(START + 6 * step + SECOND)).toBe(1)
+    expect(reassembly.bytes).toBe(0)
   })
 
   test('all senders together have a bound too', () => {
