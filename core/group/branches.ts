@@ -61,6 +61,7 @@ export function beginLine(
 ): void {
   for (const epoch of group.line) {
     group.drops.push(epoch.state)
+    group.committedFor.delete(epoch.name)
     retire(group, epoch)
   }
   for (const rivals of group.rivals.values()) dropMade(group, rivals)
@@ -162,6 +163,8 @@ export function letGoSettled(group: GroupState, now: Micros): void {
 function letGoOldest(group: GroupState): void {
   const epoch = group.line.shift() as Epoch
   group.drops.push(epoch.state)
+  // Nothing can be committed on it any more.
+  group.committedFor.delete(epoch.name)
   retire(group, epoch)
   const rivals = group.rivals.get(epoch.name)
   if (rivals !== undefined) dropMade(group, rivals)

@@ -139,7 +139,7 @@ function makeJob(
 ): { readonly job: MlsJob; readonly task: CommitTask } | undefined {
   const wall = group.wall() ?? 0
   const removals = removalsOf(group, head, wall)
-  const room = isRemoval ? 0 : Math.min(ADDS_MAX, REMOVES_MAX - removals.length)
+  const room = isRemoval ? 0 : Math.min(group.addsMax, REMOVES_MAX - removals.length)
   const removed = new Set(removals.map(({ leaf }) => leaf))
   const adds =
     room === 0

@@ -38,6 +38,8 @@ export const GROUP_COUNTS = [
   'logRefused',
   // What was withheld or given up on this side.
   'withheld',
+  'commitTooLarge',
+  'sayTooLong',
   'jobFailed',
   'jobUnwanted',
   'storeFailed',

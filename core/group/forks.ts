@@ -111,7 +111,9 @@ export function sayFold(
   if (head === undefined || now < group.foldNotBefore || group.endAt !== NEVER) return
   const body = foldBody(winner.head, hashOf(group, winner, loser))
   const signature = signNamed(group.ports.crypto.signatures, head.leafSeed, FOLD, body)
-  if (!say(group, head, { kind: 'fold', head: winner.head, signature, winner, loser, commit })) return
+  const fold = { kind: 'fold', head: winner.head, signature, winner, loser } as const
+  // With a long commit it may not fit: then all are added anew.
+  if (!say(group, head, { ...fold, commit }) && !say(group, head, { ...fold, commit: NOTHING })) return
   group.foldNotBefore = now + FOLD_AGAIN
   group.ports.counts.add('foldsSaid')
   goOver(group, now, winner, group.keyName, commit)

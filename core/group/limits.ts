@@ -1,5 +1,6 @@
 /** Bounds and times of a group's logic, each with its reason. */
 import { MILLISECOND, type Micros, SECOND } from '../io.ts'
+import { PAYLOAD_BYTES_MAX } from '../vlan/plaintext.ts'
 
 export const DAY: Micros = 86_400 * SECOND
 
@@ -61,6 +62,14 @@ export const UNSEEN_MAX = 8
 export const STUCK_AFTER: Micros = 2 * SECOND
 
 // Own commits.
+
+/** Longest handshake: it travels as one payload, which begins with the sender's leaf (sec:A7, A12). */
+export const HANDSHAKE_BYTES_MAX = PAYLOAD_BYTES_MAX - 4
+/**
+ * After a commit that was too large half as many are added; each that passes lets so many more be tried. What
+ * the path takes of a commit is known only when it is made (core/mls/limits.ts).
+ */
+export const ADDS_MORE = 8
 
 /** How long joiners are collected, so that a crowd costs few epochs: "within 1 s" of sec:C5. */
 export const ADD_BATCH: Micros = 700 * MILLISECOND

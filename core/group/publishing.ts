@@ -4,11 +4,20 @@
  */
 import { hex, sameBytes } from '../ids.ts'
 import { type Micros, NEVER } from '../io.ts'
+import { ADDS_MAX } from '../ledger/commit-data.ts'
 import type { CandidateFacts, MlsOutcome } from '../mls/engine.ts'
+import { MLS_REFUSAL } from '../mls/refusal.ts'
 import { adoptChild } from './branches.ts'
 import { childOf, type Epoch, type NewEpoch } from './epoch.ts'
 import { forkOf, isDecided } from './evidence.ts'
-import { COMMIT_COST_PER_ADD, RESEND_AFTER, WELCOME_AFTER, WELCOME_LIFE } from './limits.ts'
+import {
+  ADDS_MORE,
+  COMMIT_COST_PER_ADD,
+  HANDSHAKE_BYTES_MAX,
+  RESEND_AFTER,
+  WELCOME_AFTER,
+  WELCOME_LIFE,
+} from './limits.ts'
 import { encodeHandshake, encodeWelcome, sendWelcome } from './messages.ts'
 import { certifying } from './offers.ts'
 import { encodeNext, type NextRecord } from './record.ts'
@@ -25,6 +34,10 @@ type EncodeTask = Extract<Task, { kind: 'encodeNext' }>
 export function madeCommit(group: GroupState, task: CommitTask, outcome: MlsOutcome): EncodeTask | undefined {
   const { counts, crypto } = group.ports
   const parent = group.line[group.placeOf(task.parent)]
+  if (!outcome.ok && outcome.why === MLS_REFUSAL.tooLarge) {
+    tooLarge(group, task)
+    return undefined
+  }
   if (!outcome.ok || outcome.kind !== 'committed') {
     group.committedFor.delete(task.parent)
     const bad = outcome.ok || outcome.add === undefined ? undefined : task.members[outcome.add]
@@ -46,8 +59,20 @@ export function madeCommit(group: GroupState, task: CommitTask, outcome: MlsOutc
     return undefined
   }
   counts.add('commitsMade')
+  group.addsMax = Math.min(ADDS_MAX, group.addsMax + ADDS_MORE)
   const { members, removes } = task
   return { kind: 'encodeNext', parent: task.parent, made, commit, welcome, members, removes }
+}
+
+/**
+ * It does not fit what can be said at once: fewer are added with the next try. One that cannot add fewer is
+ * left to somebody else, whose path may be shorter.
+ */
+function tooLarge(group: GroupState, { parent, members }: Pick<CommitTask, 'parent' | 'members'>): void {
+  group.ports.counts.add('commitTooLarge')
+  if (members.length < 2) return
+  group.addsMax = members.length >> 1
+  group.committedFor.delete(parent)
 }
 
 /** Of whom an offer's KeyPackage did not say what the offer said; undefined if all did. */
@@ -80,6 +105,11 @@ export function storeCommit(group: GroupState, task: EncodeTask, outcome: MlsOut
     return
   }
   const rival = rivalOf(group, parent, task)
+  if (rival.message.length > HANDSHAKE_BYTES_MAX) {
+    forgetMade(group, made)
+    tooLarge(group, task)
+    return
+  }
   const record: NextRecord = {
     parent: parent.mlsId,
     leafSeed: made.epoch.leafSeed,

@@ -10,6 +10,7 @@ import type { Whom } from './effects.ts'
 import type { Epoch } from './epoch.ts'
 import {
   COMMIT_BYTES_PER_MEMBER,
+  HANDSHAKE_BYTES_MAX,
   SAY_MANY_FROM,
   SAY_PACED_FROM,
   SAY_PER_BYTE,
@@ -31,7 +32,12 @@ export function say(group: GroupState, epoch: Epoch, message: Handshake, to: Who
     group.ports.counts.add('withheld')
     return false
   }
-  group.out.send(epoch.mlsId, to, PAYLOAD_KIND.handshake, encodeHandshake(message))
+  const payload = encodeHandshake(message)
+  if (payload.length > HANDSHAKE_BYTES_MAX) {
+    group.ports.counts.add('sayTooLong')
+    return false
+  }
+  group.out.send(epoch.mlsId, to, PAYLOAD_KIND.handshake, payload)
   return true
 }
 

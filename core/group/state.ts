@@ -8,6 +8,7 @@ import type { Dice, Keys } from '../dice.ts'
 import { concat, hex } from '../ids.ts'
 import { type Micros, NEVER } from '../io.ts'
 import type { Ack, AckTally } from '../ledger/acks.ts'
+import { ADDS_MAX } from '../ledger/commit-data.ts'
 import { type Fact, fixedHash } from '../ledger/facts.ts'
 import type { WallMillis } from '../ledger/fields.ts'
 import type { Expectation } from '../ledger/joining.ts'
@@ -250,6 +251,8 @@ export class GroupState {
   // Own commits.
   /** Parents for which this member has made a commit: never a second one (sec:B8). */
   readonly committedFor = new Set<string>()
+  /** How many an own commit may add at most, by what was too large of late. */
+  addsMax = ADDS_MAX
   /** When what is due on the head became due, and the wait drawn for it. */
   duty:
     | { readonly head: string; readonly isRemoval: boolean; readonly since: Micros; readonly at: Micros }

@@ -15,7 +15,7 @@ import { type Founding, found } from '../../core/ledger/founding.ts'
 import { type GrantOrder, makeGrant, makeRedemption, makeRevocation } from '../../core/ledger/issue.ts'
 import { Ledger } from '../../core/ledger/ledger.ts'
 import type { Policy } from '../../core/ledger/policy.ts'
-import type { MlsJob, MlsOutcome, RosterFacts } from '../../core/mls/engine.ts'
+import { type MlsJob, type MlsOutcome, type RosterFacts, SUITE, type Suite } from '../../core/mls/engine.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
 import { Verdicts } from '../../sim/mls/judge.ts'
 import { StandInEngine } from '../../sim/mls/standin.ts'
@@ -29,6 +29,7 @@ export interface GroupWorldOptions {
   /** Share of deliveries that are lost. */
   readonly loss?: number
   readonly delay?: readonly [Micros, Micros]
+  readonly suite?: Suite
   /** By default the stand-in as it is. */
   readonly engine?: (node: GroupNode) => StandInEngine
 }
@@ -79,13 +80,20 @@ export class GroupWorld implements Surroundings {
   readonly #policy: Policy
   readonly #engine: (node: GroupNode) => StandInEngine
 
-  constructor({ seed, loss = 0, delay = [10 * MILLISECOND, 80 * MILLISECOND], engine }: GroupWorldOptions) {
+  constructor(options: GroupWorldOptions) {
+    const {
+      seed,
+      loss = 0,
+      delay = [10 * MILLISECOND, 80 * MILLISECOND],
+      engine,
+      suite = SUITE.x25519,
+    } = options
     this.#streams = new Streams(seed)
     this.dice = this.#streams.stream('world')
     this.loss = loss
     this.#delay = delay
     const keys = keysFrom(this.#streams.stream('authority'))
-    this.founding = found(this.crypto, keys, { terms: { ...TERMS, suite: 1 }, now: NOW })
+    this.founding = found(this.crypto, keys, { terms: { ...TERMS, suite }, now: NOW })
     this.vlan = this.founding.vlan
     const { issuer } = this.founding
     this.#engine = engine ?? (() => new StandInEngine(this.crypto, this.verdicts))

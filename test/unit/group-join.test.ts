@@ -1,6 +1,7 @@
 /** The way into a group, and what all members then agree on. */
 import { expect, test } from 'vitest'
 import { SECOND } from '../../core/io.ts'
+import { SUITE } from '../../core/mls/engine.ts'
 import { GroupWorld } from '../support/group-world.ts'
 
 test('a founder lets in one who redeemed an invitation', () => {
@@ -89,4 +90,15 @@ test('who slept makes no epoch of its own before it has heard of those who did n
   world.act(sleeper, (group) => group.present(world.now))
   expect(world.until(() => world.isOne([sleeper, ...others], 4), 10 * SECOND)).toBe(true)
   expect(sleeper.counts.view().commitsMade).toBe(made)
+})
+
+test('a crowd whose keys do not fit one commit comes in by several', () => {
+  const world = new GroupWorld({ seed: 8, suite: SUITE.xwing })
+  const members = [world.found(), world.join(), world.join(), world.join()]
+  expect(world.until(() => world.isOne(members, 4), 30 * SECOND)).toBe(true)
+  while (members.length < 40) members.push(world.join())
+  expect(world.until(() => world.isOne(members, 40), 30 * SECOND)).toBe(true)
+  const counts = members.map((node) => node.counts.view())
+  expect(counts.some(({ commitTooLarge = 0 }) => commitTooLarge > 0)).toBe(true)
+  expect(counts.reduce((sum, { commitTooLarge = 0 }) => sum + commitTooLarge, 0)).toBeLessThan(10)
 })
