@@ -84,10 +84,10 @@ export const ADD_BATCH_MAX: Micros = 2 * SECOND
 export const RESEND_AFTER: readonly Micros[] = [400 * MILLISECOND, 1_200 * MILLISECOND]
 /**
  * And so much later for each byte of it: three packets of 1,200 leave in 50 ms, and one where more members
- * are than so many (core/seal/limits.ts).
+ * are than so many (core/seal/limits.ts); an eighth of them is parity.
  */
-export const SAY_PER_BYTE: Micros = 14
-export const SAY_PER_BYTE_MANY: Micros = 42
+export const SAY_PER_BYTE: Micros = 16
+export const SAY_PER_BYTE_MANY: Micros = 47
 export const SAY_PACED_FROM = 32
 export const SAY_MANY_FROM = 200
 /** Of a commit for each member, where many came in lately and few have a path of their own. Guess. */

@@ -22,6 +22,7 @@ import {
   REASSEMBLY_LIFE,
   REASSEMBLY_LONGEST,
 } from './limits.ts'
+import { mend, piecesOf, stripesOf } from './parity.ts'
 
 /** Whether a payload travels whole in packets of so many bytes. */
 export function fitsWhole(
@@ -58,6 +59,10 @@ interface Context {
   readonly whole: Uint8Array
   /** Ranges that are there, ascending and apart: start, end, start, end, … */
   readonly ranges: number[]
+  /** What lost pieces can be mended with, by stripe; made when the first comes. */
+  parities: Map<number, Uint8Array> | undefined
+  /** Of the whole and its parity. */
+  bytes: number
   /** No longer than this, however many pieces come. */
   readonly latest: Micros
   until: Micros
@@ -127,11 +132,56 @@ export class Reassembly {
     context.whole.set(piece, offset)
     insert(context.ranges, at, offset, end)
     if (context.ranges.length > 2 * RANGES_MAX) return this.#giveUp(context)
-    if (context.ranges.length !== 2 || context.ranges[0] !== 0 || context.ranges[1] !== total) {
+    if (context.parities !== undefined) mendAll(context, context.parities)
+    return this.#settle(now, context, repeats)
+  }
+
+  /**
+   * Takes a parity piece. It stands at `offset` as the first piece of its stripe does, and is as long as all
+   * pieces but the last. Only under keys that let packets come twice.
+   */
+  addParity(
+    now: Micros,
+    scope: object,
+    kind: PayloadKind,
+    id: Uint8Array,
+    offset: number,
+    total: number,
+    parity: Uint8Array,
+  ): PieceOutcome {
+    // It comes last: mostly nothing was lost.
+    if (this.#ended.length > 0 && this.#hasEnded(now, scope, id)) return 'piece'
+    const room = parity.length
+    const stripe = offset / room
+    const context = this.#find(scope, id) ?? this.#open(now, scope, kind, id, total)
+    if (context === undefined) return 'room'
+    const known = context.parities?.values().next().value
+    const isFalse =
+      context.whole.length !== total ||
+      context.kind !== kind ||
+      !Number.isInteger(stripe) ||
+      stripe >= stripesOf(total, room) ||
+      (known !== undefined && known.length !== room)
+    if (isFalse) return this.#giveUp(context)
+    context.parities ??= new Map()
+    if (!context.parities.has(stripe)) {
+      if (!this.#hasRoom(room)) return 'room'
+      context.parities.set(stripe, parity.slice())
+      context.bytes += room
+      this.#bytes += room
+      this.#pool.bytes += room
+    }
+    mendAll(context, context.parities)
+    return this.#settle(now, context, true)
+  }
+
+  #settle(now: Micros, context: Context, repeats: boolean): 'whole' | 'piece' {
+    const { ranges, whole } = context
+    if (ranges.length !== 2 || ranges[0] !== 0 || ranges[1] !== whole.length) {
       this.#goOn(now, context)
       return 'piece'
     }
-    this.whole = context.whole
+    this.whole = whole
     this.#remove(context)
     if (repeats) this.#remember(context)
     return 'whole'
@@ -178,11 +228,7 @@ export class Reassembly {
 
   #open(now: Micros, scope: object, kind: PayloadKind, id: Uint8Array, total: number): Context | undefined {
     this.expire(now)
-    const full =
-      this.#contexts.length >= REASSEMBLIES_MAX ||
-      this.#bytes + total > REASSEMBLY_BYTES_MAX ||
-      this.#pool.bytes + total > this.#pool.limit
-    if (full) return undefined
+    if (this.#contexts.length >= REASSEMBLIES_MAX || !this.#hasRoom(total)) return undefined
     this.#bytes += total
     this.#pool.bytes += total
     const context: Context = {
@@ -191,11 +237,17 @@ export class Reassembly {
       kind,
       whole: new Uint8Array(total),
       ranges: [],
+      parities: undefined,
+      bytes: total,
       latest: now + REASSEMBLY_LONGEST,
       until: now + REASSEMBLY_LIFE,
     }
     this.#contexts.push(context)
     return context
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#bytes + bytes <= REASSEMBLY_BYTES_MAX && this.#pool.bytes + bytes <= this.#pool.limit
   }
 
   #giveUp(context: Context): 'conflict' {
@@ -206,8 +258,8 @@ export class Reassembly {
 
   #remove(context: Context): void {
     this.#contexts.splice(this.#contexts.indexOf(context), 1)
-    this.#bytes -= context.whole.length
-    this.#pool.bytes -= context.whole.length
+    this.#bytes -= context.bytes
+    this.#pool.bytes -= context.bytes
   }
 
   #remember({ scope, id, until }: Context): void {
@@ -222,6 +274,26 @@ export class Reassembly {
 }
 
 const NOTHING = new Uint8Array(0)
+
+/** Of each stripe of which one piece alone is missing, makes that piece. */
+function mendAll({ whole, ranges }: Context, parities: ReadonlyMap<number, Uint8Array>): void {
+  for (const [stripe, parity] of parities) {
+    const room = parity.length
+    const endOf = (start: number): number => Math.min(start + room, whole.length)
+    const missing: number[] = []
+    for (const start of piecesOf(whole.length, room, stripe)) {
+      const at = placeOf(ranges, start)
+      if (at >= ranges.length || !covers(ranges, at, start, endOf(start))) missing.push(start)
+    }
+    const [start] = missing
+    if (start === undefined || missing.length > 1) continue
+    const at = placeOf(ranges, start)
+    // Pieces of another length than the parity's: no honest sender's.
+    if (overlaps(ranges, at, start, endOf(start))) continue
+    mend(whole, room, stripe, start, parity)
+    insert(ranges, at, start, endOf(start))
+  }
+}
 
 /** Index of the first range that ends behind `offset`. */
 function placeOf(ranges: readonly number[], offset: number): number {

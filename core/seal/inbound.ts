@@ -170,7 +170,7 @@ export class Inbound {
     const channel = epoch.channel(tokenOf(packet))
     const plain = openPacket(crypto, epoch, channel.key, packet)
     if (plain === undefined) return 'dropBadTag'
-    if (!isPlaintext(plain, ALL_FLAGS, LEAF_BYTES)) return 'dropPlaintext'
+    if (!isPlaintext(plain, ALL_FLAGS | FLAG.parity, LEAF_BYTES)) return 'dropPlaintext'
     const kind = kindOf(plain)
     const flags = flagsOf(plain)
     if (kind === PAYLOAD_KIND.init) {
@@ -238,7 +238,10 @@ export class Inbound {
     const offset = fragmentOffsetOf(plain)
     const total = fragmentTotalOf(plain)
     const kind = kindOf(plain)
-    const outcome = reassembly.add(now, scope, kind, id, offset, total, piece, repeats)
+    const isParity = (flagsOf(plain) & FLAG.parity) !== 0
+    const outcome = isParity
+      ? reassembly.addParity(now, scope, kind, id, offset, total, piece)
+      : reassembly.add(now, scope, kind, id, offset, total, piece, repeats)
     this.reassembling.add(peer)
     this.#context.deadline.lower(reassembly.dueAt)
     if (outcome !== 'whole') return PIECE_OUTCOMES[outcome]

@@ -25,6 +25,7 @@ import type { Epoch } from './epoch.ts'
 import { fitsWhole, pieceBytes } from './fragments.ts'
 import { PACE_ALONE_FROM, PACED_ALONE_MAX, PACED_MAX, TURN_FROM } from './limits.ts'
 import { NO_COMMITMENT, plainRoom, sealPacket, setNonce, setRandomNonce, signPlaintext } from './packets.ts'
+import { parityOf, stripesOf } from './parity.ts'
 import type { SendKey } from './sending.ts'
 
 /** The sender's leaf index, before everything that is signed under a channel key (sec:A6). */
@@ -145,7 +146,7 @@ export class Outbound {
     }
     if (body.length > PAYLOAD_BYTES_MAX) refuseToSeal(token, body)
     const room = pieceBytes(flags, padding, packetBytes) - LEAF_BYTES
-    const packets = Math.ceil(body.length / room)
+    const packets = Math.ceil(body.length / room) + stripesOf(body.length, room)
     if (epoch.channel(token).sealed + packets > keyLimits.channelPackets) return false
     this.#nameFrame()
     const queue = epoch.roster.size > TURN_FROM ? this.#queueOf(isToOne) : undefined
@@ -156,7 +157,30 @@ export class Outbound {
       writeFragment(plain, kind, flags, firstHopLimit, millis, fragmentId, offset, body.length, piece)
       this.#finishChannel(now, epoch, flags, token, plain, queue)
     }
+    if (queue !== undefined && !isToOne) this.#sealParity(now, epoch, kind, token, body, room)
     return true
+  }
+
+  /** What mends lost pieces of the payload that was just cut. */
+  #sealParity(
+    now: Micros,
+    epoch: Epoch,
+    kind: PayloadKind,
+    token: Uint8Array,
+    body: Uint8Array,
+    room: number,
+  ): void {
+    const { padding, own, firstHopLimit, out } = this.#context
+    const flags = FLAG.signed | FLAG.parity
+    const stripes = stripesOf(body.length, room)
+    for (let stripe = 0; stripe < stripes; stripe++) {
+      const piece = withLeaf(epoch, parityOf(body, room, stripe))
+      const length = plaintextLength(flags | FLAG.fragment, piece.length)
+      const plain = plainRoom(paddedLength(length, padding))
+      const [millis, offset] = [own.sentMillis(now), stripe * room]
+      writeFragment(plain, kind, flags, firstHopLimit, millis, fragmentId, offset, body.length, piece)
+      this.#finishChannel(now, epoch, flags, token, plain, out.paced)
+    }
   }
 
   /** Seals an INIT, which carries its own signature inside (sec:A8). False if the key is used up. */

@@ -29,8 +29,11 @@ const KIND_MAX = PAYLOAD_KIND.control
 /** Largest payload: a super-frame and the sum of all fragments (sec:A12). */
 export const PAYLOAD_BYTES_MAX = 65_600
 
-/** Bits of the flags: what stands in the plaintext beside its payload. */
-export const FLAG = { none: 0, fragment: 1, signed: 2 } as const
+/**
+ * Bits of the flags: what stands in the plaintext beside its payload. `parity` goes with `fragment` and is
+ * beyond sec:A5: no piece of the whole but what mends a lost one (core/seal/parity.ts).
+ */
+export const FLAG = { none: 0, fragment: 1, signed: 2, parity: 4 } as const
 /** Fragment id, offset and total: what a fragment has beyond its piece. */
 const FRAGMENT_HEADER_BYTES = 24
 export const FRAGMENT_ID_BYTES = 16
@@ -143,6 +146,7 @@ export function isPlaintext(plain: Uint8Array, allowed: number = FLAG.none, pref
   if (plain.length < INNER_HEADER_BYTES || (plain[0] as number) > KIND_MAX) return false
   const flags = plain[FLAGS_AT] as number
   if ((flags & ~allowed) !== 0) return false
+  if ((flags & FLAG.parity) !== 0 && (flags & FLAG.fragment) === 0) return false
   const length = readU32(plain, LENGTH_AT)
   if (length > PAYLOAD_BYTES_MAX) return false
   const end = plaintextLength(flags, length)

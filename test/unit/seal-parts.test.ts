@@ -9,6 +9,7 @@ import { fitsWhole, pieceBytes, Reassembly } from '../../core/seal/fragments.ts'
 import { FrameQueue } from '../../core/seal/hold.ts'
 import { KeyTable, ReceiveKey } from '../../core/seal/keytable.ts'
 import { FAILURES_MAX, KEY_LIMITS } from '../../core/seal/limits.ts'
+import { parityOf, stripesOf } from '../../core/seal/parity.ts'
 import { SendKey } from '../../core/seal/sending.ts'
 import { FLAG, paddedLength, plaintextLength } from '../../core/vlan/plaintext.ts'
 import { REPLAY_NOTHING_HEARD, REPLAY_WINDOW, ReplayWindow } from '../../core/vlan/replay.ts'
@@ -343,6 +344,66 @@ describe('reassembly', () => {
     expect(reassembly.expire(START + 5 * step)).toBe(1)
     expect(reassembly.expire(START + 6 * step + SECOND)).toBe(1)
     expect(reassembly.bytes).toBe(0)
+  })
+
+  describe('parity', () => {
+    const room = 40
+    const long = Uint8Array.from({ length: 1_000 }, (_, at) => (at * 7) & 0xff)
+    const stripes = stripesOf(long.length, room)
+    const give = (to: Reassembly, piece: number): string => {
+      const start = piece * room
+      return to.add(START, scope, 4, id, start, long.length, long.subarray(start, start + room), true)
+    }
+    const giveParity = (to: Reassembly, stripe: number, bytes = parityOf(long, room, stripe)): string =>
+      to.addParity(START, scope, 4, id, stripe * room, long.length, bytes)
+
+    test('mends one lost piece of each stripe, whichever they are and in whatever order all come', () => {
+      const losses = fc.tuple(...Array.from({ length: stripes }, () => fc.nat({ max: 5 })))
+      fc.assert(
+        fc.property(losses, fc.func(fc.nat()), (lost, order) => {
+          const missing = new Set(lost.map((at, stripe) => at * stripes + stripe))
+          const acts: ((to: Reassembly) => string)[] = []
+          for (let piece = 0; piece < 25; piece++) if (!missing.has(piece)) acts.push((to) => give(to, piece))
+          for (let stripe = 0; stripe < stripes; stripe++) acts.push((to) => giveParity(to, stripe))
+          acts.sort((left, right) => order(acts.indexOf(left)) - order(acts.indexOf(right)))
+          const reassembly = make()
+          const outcomes = acts.map((act) => act(reassembly))
+          expect(outcomes.filter((outcome) => outcome === 'whole')).toHaveLength(1)
+          expect(outcomes).not.toContain('conflict')
+          expect(reassembly.whole).toEqual(long)
+          expect(reassembly.bytes).toBe(0)
+        }),
+      )
+    })
+
+    test('does not mend two of a stripe, and takes no room for ever', () => {
+      const reassembly = make()
+      for (let piece = 0; piece < 25; piece++) if (piece !== 0 && piece !== stripes) give(reassembly, piece)
+      for (let stripe = 0; stripe < stripes; stripe++) expect(giveParity(reassembly, stripe)).toBe('piece')
+      expect(give(reassembly, 0)).toBe('whole')
+      expect(reassembly.bytes).toBe(0)
+      // What comes after is of no use and no fault.
+      expect(giveParity(reassembly, 0)).toBe('piece')
+    })
+
+    test('of another form, or that says other than the pieces, ends the frame', () => {
+      const cases: ((to: Reassembly) => string)[] = [
+        (to) => to.addParity(START, scope, 4, id, 1, long.length, parityOf(long, room, 0)),
+        (to) => to.addParity(START, scope, 4, id, stripes * room, long.length, parityOf(long, room, 0)),
+        (to) => to.addParity(START, scope, 4, id, 0, long.length, new Uint8Array(1)),
+      ]
+      const outcomes = cases.map((act) => {
+        const reassembly = make()
+        give(reassembly, 0)
+        return act(reassembly)
+      })
+      expect(outcomes).toEqual(['conflict', 'conflict', 'conflict'])
+      const reassembly = make()
+      for (let piece = 2; piece < 25; piece++) give(reassembly, piece)
+      giveParity(reassembly, 0, parityOf(whole, room, 1))
+      // It made piece 0 of it, which is not what comes then.
+      expect(give(reassembly, 0)).toBe('conflict')
+    })
   })
 
   test('all senders together have a bound too', () => {
