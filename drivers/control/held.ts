@@ -57,7 +57,12 @@ export class HeldVlan {
 
   /** Neither was it ever let in, nor is it out for good. */
   isAsking(): boolean {
-    return this.phase() === 'outside' && !this.#node.isKept(this.kept.port)
+    return this.phase() === 'outside' && this.neverIn()
+  }
+
+  /** No group was ever kept at its port. */
+  neverIn(): boolean {
+    return !this.#node.isKept(this.kept.port)
   }
 
   /** A copy of the node's, with all that it knows by now. */

@@ -10,7 +10,7 @@ import { hex } from '../../core/ids.ts'
 import { MILLISECOND, type Micros, type NodeEvent, type PortId, SECOND } from '../../core/io.ts'
 import { hintsOf, type Invitation, parseInvitation } from '../../core/ledger/invitation.ts'
 import type { IssuerKeys } from '../../core/ledger/shapes.ts'
-import { notLetIn } from './admission.ts'
+import { isFinal, notLetIn, turnedAway } from './admission.ts'
 import { type Certified, type CertifyOrder, certify } from './certify.ts'
 import { becomeFounder, becomeGuest, type CreateOrder, macNonceOf } from './enter.ts'
 import { type Evicted, type EvictOrder, evict, type GrantRevoked, revokeGrant } from './evict.ts'
@@ -36,6 +36,8 @@ const VLANS_MAX = 64
 const FOUND_WITHIN: Micros = 30 * SECOND
 /** Some seconds are usual; but a member that was just restored lets nobody in for a minute (sec:M13). */
 export const JOIN_WITHIN: Micros = 120 * SECOND
+/** Who says no may err, as its clock may, or lie: another is asked, and lets a joiner in within this. */
+const SECOND_OPINION: Micros = 5 * SECOND
 /** A farewell takes two seconds. */
 const LEAVE_WITHIN: Micros = 30 * SECOND
 const LEAVE_LOOK: Micros = 250 * MILLISECOND
@@ -311,6 +313,19 @@ export class VlanVerbs {
     return this.#untilIn(held, within, 'joined', () => notLetIn(held, before, within))
   }
 
+  /** Turned away for good: what would be left could only be removed. */
+  #giveUp<T>(held: HeldVlan, why: string, pending: Pending<T>): void {
+    if (pending.outcome !== undefined || !held.isAsking()) return
+    // Before it is forgotten, which a full disk prevents: it is so all the same.
+    pending.settle(turnedAway(held.label, why))
+    this.#forget(held)
+  }
+
+  /** The same once the core has drawn that conclusion itself, if it was not removed meanwhile. */
+  #dropDead(held: HeldVlan): void {
+    if (this.#held.includes(held)) this.#forget(held)
+  }
+
   /** Until the group is there and the port can be used. */
   #untilIn(
     held: HeldVlan,
@@ -321,13 +336,22 @@ export class VlanVerbs {
     const began = this.#node.now()
     const { port, vlan } = held.kept
     const parts = new Set<string>()
-    return this.#waits.for<Entered>({
+    const pending: Pending<Entered> = this.#waits.for<Entered>({
       port,
       within,
       late,
       hear: (event) => {
-        if (event.kind === 'group' && event.event.kind === 'ended')
-          return refused(REFUSAL.over, ownMemberOut(held.label, event.event.why))
+        if (event.kind === 'group' && event.event.kind === 'turnedAway' && isFinal(event.event.why)) {
+          const { why } = event.event
+          this.#node.after(SECOND_OPINION, () => this.#giveUp(held, why, pending))
+          return 'part'
+        }
+        if (event.kind === 'group' && event.event.kind === 'ended') {
+          const { why } = event.event
+          if (!held.neverIn()) return refused(REFUSAL.over, ownMemberOut(held.label, why))
+          this.#node.after(0, () => this.#dropDead(held))
+          return turnedAway(held.label, why)
+        }
         const part = event.kind === 'group' ? event.event.kind : event.kind
         if (part !== sign && part !== 'portUp') return undefined
         if (parts.add(part).size < 2) return 'part'
@@ -343,6 +367,7 @@ export class VlanVerbs {
         })
       },
     })
+    return pending
   }
 
   #enter(kept: KeptVlan): void {
