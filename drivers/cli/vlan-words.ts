@@ -131,7 +131,8 @@ const join = word<Entered>('join', {
 const leave = word<Gone>('leave', {
   describe: 'Say goodbye to a VLAN for good, or give up asking to be let in, and forget its keys',
   arguments: [VLAN],
-  start: (verbs, given) => verbs.leave(given.argument('vlan')),
+  flags: { yes: { kind: 'switch', describe: "Even with the authority's keys, which are nowhere else" } },
+  start: (verbs, given) => verbs.leave(given.argument('vlan'), given.on('yes')),
   lines: ({ label, asked, seconds }) => [
     asked
       ? `${label} is not asked for any more; its keys are forgotten`

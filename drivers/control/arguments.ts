@@ -67,7 +67,7 @@ const VERB_ARGUMENTS: Readonly<Record<string, readonly Check[]>> = {
   ],
   // A number, or left out: nothing in its place would be a time that is over at once.
   join: [text],
-  leave: [text],
+  leave: [text, optional(flag)],
   remove: [text, optional(flag)],
   invite: [text, order({ count: whole(1, COUNT_MAX), lifeMillis: life })],
   evict: [text, text, order({ voids: flag })],

@@ -40,22 +40,34 @@ export function checkLabel(label: string): void {
   )
 }
 
-/** By its label, or by the first digits of its VLAN-ID. */
-export function resolveVlan(vlans: readonly HeldVlan[], name: string): Outcome<HeldVlan> {
+/**
+ * By its label, or by the first digits of its VLAN-ID. Of several with one label those are meant that this
+ * member is not out of; `prefers` is for whoever clears away.
+ */
+export function resolveVlan(
+  vlans: readonly HeldVlan[],
+  name: string,
+  prefers: 'living' | 'over' = 'living',
+): Outcome<HeldVlan> {
   // A whole identifier first: a label may be made to look like one.
   const exact = vlans.find(({ kept }) => kept.vlan === name)
   if (exact !== undefined) return done(exact)
   const labelled = vlans.filter(({ label }) => label === name)
-  const fitting = labelled.length > 0 ? labelled : vlans.filter(({ kept }) => begins(kept.vlan, name))
+  const all = labelled.length > 0 ? labelled : vlans.filter(({ kept }) => begins(kept.vlan, name))
+  const preferred = all.filter((each) => (each.phase() === 'over') === (prefers === 'over'))
+  const fitting = preferred.length > 0 ? preferred : all
   const [first] = fitting
   if (first !== undefined && fitting.length === 1) return done(first)
   if (first !== undefined) {
-    const ids = fitting.map(({ kept }) => short(kept.vlan)).join(', ')
-    return refused(REFUSAL.ambiguous, `'${name}' may be any of ${ids}; name the VLAN by these digits`)
+    const ids = all.map((each) => `${short(each.kept.vlan)} (${STATES[each.phase()]})`).join(', ')
+    const mend = `write the digits of the one that is meant, such as ${short(first.kept.vlan)}, for its name`
+    return refused(REFUSAL.ambiguous, `'${name}' may be any of ${ids}; ${mend}`)
   }
   const have = vlans.length === 0 ? 'it has none' : `it has ${vlans.map(({ label }) => label).join(', ')}`
   return refused(REFUSAL.noSuchVlan, `this node has no VLAN '${name}'; ${have}`)
 }
+
+const STATES = { member: 'in', outside: 'asks to be let in', over: 'out' } as const
 
 /** The one identifier that begins so; `what` and `refusal` for none. */
 export function resolveHex(

@@ -24,6 +24,8 @@ export const REFUSAL = {
   /** In the VLAN, which has to be left first. */
   stillIn: 'stillIn',
   ownKey: 'ownKey',
+  /** The authority's keys would be lost, which has to be said yes to. */
+  authorityHere: 'authorityHere',
   /** An admin is put out by its key, because it must be said what stays of what it issued. */
   adminGrant: 'adminGrant',
   /** Revoked or gone already. */

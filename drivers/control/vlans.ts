@@ -153,8 +153,11 @@ export class VlanVerbs {
     return pending
   }
 
-  /** Says goodbye for good, or gives up asking to be let in, and removes the VLAN from this node. */
-  leave(name: string): Pending<Gone> {
+  /**
+   * Says goodbye for good, or gives up asking to be let in, and removes the VLAN from this node. `yes`: even
+   * with the authority's keys, which are nowhere else that this node knows of.
+   */
+  leave(name: string, yes = false): Pending<Gone> {
     return this.#with(name, (held) => {
       if (held.isAsking()) {
         const what = gone(held)
@@ -163,6 +166,7 @@ export class VlanVerbs {
       }
       const out = notIn(held) ?? this.#waits.full()
       if (out !== undefined) return Pending.of<Gone>(out)
+      if (held.kept.authority !== undefined && !yes) return Pending.of<Gone>(authorityHere(held))
       const began = this.#node.now()
       const { port } = held.kept
       const pending = this.#waits.for<Gone>({
@@ -194,7 +198,7 @@ export class VlanVerbs {
 
   /** Forgets a VLAN with all its keys and tells nobody; with `force` even while its member. */
   remove(name: string, force = false): Pending<Gone> {
-    return this.#with(name, (held) => {
+    const removed = (held: HeldVlan): Pending<Gone> => {
       // Just after a start it is a member that is not in again yet.
       if (held.phase() !== 'over' && !held.isAsking() && !force) {
         const message = `this node is in ${held.label}; leave it, or remove it by force and tell nobody`
@@ -203,7 +207,8 @@ export class VlanVerbs {
       const what = gone(held)
       this.#forget(held)
       return Pending.of(done(what))
-    })
+    }
+    return this.#with(name, removed, 'over')
   }
 
   // Verbs: who may be in.
@@ -279,8 +284,8 @@ export class VlanVerbs {
 
   // Within.
 
-  #with<T>(name: string, verb: (held: HeldVlan) => Pending<T>): Pending<T> {
-    const found = resolveVlan(this.#held, name)
+  #with<T>(name: string, verb: (held: HeldVlan) => Pending<T>, prefers?: 'over'): Pending<T> {
+    const found = resolveVlan(this.#held, name, prefers)
     return found.ok ? verb(found.value) : Pending.of<T>(found)
   }
 
@@ -472,6 +477,19 @@ function notIn(held: HeldVlan): Refused | undefined {
 /** Of one that is still there. */
 function gone(held: HeldVlan, seconds = 0): Gone {
   return { vlan: held.kept.vlan, label: held.label, asked: held.isAsking(), seconds }
+}
+
+/** What goes with the keys of the authority, which the node that founded has. */
+function authorityHere(held: HeldVlan): Refused {
+  const { label } = held
+  const others = (held.view()?.members.length ?? 1) - 1
+  const lost =
+    others === 0
+      ? `${label} has no other member, and ends`
+      : 'nobody can make admins or put them out any more; where there are none, nobody is let in or put out'
+  const mend = 'make a backup, or an admin by "vlan admin", before; --yes leaves all the same'
+  const message = `the authority's keys of ${label} are here alone, and would be forgotten: ${lost}; ${mend}`
+  return refused(REFUSAL.authorityHere, message)
 }
 
 function clockNotSet(): Refused {

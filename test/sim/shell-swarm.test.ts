@@ -16,6 +16,7 @@ const VLANS = ['home', 'work'] as const
 function lineAt(draw: Stream, invitations: number): string {
   const pick = <T>(list: readonly T[]): T => list[draw.below(list.length)] as T
   const node = (): string => `node${draw.below(NODES)}`
+  const guest = (): number => VLANS.length + draw.below(NODES - VLANS.length)
   const alone = pick(['', ' &'])
   const founder = draw.below(VLANS.length)
   const own = VLANS[founder] as string
@@ -44,7 +45,7 @@ function lineAt(draw: Stream, invitations: number): string {
     case 12:
       return `node${founder} vlan ${pick(['admin', 'renew'])} ${own} ${node()}`
     case 13:
-      return `${node()} vlan remove ${vlan}`
+      return `node${guest()} vlan remove ${vlan} ${pick(['', '--force'])}`
     default:
       return `${node()} say ${vlan} hello`
   }

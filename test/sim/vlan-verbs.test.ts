@@ -413,10 +413,42 @@ describe('what lasts', () => {
     // Others may have called theirs the same.
     mesh.value(mesh.node(2).verbs.create({ ...HOME }))
     mesh.value(verbs.join(mesh.invitation(2)))
-    expect(mesh.refusal(verbs.show('home')).refusal).toBe('ambiguous')
     const [first, second] = mesh.value(verbs.list()).vlans
-    mesh.value(verbs.remove(first?.vlan.slice(0, 8) ?? '', true))
+    const [one = '', other = ''] = [first, second].map((row) => row?.vlan.slice(0, 8))
+    expect(mesh.refusal(verbs.show('home'))).toMatchObject({
+      refusal: 'ambiguous',
+      message: expect.stringContaining(`any of ${one} (in), ${other} (in); write the digits`),
+    })
+    mesh.value(verbs.remove(one, true))
     expect(mesh.value(verbs.show('home')).vlan).toBe(second?.vlan)
+  })
+
+  test('of two with one label the living one is meant, and the dead one where it is cleared away', () => {
+    const mesh = new LiveMesh()
+    const [, key = ''] = mesh.vlan(1, 2)
+    const { verbs } = mesh.node(2)
+    mesh.value(mesh.node(3).verbs.create(HOME))
+    mesh.value(verbs.join(mesh.invitation(3)))
+    mesh.value(mesh.node(1).verbs.evict('home', key.slice(0, 8), { voids: false }))
+    mesh.run(5)
+    const [dead, living] = mesh.value(verbs.list()).vlans
+    expect([dead?.phase, living?.phase]).toEqual(['over', 'member'])
+    expect(mesh.value(verbs.show('home')).vlan).toBe(living?.vlan)
+    expect(mesh.value(verbs.remove('home')).vlan).toBe(dead?.vlan)
+    expect(mesh.refusal(verbs.remove('home')).refusal).toBe('stillIn')
+  })
+
+  test('whoever has the authority does not leave without saying yes to what is lost', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1, 2)
+    const { verbs } = mesh.node(1)
+    expect(mesh.refusal(verbs.leave('home'))).toMatchObject({
+      refusal: 'authorityHere',
+      message: expect.stringMatching(/nobody can make admins.*--yes/),
+    })
+    expect(mesh.value(verbs.list()).vlans).toMatchObject([{ phase: 'member' }])
+    mesh.value(verbs.leave('home', true))
+    expect(mesh.value(verbs.list()).vlans).toEqual([])
   })
 
   test('one that cannot be struck from the book stays what it is, and is struck before it is closed', () => {

@@ -220,7 +220,7 @@ describe.skipIf(!isAble)('three members on cables', () => {
     )
     await alice.create('more')
     await alice.until('one more is there', () => alice.host.link('pt-more') !== undefined)
-    expect(await alice.cli('vlan', 'leave', 'more')).toMatchObject({ code: 0 })
+    expect(await alice.cli('vlan', 'leave', 'more', '--yes')).toMatchObject({ code: 0 })
     await alice.until('it is gone', () => alice.host.link('pt-more') === undefined)
     await flow.answeredAfter()
 

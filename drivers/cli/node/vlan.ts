@@ -1,7 +1,9 @@
 /** `peertap vlan ...`: the verbs of CryptoVLANs (vlan-words.ts) at the node that runs here. */
+import { createInterface } from 'node:readline/promises'
 import { verbsOver } from '../../control/asks.ts'
-import type { Pending } from '../../control/outcome.ts'
-import type { Verb } from '../flags.ts'
+import type { ControlClient } from '../../control/client.ts'
+import { type Outcome, REFUSAL } from '../../control/outcome.ts'
+import type { Given, Verb } from '../flags.ts'
 import { VLAN_WORDS, type VlanWord } from '../vlan-words.ts'
 import { tellOfJoin } from './joining.ts'
 import { clientOf, NODE_FLAGS, showOutcome } from './line.ts'
@@ -11,21 +13,41 @@ export const vlanVerbs: readonly Verb[] = VLAN_WORDS.map((word) => ({
   flags: { ...word.flags, ...NODE_FLAGS },
   run: async (given) => {
     const client = await clientOf(given)
-    const stopTelling = isJoin(word) ? tellOfJoin(given, client) : () => undefined
-    let asked: Promise<unknown> = Promise.resolve()
-    const verbs = verbsOver((name, args) => {
-      const outcome = client.ask(name, args)
-      asked = outcome
-      return outcome
-    })
-    const pending: Pending<object> = word.start(verbs, given)
-    await asked.finally(stopTelling)
-    const { outcome } = pending
-    if (outcome === undefined) throw new Error(`${word.words.join(' ')} has no outcome`)
+    const outcome = await (verbOf(word) === 'leave' ? leave(word, given, client) : ask(word, given, client))
     return showOutcome(given, outcome, (value) => word.answer(value as never, given, () => '').lines)
   },
 }))
 
-function isJoin({ words }: VlanWord): boolean {
-  return words[1] === 'join'
+async function ask(word: VlanWord, given: Given, client: ControlClient): Promise<Outcome<object>> {
+  const stopTelling = verbOf(word) === 'join' ? tellOfJoin(given, client) : () => undefined
+  let asked: Promise<unknown> = Promise.resolve()
+  const verbs = verbsOver((name, args) => {
+    const outcome = client.ask(name, args)
+    asked = outcome
+    return outcome
+  })
+  const pending = word.start(verbs, given)
+  await asked.finally(stopTelling)
+  const { outcome } = pending
+  if (outcome === undefined) throw new Error(`${word.words.join(' ')} has no outcome`)
+  return outcome
+}
+
+/** Whoever sits at a terminal is asked where a script has to write --yes. */
+async function leave(word: VlanWord, given: Given, client: ControlClient): Promise<Outcome<object>> {
+  const outcome = await ask(word, given, client)
+  const mayAsk = !given.on('json') && process.stdin.isTTY === true && process.stderr.isTTY === true
+  if (outcome.ok || outcome.refusal !== REFUSAL.authorityHere || !mayAsk) return outcome
+  const name = given.argument('vlan')
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    const said = await terminal.question(`${outcome.message}\nTo leave all the same, write ${name}: `)
+    return said.trim() === name ? await client.ask('leave', [name, true]) : outcome
+  } finally {
+    terminal.close()
+  }
+}
+
+function verbOf({ words }: VlanWord): string | undefined {
+  return words[1]
 }
