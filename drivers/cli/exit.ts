@@ -3,6 +3,8 @@
  */
 import { UsageError } from '../../core/errors.ts'
 import { NoNode } from '../control/client.ts'
+import { REFUSAL } from '../control/outcome.ts'
+import { NotNow } from '../not-now.ts'
 import { version } from '../program.ts'
 import type { Failure } from '../sim/failure.ts'
 
@@ -25,7 +27,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 const MEANINGS = {
   node: {
     ok: 'done',
-    failed: 'refused, not done in time, or not as it should be; it is said what',
+    failed: 'refused, not done in time, not to be had now, or not as it should be; it is said what',
     usage: 'a mistake in a flag, the configuration or a file, or there is no Node that runs this',
   },
   sim: {
@@ -65,16 +67,28 @@ export function errorOf(failure: Failure, repeat: string): Error {
   return failure.usage ? new UsageError(failure.message) : new InternalFailure(failure, repeat)
 }
 
+/** The code of an error. */
+function exitOf(error: unknown): ExitCode {
+  if (error instanceof NotNow) return EXIT.failed
+  if (error instanceof UsageError) return EXIT.usage
+  return error instanceof NoNode ? EXIT.noNode : EXIT.internal
+}
+
 /** What an error is called under `--json`, by the exit code that it ends with. */
-const ERROR_CODES = { [EXIT.usage]: 'usage', [EXIT.noNode]: 'noNode', [EXIT.internal]: 'internal' } as const
+const ERROR_CODES = {
+  [EXIT.ok]: 'internal',
+  [EXIT.failed]: REFUSAL.notNow,
+  [EXIT.usage]: 'usage',
+  [EXIT.noNode]: 'noNode',
+  [EXIT.internal]: 'internal',
+} as const satisfies Record<ExitCode, string>
 
 /**
  * Says what went wrong and returns the code to exit with. No stack for mistakes of the user. To people on
  * stderr; `asJson`: to programs, as one object on stdout, where they look for the answer.
  */
 export function reportError(error: unknown, asJson = false): ExitCode {
-  const code =
-    error instanceof UsageError ? EXIT.usage : error instanceof NoNode ? EXIT.noNode : EXIT.internal
+  const code = exitOf(error)
   const message = error instanceof Error ? error.message : String(error)
   const fault = code === EXIT.internal ? faultOf(error) : undefined
   if (asJson) console.log(errorJson(ERROR_CODES[code], fault?.summary ?? message, fault?.report))

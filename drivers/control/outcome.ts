@@ -62,6 +62,8 @@ export const REFUSAL = {
   nodeDown: 'nodeDown',
   /** It was told to stop, and runs on. */
   notStopped: 'notStopped',
+  /** Somebody has a port, a socket or a directory that a node is to have, or there is no room on the disk. */
+  notNow: 'notNow',
 } as const
 export type RefusalName = (typeof REFUSAL)[keyof typeof REFUSAL]
 

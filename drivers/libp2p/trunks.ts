@@ -16,6 +16,7 @@ import {
   type LinkId,
   type PeerId,
 } from '../../core/io.ts'
+import { NotNow } from '../not-now.ts'
 import { Acceptor } from './acceptor.ts'
 import { hostsOf, whereabouts } from './addresses.ts'
 import { localHost } from './below.ts'
@@ -443,12 +444,14 @@ function isRelayedTrunk(trunk: Trunk): boolean {
 /** What libp2p reports is long; what the system said about the sockets is in it. */
 function cannotListen(listen: readonly string[], error: unknown): UsageError {
   const text = error instanceof Error ? error.message : String(error)
-  const why = /EADDRINUSE|in use/.test(text)
-    ? 'another program has the port; stop it or choose another port'
-    : /EACCES|denied/.test(text)
-      ? 'ports below 1024 are for the system; choose another port or give the right to bind it'
-      : /EADDRNOTAVAIL|not available|assign/.test(text)
-        ? 'this machine does not have the address; choose one of its own, or 0.0.0.0 for all'
-        : `libp2p says: ${text.split('\n', 1)[0]}`
-  return new UsageError(`cannot listen on ${listen.join(', ')}: ${why}`)
+  const what = `cannot listen on ${listen.join(', ')}`
+  if (/EADDRINUSE|in use/.test(text))
+    return new NotNow(`${what}: another program has the port; stop it or choose another port`)
+  // The network may not be up yet.
+  if (/EADDRNOTAVAIL|not available|assign/.test(text))
+    return new NotNow(`${what}: this machine has no such address; choose one of its own, or 0.0.0.0 for all`)
+  const why = /EACCES|denied/.test(text)
+    ? 'ports below 1024 are for the system; choose another port or give the right to bind it'
+    : `libp2p says: ${text.split('\n', 1)[0]}`
+  return new UsageError(`${what}: ${why}`)
 }

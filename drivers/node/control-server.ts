@@ -16,6 +16,7 @@ import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { UsageError } from '../../core/errors.ts'
+import { NotNow } from '../not-now.ts'
 
 /** An order with all its arguments; invitations are some hundred bytes. */
 const BODY_BYTES_MAX = 65_536
@@ -78,7 +79,7 @@ export class ControlServer {
       await listening(server, path)
       chmodSync(path, SOCKET_MODE)
     } catch (error) {
-      throw new UsageError(`control socket ${path}: ${said(error)}; name another with control.socket`)
+      throw cannotHave(`control socket ${path}`, error, 'name another with control.socket')
     } finally {
       process.umask(before)
     }
@@ -90,7 +91,7 @@ export class ControlServer {
     try {
       await listening(server, port, '127.0.0.1')
     } catch (error) {
-      throw new UsageError(`control port ${port}: ${said(error)}; choose another with control.port`)
+      throw cannotHave(`control port ${port}`, error, 'choose another with control.port')
     }
   }
 
@@ -104,9 +105,7 @@ export class ControlServer {
     try {
       await listening(server, port, host)
     } catch (error) {
-      throw new UsageError(
-        `metrics at ${host} port ${port}: ${said(error)}; choose another with metrics.port`,
-      )
+      throw cannotHave(`metrics at ${host} port ${port}`, error, 'choose another with metrics.port')
     }
   }
 
@@ -239,9 +238,7 @@ async function removeStale(path: string): Promise<void> {
     socket.on('error', (error: NodeJS.ErrnoException) => done(error.code ?? error.message))
   })
   if (outcome === 'answers')
-    throw new UsageError(
-      `control socket ${path}: another node listens there; stop it, or name another socket`,
-    )
+    throw new NotNow(`control socket ${path}: another node listens there; stop it, or name another socket`)
   if (outcome !== 'ECONNREFUSED')
     throw new UsageError(`control socket ${path}: somebody has it (${outcome}); name another socket`)
   unlinkSync(path)
@@ -257,6 +254,9 @@ function listening(server: Server, ...where: [path: string] | [port: number, hos
   })
 }
 
-function said(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+/** Taken by somebody, or on an address that comes with the network, it may be had later. */
+function cannotHave(what: string, error: unknown, mend: string): UsageError {
+  const { code = '', message = String(error) } = error as NodeJS.ErrnoException
+  const Mistake = code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL' ? NotNow : UsageError
+  return new Mistake(`${what}: ${message}; ${mend}`)
 }

@@ -24,6 +24,8 @@ export function unitText({ command, config }: UnitOptions): string {
 Description=PeerTap, a decentralised Ethernet
 After=network.target
 ConditionPathExists=${quotedPath(config)}
+# What is in the way, such as a port that another program has, is gone some time.
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
@@ -35,7 +37,7 @@ Environment=PEERTAP_SOCKET=${SERVICE_SOCKET} NODE_COMPILE_CACHE=%C/peertap
 CacheDirectory=peertap
 Restart=on-failure
 RestartSec=2
-# A mistake in a file does not go away by itself.
+# But a mistake in a file does not go away by itself.
 RestartPreventExitStatus=2
 WatchdogSec=30
 TimeoutStopSec=20

@@ -5,6 +5,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../../core/errors.ts'
+import { NotNow } from '../not-now.ts'
 import { type Owner, UNFINISHED } from './durable.ts'
 import { disclose, FILE_BYTES_MAX } from './envelope.ts'
 import { LOCK_FILE } from './file-lock.ts'
@@ -149,13 +150,17 @@ const SYSTEM_MENDS: Readonly<Record<string, string>> = {
   EIO: 'the disk does not work: see to it, and restore a backup elsewhere',
 }
 
+/** Of these, those that end by themselves, or when somebody tidies up. */
+const PASSING: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
+
 /** What the system refused is for the user to mend; any other error is passed through. */
 export function systemMistake(path: string, error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error))
   const { code, path: at } = error as NodeJS.ErrnoException
   if (code === undefined || error instanceof UsageError) return error
   const mend = SYSTEM_MENDS[code] ?? `${error.message}: see to that, and try again`
-  return new UsageError(`${at ?? path}: ${mend}`)
+  const Mistake = PASSING.has(code) ? NotNow : UsageError
+  return new Mistake(`${at ?? path}: ${mend}`)
 }
 
 function filesBelow(path: string): string[] {

@@ -22,6 +22,7 @@ import type { Stored } from '../../core/group/events.ts'
 import { hex } from '../../core/ids.ts'
 import type { PeerHint, PortId, StoreId } from '../../core/io.ts'
 import { recordOf } from '../../core/member/records.ts'
+import { NotNow } from '../not-now.ts'
 import { BookFile } from './book-file.ts'
 import { type Owner, writeDurable, writeDurableLater } from './durable.ts'
 import { enclose } from './envelope.ts'
@@ -100,7 +101,7 @@ export class NodeState {
       const owner = ownerOf(path)
       const locked = lockDirectory(path, owner)
       if ('holder' in locked) {
-        throw new UsageError(
+        throw new NotNow(
           `${path} is in use by ${locked.holder}; end that one first, or name another directory with --state`,
         )
       }

@@ -209,6 +209,8 @@ describe('a service', () => {
     'RuntimeDirectory=peertap',
     'MemoryMax=512M',
     'WatchdogSec=30',
+    'RestartPreventExitStatus=2',
+    'StartLimitIntervalSec=0',
     'WantedBy=multi-user.target',
   ]
 

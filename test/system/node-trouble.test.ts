@@ -14,9 +14,18 @@ const METRICS_PORT = 9_464
 const FAULT = /fault of PeerTap|\n {4}at /
 
 /** The program refuses to start a node: it says why, and ends with the code for mistakes. */
-async function refusalOf(node: RealNode, ...flags: readonly string[]): Promise<string> {
+function refusalOf(node: RealNode, ...flags: readonly string[]): Promise<string> {
+  return ended(node, 2, flags)
+}
+
+/** The same where something is in the way that goes: with the code after which systemd tries again. */
+function obstacleOf(node: RealNode, ...flags: readonly string[]): Promise<string> {
+  return ended(node, 1, flags)
+}
+
+async function ended(node: RealNode, expected: number, flags: readonly string[]): Promise<string> {
   const { code, out, err } = await node.cli('up', ...flags)
-  expect({ code, out, err }).toEqual({ code: 2, out: '', err: expect.not.stringMatching(FAULT) })
+  expect({ code, out, err }).toEqual({ code: expected, out: '', err: expect.not.stringMatching(FAULT) })
   return err
 }
 
@@ -47,7 +56,7 @@ describe.skipIf(!requires.namespaces())('a node that has a VLAN', () => {
   describe('while it runs', () => {
     test('has its state for itself', async () => {
       const second = lab.beside(node, 'second', { listen: ['/ip4/0.0.0.0/tcp/4101'] })
-      expect(await refusalOf(second, '--state', node.paths.state)).toBe(
+      expect(await obstacleOf(second, '--state', node.paths.state)).toBe(
         `${node.paths.state} is in use by process ${node.pid}; ` +
           'end that one first, or name another directory with --state\n',
       )
@@ -57,17 +66,17 @@ describe.skipIf(!requires.namespaces())('a node that has a VLAN', () => {
     test('has its control socket and its ports for itself', async () => {
       const free = ['/ip4/0.0.0.0/tcp/4101']
       const rival = lab.beside(node, 'rival', { listen: free })
-      expect(await refusalOf(rival, '--socket', node.paths.socket)).toContain(
+      expect(await obstacleOf(rival, '--socket', node.paths.socket)).toContain(
         `control socket ${node.paths.socket}: another node listens there; stop it, or name another socket\n`,
       )
       rival.configure({ metrics: { port: METRICS_PORT } })
-      expect(await refusalOf(rival)).toMatch(
+      expect(await obstacleOf(rival)).toMatch(
         new RegExp(`metrics at 127.0.0.1 port ${METRICS_PORT}: .*in use.*; choose another with metrics.port`),
       )
       rival.configure({ metrics: {} })
       for (const way of [TRANSPORT.tcp, TRANSPORT.quic]) {
         rival.configure({ listen: [`/ip4/0.0.0.0/${way}`] })
-        expect(await refusalOf(rival)).toContain(
+        expect(await obstacleOf(rival)).toContain(
           `cannot listen on /ip4/0.0.0.0/${way}: another program has the port; stop it or choose another`,
         )
       }
