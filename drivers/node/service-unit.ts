@@ -96,3 +96,28 @@ function quoted(word: string): string {
 function quotedPath(path: string): string {
   return path.replaceAll('%', '%%')
 }
+
+/** What a service sees nothing of: it has directories of its own in their place (`PrivateTmp`). */
+const HIDDEN = ['/tmp/', '/var/tmp/'] as const
+
+/**
+ * Why a service of a user of its own cannot use a file, undefined if it can. `mode`: of a path, undefined
+ * where there is nothing.
+ */
+export function whyUnseen(path: string, mode: (path: string) => number | undefined): string | undefined {
+  if (HIDDEN.some((folder) => path.startsWith(folder)))
+    return `${path} is in a folder of which each service has one of its own`
+  const parts = path.split('/').slice(1)
+  for (const [index] of parts.entries()) {
+    const at = `/${parts.slice(0, index + 1).join('/')}`
+    const isFile = index === parts.length - 1
+    const bits = mode(at)
+    if (bits === undefined) return undefined
+    if ((bits & (isFile ? READABLE : PASSABLE)) === 0) return `${at} is closed to other users than its own`
+  }
+  return undefined
+}
+
+/** For others than owner and group. */
+const READABLE = 0o004
+const PASSABLE = 0o001

@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { completionScript } from '../../drivers/cli/node/completion.ts'
 import { allVerbs } from '../../drivers/cli/verbs.ts'
 import { publishedConfigSchema, readConfig } from '../../drivers/node/config.ts'
-import { unitText } from '../../drivers/node/service-unit.ts'
+import { unitText, whyUnseen } from '../../drivers/node/service-unit.ts'
 import { CliFolder } from '../support/cli.ts'
 
 const VERBS = await allVerbs()
@@ -230,9 +230,22 @@ describe('a service', () => {
     expect(text).toContain(String.raw`ExecStart="/opt/100%% \"node\"" "/a$$b\\c" "--config" "/etc/c.json"`)
   })
 
+  it('is not written for a program or a configuration that it cannot see', async () => {
+    const modes: Readonly<Record<string, number>> = { '/closed': 0o700, '/opt': 0o755, '/opt/shut': 0o640 }
+    const why = (path: string) => whyUnseen(path, (at) => modes[at])
+    expect(why('/tmp/clone/peertap.mjs')).toContain('each service has one of its own')
+    expect(why('/closed/clone/peertap.mjs')).toBe('/closed is closed to other users than its own')
+    expect(why('/opt/shut')).toBe('/opt/shut is closed to other users than its own')
+    expect(why('/opt/open/peertap.mjs')).toBeUndefined()
+    const { code, err } = await peertap('service install --unit unseen.service --config /tmp/c.json')
+    expect(code).toBe(2)
+    expect(err).toMatch(/^the service cannot .*--force\n$/)
+    expect(existsSync(inFolder('unseen.service'))).toBe(false)
+  })
+
   it('is written, kept if it is another, and removed', async () => {
     const install = 'service install --unit peertap.service'
-    const first = await peertap(install)
+    const first = await peertap(`${install} --force`)
     expect(first.code).toBe(0)
     expect(first.out).toContain('systemctl enable --now peertap')
     expect((await peertap('service show')).out).toBe(readFileSync(inFolder('peertap.service'), 'utf8'))

@@ -2,11 +2,12 @@
  * `peertap service`: the unit by which systemd runs a node, shown, written and removed. Starting it is the
  * matter of systemd: it is said how.
  */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '../../../core/errors.ts'
-import { UNIT_MARK, UNIT_PATH, unitText } from '../../node/service-unit.ts'
+import { UNIT_MARK, UNIT_PATH, unitText, whyUnseen } from '../../node/service-unit.ts'
 import { systemMistake } from '../../node/state-files.ts'
+import { REPOSITORY } from '../../program.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import type { Flag, Given, Verb } from '../flags.ts'
 import { CONFIG_FLAG, placesGiven } from './places.ts'
@@ -29,7 +30,7 @@ export const serviceInstall: Verb = {
   flags: {
     config: CONFIG_FLAG,
     unit: UNIT_FLAG,
-    force: { kind: 'switch', describe: 'Write over a unit that is another' },
+    force: { kind: 'switch', describe: 'Write over a unit that is another, or one that cannot start' },
   },
   run: async (given) => install(given),
 }
@@ -41,9 +42,35 @@ export const serviceUninstall: Verb = {
   run: async (given) => uninstall(given),
 }
 
+const LAUNCHER = fileURLToPath(new URL('../peertap.mjs', import.meta.url))
+
 function unitOf(given: Given): string {
-  const launcher = fileURLToPath(new URL('../peertap.mjs', import.meta.url))
-  return unitText({ command: [process.execPath, launcher, 'up'], config: placesGiven(given).config })
+  return unitText({ command: [process.execPath, LAUNCHER, 'up'], config: placesGiven(given).config })
+}
+
+/** A service that runs as a user of its own would end at once, with an error that says little. */
+function checkSeen(given: Given): void {
+  const wrong = [process.execPath, LAUNCHER].map((path) => whyUnseen(path, modeOf)).find((each) => each)
+  if (wrong !== undefined) {
+    throw new UsageError(
+      `the service cannot start from here: ${wrong}; copy the program, as with ` +
+        `"cp -a ${REPOSITORY.replace(/[/]$/, '')} /opt/peertap", and run ` +
+        `"/opt/peertap/drivers/cli/peertap.mjs service install", or write --force`,
+    )
+  }
+  const config = whyUnseen(placesGiven(given).config, modeOf)
+  if (config === undefined) return
+  throw new UsageError(
+    `the service cannot read its configuration: ${config}; put it into /etc/peertap, or write --force`,
+  )
+}
+
+function modeOf(path: string): number | undefined {
+  try {
+    return statSync(path).mode
+  } catch {
+    return undefined
+  }
 }
 
 function install(given: Given): ExitCode {
@@ -54,6 +81,7 @@ function install(given: Given): ExitCode {
     if (before !== text && !given.on('force')) {
       throw new UsageError(`${path} is there already and is another; see what is in it, and write --force`)
     }
+    if (!given.on('force')) checkSeen(given)
     writeFileSync(path, text, { mode: 0o644 })
   } catch (error) {
     throw systemMistake(path, error)
