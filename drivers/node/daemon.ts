@@ -11,9 +11,10 @@ import type { TrunkListener, TrunkView } from '../libp2p/carrier.ts'
 import { addressText, contactText } from '../libp2p/contact.ts'
 import { libp2pPeer } from '../libp2p/names.ts'
 import type { Trunks } from '../libp2p/trunks.ts'
-import { openLibc } from '../linux/libc.ts'
+import { type Libc, openLibc } from '../linux/libc.ts'
 import { MlsRunner } from '../mls/runner.ts'
 import { version } from '../program.ts'
+import { tapTrouble } from '../tap/tap.ts'
 import { type ApiNode, NodeApi } from './api.ts'
 import { type Config, readConfig, relayPolicy } from './config.ts'
 import { type Reload, reloadable } from './config-reload.ts'
@@ -166,8 +167,10 @@ export class Daemon implements CoreOwner, ApiNode {
     this.#reach.met(kept)
     const met = kept.filter(({ peer }) => !hints.some((each) => each.peer === peer))
     const book = files.book()
+    const libc = openLibc()
+    this.#lookForTap(libc)
     const core = new CoreHandle(
-      openLibc(),
+      libc,
       {
         state: files.directory,
         book,
@@ -183,6 +186,14 @@ export class Daemon implements CoreOwner, ApiNode {
     )
     if (book.vlans.length > 0) this.#mls.warm()
     return core
+  }
+
+  /** Told at once: the first VLAN may come much later, and be somebody else's command. */
+  #lookForTap(libc: Libc): void {
+    const trouble = tapTrouble(libc, false)
+    if (trouble === undefined) return
+    const message = `VLANs will have no interface here: ${trouble}`
+    this.log({ level: 'warn', module: 'tap', message })
   }
 
   async #startTrunks(core: CoreHandle, early: EarlyCarrier): Promise<void> {

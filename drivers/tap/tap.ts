@@ -48,6 +48,9 @@ const SOCK_DGRAM_CLOEXEC = 2 | 0o2000000
 const IFREQ_BYTES = 40
 const UNION_AT = NAME_BYTES_MAX + 1
 
+/** Of an interface that is there for an instant. */
+const PROBE_NAME = 'ptprobe%d'
+
 /** `OpenDevice` for Linux, and for a TAP whatever kind is asked for. Needs CAP_NET_ADMIN. */
 export function tapOpener(libc: Libc): OpenDevice {
   return (settings) => openTap(libc, settings)
@@ -60,6 +63,24 @@ function openTap(libc: Libc, settings: DeviceSettings): Device {
     tap.setMac(plan.mac)
     return tap
   })
+}
+
+/**
+ * Why no interface can be had, undefined if one can: makes one that nobody sees up, and takes it away.
+ * `makes`: false to look at the device alone, which tells less and leaves no trace in the system.
+ */
+export function tapTrouble(libc: Libc, makes: boolean): string | undefined {
+  const fd = libc.open(TUN_FILE, O_RDWR_NONBLOCK_CLOEXEC)
+  try {
+    if (fd < 0) refuseToOpen(libc.errno())
+    if (makes) attach(libc, fd, libc.pin(IFREQ_BYTES), PROBE_NAME, IFF_TAP)
+    return undefined
+  } catch (error) {
+    if (error instanceof UsageError) return error.message
+    throw error
+  } finally {
+    if (fd >= 0) libc.close(fd)
+  }
 }
 
 /** An interface of one kind or the other that is up, with all that was planned but a MAC. */

@@ -161,6 +161,12 @@ describe.skipIf(!requires.namespaces())('a node that has a VLAN', () => {
       })
       const { code, out } = await node.cli('status')
       expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(/\n! home: .*CAP_NET_ADMIN/) })
+      const made = await node.cli('vlan', 'create', 'bare')
+      expect(made).toMatchObject({
+        code: 0,
+        err: expect.stringMatching(/^bare has no interface yet: .*CAP_NET/),
+      })
+      expect(await node.cli('vlan', 'leave', 'bare', '--yes')).toMatchObject({ code: 0 })
       expect(await node.memberKey('home')).toBe(member)
       expect(await node.down()).toBe(0)
     })

@@ -5,7 +5,7 @@ import { parseMac } from '../../core/ids.ts'
 import { ERRNO, type Libc, openLibc } from '../../drivers/linux/libc.ts'
 import { ulaOf } from '../../drivers/tap/addresses.ts'
 import type { Device, DeviceSettings } from '../../drivers/tap/device.ts'
-import { tapOpener } from '../../drivers/tap/tap.ts'
+import { tapOpener, tapTrouble } from '../../drivers/tap/tap.ts'
 import { drain, EXPERIMENT, frameOf } from '../support/frames.ts'
 import { Lab, type Namespace } from '../support/namespaces.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
@@ -232,6 +232,15 @@ describe.skipIf(!requires.namespaces())('TAP interfaces', () => {
       expect(() => open({}, failing(call, errno))).toThrow(UsageError)
       expect(() => open({}, failing(call, errno))).toThrow(message)
       expect(alice.link('pt0')).toBeUndefined()
+    })
+
+    test('is known before one is needed, and looking leaves nothing behind', () => {
+      const trouble = (calls: Libc, makes: boolean) => alice.inside(() => tapTrouble(calls, makes))
+      expect(trouble(libc, true)).toBeUndefined()
+      expect(alice.link('ptprobe0')).toBeUndefined()
+      expect(trouble(failing('open', ERRNO.ENOENT), false)).toContain('/dev/net/tun is not there')
+      expect(trouble(failing('ioctl', ERRNO.EPERM), true)).toContain('no interface may be made (EPERM)')
+      expect(trouble(failing('ioctl', ERRNO.EPERM), false)).toBeUndefined()
     })
 
     test('where the name is that of another kind of interface', () => {

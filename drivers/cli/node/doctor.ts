@@ -33,7 +33,11 @@ export const doctorVerb: Verb = {
   run: async (given) => {
     const named = { config: given.text('config'), socket: given.text('socket'), state: given.text('state') }
     const places = placesOf(named, process.env)
-    const findings = [...machineFindings(), configFinding(places.config), stateFinding(places.state)]
+    const findings = [
+      ...machineFindings(await lookForTap()),
+      configFinding(places.config),
+      stateFinding(places.state),
+    ]
     findings.push(...(await nodeFindings(await clientOf(given))))
     const isGood = findings.every(({ state }) => state !== 'bad')
     const marks = { good: 'ok  ', warn: 'warn', bad: 'BAD ' }
@@ -43,13 +47,26 @@ export const doctorVerb: Verb = {
   },
 }
 
-function machineFindings(): Finding[] {
+/** Whether an interface can be made is known once one was; not where it may not, which the rights say. */
+async function lookForTap(): Promise<string | undefined> {
+  const [{ openLibc }, { tapTrouble }] = await Promise.all([
+    import('../../linux/libc.ts'),
+    import('../../tap/tap.ts'),
+  ])
+  try {
+    return tapTrouble(openLibc(), hasNetAdmin())
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+function machineFindings(tapTrouble: string | undefined): Finding[] {
   return [
     finding(
       'TAP',
-      existsSync(TUN_FILE),
-      `${TUN_FILE} is there`,
-      `${TUN_FILE} is missing; run "modprobe tun"`,
+      tapTrouble === undefined,
+      `${TUN_FILE} ${hasNetAdmin() ? 'makes interfaces' : 'opens'}`,
+      String(tapTrouble),
     ),
     finding(
       'rights',

@@ -3,10 +3,15 @@ import { createInterface } from 'node:readline/promises'
 import { verbsOver } from '../../control/asks.ts'
 import type { ControlClient } from '../../control/client.ts'
 import { type Outcome, REFUSAL } from '../../control/outcome.ts'
+import type { Entered } from '../../control/vlans.ts'
+import type { NodeStatus } from '../../node/views.ts'
 import type { Given, Verb } from '../flags.ts'
 import { VLAN_WORDS, type VlanWord } from '../vlan-words.ts'
 import { tellOfJoin } from './joining.ts'
 import { clientOf, NODE_FLAGS, showOutcome } from './line.ts'
+
+/** After these there is an interface. */
+const ENTERING: readonly (string | undefined)[] = ['create', 'join']
 
 export const vlanVerbs: readonly Verb[] = VLAN_WORDS.map((word) => ({
   ...word,
@@ -14,6 +19,7 @@ export const vlanVerbs: readonly Verb[] = VLAN_WORDS.map((word) => ({
   run: async (given) => {
     const client = await clientOf(given)
     const outcome = await (verbOf(word) === 'leave' ? leave(word, given, client) : ask(word, given, client))
+    if (outcome.ok && ENTERING.includes(verbOf(word))) await warnOfInterface(given, client, outcome.value)
     return showOutcome(given, outcome, (value) => word.answer(value as never, given, () => '').lines)
   },
 }))
@@ -46,6 +52,15 @@ async function leave(word: VlanWord, given: Given, client: ControlClient): Promi
   } finally {
     terminal.close()
   }
+}
+
+/** A VLAN without its interface is one that the machine cannot use: told to people, who think it is there. */
+async function warnOfInterface(given: Given, client: ControlClient, value: object): Promise<void> {
+  const { port, label } = value as Entered
+  if (given.on('json')) return
+  const { interfaces } = (await client.get('/v1/status')) as NodeStatus
+  const trouble = interfaces.find((each) => each.port === port)?.trouble
+  if (trouble !== undefined) console.error(`${label} has no interface yet: ${trouble}`)
 }
 
 function verbOf({ words }: VlanWord): string | undefined {
