@@ -1,4 +1,5 @@
 /** The process of the program `peertap` (perform.ts): its streams, its warnings, its exit code. */
+import { endWithLauncher } from './launched.ts'
 import { perform } from './perform.ts'
 
 // Whoever runs a simulation is not asked about the runtime's experiments.
@@ -9,6 +10,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.stderr.write(`standard output cannot be written: ${error.message}; give it room or another place\n`)
   process.exit(2)
 })
+endWithLauncher(process.env)
 // Nobody is left who could be told.
 process.stderr.on('error', () => {})
 

@@ -90,8 +90,13 @@ function above(name) {
 function runWith(node) {
   const flags = process.argv[2] === 'up' ? NODE_FLAGS : []
   const child = spawn(node, [...process.execArgv, ...flags, fileURLToPath(main), ...process.argv.slice(2)], {
-    stdio: 'inherit',
-    env: { ...process.env, ...cacheOf(process.env.NODE_COMPILE_CACHE ?? cacheFolder()) },
+    // Whoever reads the last one learns from its end that nobody is left to pass a signal on (launched.ts).
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    env: {
+      ...process.env,
+      ...cacheOf(process.env.NODE_COMPILE_CACHE ?? cacheFolder()),
+      PEERTAP_LAUNCHED: '3',
+    },
   })
   const relay = (signal) => {
     // A terminal sends its interrupt to both processes; a second one would look like impatience.

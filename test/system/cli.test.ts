@@ -1,7 +1,8 @@
 /**
  * The program as people and scripts call it: exit codes, what goes to stdout and stderr, files.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -13,6 +14,11 @@ const { folder } = cli
 const small = cli.scenario('small.json')
 
 afterAll(() => cli.remove())
+
+/** A module that makes a Node say that it is one on which only the launcher runs. */
+const OLD_NODE = `data:text/javascript,${encodeURIComponent(
+  "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.0.0' } })",
+)}`
 
 const scenarioFile = (name: string, changes: object): string => cli.scenario(name, changes)
 /** A program of its own: for exit codes, streams and signals. */
@@ -428,15 +434,33 @@ describe('what needs no run', () => {
     }
   })
 
+  it('does not outlive a launcher that is killed, which can pass nothing on', async () => {
+    const launcher = join(REPOSITORY, 'drivers/cli/peertap.mjs')
+    const words = [
+      '--import',
+      OLD_NODE,
+      launcher,
+      'sim',
+      'shell',
+      join(REPOSITORY, 'scenarios/steady-16.json'),
+    ]
+    // Somebody who says a line and then nothing for longer than this test may take.
+    const person = spawn('sh', ['-c', 'echo status; exec sleep 100'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const child = spawn(process.execPath, words, { stdio: [person.stdout, 'pipe', 'inherit'] })
+    await once(child.stdout, 'data')
+    child.kill('SIGKILL')
+    // The program has it too, and keeps it open for as long as it lives.
+    await once(child.stdout.resume(), 'close')
+    person.kill()
+  }, 60_000)
+
   it('ends with 2 and the mend where no Node that is new enough can be started', () => {
     const elsewhere = join(folder, 'installed')
     mkdirSync(elsewhere)
     const launcher = join(elsewhere, 'peertap.mjs')
     copyFileSync(join(REPOSITORY, 'drivers/cli/peertap.mjs'), launcher)
-    const old =
-      "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.0.0' } })"
     const launch = () =>
-      spawnSync(process.execPath, ['--import', `data:text/javascript,${encodeURIComponent(old)}`, launcher], {
+      spawnSync(process.execPath, ['--import', OLD_NODE, launcher], {
         encoding: 'utf8',
       })
     const missing = launch()
