@@ -90,7 +90,7 @@ export class NodeApi implements ControlApi {
         return true
       case '/v1/logs': {
         const stream = begin(NDJSON)
-        for (const line of this.#node.recentLogs()) stream.write(line)
+        if (query.get('recent') !== '0') for (const line of this.#node.recentLogs()) stream.write(line)
         if (query.get('follow') === '1') this.#watch(this.#node.logs, stream, (line) => line)
         else stream.end()
         return true

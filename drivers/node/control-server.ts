@@ -6,7 +6,7 @@
  *     POST /v1/ask      {"verb": …, "args": […]}   an outcome (drivers/control/outcome.ts)
  *     GET  /v1/status   the node, its trunks, its VLANs and interfaces
  *     GET  /v1/events   a line of JSON for each thing that happens
- *     GET  /v1/logs     a line of JSON for each entry of the log, the last ones first; ?level=
+ *     GET  /v1/logs     a line of JSON for each entry of the log, the last ones first; ?follow=1, ?recent=0
  *     GET  /v1/capture  frames and packets as pcapng; ?only=inner or outer
  *     POST /v1/policy, /v1/reload, /v1/trace, /v1/stop
  *     GET  /metrics     for Prometheus; GET /health: 200 or 503

@@ -2,20 +2,17 @@
  * Where a frame to a member goes from this node, and why: what the switch, the group and the interface know
  * of it, in one answer. It looks and changes nothing.
  */
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
-import { type Mac, parseMac, unhex } from '../../core/ids.ts'
+import { BROADCAST_MAC, isGroupMac, type Mac } from '../../core/ids.ts'
 import type { LinkId, Machine, Micros, PeerId } from '../../core/io.ts'
+import { goesToAll } from '../../core/vlan/ethernet.ts'
 import { macWritten, resolveHex } from '../control/names.ts'
 import { done, type Outcome, REFUSAL, refused } from '../control/outcome.ts'
 import type { MemberRow } from '../control/views.ts'
 import type { VlanRow, VlanVerbs } from '../control/vlans.ts'
-import { ulaOf } from '../tap/addresses.ts'
 import type { InterfaceView } from './interfaces.ts'
 import { oneVlan } from './one-vlan.ts'
-
-/** The kernel's table of IPv4 neighbours (proc(5)). */
-const ARP_TABLE = '/proc/net/arp'
+import { macOf, macOfIp, nobodyHas } from './whose-address.ts'
 
 export interface Explanation {
   readonly vlan: string
@@ -23,7 +20,9 @@ export interface Explanation {
   readonly interface: string | undefined
   readonly mtu: number | undefined
   readonly epoch: number
-  /** Of whoever it is behind; undefined for a machine that no card names. */
+  /** It is a group's: whoever listens gets a copy. */
+  readonly group: boolean
+  /** Of whoever it is behind; undefined for a group, and for a machine that no card names. */
   readonly member: string | undefined
   readonly mac: string
   readonly token: string | undefined
@@ -62,7 +61,9 @@ interface Found {
 
 function explained(world: ExplainWorld, row: VlanRow, { mac, member }: Found): Explanation {
   const view = world.machine.view()
-  const way = world.machine.wayTo(world.now, row.port, mac)
+  const group = isGroupMac(mac)
+  // Some groups are never pruned: their frames go by the token of broadcast.
+  const way = world.machine.wayTo(world.now, row.port, goesToAll(mac) ? BROADCAST_MAC : mac)
   const peerAt = (link: LinkId): PeerId | undefined => view.links.find((each) => each.link === link)?.peer
   const down = way.lowers.map((link) => ({ link, peer: peerAt(link), way: 'down' as const }))
   const up = way.upper === undefined ? [] : [{ link: way.upper, peer: peerAt(way.upper), way: 'up' as const }]
@@ -73,14 +74,25 @@ function explained(world: ExplainWorld, row: VlanRow, { mac, member }: Found): E
     interface: device?.name,
     mtu: device?.mtu,
     epoch: row.epoch,
+    group,
     member: member?.member,
     mac: macWritten(mac) as string,
     token: way.token,
     next: [...down, ...up],
     here: way.here,
-    why: whyOf(down.length, up.length, way.here),
-    drop: dropOf(row, device, member, way.token, down.length + up.length, way.here),
+    why: group ? whyGroup(down.length, up.length) : whyOf(down.length, up.length, way.here),
+    drop:
+      dropAtAll(row, device, way.token) ??
+      (group
+        ? dropOfGroup(down.length + up.length)
+        : dropOfOne(member, way.here || down.length + up.length > 0)),
   }
+}
+
+function whyGroup(down: number, up: number): string {
+  const below = down === 0 ? 'nobody below' : `${down === 1 ? 'a lower link' : `${down} lower links`}`
+  const above = up === 0 ? 'and this is the top of the tree for it' : 'and it climbs to the others'
+  return `a copy goes to each link behind which somebody listens to the group: ${below}, ${above}`
 }
 
 function whyOf(down: number, up: number, here: boolean): string {
@@ -90,66 +102,41 @@ function whyOf(down: number, up: number, here: boolean): string {
   return 'nobody has registered the token, here or above'
 }
 
-function dropOf(
+/** Whatever it is for. */
+function dropAtAll(
   row: VlanRow,
   device: InterfaceView | undefined,
-  member: MemberRow | undefined,
   token: string | undefined,
-  ways: number,
-  here: boolean,
 ): string | undefined {
   if (row.phase === 'over') return `this member is out of ${row.label} (${row.over})`
   if (token === undefined) return 'dropNoEpoch: this member is in no epoch yet'
   if (device?.name === undefined) return `no interface: ${device?.trouble ?? 'it is not up'}`
+  return undefined
+}
+
+function dropOfGroup(ways: number): string | undefined {
+  return ways === 0 ? 'dropNoToken: nobody but this node listens to the group' : undefined
+}
+
+function dropOfOne(member: MemberRow | undefined, isSomewhere: boolean): string | undefined {
   if (member?.self === true) return 'it is this node itself'
   if (member?.refused !== undefined) return `dropRefused: that member is on its way out (${member.refused})`
-  if (ways === 0 && !here) return 'dropNoToken: nobody listens on it'
+  if (!isSomewhere) return 'dropNoToken: nobody listens on it'
   if (member === undefined) return 'dropNoCard: no card names that MAC, so nothing can be sealed for it yet'
   return undefined
 }
 
-function whoIs({ verbs }: ExplainWorld, row: VlanRow, name: string): Outcome<Found> {
+function whoIs({ verbs, interfaces }: ExplainWorld, row: VlanRow, name: string): Outcome<Found> {
   const listed = verbs.members(row.vlan).outcome
   const members = listed?.ok ? listed.value.members : []
-  const mac = macOf(name) ?? macOfIp(members, row, name)
+  const device = interfaces.find(({ port }) => port === row.port)
+  const mac = macOf(name) ?? macOfIp(members, row.vlan, device, name)
   if (mac !== undefined) return done({ mac, member: members.find((each) => each.mac === macWritten(mac)) })
-  if (isIP(name) !== 0) {
-    const mend = 'ping it first, so that this machine finds out who has it'
-    return refused(REFUSAL.macUnknown, `no machine is known to have ${name} in ${row.label}; ${mend}`)
-  }
+  if (isIP(name) !== 0) return nobodyHas(name, row.label)
   const keys = members.map(({ member }) => member)
   const key = resolveHex(keys, name, 'member, MAC or address', REFUSAL.noSuchMember)
   if (!key.ok) return key
   const member = members.find((each) => each.member === key.value) as MemberRow
   if (member.mac !== undefined) return done({ mac: macOf(member.mac) as Mac, member })
   return refused(REFUSAL.macUnknown, `no card of ${name} came to this node yet; let some seconds pass`)
-}
-
-function macOf(text: string): Mac | undefined {
-  const digits = text.replaceAll(/[:-]/g, '')
-  return /^[0-9a-fA-F]{12}$/.test(digits) && /[:-]/.test(text) ? parseMac(digits.toUpperCase()) : undefined
-}
-
-/** By the address that follows from a member's key, or by what the kernel learnt. */
-function macOfIp(members: readonly MemberRow[], { vlan }: VlanRow, ip: string): Mac | undefined {
-  const own = members.find(
-    ({ member, mac }) => mac !== undefined && addressOf(vlan, member) === ip.toLowerCase(),
-  )
-  return own?.mac === undefined ? macOfIpv4(ip) : macOf(own.mac)
-}
-
-function addressOf(vlan: string, member: string): string {
-  return ulaOf(unhex(vlan), unhex(member)).replace(/\/.*/, '')
-}
-
-function macOfIpv4(ip: string): Mac | undefined {
-  if (!/^\d+\.\d+\.\d+\.\d+$/.test(ip)) return undefined
-  try {
-    const rows = readFileSync(ARP_TABLE, 'utf8').split('\n').slice(1)
-    const row = rows.map((line) => line.trim().split(/\s+/)).find(([address]) => address === ip)
-    const mac = row?.[3]
-    return mac === undefined || mac === '00:00:00:00:00:00' ? undefined : macOf(mac)
-  } catch {
-    return undefined
-  }
 }

@@ -42,9 +42,11 @@ export interface InterfaceView {
   readonly trouble: string | undefined
   readonly framesIn: number
   readonly framesOut: number
-  /** For which the interface had no room. */
+  /** For which the interface had no room, or that came while there was none. */
   readonly framesLost: number
 }
+
+export type InterfaceLoss = 'dropNoInterface' | 'dropInterfaceFull' | 'dropInterfaceGone'
 
 export interface InterfaceWorld {
   readonly open: OpenDevice
@@ -160,15 +162,20 @@ export class Interfaces {
   }
 
   // HOT PATH
-  write(port: PortId, frame: Uint8Array): void {
+  /** Undefined if the interface has it, else why the frame is lost. */
+  write(port: PortId, frame: Uint8Array): InterfaceLoss | undefined {
     const held = this.#held.get(port)
-    const written = held?.device?.write(frame)
-    if (held === undefined || written === undefined) return
-    if (written > 0) held.framesOut += 1
-    else {
-      held.framesLost += 1
-      if (written === DEVICE.gone) this.#lost(held)
+    if (held === undefined) return 'dropNoInterface'
+    const written = held.device?.write(frame)
+    if (written !== undefined && written > 0) {
+      held.framesOut += 1
+      return undefined
     }
+    held.framesLost += 1
+    if (written === undefined) return 'dropNoInterface'
+    if (written !== DEVICE.gone) return 'dropInterfaceFull'
+    this.#lost(held)
+    return 'dropInterfaceGone'
   }
 
   /** Files to wait for. */

@@ -226,7 +226,10 @@ export class NodeCore implements Clock, Alarm, Effects {
   deliver(port: PortId, frame: Uint8Array): void {
     if (this.#capture.on) this.#capture.frame(port, true, frame)
     if (isEcho(frame)) this.#echoes.delivered(port, frame, this.#interfaces.macOf(port))
-    else this.#interfaces.write(port, frame)
+    else {
+      const lost = this.#interfaces.write(port, frame)
+      if (lost !== undefined && this.#trace.on) this.#trace.lost(this.now(), lost, port, frame)
+    }
   }
 
   // HOT PATH
@@ -234,7 +237,9 @@ export class NodeCore implements Clock, Alarm, Effects {
     if (this.#capture.on) this.#capture.packet(link, true, channel, hop, packet)
     if (channel === CHANNEL.data) {
       if (this.#readsFrames) this.#carried.add(link)
-      if (!this.#end.packet(link, channel, hop, packet)) this.#dropped += 1
+      if (this.#end.packet(link, channel, hop, packet)) return
+      this.#dropped += 1
+      if (this.#trace.on) this.#trace.refused(this.now(), 'dropMainBusy', link, packet)
     } else if (this.#owed.length > 0 || !this.#end.packet(link, channel, hop, packet)) {
       this.#owed.push({ link, hop, packet: packet.slice() })
     }

@@ -33,14 +33,23 @@ export class Trace {
   end(machine: Machine, now: Micros, what: 'frame' | 'packet', from: number, bytes: Uint8Array): void {
     for (const [name, count] of Object.entries(machine.counts())) {
       if (!name.startsWith('drop') || count === (this.#before[name] ?? 0)) continue
-      if (!this.#mayTell(now)) return
-      this.#log({
-        level: 'info',
-        module: 'trace',
-        message: `${what} dropped: ${name}`,
-        details: what === 'frame' ? frameDetails(from, bytes) : { link: from, bytes: bytes.length },
-      })
+      if (what === 'frame') this.lost(now, name, from, bytes)
+      else this.refused(now, name, from, bytes)
     }
+  }
+
+  /** A frame that its interface did not give or take. */
+  lost(now: Micros, name: string, port: number, frame: Uint8Array): void {
+    this.#tell(now, `frame dropped: ${name}`, frameDetails(port, frame))
+  }
+
+  /** A packet from a link, or to it. */
+  refused(now: Micros, name: string, link: number, packet: Uint8Array): void {
+    this.#tell(now, `packet dropped: ${name}`, { link, bytes: packet.length })
+  }
+
+  #tell(now: Micros, message: string, details: Readonly<Record<string, unknown>>): void {
+    if (this.#mayTell(now)) this.#log({ level: 'info', module: 'trace', message, details })
   }
 
   #mayTell(now: Micros): boolean {

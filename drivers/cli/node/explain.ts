@@ -12,8 +12,10 @@ import { nameOf } from './status-lines.ts'
 
 export const explainVerb: Verb = {
   words: ['explain'],
-  describe: 'Say where a frame to a member goes from here, and why, or what would drop it',
-  arguments: [{ name: 'to', describe: 'A MAC, the first digits of a member key, or an IP address' }],
+  describe: 'Say where a frame to a member or a group goes from here, and why, or what would drop it',
+  arguments: [
+    { name: 'to', describe: 'A MAC, the first digits of a member key, or an IP address, of a group too' },
+  ],
   flags: { ...NODE_FLAGS, vlan: { kind: 'text', describe: 'In which VLAN (default: the only one)' } },
   run: async (given) => {
     const client = await clientOf(given)
@@ -32,7 +34,7 @@ export const traceVerb: Verb = {
   flags: { socket: NODE_FLAGS.socket },
   run: async (given) => {
     const client = await clientOf(given)
-    const stream = await client.stream('/v1/logs?follow=1')
+    const stream = await client.stream('/v1/logs?follow=1&recent=0')
     await client.post('/v1/trace', { on: true })
     const lines = createInterface({ input: stream })
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => lines.close())
@@ -64,11 +66,11 @@ export function wayWords({ next }: Explanation, status: NodeStatus): string[] {
 }
 
 function explainLines(value: Explanation, status: NodeStatus): string[] {
-  const { label, vlan, member, mac, token, epoch, mtu, why, drop } = value
+  const { label, vlan, group, member, mac, token, epoch, mtu, why, drop } = value
   const ways = wayWords(value, status)
   const rows = [
     ['vlan', `${label} ${short(vlan)}, epoch ${epoch}`],
-    ['to', member === undefined ? mac : `${mac}, member ${short(member)}`],
+    ['to', group ? `${mac}, a group` : member === undefined ? mac : `${mac}, member ${short(member)}`],
     ['interface', value.interface === undefined ? 'none' : `${value.interface}, MTU ${mtu}`],
     ['token', token ?? 'none yet'],
     ['next', ways.length === 0 ? 'nobody' : ways.join('; ')],
