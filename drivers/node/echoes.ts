@@ -1,12 +1,15 @@
 /** Pings of this node's owner under way, and the answers to those of others. */
 import { randomInt } from 'node:crypto'
+import { isIP } from 'node:net'
 import { isGroupMac, type Mac, parseMac } from '../../core/ids.ts'
 import { MILLISECOND, type Micros, type PortId, SECOND } from '../../core/io.ts'
 import { ECHO, echoFrame, FRAME_BYTES_MAX, FRAME_BYTES_MIN, readEcho } from '../control/echo.ts'
-import { resolveHex } from '../control/names.ts'
+import { macWritten, resolveHex } from '../control/names.ts'
 import { done, type Outcome, Pending, REFUSAL, type Refused, refused } from '../control/outcome.ts'
 import type { VlanVerbs } from '../control/vlans.ts'
+import type { InterfaceView } from './interfaces.ts'
 import { oneVlan } from './one-vlan.ts'
+import { macOf, macOfIp, nobodyHas } from './whose-address.ts'
 
 /** Numbers have 32 bits; so many are left before they end. */
 const FIRST_NUMBER_MAX = 2 ** 31
@@ -22,7 +25,7 @@ export const ECHOES_MAX = 10_000
 const INTERVAL_MIN: Micros = MILLISECOND
 
 export interface PingOrder {
-  /** The first digits of a member key, or its MAC. */
+  /** The first digits of a member key, its MAC, or an address by which it is known. */
   readonly to: string
   /** In which VLAN; without it in the only one. */
   readonly vlan?: string | undefined
@@ -46,6 +49,7 @@ export interface EchoWorld {
   now(): Micros
   after(wait: Micros, run: () => void): void
   frame(port: PortId, frame: Uint8Array): void
+  interfaces(): readonly InterfaceView[]
 }
 
 interface Aim {
@@ -152,7 +156,12 @@ export class Echoes {
     const members = verbs.members(id).outcome
     if (members === undefined || !members.ok) return members ?? refused(REFUSAL.noSuchVlan, `no VLAN ${id}`)
     const { label } = members.value
-    const byMac = members.value.members.find(({ mac }) => mac === to.toLowerCase())
+    const device = this.#world.interfaces().find((each) => each.port === port)
+    const meant = macOf(to) ?? macOfIp(members.value.members, id, device, to)
+    const byMac = members.value.members.find(
+      (each) => each.mac !== undefined && each.mac === macWritten(meant),
+    )
+    if (byMac === undefined && isIP(to) !== 0) return noMembers(to, label, meant)
     const key = byMac?.member ?? to
     const found = resolveHex(
       members.value.members.map(({ member }) => member),
@@ -183,6 +192,14 @@ export class Echoes {
     this.#answered += 1
     return this.#answered <= ANSWERS_PER_SECOND
   }
+}
+
+/** An address that no member's node is known by. */
+function noMembers(ip: string, label: string, mac: Mac | undefined): Refused {
+  if (mac === undefined) return nobodyHas(ip, label)
+  const what = isGroupMac(mac) ? 'is a group' : 'is a machine behind a member'
+  const mend = "only members' nodes answer these echoes; name a member, or use the system's ping"
+  return refused(REFUSAL.noSuchMember, `${ip} (${macWith(mac)}) ${what} in ${label}: ${mend}`)
 }
 
 function badOrder({ count, bytes, intervalMillis }: PingOrder): Refused | undefined {

@@ -154,6 +154,7 @@ export class NodeCore implements Clock, Alarm, Effects {
       now: () => this.now(),
       after: (wait, run) => this.after(wait, run),
       frame: (port, frame) => this.#host.frame(port, frame),
+      interfaces: () => this.#interfaces.view(),
     })
     this.#host.command({ kind: 'bootstrap', peers: start.contacts })
     this.#verbs.start()

@@ -83,6 +83,42 @@ describe.skipIf(!isAble)('three members on cables', () => {
     expect(ended).toMatchObject({ code: 0, err: '' })
     expect(JSON.parse(ended.out)).toMatchObject({ label: 'home', bytes: expect.any(Number) })
     expect(JSON.parse(ended.out).millis).toHaveLength(3)
+    // By an address that the kernel has just learnt, one that follows from a key, and one that nobody has.
+    expect(ping(carol.host, home[1] as string)).toBe(true)
+    const byAddress = await carol.cli('ping', home[1] as string, '--count', '1', '--json')
+    expect(JSON.parse(byAddress.out)).toMatchObject({ member: await bob.memberKey('home') })
+    const stranger = await carol.cli('ping', '10.7.0.77', '--count', '1')
+    expect(stranger).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no machine is known to have 10'),
+    })
+    expect((await carol.cli('ping', '224.0.0.251')).err).toContain('(01:00:5e:00:00:fb) is a group in home')
+    expect((await carol.cli('ping', home[2] as string)).err).toContain('is this node itself')
+  })
+
+  test('explain where frames to one and to all go', async () => {
+    const explained = async (to: string) => JSON.parse((await carol.cli('explain', to, '--json')).out)
+    const one = await explained(await bob.memberKey('home'))
+    expect(one).toMatchObject({ group: false, next: [{ peer: alice.key }] })
+    for (const to of ['ff:ff:ff:ff:ff:ff', '224.0.0.251', 'ff02::1']) {
+      expect(await explained(to)).toMatchObject({ group: true, next: [{ peer: alice.key }] })
+      expect(await explained(to)).not.toHaveProperty('drop')
+    }
+  })
+
+  test('name the reason of what is dropped, and nothing that was before', async () => {
+    const told: string[] = []
+    const stream = await carol.client().stream('/v1/logs?follow=1&recent=0')
+    stream.on('data', (part: Buffer) => told.push(String(part)))
+    await carol.client().post('/v1/trace', { on: true })
+    carol.host.ip('link', 'set', 'dev', 'home', 'down')
+    expect(ping(bob.host, home[2] as string)).toBe(false)
+    await carol.until('it is told', () => told.join('').includes('frame dropped: dropInterface'))
+    expect(told.join('')).not.toContain('is up')
+    stream.destroy()
+    await carol.client().post('/v1/trace', { on: false })
+    carol.host.ip('link', 'set', 'dev', 'home', 'up')
+    await carol.until('it answers again', () => ping(bob.host, home[2] as string))
   })
 
   test('show what they are to programs', async () => {

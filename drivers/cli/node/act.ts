@@ -20,7 +20,7 @@ const STOP_WITHIN_MILLIS = 15_000
 export const pingVerb: Verb = {
   words: ['ping'],
   describe: 'Send echoes to a member of a VLAN, below IP, and time them',
-  arguments: [{ name: 'member', describe: 'The first digits of its key, or its MAC' }],
+  arguments: [{ name: 'member', describe: 'The first digits of its key, its MAC, or an IP address of it' }],
   flags: {
     ...NODE_FLAGS,
     vlan: { kind: 'text', describe: 'In which VLAN (default: the only one)' },
