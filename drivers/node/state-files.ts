@@ -146,7 +146,9 @@ const SYSTEM_MENDS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only: mount it for writing, or name another directory with --state',
   EACCES: 'permission is denied: run as the owner of the directory, or as root',
   EPERM: 'permission is denied: run as the owner of the directory, or as root',
-  ENOTDIR: 'it is no directory: name one with --state',
+  ENOTDIR: 'a part of the way there is no directory: correct the path',
+  ENOENT: 'there is no such file, or no directory for it: make that, or name another place',
+  EISDIR: 'it is a directory: name a file',
   EIO: 'the disk does not work: see to it, and restore a backup elsewhere',
 }
 
@@ -160,7 +162,9 @@ export function systemMistake(path: string, error: unknown): Error {
   if (code === undefined || error instanceof UsageError) return error
   const mend = SYSTEM_MENDS[code] ?? `${error.message}: see to that, and try again`
   const Mistake = PASSING.has(code) ? NotNow : UsageError
-  return new Mistake(`${at ?? path}: ${mend}`)
+  // Nobody has named the file that is written first and takes the place of the other when it is whole.
+  const named = at?.endsWith(UNFINISHED) ? at.slice(0, -UNFINISHED.length) : at
+  return new Mistake(`${named ?? path}: ${mend}`)
 }
 
 function filesBelow(path: string): string[] {

@@ -146,6 +146,19 @@ describe('a backup', () => {
     expect(refused.code).toBe(2)
     expect(refused.err).toContain('saved is encrypted; give its passphrase with --passphrase-file FILE or')
     expect(existsSync(inFolder('other'))).toBe(false)
+    const nowhere = await peertap('backup no/such/place --state old')
+    expect(nowhere).toMatchObject({ code: 2, err: expect.stringMatching(/^\S*no\/such\/place: there is no/) })
+    expect((await peertap('restore old --state other')).err).toBe('old: it is a directory: name a file\n')
+  })
+})
+
+describe('a capture', () => {
+  it('is not written over a file that is there', async () => {
+    cli.file('kept.pcapng', 'kept')
+    const env = { PEERTAP_SOCKET: inFolder('nowhere.sock') }
+    const { code, err } = await peertap('capture --write kept.pcapng', env)
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringMatching(/is there already.*--force/) })
+    expect((await peertap('capture --write kept.pcapng --force', env)).code).toBe(4)
   })
 })
 

@@ -1,6 +1,6 @@
 /** `peertap capture`: what passes a running node, for Wireshark, tshark and whatever else reads pcapng. */
 import { once } from 'node:events'
-import { createWriteStream, openSync } from 'node:fs'
+import { createWriteStream, openSync, statSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { finished } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
@@ -22,6 +22,7 @@ export const captureVerb: Verb = {
   flags: {
     socket: NODE_FLAGS.socket,
     write: { kind: 'text', describe: 'To this file (default: standard output, for a pipe)' },
+    force: { kind: 'switch', describe: 'Write over a file that is there' },
     only: { kind: 'text', describe: 'inner: frames of interfaces; outer: packets of trunks; all (default)' },
     dissector: { kind: 'switch', describe: 'Print where the dissector for Wireshark lies, and end' },
   },
@@ -39,7 +40,7 @@ export const captureVerb: Verb = {
     if (file === undefined && process.stdout.isTTY)
       throw new UsageError('a capture is no text; write --write FILE, or lead it into a program with |')
     const client = await clientOf(given)
-    const out = file === undefined ? process.stdout : opened(file)
+    const out = file === undefined ? process.stdout : opened(file, given.on('force'))
     const stream = await client.stream(only === 'all' ? '/v1/capture' : `/v1/capture?only=${only}`)
     await pour(stream, out)
     if (file !== undefined) {
@@ -50,8 +51,13 @@ export const captureVerb: Verb = {
   },
 }
 
-function opened(file: string): NodeJS.WritableStream {
+function opened(file: string, force: boolean): NodeJS.WritableStream {
   try {
+    // A pipe or a terminal is there to be written to.
+    if (!force && statSync(file, { throwIfNoEntry: false })?.isFile() === true)
+      throw new UsageError(
+        `${file} is there already; name another file, or write --force to lose what it holds`,
+      )
     return createWriteStream(file, { fd: openSync(file, 'w', FILE_MODE) })
   } catch (error) {
     throw systemMistake(file, error)
