@@ -2,6 +2,7 @@
  * Addresses as people write them in a configuration: multiaddrs, CIDRs, MACs and names of interfaces. Each
  * reader answers with a value, or with what is wrong and how to mend it: the second half of a sentence.
  */
+
 import { isIP } from 'node:net'
 import { publicKeyFromRaw } from '@libp2p/crypto/keys'
 import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
@@ -9,6 +10,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { peerIdOf } from '../../core/ids.ts'
 import type { PeerId } from '../../core/io.ts'
 import { isLinkLocal } from '../libp2p/transports.ts'
+import { whyUnfit } from '../tap/addresses.ts'
 
 export type Read<T> =
   | { readonly ok: true; readonly value: T }
@@ -126,6 +128,8 @@ export function readCidr(text: string): Read<4 | 6> {
     return wrong(`the prefix length is missing; write ${text}/${family === 4 ? 24 : 64} for a usual network`)
   if (!/^\d{1,3}$/.test(prefix) || Number(prefix) < 1 || Number(prefix) > most)
     return wrong(`the prefix length is "${prefix}"; it must be a whole number from 1 to ${most}; correct it`)
+  const why = whyUnfit(address, Number(prefix))
+  if (why !== undefined) return wrong(`it is ${why}; give the interface one of its own`)
   return { ok: true, value: family }
 }
 

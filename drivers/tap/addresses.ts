@@ -60,9 +60,19 @@ export function parseCidr(text: string): InterfaceAddress {
       `'${text}' has the prefix '${prefixText}'; it must be a whole number of bits from 1 to ${bits}`,
     )
   }
-  const why = bytes.length === IPV4_BYTES ? unfitIpv4(bytes, prefix) : unfitIpv6(bytes, prefix)
+  const why = unfit(bytes, prefix)
   if (why !== undefined) throw new UsageError(`'${text}' is ${why}; give the interface one of its own`)
   return { bytes, prefix }
+}
+
+/** What keeps a host from having an address that is right in form; undefined for nothing. */
+export function whyUnfit(address: string, prefix: number): string | undefined {
+  const bytes = parseAddress(address)
+  return bytes && unfit(bytes, prefix)
+}
+
+function unfit(bytes: Uint8Array, prefix: number): string | undefined {
+  return bytes.length === IPV4_BYTES ? unfitIpv4(bytes, prefix) : unfitIpv6(bytes, prefix)
 }
 
 /** As RFC 5952 asks for: the longest run of two or more zero groups is `::`, the first of equals. */

@@ -258,6 +258,15 @@ const MISTAKES: readonly (readonly [changes: object, ...messages: string[]])[] =
     'metrics.host is "localhost"; it must be an IP address; write 127.0.0.1 for this host alone',
   ],
   [
+    { interfaces: [{ vlan: 'a', addresses: ['10.7.0.0/24', '127.0.0.1/8', '10.7.0.255/24'] }] },
+    'interfaces[0].addresses[0] is "10.7.0.0/24"; it is the address of the subnet itself; ' +
+      'give the interface one of its own',
+    'interfaces[0].addresses[1] is "127.0.0.1/8"; it is a loopback address; ' +
+      'give the interface one of its own',
+    'interfaces[0].addresses[2] is "10.7.0.255/24"; it is the broadcast address of its subnet; ' +
+      'give the interface one of its own',
+  ],
+  [
     { metrics: { port: 9464 }, control: { port: 9464 } },
     'metrics.port is 9464, and so is control.port; choose another',
   ],
