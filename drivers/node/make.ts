@@ -4,9 +4,10 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { noble } from '../../core/crypto/noble.ts'
+import { UsageError } from '../../core/errors.ts'
 import { peerIdOf, utf8 } from '../../core/ids.ts'
 import { peerText } from './addresses.ts'
-import { defaultConfig, publishedConfigSchema } from './config.ts'
+import { checkConfig, defaultConfig, publishedConfigSchema, readConfigText } from './config.ts'
 import { DEFAULT_PLACES, type Places, SOCKET_BYTES_MAX } from './places.ts'
 import { createState } from './state.ts'
 import { checkAccess, checkForm, readSeed, systemMistake } from './state-files.ts'
@@ -22,6 +23,12 @@ export interface MadeNode {
 
 /** Makes what is missing and changes nothing that is there. Throws UsageError. */
 export function makeNode({ state, config }: Pick<Places, 'state' | 'config'>, relay: boolean): MadeNode {
+  if (relay && existsSync(config) && !isRelay(config)) {
+    throw new UsageError(
+      `${config} is there, is no relay's, and would be kept: move it away, and run this again; ` +
+        'or write into it "reachability": "public" and "circuitRelay": { "serve": true, "use": false }',
+    )
+  }
   const made = createState(state)
   checkAccess(state)
   checkForm(state, 'complete')
@@ -32,6 +39,12 @@ export function makeNode({ state, config }: Pick<Places, 'state' | 'config'>, re
     state: { path: state, made },
     config: { path: config, made: makeConfig(config, state, relay) },
   }
+}
+
+/** One that is wrong is none. */
+function isRelay(path: string): boolean {
+  const checked = checkConfig(readConfigText(path))
+  return checked.ok && checked.config.circuitRelay.serve && checked.config.reachability === 'public'
 }
 
 function makeConfig(path: string, state: string, relay: boolean): boolean {

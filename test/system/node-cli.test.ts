@@ -67,6 +67,10 @@ describe('a new node', () => {
     expect((await peertap('init --state relay --config relay.json --relay')).code).toBe(0)
     const config = readConfig(inFolder('relay.json'))
     expect(config).toMatchObject({ reachability: 'public', circuitRelay: { serve: true }, mdns: false })
+    expect((await peertap('init --state relay --config relay.json --relay')).code).toBe(0)
+    expect((await peertap('init --state plain --config plain.json')).code).toBe(0)
+    const late = await peertap('init --state plain --config plain.json --relay')
+    expect(late).toMatchObject({ code: 2, err: expect.stringContaining("is no relay's, and would be kept") })
   })
 })
 
