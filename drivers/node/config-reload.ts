@@ -8,7 +8,7 @@ import { publishedConfigSchema } from './config.ts'
 export interface Reload {
   /** Paths of all that differs, such as `log.level`; lists are compared whole. */
   readonly changed: readonly string[]
-  /** Those of them that take effect only when the node starts anew. */
+  /** What takes effect only when the node starts anew. */
   readonly needRestart: readonly string[]
 }
 

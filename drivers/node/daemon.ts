@@ -298,7 +298,9 @@ export class Daemon implements CoreOwner, ApiNode {
 
   reload(): Reload {
     const next = readConfig(this.#options.configFile)
-    const reload = reloadable(this.#config, next)
+    const { changed } = reloadable(this.#config, next)
+    // What the process began with is what counts, however often it was read since.
+    const reload = { changed, needRestart: reloadable(this.#options.config, next).needRestart }
     const named = namedPeers(next)
     const contacts = named.map(({ hint }) => hint)
     // What may be refused comes first: whoever is refused finds all as it was.

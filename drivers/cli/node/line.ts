@@ -31,9 +31,9 @@ async function configuredSocket(config: string): Promise<string> {
   let socket: string = DEFAULT_PLACES.socket
   try {
     socket = readConfig(config).control.socket
-  } catch (error) {
-    // A node that runs can be asked all the same.
-    console.error(`${error instanceof Error ? error.message : error}\n(--socket names the node's socket)`)
+  } catch {
+    // A node that runs can be asked all the same; all that is wrong is for those who want to know it.
+    console.error(`${config} is wrong, as "peertap config check" shows; the node is asked where most listen`)
   }
   return existsSync(socket) ? socket : (serviceSocket() ?? socket)
 }
