@@ -212,8 +212,13 @@ export class Interfaces {
     }))
   }
 
+  /** Names that orders give to VLANs of which none is among these. */
+  unmatched(vlans: readonly Pick<PortFacts, 'label' | 'vlan'>[]): string[] {
+    return this.#orders.filter((order) => !vlans.some((each) => isFor(order, each))).map(({ vlan }) => vlan)
+  }
+
   #wishOf(facts: PortFacts): Wish {
-    const order = this.#orders.find(({ vlan }) => vlan === facts.label || isIdOf(vlan, facts.vlan))
+    const order = this.#orders.find((each) => isFor(each, facts))
     const mtu = order?.mtu ?? facts.mtu
     const wantsUla = (order === undefined || order.ula) && mtu >= IPV6_MTU_MIN
     const ula = wantsUla ? [ulaOf(unhex(facts.vlan), unhex(facts.member))] : []
@@ -321,6 +326,10 @@ const NOTHING_YET = {
   framesIn: 0,
   framesOut: 0,
   framesLost: 0,
+}
+
+function isFor({ vlan }: InterfaceOrder, facts: Pick<PortFacts, 'label' | 'vlan'>): boolean {
+  return vlan === facts.label || isIdOf(vlan, facts.vlan)
 }
 
 function isIdOf(written: string, vlan: string): boolean {

@@ -30,7 +30,7 @@ import { checkArguments } from '../control/arguments.ts'
 import { callVerb, isVlanVerb } from '../control/asks.ts'
 import { isEcho } from '../control/echo.ts'
 import { done, type Outcome, Pending } from '../control/outcome.ts'
-import { VlanVerbs } from '../control/vlans.ts'
+import { type VlanRow, VlanVerbs } from '../control/vlans.ts'
 import { chooseCrypto, sayChoice } from '../crypto/provider.ts'
 import { createClock } from '../linux/clock.ts'
 import { Doorbell } from '../linux/doorbell.ts'
@@ -158,6 +158,7 @@ export class NodeCore implements Clock, Alarm, Effects {
     })
     this.#host.command({ kind: 'bootstrap', peers: start.contacts })
     this.#verbs.start()
+    this.#tellUnmatched()
     this.#lookForGarbage()
   }
 
@@ -416,6 +417,7 @@ export class NodeCore implements Clock, Alarm, Effects {
         break
       case 'interfaces':
         this.#interfaces.order(mail.interfaces)
+        this.#tellUnmatched()
         break
       case 'ask':
         this.#ask(mail.id, mail.verb, mail.args)
@@ -464,10 +466,23 @@ export class NodeCore implements Clock, Alarm, Effects {
   }
 
   #status(): CoreStatus {
-    const listed = this.#verbs.list().outcome
-    const vlans = listed?.ok ? listed.value.vlans : []
-    const status = coreStatus(this.#host.machine.view(), vlans, this.#interfaces.view())
+    const vlans = this.#vlans()
+    const missing = this.#interfaces.unmatched(vlans)
+    const status = coreStatus(this.#host.machine.view(), vlans, this.#interfaces.view(), missing)
     return { ...status, counters: { ...status.counters, dropMainBusy: this.#dropped } }
+  }
+
+  #vlans(): readonly VlanRow[] {
+    const listed = this.#verbs.list().outcome
+    return listed?.ok ? listed.value.vlans : []
+  }
+
+  /** A name with a slip of the pen would go unseen: the interface has others' settings then. */
+  #tellUnmatched(): void {
+    for (const vlan of this.#interfaces.unmatched(this.#vlans())) {
+      const message = `interfaces: this node has no VLAN '${vlan}' yet, for which one is configured`
+      this.log({ level: 'warn', module: 'tap', message })
+    }
   }
 
   #answer(): void {

@@ -14,6 +14,8 @@ export interface CoreStatus {
   readonly carried: NodeView['vlans']
   readonly vlans: readonly VlanRow[]
   readonly interfaces: readonly InterfaceView[]
+  /** VLANs for which an interface is configured, and that this node does not have. */
+  readonly vlansMissing: readonly string[]
   readonly passivePeers: number
   readonly counters: Readonly<Record<string, number>>
 }
@@ -46,7 +48,8 @@ export function coreStatus(
   view: NodeView,
   vlans: readonly VlanRow[],
   interfaces: readonly InterfaceView[],
+  vlansMissing: readonly string[],
 ): CoreStatus {
   const { self, links, trees, vlans: carried, passivePeers, counters } = view
-  return { self, links, trees, carried, vlans, interfaces, passivePeers, counters }
+  return { self, links, trees, carried, vlans, interfaces, vlansMissing, passivePeers, counters }
 }

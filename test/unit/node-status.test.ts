@@ -29,7 +29,7 @@ function statusOf(losses: readonly number[]): NodeStatus {
   }
   const vlans = [{ label: 'home', port: 1, phase: 'member', members: 1, epoch: 2 }]
   const interfaces = [{ port: 1, label: 'home', name: 'pt-home', mtu: 1_280, addresses: ['10.7.0.1/24'] }]
-  const rest = { carried: [], passivePeers: 0, counters: {}, trunks: [], names: {} }
+  const rest = { vlansMissing: [], carried: [], passivePeers: 0, counters: {}, trunks: [], names: {} }
   return { self: SELF, links, trees: [tree], process, vlans, interfaces, ...rest } as unknown as NodeStatus
 }
 
@@ -38,6 +38,11 @@ describe('the status of a node', () => {
     expect(statusLines(statusOf([0]))[1]).toMatch(/^1 neighbour, root of the tree; 1 MiB$/)
     expect(statusLines(statusOf([0, 0]))[1]).toMatch(/^2 neighbours, /)
     expect(statusLines(statusOf([]))[1]).toMatch(/^0 neighbours, /)
+  })
+
+  it('names VLANs that an interface is configured for, and that are not there', () => {
+    const lines = statusLines({ ...statusOf([]), vlansMissing: ['hom'] })
+    expect(lines.at(-1)).toBe('! hom: an interface is configured for it, and this node has no such VLAN')
   })
 
   it('writes losses and times with the digits that matter', () => {

@@ -9,7 +9,7 @@ import { counted, tableLines, WIDTH, wrapWords } from '../table.ts'
 const NAME_CHARS = 8
 
 export function statusLines(status: NodeStatus): string[] {
-  const { process, vlans, interfaces, links, trees } = status
+  const { process, vlans, vlansMissing, interfaces, links, trees } = status
   const neighbours = links.filter(({ neighbour }) => neighbour)
   const head = `${process.peer}, up ${duration(process.upSeconds)}, ${reachWords(status)}`
   const memory = `${mebibytes(process.rssBytes)} MiB`
@@ -36,6 +36,9 @@ export function statusLines(status: NodeStatus): string[] {
         )
   const troubles = [
     ...process.errors,
+    ...vlansMissing.map(
+      (vlan) => `${vlan}: an interface is configured for it, and this node has no such VLAN`,
+    ),
     ...interfaces.flatMap(({ label, trouble }) => (trouble === undefined ? [] : [`${label}: ${trouble}`])),
   ]
   return [head, mesh, '', ...table, '', ...peerLines(status), ...troubles.map((trouble) => `! ${trouble}`)]
