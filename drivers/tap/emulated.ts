@@ -79,6 +79,8 @@ export class EmulatedEthernet implements Device {
   readonly #frames: Uint8Array[] = []
   #own: ReadonlyMap<string, Uint8Array> = new Map()
   #broadcasts: ReadonlySet<string> = new Set()
+  /** The host's addresses, with the part of them that all of the link share. */
+  #links: readonly InterfaceAddress[] = []
   #lookedAt = Number.NEGATIVE_INFINITY
   #mac: Mac
   #into: Uint8Array | undefined
@@ -129,10 +131,14 @@ export class EmulatedEthernet implements Device {
     if ((to !== this.#mac && !isGroupMac(to)) || this.#hear(frame)) return frame.length
     const packet = packetIn(frame)
     if (packet === undefined) return frame.length
+    const { source, target } = addressesIn(packet) as Addresses
+    // RFC 1122, section 3.3.6: what went to all is for all, or nobody's.
+    if (isGroupMac(to) && !isGroupAddress(target) && !this.#broadcasts.has(hex(target.slice())))
+      return frame.length
     // The kernel answers for its own groups, and has none of these without Ethernet.
     if (snoop(frame)?.query === true) this.#listen(this.#own)
-    const source = addressesIn(packet)?.source as Uint8Array
-    this.#learn(source, sourceOf(frame), false)
+    // Stations of the link are asked where they are. Of others only the router is known that spoke for them.
+    if (!this.#isOnLink(source)) this.#learn(source, sourceOf(frame), false)
     const length = this.#flow.write(packet)
     return length > 0 ? frame.length : length
   }
@@ -147,11 +153,15 @@ export class EmulatedEthernet implements Device {
     this.#flow.close()
   }
 
+  #isOnLink(address: Uint8Array): boolean {
+    return this.#links.some((link) => isIn(address, link))
+  }
+
   /** Undefined while nobody has said where it is: then the packet waits. */
   #macFor(packet: Uint8Array): Mac | undefined {
     const { source, target } = addressesIn(packet) as Addresses
-    if (target.length === IPV6_BYTES && target[0] === 0xff) return ipv6GroupMac(target)
-    if (target.length === IPV4_BYTES && (target[0] as number) >> 4 === 0xe) return ipv4GroupMac(target)
+    if (isGroupAddress(target))
+      return target.length === IPV6_BYTES ? ipv6GroupMac(target) : ipv4GroupMac(target)
     const key = hex(target.slice())
     if (this.#broadcasts.has(key)) return BROADCAST_MAC
     const now = this.#world.now()
@@ -251,6 +261,7 @@ export class EmulatedEthernet implements Device {
     this.#lookedAt = now
     const all = this.#world.addresses()
     const before = this.#own
+    this.#links = all
     this.#own = new Map(all.map(({ bytes }) => [hex(bytes), bytes]))
     this.#listen(new Map([...this.#own].filter(([key]) => !before.has(key))))
     const broadcasts = all.filter(({ bytes, prefix }) => bytes.length === IPV4_BYTES && prefix < 31)
@@ -296,6 +307,19 @@ function packetIn(frame: Uint8Array): Uint8Array | undefined {
 function broadcastOf({ bytes, prefix }: InterfaceAddress): string {
   const all = bytes.map((byte, at) => byte | (0xff >> Math.min(8, Math.max(0, prefix - 8 * at))))
   return hex(all)
+}
+
+function isGroupAddress(address: Uint8Array): boolean {
+  const first = address[0] as number
+  return address.length === IPV6_BYTES ? first === 0xff : first >> 4 === 0xe
+}
+
+function isIn(address: Uint8Array, { bytes, prefix }: InterfaceAddress): boolean {
+  if (address.length !== bytes.length) return false
+  return bytes.every((byte, at) => {
+    const free = 0xff >> Math.min(8, Math.max(0, prefix - 8 * at))
+    return (byte | free) === ((address[at] as number) | free)
+  })
 }
 
 function isNobody(address: Uint8Array): boolean {

@@ -144,14 +144,31 @@ describe.each(FAMILIES)('a host with $name alone', ({ own, other }) => {
     expect(destinationOf(bench.frames()[0] as Uint8Array)).toBe(moved.mac)
   })
 
+  test('does not take the word of a packet for where a station of its own link is', () => {
+    const bench = new Bench()
+    bench.frames()
+    bench.device.write(frameOf(OWN, parseMac('02AABBCCDD77'), packetOf(other, own)))
+    bench.sent.push(packetOf(own, other))
+    expect(bench.frames()).toEqual([question(self, other)])
+    // Beyond a router nobody can be asked.
+    const far = ip(own.length === 4 ? '192.0.2.1' : '2001:db8::1')
+    bench.device.write(frameOf(OWN, OTHER, packetOf(far, own)))
+    bench.sent.push(packetOf(own, far))
+    expect(bench.frames()).toEqual([frameOf(OTHER, OWN, packetOf(own, far))])
+  })
+
   test('hears what is for it and for groups, without what fills a frame up', () => {
     const bench = new Bench()
     const packet = packetOf(other, own)
     const filled = new Uint8Array(80)
     filled.set(frameOf(OWN, OTHER, packet))
     bench.device.write(filled)
+    const allOf = own.length === 4 ? [10, 7, 0, 255] : [0xff, 2, ...Array(13).fill(0), 1]
+    const toAll = packetOf(other, Uint8Array.from(allOf))
+    bench.device.write(frameOf(BROADCAST_MAC, OTHER, toAll))
+    expect(bench.written).toEqual([packet, toAll])
+    // What is for one alone does not come to all.
     bench.device.write(frameOf(BROADCAST_MAC, OTHER, packet))
-    expect(bench.written).toEqual([packet, packet])
     bench.device.write(frameOf(parseMac('02AABBCCDD99'), OTHER, packet))
     expect(bench.written.length).toBe(2)
   })
