@@ -232,6 +232,7 @@ export class CoreHandle implements TrunkListener {
     const trouble = this.#trouble
     const isExpected = this.#stopping && trouble === undefined
     this.#stopping = true
+    this.#pipe.finish()
     for (const { resolve } of this.#asks.values())
       resolve(refused(REFUSAL.stopped, 'the node stopped before it was done; start it, and ask again'))
     this.#asks.clear()

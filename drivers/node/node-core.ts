@@ -65,6 +65,8 @@ const FRAMES_AT_ONCE = 64
 const SUSPEND_LOOK: Micros = SECOND
 /** A goodbye takes some seconds; then the thread ends anyway. */
 const LEAVE_WITHIN: Micros = 6 * SECOND
+/** How long what is owed at the end is waited for: a main thread that is busy is so for less. Guess. */
+const PAY_WITHIN: Micros = 500 * MILLISECOND
 /** Packets of control for which the main thread had no room: beyond, their link has to go. */
 const OWED_MAX = 4_096
 
@@ -172,7 +174,18 @@ export class NodeCore implements Clock, Alarm, Effects {
     this.#verbs.stop()
     this.#answer()
     this.#interfaces.closeAll()
+    this.#payAll()
     this.#end.flush()
+  }
+
+  /** What could not be said for want of room, the farewells most of all, as long as somebody makes room. */
+  #payAll(): void {
+    const clock = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+    const until = this.now() + PAY_WITHIN
+    for (this.#pay(); this.#owed.length > 0 && this.now() < until; this.#pay()) {
+      this.#end.flush()
+      Atomics.wait(clock, 0, 0, 1)
+    }
   }
 
   // For the seat of its owner.

@@ -9,7 +9,7 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { assert } from '../../core/errors.ts'
 import { CHANNEL, type Channel, CLOSE, type CloseReason, type Hop, type LinkId } from '../../core/io.ts'
-import { Ring } from './ring.ts'
+import { type OnRecord, Ring } from './ring.ts'
 
 /** Records to the core; the first number is the link. */
 export const TO_CORE = { mail: 0, packet: 1, linkUp: 2, linkDown: 3, linkReady: 4 } as const
@@ -71,6 +71,7 @@ export class MainEnd<Mail, Answer> {
   readonly #port: MessagePort
   readonly #owed: Owed[] = []
   #ring: () => void = () => undefined
+  #takes: { onRecord: OnRecord; onMail: (answer: Answer) => void } | undefined
 
   /** `port` leads to `other`, which the core's thread is given. */
   constructor(port: MessagePort, other: MessagePort) {
@@ -86,6 +87,7 @@ export class MainEnd<Mail, Answer> {
     onMail: (answer: Answer) => void,
   ): void {
     this.#ring = ring
+    this.#takes = { onRecord, onMail }
     // While there is something it looks again in the next turn, and need not be woken for that.
     const drain = (): void => {
       Atomics.store(this.#sleeps, SLEEPS.main, 0)
@@ -126,6 +128,17 @@ export class MainEnd<Mail, Answer> {
   mail(message: Mail): void {
     this.#port.postMessage(message)
     this.#must(TO_CORE.mail, 0, 0, NO_BYTES)
+  }
+
+  /** The core has ended: takes what it said last, such as its farewells. */
+  finish(): void {
+    const takes = this.#takes
+    if (takes === undefined) return
+    while (this.#in.drain(BATCH, takes.onRecord) > 0);
+    for (let left = receiveMessageOnPort(this.#port); left !== undefined; ) {
+      if (left.message !== BELL) takes.onMail(left.message as Answer)
+      left = receiveMessageOnPort(this.#port)
+    }
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import { MessageChannel } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
-import { CHANNEL, CLOSE, type LinkId } from '../../core/io.ts'
+import { CHANNEL, CLOSE, type Hop, type LinkId } from '../../core/io.ts'
 import {
   CoreEnd,
   channelOf,
@@ -55,6 +55,19 @@ function pipe() {
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((done) => setImmediate(done))
 }
+
+describe('the end of the core', () => {
+  it('loses nothing of what it said last', () => {
+    const { main, core, heard, listen } = pipe()
+    listen()
+    for (let at = 0; at < 300; at++) core.packet(LINK, CHANNEL.control, 0 as Hop, Uint8Array.of(at & 0xff))
+    core.hangUp(LINK, CLOSE.leaving)
+    core.mail({ word: 'last' })
+    main.finish()
+    expect(heard).toHaveLength(302)
+    expect(heard.slice(-2)).toEqual([`${TO_MAIN.hangUp} ${LINK} `, 'last'])
+  })
+})
 
 describe('what the main thread says to the core', () => {
   it('comes in one order: links, packets and mail', () => {
@@ -137,7 +150,7 @@ describe('what the core says', () => {
     while (core.packet(LINK, CHANNEL.data, 0, data)) count += 1
     expect(count).toBeGreaterThan(10)
     expect(core.hasRoom).toBe(false)
-    expect(core.packet(LINK, CHANNEL.control, 0, new Uint8Array(1_000))).toBe(true)
+    expect(core.packet(LINK, CHANNEL.control, 0 as Hop, new Uint8Array(1_000))).toBe(true)
     expect(core.hangUp(LINK, CLOSE.lost)).toBe(true)
   })
 })
