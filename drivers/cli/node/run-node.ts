@@ -58,7 +58,8 @@ export async function runNode(places: RunPlaces): Promise<void> {
 /** From the start to the end, with whoever manages services told of both. */
 async function run(daemon: Daemon, logs: Logs): Promise<void> {
   const manager = notifierOf(process.env)
-  process.on('SIGHUP', () => reload(daemon, logs, manager))
+  let isUp = false
+  process.on('SIGHUP', () => reload(daemon, logs, isUp ? manager : undefined))
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     // Whoever says it twice does not want to wait for goodbyes.
     process.once(signal, () => {
@@ -67,6 +68,7 @@ async function run(daemon: Daemon, logs: Logs): Promise<void> {
     })
   }
   await daemon.start()
+  isUp = true
   manager.ready('the node runs')
   const beat = watchdogMillis(process.env, process.pid)
   // Only a node whose core answers is alive.
@@ -78,16 +80,16 @@ async function run(daemon: Daemon, logs: Logs): Promise<void> {
   if (error !== undefined) throw error
 }
 
-/** A configuration that is wrong changes nothing, and is told. */
-function reload(daemon: Daemon, logs: Logs, manager: Notifier): void {
-  manager.reloading()
+/** A configuration that is wrong changes nothing, and is told. `manager`: of a node that was ready before. */
+function reload(daemon: Daemon, logs: Logs, manager: Notifier | undefined): void {
+  manager?.reloading()
   try {
     daemon.reload()
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     logs.of('node').error(error.message)
   }
-  manager.ready('the node runs')
+  manager?.ready('the node runs')
 }
 
 function write(logs: Logs, { level, module, message, details = {} }: LogEntry): void {
