@@ -139,9 +139,13 @@ export const downVerb: Verb = {
   },
 }
 
-/** Is seen from here, and has not ended yet; one whose exit code nobody took has (proc_pid_stat(5)). */
+/**
+ * Is seen from here, and has not ended yet; one whose exit code nobody took has (proc_pid_stat(5)). A node in
+ * a container has another number here, and this may be that of any other program.
+ */
 function isThere(pid: number): boolean {
   try {
+    if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes('up')) return false
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     return !stat.slice(stat.lastIndexOf(')')).startsWith(') Z')
   } catch {
