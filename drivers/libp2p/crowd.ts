@@ -38,11 +38,6 @@ export class Crowd {
     return this.#refused
   }
 
-  /** Hosts, and sites of IPv6, that have connections. */
-  get hosts(): number {
-    return this.#counts.size
-  }
-
   /** Counts one that comes in, authenticated or not, until it closes; false if it is one too many. */
   admit(comer: Comer): boolean {
     const host = hostOf(comer.remoteAddr)
