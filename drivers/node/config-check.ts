@@ -26,8 +26,8 @@ import { SOCKET_BYTES_MAX } from './places.ts'
 
 type Report = (path: Path, message: string) => void
 
-/** Contacts that the core keeps (core/mesh/limits.ts). */
-const CONTACTS_MAX = 16
+/** Contacts that the core keeps (core/mesh/limits.ts), for as long as it runs: none is taken back. */
+export const CONTACTS_MAX = 16
 /** Modules with a level of their own. Guess: there are about ten. */
 const MODULES_MAX = 64
 

@@ -24,22 +24,15 @@ import { EarlyCarrier } from './early-carrier.ts'
 import { GarbageMan, LOOK_MILLIS } from './garbage.ts'
 import { LogLimiter } from './log-limiter.ts'
 import type { Captured, InterfaceOrder, LogEntry } from './messages.ts'
-import { type NamedPeer, namedPeers } from './named-peers.ts'
+import { FOUND_MAX, type NamedPeer, namedPeers, roomForKept } from './named-peers.ts'
 import { Overlay } from './overlay.ts'
 import { Reach } from './reach.ts'
 import type { ProcessView } from './views.ts'
 import type { Book } from './vlan-book.ts'
 import { Watchers } from './watchers.ts'
 
-/** Peers of the last run that are dialled beside the configured ones: enough to find the mesh again. */
-const KEPT_PEERS = 8
 /** How soon after a change they are kept. */
 const KEEP_PEERS_MILLIS = 30_000
-/**
- * Peers of the local network that become contacts, which are never forgotten: few of the sixteen that the
- * core keeps, as whoever is in that network may invent some.
- */
-const FOUND_MAX = 4
 /** What trunks, MLS and clients may take to end: it takes them some 100 ms. */
 const END_MILLIS = 1_000
 /** Lines of the log that are kept for whoever asks what happened. */
@@ -175,7 +168,7 @@ export class Daemon implements CoreOwner, ApiNode {
         state: files.directory,
         book,
         selfSeed: files.seed,
-        contacts: [...hints, ...met.slice(0, KEPT_PEERS)],
+        contacts: [...hints, ...met.slice(0, roomForKept(hints.length))],
         // What needs a restart is as it was when the process began, as it is for trunks.
         config: coreConfig(config, this.#policy),
         interfaces: interfaceOrders(this.#config),

@@ -2,6 +2,21 @@
 import { type Address, type PeerHint, type PeerId, REACHABILITY } from '../../core/io.ts'
 import { parseContact } from '../libp2p/contact.ts'
 import type { Config } from './config.ts'
+import { CONTACTS_MAX } from './config-check.ts'
+
+/**
+ * Peers of the local network that become contacts: few, as whoever is in that network may invent some.
+ */
+export const FOUND_MAX = 4
+/** Peers of the last run that are dialled beside the configured ones: enough to find the mesh again. */
+const KEPT_MAX = 8
+/** For the contacts of two invitations: whoever redeems one may be reached by nothing else. */
+const INVITED = 6
+
+/** How many peers of the last run become contacts beside so many named ones. */
+export function roomForKept(named: number): number {
+  return Math.max(0, Math.min(KEPT_MAX, CONTACTS_MAX - FOUND_MAX - INVITED - named))
+}
 
 export interface NamedPeer {
   readonly hint: PeerHint

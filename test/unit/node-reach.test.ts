@@ -4,6 +4,7 @@ import { type LinkId, type PeerId, REACHABILITY } from '../../core/io.ts'
 import type { TrunkView } from '../../drivers/libp2p/carrier.ts'
 import { addressText } from '../../drivers/libp2p/contact.ts'
 import { addressOf } from '../../drivers/libp2p/names.ts'
+import { roomForKept } from '../../drivers/node/named-peers.ts'
 import { Reach } from '../../drivers/node/reach.ts'
 
 const [SELF, RELAY, OTHER] = ['a', 'b', 'c'].map((digit) => digit.repeat(64) as PeerId) as [
@@ -120,5 +121,11 @@ describe('what is kept for the next run', () => {
     expect(kept.length).toBe(32)
     expect(kept[0]?.peer).toBe(numbered(200))
     expect(kept.some(({ peer }) => peer === numbered(10))).toBe(false)
+  })
+})
+
+describe('contacts of a node that starts', () => {
+  it('leave room for those of invitations and for peers nearby, however many are named', () => {
+    expect([0, 4, 6, 16].map(roomForKept)).toEqual([6, 2, 0, 0])
   })
 })
