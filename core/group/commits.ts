@@ -27,7 +27,6 @@ import {
 } from './limits.ts'
 import { type Addition, additions, forgetOffers, oldestOffer } from './offers.ts'
 import { isMajorityThere, placeAmong } from './presence.ts'
-import { preferredRival } from './rivals.ts'
 import { sayFacts, timeOfCommit } from './say.ts'
 import type { GroupState } from './state.ts'
 import type { Task } from './tasks.ts'
@@ -73,9 +72,10 @@ function expiredSince(group: GroupState, now: Micros, head: Epoch): Micros {
 }
 
 /**
- * The commit to make now; undefined if none is due, or it is not this member's turn yet. Whoever steps in
- * waits longer by how long it took itself to process the last commit, twice: what others make is on its way
- * for as long (sec:B5 gives the wait alone, in which a large group's commit cannot even be made).
+ * The commit to make now, where no other's is to be followed first (planProcess was asked before); undefined
+ * if none is due, or it is not this member's turn yet. Whoever steps in waits longer by how long it took
+ * itself to process the last commit, twice: what others make is on its way for as long (sec:B5 gives the wait
+ * alone, in which a large group's commit cannot even be made).
  */
 export function planCommit(
   group: GroupState,
@@ -122,7 +122,7 @@ function mayCommit(group: GroupState, now: Micros, head: Epoch): boolean {
     return false
   }
   // Never two commits for one parent, even after a crash: the parent is stored first (record.ts).
-  return group.storedHead === head.name && preferredRival(group, now) === undefined
+  return group.storedHead === head.name
 }
 
 /** Leaves to remove, never the own one: that is for others to do. */

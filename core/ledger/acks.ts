@@ -10,7 +10,7 @@
  */
 import { SIGNATURE_BYTES, type Signatures } from '../crypto/ports.ts'
 import { signNamed, verifyNamed } from '../crypto/signed.ts'
-import { concat, hex } from '../ids.ts'
+import { concat, hex, sameBytes } from '../ids.ts'
 import { writeU32 } from '../wire/cursor.ts'
 import { decode, encode, fixed, struct, u32 } from '../wire/schema.ts'
 import { epochId } from './fields.ts'
@@ -97,7 +97,7 @@ export class AckTally {
   count(child: Uint8Array, isRefused: (member: Uint8Array) => boolean): number {
     let count = 0
     for (const said of this.#last.values()) {
-      if (said !== 'contrary' && hex(said.child) === hex(child) && !isRefused(said.witness)) count += 1
+      if (said !== 'contrary' && sameBytes(said.child, child) && !isRefused(said.witness)) count += 1
     }
     return count
   }
