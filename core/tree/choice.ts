@@ -4,13 +4,13 @@
  */
 import { sameBytes } from '../ids.ts'
 import { type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
-import { CAPABILITY, type Link } from '../links/link.ts'
+import { CAPABILITY } from '../links/link.ts'
 import { NO_CERTIFICATE } from './certificates.ts'
 import { isRootAllowed, SEQ_WAIT } from './damping.ts'
 import { compareRanks, isBelow, type Label } from './label.ts'
 import { PATH_MAX } from './messages.ts'
 import { type Neighbour, PATH_STATE } from './neighbour.ts'
-import { ANSWERED, type TreeState } from './state.ts'
+import { ANSWERED, answerBy, isSilent, roundOf, type TreeState } from './state.ts'
 
 /** Text (a): the own upper may name a path that is not verified yet for so long. */
 export const PATH_GRACE: Micros = 2 * SECOND
@@ -33,8 +33,6 @@ const DOUBTED = 60_000
 
 /** Three HELLOs missed and three probes (text (c)): by then whoever was below a lost upper knows it. */
 const DOUBT: Micros = 17 * SECOND
-/** No round trip counts for more: what a peer's answers let it seem is its own making. Guess. */
-const ROUND_MOST: Micros = SECOND / 4
 /** A HELLO that comes so much later than its period is missed: 10 % of jitter and a slow way are within. */
 const HELLO_PATIENCE = 1.2
 
@@ -81,7 +79,7 @@ export function isSameGeneration(state: TreeState, neighbour: Neighbour): boolea
 
 /** R6: while the upper's generation is unchanged a lower may stay whatever the metric does. */
 export function mayStay(state: TreeState, now: Micros, upper: Neighbour): boolean {
-  if (upper.role !== TREE_ROLE.upper || !isSameGeneration(state, upper)) return false
+  if (upper.role !== TREE_ROLE.upper || !isSameGeneration(state, upper) || isSilent(now, upper)) return false
   return isUsable(state, now, upper) || isInGrace(state, now, upper)
 }
 
@@ -94,6 +92,16 @@ export function isInGrace(state: TreeState, now: Micros, upper: Neighbour): bool
     upper.unknownSince !== NEVER &&
     now < upper.unknownSince + PATH_GRACE
   )
+}
+
+/** When a way that is not taken because it may lead to nowhere will be; NEVER if there is none. */
+export function checksBy(state: TreeState, now: Micros): Micros {
+  let at: Micros = NEVER
+  for (const neighbour of state.neighbours) {
+    const by = checkedBy(state, neighbour)
+    if (now < by && leadsThroughLost(state, now, neighbour)) at = Math.min(at, by)
+  }
+  return at
 }
 
 /** What the node's label would be below that neighbour. */
@@ -124,22 +132,24 @@ export function choose(state: TreeState, now: Micros, stay: Neighbour | undefine
 }
 
 function arriving(state: TreeState, now: Micros, neighbour: Neighbour): Candidate | undefined {
-  if (!isFeasible(state, now, neighbour) || isUnheard(neighbour)) return undefined
+  if (!isFeasible(state, now, neighbour) || isUnheard(now, neighbour)) return undefined
   const mayBeGone = isSuspect(state, now, neighbour)
   // To look anew from scratch takes half a second, to find out that an upper is dead five times as long.
   if (mayBeGone && state.label !== undefined) return undefined
-  const isDoubted = mayBeGone || leadsThroughLost(state, now, neighbour)
+  const isThroughLost = leadsThroughLost(state, now, neighbour)
+  // Who hangs nowhere can wait for that; else it is cheaper to follow, or to lose again, what is taken now.
+  if (isThroughLost && state.label === undefined && now < checkedBy(state, neighbour)) return undefined
+  const isDoubted = mayBeGone || isThroughLost
   const value = metricBelow(state, neighbour) + reserve(neighbour) + (isDoubted ? DOUBTED : 0)
   return { neighbour, label: neighbour.claimed as Label, value }
 }
 
 /** It was asked for a sign of life and has given none so far, nor did it a round trip before. */
-function isUnheard({ link, doubtedAt }: Neighbour): boolean {
-  return doubtedAt !== NEVER && link.heardAt < doubtedAt - roundOf(link)
-}
-
-function roundOf(link: Link): Micros {
-  return Math.min(link.rtt, ROUND_MOST) + ANSWERED
+function isUnheard(now: Micros, neighbour: Neighbour): boolean {
+  const { doubtedAt, link } = neighbour
+  return (
+    isSilent(now, neighbour) || (doubtedAt !== NEVER && link.heardAt < doubtedAt - ANSWERED - roundOf(link))
+  )
 }
 
 /**
@@ -151,9 +161,9 @@ function roundOf(link: Link): Micros {
 export function answersBy(state: TreeState, now: Micros): Micros {
   let at: Micros = NEVER
   for (const neighbour of state.neighbours) {
-    if (!isUnheard(neighbour) || isSuspect(state, now, neighbour)) continue
+    if (!isUnheard(now, neighbour) || isSuspect(state, now, neighbour)) continue
     if (!isFeasible(state, now, neighbour)) continue
-    const until = neighbour.doubtedAt + 2 * roundOf(neighbour.link)
+    const until = answerBy(neighbour)
     if (now < until) at = Math.min(at, until)
   }
   return at
@@ -185,6 +195,11 @@ function leadsThroughLost(state: TreeState, now: Micros, neighbour: Neighbour): 
   const { certificates } = state
   if (state.lostUpper === undefined) return false
   return neighbour.path.some((slot) => isLost(state, now, certificates.from(slot)))
+}
+
+/** Who hangs below the lost node too has found out by then whether it is there, and said so (suspect). */
+function checkedBy({ doubtSince }: TreeState, { link }: Neighbour): Micros {
+  return doubtSince + 2 * (ANSWERED + roundOf(link))
 }
 
 /** While its new path is unknown the present upper is what it was. */

@@ -24,7 +24,7 @@ import {
 import type { RootRecord } from './label.ts'
 import { SIGNED, type Update, type VoidPart, voidBody, voidMessage } from './messages.ts'
 import { type Neighbour, NO_PATH, PATH_STATE, type PathState } from './neighbour.ts'
-import { doubt, holdPath, mayVerify, send, type TreeState } from './state.ts'
+import { doubt, holdPath, mayVerify, send, suspect, type TreeState } from './state.ts'
 
 const scratch = new Scratch(256)
 
@@ -256,16 +256,19 @@ export function takeVoid(state: TreeState, now: Micros, neighbour: Neighbour, pa
 
 /**
  * R9: "passed on once, to all other neighbours, if it occurs in the own path or in any neighbour's".
- * Of others a few are kept, for paths that come later, and not passed on until then. True if it occurred.
+ * Of others a few are kept, for paths that come later, and not passed on until then; but one that raises
+ * doubts about a neighbour is, so that all around a node that died in silence hear of it, however they hang
+ * together: the first of them to notice is often one whose void occurs in no path. True if it occurred.
  */
 function spreadVoid(state: TreeState, now: Micros, source: Neighbour | undefined, part: VoidPart): boolean {
   const { certificates, context, voids } = state
   const occurs = certificates.applyVoid(part.from, part.to, part.serial) || source === undefined
+  const raisesDoubts = suspect(state, now, part.from)
   if (isOnPath(state, part)) doubt(state, now, part.from)
   const { index, evicted } = voids.add(now, part, occurs)
   if (evicted) context.counters.add(COUNT.boundVoids)
   if (source !== undefined) voids.setKnown(index, source.slot, true)
-  if (!occurs) return false
+  if (!occurs && !raisesDoubts) return false
   context.counters.add(COUNT.treeVoid)
   const packet = encodeControl(KIND.void, voidMessage, { tree: state.tree, ...part })
   for (const neighbour of state.neighbours) {
@@ -276,7 +279,7 @@ function spreadVoid(state: TreeState, now: Micros, source: Neighbour | undefined
     voids.setKnown(index, neighbour.slot, true)
     send(state, now, neighbour, packet)
   }
-  return true
+  return occurs
 }
 
 /** Whether the own path is void by it: one of an older serial says nothing. */
@@ -289,12 +292,12 @@ function isOnPath({ certificates, path }: TreeState, { from, to }: VoidPart): bo
   )
 }
 
-/** R9: whoever loses the link to its upper signs a VOID first. */
-export function voidUpper(state: TreeState, now: Micros, upper: Neighbour): void {
+/** R9: whoever loses the link to its upper, or in silence to any other neighbour, signs a VOID first. */
+export function voidLink(state: TreeState, now: Micros, neighbour: Neighbour): void {
   const { context, tree } = state
-  if (upper.certificate === NO_CERTIFICATE) return
-  const serial = state.certificates.serial(upper.certificate)
-  const from = upper.link.key
+  if (neighbour.certificate === NO_CERTIFICATE) return
+  const serial = state.certificates.serial(neighbour.certificate)
+  const from = neighbour.link.key
   const to = context.selfKey
   const signature = signAs(context, signedBytes(SIGNED.void, voidBody(tree, from, to, serial)))
   spreadVoid(state, now, undefined, { from, to, serial, signature })

@@ -5,6 +5,7 @@
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
 import type { Dice } from '../dice.ts'
+import { sameBytes } from '../ids.ts'
 import { type LinkId, type Micros, NEVER, SECOND, TREE_ROLE, type TreeRole } from '../io.ts'
 import type { Link, LinkPort } from '../links/link.ts'
 import { CertificateTable } from './certificates.ts'
@@ -57,6 +58,8 @@ export interface TreeState {
   /** Key of the upper end of the link that the own path lost last, and when: ways through it are doubted. */
   lostUpper: Uint8Array | undefined
   doubtSince: Micros
+  /** When an upper was last lost that gave no sign of life. */
+  silentAt: Micros
   further: readonly Neighbour[]
   /** One of `further`, under which the node will move when registrations have gone over (mesh:B4). */
   coming: Neighbour | undefined
@@ -129,6 +132,8 @@ const VERIFY_PER_SECOND = 1_000
 
 /** Who is asked for a sign of life gives it within this time and a round trip. Guess. */
 export const ANSWERED: Micros = SECOND / 4
+/** No round trip counts for more: what a peer's answers let it seem is its own making. Guess. */
+const ROUND_MOST: Micros = SECOND / 4
 /** Who gives none is asked again, first after so long. Guess. */
 const ASK_AGAIN: Micros = SECOND
 
@@ -161,6 +166,7 @@ export function newState(
     upper: undefined,
     lostUpper: undefined,
     doubtSince: 0,
+    silentAt: NEVER,
     further: [],
     coming: undefined,
     comingSince: NEVER,
@@ -264,15 +270,47 @@ export function holdPath(state: TreeState, fresh: readonly number[], stale: read
 export function doubt(state: TreeState, now: Micros, upperKey: Uint8Array): void {
   state.lostUpper = upperKey.slice()
   state.doubtSince = now
-  for (const neighbour of state.neighbours) {
-    const { gone, doubtedAt, lifeAskedAt, link } = neighbour
-    const isAsked = doubtedAt !== NEVER && link.heardAt < doubtedAt
-    // Who has answered just now counts as heard: whatever is lost here, nobody is asked more often.
-    const isProven = now < lifeAskedAt + ANSWERED && link.heardAt >= lifeAskedAt
-    if (gone || isAsked || isProven) continue
-    neighbour.doubtedAt = now
-    askLife(state, now, neighbour)
-  }
+  for (const neighbour of state.neighbours) doubtOne(state, now, neighbour)
+}
+
+/**
+ * Somebody lost its link to that node. If it is a neighbour here it is asked too: whoever hangs below it
+ * without traffic, or has it below, would find out 15 s later that it is dead, and is the way of others till
+ * then. True if that is news.
+ */
+export function suspect(state: TreeState, now: Micros, key: Uint8Array): boolean {
+  for (const neighbour of state.neighbours)
+    if (sameBytes(neighbour.link.key, key)) return doubtOne(state, now, neighbour)
+  return false
+}
+
+/** False if it was asked already. */
+function doubtOne(state: TreeState, now: Micros, neighbour: Neighbour): boolean {
+  const { gone, doubtedAt, lifeAskedAt, link } = neighbour
+  const isAsked = doubtedAt !== NEVER && link.heardAt < doubtedAt
+  // Who has answered just now counts as heard: whatever is lost here, nobody is asked more often.
+  const isProven = now < lifeAskedAt + ANSWERED && link.heardAt >= lifeAskedAt
+  if (gone || isAsked || isProven) return false
+  neighbour.doubtedAt = now
+  askLife(state, now, neighbour)
+  armLater(state, now, answerBy(neighbour))
+  return true
+}
+
+/** Who was asked for a sign of life has given it by then. */
+export function answerBy({ doubtedAt, link }: Neighbour): Micros {
+  return doubtedAt + ANSWERED + 2 * roundOf(link)
+}
+
+/** A round trip, as far as it counts. */
+export function roundOf(link: Link): Micros {
+  return Math.min(link.rtt, ROUND_MOST)
+}
+
+/** It was asked for a sign of life and its time is up: until it gives one it is no way to anywhere. */
+export function isSilent(now: Micros, neighbour: Neighbour): boolean {
+  const { doubtedAt, link } = neighbour
+  return doubtedAt !== NEVER && link.heardAt < doubtedAt && now >= answerBy(neighbour)
 }
 
 /**
@@ -296,6 +334,7 @@ export function believe(state: TreeState, neighbour: Neighbour): void {
 
 /** Those who gave no sign of life are asked again when it is time. */
 export function tendLife(state: TreeState, now: Micros, neighbour: Neighbour): void {
+  if (neighbour.doubtedAt !== NEVER) armLater(state, now, answerBy(neighbour))
   if (neighbour.lifeDue > now) {
     arm(state, neighbour.lifeDue)
     return

@@ -5,7 +5,7 @@
 import { COUNT } from '../counters.ts'
 import { type Micros, NEVER, SECOND, TREE_ROLE } from '../io.ts'
 import type { Link } from '../links/link.ts'
-import { ASK_FIRST, ask, askMissing, repeatAll } from './advertise.ts'
+import { ASK_FIRST, ask, askMissing, repeatAll, touch } from './advertise.ts'
 import { comingDue, reattach, regress, relead, sendAttach } from './attach.ts'
 import { NO_CERTIFICATE } from './certificates.ts'
 import { checkCost, isCostSteady, issue, tendCertificate } from './certify.ts'
@@ -14,9 +14,19 @@ import { armDamping, checkBeats, SEQ_WAIT } from './damping.ts'
 import { compareRanks } from './label.ts'
 import { WANTED } from './messages.ts'
 import { type Neighbour, NO_PATH, newNeighbour } from './neighbour.ts'
-import { clearPath, voidUpper } from './paths.ts'
+import { clearPath, voidLink } from './paths.ts'
 import { forgetRoots, nextBeat, ownRank, passBeat } from './roots.ts'
-import { arm, armLater, doubt, holdPath, isLeading, setRole, type TreeState, tendLife } from './state.ts'
+import {
+  arm,
+  armLater,
+  doubt,
+  holdPath,
+  isLeading,
+  isSilent,
+  setRole,
+  type TreeState,
+  tendLife,
+} from './state.ts'
 import type { TreeSummary } from './tree.ts'
 
 /** Text (c): links of a node. More neighbours than this have no bit in the tables and are not used. */
@@ -67,9 +77,14 @@ export function removeNeighbour(state: TreeState, now: Micros, neighbour: Neighb
   state.byLink.delete(neighbour.link.id)
   if (state.tree === 0) neighbour.link.inTree = undefined
   state.neighbours = state.neighbours.filter((other) => other !== neighbour)
-  if (neighbour === state.upper) {
-    // A leaf's link is in nobody's path.
-    if (state.context.config.relay) voidUpper(state, now, neighbour)
+  const isUpper = neighbour === state.upper
+  // A leaf's link is in nobody's path, and neither are most others; but whoever fell silent may be the way of
+  // others too, who do not know it yet.
+  const isNews =
+    neighbour.link.probes > 0 && neighbour.role !== TREE_ROLE.none && neighbour.doubtedAt === NEVER
+  if (isNews || (isUpper && state.context.config.relay)) voidLink(state, now, neighbour)
+  if (isUpper) {
+    if (neighbour.link.probes > 0) state.silentAt = now
     state.upper = undefined
     doubt(state, now, neighbour.link.key)
   }
@@ -234,6 +249,11 @@ function tendNeighbour(state: TreeState, now: Micros, neighbour: Neighbour): voi
   if (neighbour.renewDue !== NEVER) tendCertificate(state, now, neighbour)
   armLater(state, now, neighbour.avoidUntil)
   tendLife(state, now, neighbour)
+  // What is sent down to it goes nowhere, and may be wanted elsewhere. If it lives it attaches anew.
+  if (neighbour.role === TREE_ROLE.lower && isSilent(now, neighbour)) {
+    setRole(state, now, neighbour, TREE_ROLE.none)
+    touch(state, now, neighbour)
+  }
   if (neighbour.role !== TREE_ROLE.upper) return
   armLater(state, now, neighbour.lingerUntil)
   if (neighbour === state.coming) armLater(state, now, comingDue(state, neighbour))

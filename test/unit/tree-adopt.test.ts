@@ -317,6 +317,50 @@ describe('adopting (R1 to R4)', () => {
     })
   })
 
+  describe('when somebody else lost its link to a neighbour', () => {
+    it('is asked and left as an upper if it gives no sign of life', () => {
+      const bench = belowAnn()
+      bench.meet(BOB)
+      bench.silent.add(ANN)
+      bench.wait(MILLISECOND)
+      bench.from(BOB, voidPacket(voidOf(ANN, EVE)))
+      expect(bench.asked).toMatchObject([{ link: bench.link(ANN).id }])
+      bench.wait(200 * MILLISECOND)
+      expect(bench.role(ANN)).toBe(TREE_ROLE.upper)
+      bench.wait(100 * MILLISECOND)
+      expect(bench.role(ANN)).toBe(TREE_ROLE.none)
+      expect(bench.crst.view().detached).toBe(true)
+      // Its link stays, and so it is a way again as soon as it speaks.
+      bench.silent.delete(ANN)
+      bench.wait(2 * SECOND)
+      says(bench, ANN, { claimed: viaAnn })
+      expect(bench.crst.view().upper).toBe(bench.link(ANN).id)
+    })
+
+    it('is asked and let go as a lower if it gives none', () => {
+      const bench = belowAnn()
+      bench.meet(BOB)
+      bench.from(BOB, attachMessage(1))
+      expect(bench.role(BOB)).toBe(TREE_ROLE.lower)
+      bench.silent.add(BOB)
+      bench.wait(MILLISECOND)
+      bench.from(ANN, voidPacket(voidOf(BOB, EVE)))
+      bench.wait(300 * MILLISECOND)
+      expect(bench.role(BOB)).toBe(TREE_ROLE.none)
+    })
+
+    it('is kept if it answers, and others hear of it once', () => {
+      const bench = belowAnn()
+      bench.meet(BOB)
+      bench.meet(EVE)
+      bench.from(BOB, voidPacket(voidOf(ANN, FAR)))
+      bench.wait(300 * MILLISECOND)
+      expect(bench.role(ANN)).toBe(TREE_ROLE.upper)
+      bench.from(BOB, voidPacket(voidOf(ANN, FAR)))
+      expect(bench.to(EVE, KIND.void, voidMessage)).toHaveLength(1)
+    })
+  })
+
   it('adopts only what is below its height', () => {
     const bench = belowAnn()
     bench.meet(BOB)
