@@ -44,6 +44,8 @@ export class Link {
 
   /** Probes sent without hearing anything since. */
   probes = 0
+  /** What was answered last was a stream of data. */
+  streaming = false
 
   // Back-pressure.
   controlReady = true
@@ -178,6 +180,15 @@ export class Link {
 
   set packetsIn(value: number) {
     this.#numbers.set(this.#place, NUMBER.packetsIn, value)
+  }
+
+  /** `packetsIn` at the last answer. */
+  get answeredIn(): number {
+    return this.#numbers.get(this.#place, NUMBER.answeredIn)
+  }
+
+  set answeredIn(value: number) {
+    this.#numbers.set(this.#place, NUMBER.answeredIn, value)
   }
 
   /** Modulo 2^32, as the peer is told. */

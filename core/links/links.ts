@@ -56,6 +56,13 @@ const OPENING_LIMIT: Micros = 5 * SECOND
 /** Data is answered after this long when nothing else went back (text (c)). */
 const ANSWER_AFTER: Micros = SECOND
 /**
+ * Who is sent a stream of data and has none to send would not notice that it ended with the link: so after
+ * each answer more of it is expected, within this share of the silence that who sends data allows.
+ */
+const STREAM_SILENCE = 0.5
+/** So many packets since the answer before are a stream; fewer would cost a probe each time. Guess. */
+const STREAM_PACKETS = 4
+/**
  * A HELLO that falls due within this share of its period is said with another that is due: most HELLOs of a
  * node then go out together, and it wakes once for all of them. Within the jitter that text (c) allows.
  */
@@ -159,7 +166,7 @@ export class Links implements LinkPort {
   control(now: Micros, link: Link, packet: Uint8Array): void {
     if (link.ended) return
     if (link.controlReady && link.controlQueue.length === 0) {
-      this.#sendControl(link, packet)
+      this.#sendControl(now, link, packet)
       return
     }
     if (
@@ -365,14 +372,26 @@ export class Links implements LinkPort {
   #flushControl(now: Micros, link: Link): void {
     for (const packet of link.controlQueue.splice(0, CONTROL_FLUSH)) {
       link.controlQueueBytes -= packet.length
-      this.#sendControl(link, packet)
+      this.#sendControl(now, link, packet)
     }
     link.flushDue = link.controlQueue.length > 0 ? now + CONTROL_FLUSH_PAUSE : NEVER
     this.#due(link, link.flushDue)
   }
 
-  #sendControl(link: Link, packet: Uint8Array): void {
+  /** What goes to the peer now is its answer. To a stream, or soon after one, it expects another. */
+  #answered(now: Micros, link: Link): void {
+    if (link.answerDue === NEVER) return
     link.answerDue = NEVER
+    const wasStream = link.streaming
+    link.streaming = (link.packetsIn - link.answeredIn) >>> 0 >= STREAM_PACKETS
+    link.answeredIn = link.packetsIn
+    if (link.silenceDue !== NEVER || !(link.streaming || wasStream)) return
+    link.silenceDue = now + Math.round(STREAM_SILENCE * this.#context.config.silence)
+    this.#due(link, link.silenceDue)
+  }
+
+  #sendControl(now: Micros, link: Link, packet: Uint8Array): void {
+    this.#answered(now, link)
     const { counters, out } = this.#context
     counters.add(COUNT.controlOut)
     counters.add(COUNT.controlBytesOut, packet.length)
@@ -416,7 +435,7 @@ export class Links implements LinkPort {
     const period = this.#period(link)
     counters.add(replyWanted ? COUNT.probeSent : COUNT.helloSent)
     // Said, if only to a queue that waits for the channel.
-    link.answerDue = NEVER
+    this.#answered(now, link)
     link.helloSaidAt = now
     link.helloDue = now + (this.#stride === 0 ? jittered(dice, period) : Math.round(period * this.#stride))
     this.#due(link, link.helloDue)

@@ -27,6 +27,7 @@ export const NUMBER = {
   coordinatesHigh: 16,
   coordinatesLow: 17,
   flush: 18,
+  answeredIn: 19,
 } as const
 const ROW = Object.keys(NUMBER).length
 /** Links that a node has room for at first: a usual number. */
