@@ -44,6 +44,8 @@ export class Link {
 
   /** Probes sent without hearing anything since. */
   probes = 0
+  /** When a HELLO that wanted a reply last had one. */
+  repliedAt: Micros = -1_000_000_000
   /** What was answered last was a stream of data. */
   streaming = false
 

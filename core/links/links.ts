@@ -73,7 +73,7 @@ const TOGETHER = 0.1
  * would leave half attached for longer what lost an UPDATE (R11).
  */
 const HELLO_SPARED = 2
-/** A peer that wants replies gets at most one in this time. */
+/** A peer that wants replies gets at most one in this time. A HELLO that crossed its question is none. */
 const REPLY_SPACING: Micros = 100 * MILLISECOND
 /** Idle HELLOs that may be missed before the link is probed (text (c)). */
 const HELLOS_MISSED = 3
@@ -197,6 +197,7 @@ export class Links implements LinkPort {
     const answerDue = link.answerDue
     if (answerDue !== NEVER) {
       link.answerDue = NEVER
+      link.answeredIn = link.packetsIn
       if (answerDue === link.due) this.#eased(now, link)
     }
     if (link.silenceDue === NEVER) {
@@ -258,7 +259,8 @@ export class Links implements LinkPort {
     if (link.ended) return
     this.#listener.helloTaken(now, link, packet, measured)
     if (link.neighbour) takeSummaries(now, link, this.#trees, packet)
-    const isWanted = helloWantsReply(packet) && now >= link.helloSaidAt + REPLY_SPACING
+    const isWanted = helloWantsReply(packet) && now >= link.repliedAt + REPLY_SPACING
+    if (isWanted) link.repliedAt = now
     if (isWanted || (first && link.rtt === 0)) this.#sayHello(now, link, false)
   }
 

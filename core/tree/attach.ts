@@ -105,10 +105,11 @@ export function decide(state: TreeState, now: Micros): void {
  * losses the whole second is better: 0.7 s for all made far more nodes regress (test/sim/leave.test.ts).
  */
 function leadsAfter(state: TreeState, best: Neighbour | undefined): Micros {
-  const { detachedAt, doubtSince, lostUpper, silentAt } = state
+  const { detachedAt, doubtSince, lostUpper, silentAt, tookAt } = state
   const { detachedRoot } = state.context.config
   const heldFor = detachedAt - doubtSince
-  const isLostAgain = lostUpper !== undefined && heldFor >= ANSWERED / 2 && heldFor < LOST_AGAIN
+  const tookAnother = lostUpper !== undefined && tookAt >= doubtSince && tookAt < detachedAt
+  const isLostAgain = tookAnother && heldFor >= ANSWERED / 2 && heldFor < LOST_AGAIN
   if (silentAt !== detachedAt && !isLostAgain) return detachedRoot
   return best === undefined ? Math.round(SILENT_SHARE * detachedRoot) : 0
 }
@@ -206,6 +207,7 @@ function adopt(state: TreeState, now: Micros, upper: Neighbour, urgent: boolean)
   closeAbove(state, now, height, upper)
   setPlace(state, now, label, upper)
   state.upper = upper
+  if (before !== upper) state.tookAt = now
   state.upperBeatAt = now
   noteRoot(state, now, upper.root as RootRecord, wasDetached)
   changeRoot(state, now, upper.root as RootRecord)

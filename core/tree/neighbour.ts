@@ -70,6 +70,8 @@ export interface Neighbour {
   comingUntil: Micros
   /** Not to be chosen as an upper before then: it seems to withhold beats (mesh:N8). */
   avoidUntil: Micros
+  /** Up to when it has used its share of suspicions (paths.ts). */
+  suspectsUntil: Micros
   /** Since when it gave no sign of life, though asked, and when it is asked again; NEVER if it is not. */
   doubtedAt: Micros
   lifeDue: Micros
@@ -157,6 +159,7 @@ export function newNeighbour(link: Link, slot: number, now: Micros): Neighbour {
     lingerUntil: 0,
     comingUntil: NEVER,
     avoidUntil: 0,
+    suspectsUntil: 0,
     doubtedAt: NEVER,
     lifeDue: NEVER,
     lifeAskedAt: -NEVER,

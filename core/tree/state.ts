@@ -58,6 +58,8 @@ export interface TreeState {
   /** Key of the upper end of the link that the own path lost last, and when: ways through it are doubted. */
   lostUpper: Uint8Array | undefined
   doubtSince: Micros
+  /** When an upper was last taken that was not the one before. */
+  tookAt: Micros
   /** When an upper was last lost that gave no sign of life. */
   silentAt: Micros
   further: readonly Neighbour[]
@@ -166,6 +168,7 @@ export function newState(
     upper: undefined,
     lostUpper: undefined,
     doubtSince: 0,
+    tookAt: 0,
     silentAt: NEVER,
     further: [],
     coming: undefined,
@@ -293,7 +296,7 @@ function doubtOne(state: TreeState, now: Micros, neighbour: Neighbour): boolean 
   if (gone || isAsked || isProven) return false
   neighbour.doubtedAt = now
   askLife(state, now, neighbour)
-  armLater(state, now, answerBy(neighbour))
+  armLater(state, now, silentFrom(neighbour))
   return true
 }
 
@@ -307,10 +310,18 @@ export function roundOf(link: Link): Micros {
   return Math.min(link.rtt, ROUND_MOST)
 }
 
+/** The longest round trip of a link that is of use, by satellite and through long queues. Guess. */
+const ROUND_SLOWEST: Micros = 2 * SECOND
+
+/** When it is no way any more, if it gave no sign of life: a slow link has its time. */
+function silentFrom({ doubtedAt, link }: Neighbour): Micros {
+  return doubtedAt + ANSWERED + 2 * Math.min(link.rtt, ROUND_SLOWEST)
+}
+
 /** It was asked for a sign of life and its time is up: until it gives one it is no way to anywhere. */
 export function isSilent(now: Micros, neighbour: Neighbour): boolean {
   const { doubtedAt, link } = neighbour
-  return doubtedAt !== NEVER && link.heardAt < doubtedAt && now >= answerBy(neighbour)
+  return doubtedAt !== NEVER && link.heardAt < doubtedAt && now >= silentFrom(neighbour)
 }
 
 /**
@@ -334,7 +345,7 @@ export function believe(state: TreeState, neighbour: Neighbour): void {
 
 /** Those who gave no sign of life are asked again when it is time. */
 export function tendLife(state: TreeState, now: Micros, neighbour: Neighbour): void {
-  if (neighbour.doubtedAt !== NEVER) armLater(state, now, answerBy(neighbour))
+  if (neighbour.doubtedAt !== NEVER) armLater(state, now, silentFrom(neighbour))
   if (neighbour.lifeDue > now) {
     arm(state, neighbour.lifeDue)
     return
