@@ -96,7 +96,8 @@ export function planCommit(
     const adds = Math.min(ADDS_MAX, group.offers.size)
     const expected =
       Math.max(group.slowness, COMMIT_COST_PER_MEMBER * head.roster.size) + COMMIT_COST_PER_ADD * adds
-    const slowness = place === 0 ? 0 : Math.min(SLOWNESS_MAX, 2 * expected) + 2 * timeOfCommit(group)
+    // Those before may all be out of reach: the next of them does not begin while another's is on its way.
+    const slowness = place === 0 ? 0 : Math.min(SLOWNESS_MAX, 2 * expected) + 3 * place * timeOfCommit(group)
     // What became due while this member was away is not its turn to do at once.
     const step = stepInDelay(place, isRemoval, group.ports.dice) * (isUrgent ? 1 : UNURGENT)
     const at = Math.max(since, now) + step + slowness

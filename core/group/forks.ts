@@ -113,10 +113,11 @@ export function sayFold(
   const signature = signNamed(group.ports.crypto.signatures, head.leafSeed, FOLD, body)
   const fold = { kind: 'fold', head: winner.head, signature, winner, loser } as const
   // With a long commit it may not fit: then all are added anew.
-  if (!say(group, head, { ...fold, commit }) && !say(group, head, { ...fold, commit: NOTHING })) return
+  const said = [commit, NOTHING].find((each) => say(group, head, { ...fold, commit: each }))
+  if (said === undefined) return
   group.foldNotBefore = now + FOLD_AGAIN
   group.ports.counts.add('foldsSaid')
-  goOver(group, now, winner, group.keyName, commit)
+  goOver(group, now, winner, group.keyName, said)
 }
 
 /**

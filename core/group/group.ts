@@ -209,8 +209,10 @@ export class Group implements DoorPort {
   /** The machine slept, and the others may have gone on: this member makes no commit before it knows. */
   resumed(now: Micros): void {
     const group = this.#state
-    if (group.phase !== 'member') return
+    // Whoever is alone has nobody to hear of.
+    if (group.phase !== 'member' || group.head?.roster.size === 1) return
     group.cautiousUntil = now + CAUTIOUS
+    group.turnedAwayBy.clear()
     // Whom it heard before it slept says nothing of who is there now.
     group.heard.clear()
     group.newSince = now

@@ -34,7 +34,7 @@ type EncodeTask = Extract<Task, { kind: 'encodeNext' }>
 export function madeCommit(group: GroupState, task: CommitTask, outcome: MlsOutcome): EncodeTask | undefined {
   const { counts, crypto } = group.ports
   const parent = group.line[group.placeOf(task.parent)]
-  if (!outcome.ok && outcome.why === MLS_REFUSAL.tooLarge) {
+  if (!outcome.ok && outcome.why === MLS_REFUSAL.tooLarge && outcome.add === undefined) {
     tooLarge(group, task)
     return undefined
   }

@@ -84,9 +84,16 @@ export function turnedAway(group: GroupState, now: Micros, by: Uint8Array, why: 
   group.note({ kind: 'turnedAway', by: hex(by), why })
   const fate = FATES.get(why)
   if (fate === undefined) return
-  group.turnedAway += 1
-  const others = entry === undefined && head !== undefined ? head.roster.size - 1 : TURNED_AWAY_MAX
-  if (group.turnedAway >= Math.min(TURNED_AWAY_MAX, others)) end(group, now, fate)
+  if (entry !== undefined) {
+    group.turnedAway += 1
+    if (group.turnedAway >= TURNED_AWAY_MAX) end(group, now, fate)
+    return
+  }
+  // Whoever was in is not talked out of it by one, however often, or by strangers.
+  const others = head?.leafOf.has(hex(by)) ? head.roster.size - 1 : 0
+  if (others === 0) return
+  group.turnedAwayBy.add(hex(by))
+  if (group.turnedAwayBy.size >= Math.max(2, Math.min(TURNED_AWAY_MAX, others))) end(group, now, fate)
 }
 
 const FATES: ReadonlyMap<string, 'revoked' | 'left' | 'void' | 'lost'> = new Map([

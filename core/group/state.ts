@@ -270,6 +270,8 @@ export class GroupState {
   /** No own commits before: a restored state may be old (sec:M13). */
   cautiousUntil: Micros = 0
   /** How often this member was turned away since it was let in last, for what does not pass. */
+  /** Members, in hex, that turned this one away while it caught up. */
+  readonly turnedAwayBy = new Set<string>()
   turnedAway = 0
 
   // Joiners.

@@ -164,13 +164,13 @@ export class Reassembly {
       (known !== undefined && known.length !== room)
     if (isFalse) return this.#giveUp(context)
     context.parities ??= new Map()
-    if (!context.parities.has(stripe)) {
-      if (!this.#hasRoom(room)) return 'room'
-      context.parities.set(stripe, parity.slice())
-      context.bytes += room
-      this.#bytes += room
-      this.#pool.bytes += room
-    }
+    // Under such a key anybody who saw it can send it again: that is no progress.
+    if (context.parities.has(stripe)) return 'duplicate'
+    if (!this.#hasRoom(room)) return 'room'
+    context.parities.set(stripe, parity.slice())
+    context.bytes += room
+    this.#bytes += room
+    this.#pool.bytes += room
     mendAll(context, context.parities)
     return this.#settle(now, context, true)
   }

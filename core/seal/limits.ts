@@ -76,7 +76,7 @@ export const PACE_ALONE_FROM = 200
 export const PACE_PAUSE: Micros = 50 * MILLISECOND
 /** Packets that wait so: forty such commits, or what leaves before its epoch is received under no more. */
 export const PACED_MAX = 1_024
-export const PACED_ALONE_MAX = 200
+export const PACED_ALONE_MAX = 240
 /**
  * To one member no relay makes copies, but a trunk's queue holds 64 packets: a quarter of it at a time. What
  * waits is bounded as above: several may ask one member for the same long commit.

@@ -146,10 +146,11 @@ export class Outbound {
     }
     if (body.length > PAYLOAD_BYTES_MAX) refuseToSeal(token, body)
     const room = pieceBytes(flags, padding, packetBytes) - LEAF_BYTES
-    const packets = Math.ceil(body.length / room) + stripesOf(body.length, room)
+    const queue = epoch.roster.size > TURN_FROM ? this.#queueOf(isToOne) : undefined
+    const hasParity = queue !== undefined && !isToOne
+    const packets = Math.ceil(body.length / room) + (hasParity ? stripesOf(body.length, room) : 0)
     if (epoch.channel(token).sealed + packets > keyLimits.channelPackets) return false
     this.#nameFrame()
-    const queue = epoch.roster.size > TURN_FROM ? this.#queueOf(isToOne) : undefined
     for (let offset = 0; offset < body.length; offset += room) {
       const piece = withLeaf(epoch, body.subarray(offset, Math.min(body.length, offset + room)))
       const length = plaintextLength(flags | FLAG.fragment, piece.length)
@@ -157,7 +158,7 @@ export class Outbound {
       writeFragment(plain, kind, flags, firstHopLimit, millis, fragmentId, offset, body.length, piece)
       this.#finishChannel(now, epoch, flags, token, plain, queue)
     }
-    if (queue !== undefined && !isToOne) this.#sealParity(now, epoch, kind, token, body, room)
+    if (hasParity) this.#sealParity(now, epoch, kind, token, body, room)
     return true
   }
 
