@@ -36,8 +36,12 @@ const VLANS_MAX = 64
 const FOUND_WITHIN: Micros = 30 * SECOND
 /** Some seconds are usual; but a member that was just restored lets nobody in for a minute (sec:M13). */
 export const JOIN_WITHIN: Micros = 120 * SECOND
-/** Who says no may err, as its clock may, or lie: another is asked, and lets a joiner in within this. */
-const SECOND_OPINION: Micros = 5 * SECOND
+/**
+ * Who says no may err, as its clock may, or lie: others are asked meanwhile, and let a joiner in within this,
+ * in a crowd too. Where two say it there is less to hope for.
+ */
+const SECOND_OPINION: Micros = 15 * SECOND
+const THIRD_OPINION: Micros = 3 * SECOND
 /** A farewell takes two seconds. */
 const LEAVE_WITHIN: Micros = 30 * SECOND
 const LEAVE_LOOK: Micros = 250 * MILLISECOND
@@ -341,14 +345,17 @@ export class VlanVerbs {
     const began = this.#node.now()
     const { port, vlan } = held.kept
     const parts = new Set<string>()
+    const refusing = new Set<string>()
     const pending: Pending<Entered> = this.#waits.for<Entered>({
       port,
       within,
       late,
       hear: (event) => {
         if (event.kind === 'group' && event.event.kind === 'turnedAway' && isFinal(event.event.why)) {
-          const { why } = event.event
-          this.#node.after(SECOND_OPINION, () => this.#giveUp(held, why, pending))
+          const { by, why } = event.event
+          refusing.add(by)
+          const after = refusing.size > 1 ? THIRD_OPINION : SECOND_OPINION
+          this.#node.after(after, () => this.#giveUp(held, why, pending))
           return 'part'
         }
         if (event.kind === 'group' && event.event.kind === 'ended') {

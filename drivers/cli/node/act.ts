@@ -139,13 +139,17 @@ export const downVerb: Verb = {
   },
 }
 
+/** The file that a node runs, however its command was called. */
+const OWN_PROGRAM = /(^|[/])(peertap(\.mjs)?|main\.ts)$/
+
 /**
  * Is seen from here, and has not ended yet; one whose exit code nobody took has (proc_pid_stat(5)). A node in
  * a container has another number here, and this may be that of any other program.
  */
 function isThere(pid: number): boolean {
   try {
-    if (!readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes('up')) return false
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    if (!words.includes('up') || !words.some((word) => OWN_PROGRAM.test(word))) return false
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     return !stat.slice(stat.lastIndexOf(')')).startsWith(') Z')
   } catch {

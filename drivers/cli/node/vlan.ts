@@ -25,7 +25,6 @@ export const vlanVerbs: readonly Verb[] = VLAN_WORDS.map((word) => ({
 }))
 
 async function ask(word: VlanWord, given: Given, client: ControlClient): Promise<Outcome<object>> {
-  const stopTelling = verbOf(word) === 'join' ? tellOfJoin(given, client) : () => undefined
   let asked: Promise<unknown> = Promise.resolve()
   const verbs = verbsOver((name, args) => {
     const outcome = client.ask(name, args)
@@ -33,6 +32,7 @@ async function ask(word: VlanWord, given: Given, client: ControlClient): Promise
     return outcome
   })
   const pending = word.start(verbs, given)
+  const stopTelling = verbOf(word) === 'join' ? tellOfJoin(given, client) : () => undefined
   await asked.finally(stopTelling)
   const { outcome } = pending
   if (outcome === undefined) throw new Error(`${word.words.join(' ')} has no outcome`)
@@ -58,8 +58,9 @@ async function leave(word: VlanWord, given: Given, client: ControlClient): Promi
 async function warnOfInterface(given: Given, client: ControlClient, value: object): Promise<void> {
   const { port, label } = value as Entered
   if (given.on('json')) return
-  const { interfaces } = (await client.get('/v1/status')) as NodeStatus
-  const trouble = interfaces.find((each) => each.port === port)?.trouble
+  // What was asked for is done, whatever the node says now.
+  const status = (await client.get('/v1/status').catch(() => undefined)) as NodeStatus | undefined
+  const trouble = status?.interfaces.find((each) => each.port === port)?.trouble
   if (trouble !== undefined) console.error(`${label} has no interface yet: ${trouble}`)
 }
 
