@@ -46,8 +46,11 @@ export type Clause = (typeof CLAUSE)[keyof typeof CLAUSE]
 
 /** A child as the comparison sees it: less is preferred, in the order of the fields. */
 export interface Weight {
-  /** 0 clean, 1 with a refused key in the head's roster. */
-  readonly dirt: 0 | 1
+  /**
+   * Refused keys in the head's roster, 0 for a clean one. By how many, beyond sec:B6: while each branch has
+   * one whose removal is yet to come, nobody goes back to the one that has another still.
+   */
+  readonly dirt: number
   /** `supportClass` of unrefused witnesses; more is preferred. */
   readonly support: number
   /** 0 with proposals, 1 without. */
@@ -65,7 +68,7 @@ export function supportClass(acks: number): number {
 export function weigh(hash: Hash, parent: Uint8Array, child: Child, ledger: Ledger, acks: AckTally): Weight {
   const isRefused = (member: Uint8Array): boolean => ledger.refused(member) !== undefined
   return {
-    dirt: child.headRoster.some(isRefused) ? 1 : 0,
+    dirt: child.headRoster.filter(isRefused).length,
     support: supportClass(acks.count(child.mlsId, isRefused)),
     emptiness: child.proposals > 0 ? 0 : 1,
     rank: rankOf(hash, parent, child.committer),

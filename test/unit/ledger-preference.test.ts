@@ -234,6 +234,19 @@ describe('preference', () => {
     expect(preferred(hash, parent, [...siblings, eviction], deaf, acks)).not.toBe(eviction)
   })
 
+  test('nobody goes back to Eve because another is to be removed as well', () => {
+    const mallory = members.find(({ key }) => hex(key) !== hex(eve.key)) as Holder
+    const facts = [vlan.revoke(eve.key, 1), vlan.revoke(mallory.key, 2)]
+    const both = vlan.ledger(...members.map(({ grant }) => grant), ...facts)
+    // The way that was gone is without Eve; her sibling has more witnesses, and both have Mallory still.
+    const gone = child(1, late)
+    const back = child(2, { ...early, headRoster: keys })
+    const acks = tally([1, 2], [2, 12])
+    const order = compareWeights(weigh(hash, parent, gone, both, acks), weigh(hash, parent, back, both, acks))
+    expect(order).toMatchObject({ clause: CLAUSE.clean })
+    expect(preferred(hash, parent, [back, gone], both, acks)).toBe(gone)
+  })
+
   test('a child is kept for 300 ms, unless a clean one comes', () => {
     expect(maySwitch(CLAUSE.rank, 1_000, 1_000 + HOLD - 1)).toBe(false)
     expect(maySwitch(CLAUSE.rank, 1_000, 1_000 + HOLD)).toBe(true)
