@@ -7,17 +7,10 @@ import { isIPv4 } from 'node:net'
 import type { NetworkInterfaceInfo } from 'node:os'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { REACHABILITY, type Reachability } from '../../core/io.ts'
+import { isLinkLocal, isLoopback, isPublic } from './hosts.ts'
 import { withoutPeer } from './names.ts'
 import type { TrunkOptions } from './options.ts'
-import {
-  hostAddress,
-  hostName,
-  isLinkLocal,
-  isLoopback,
-  isRelayed,
-  rankOf,
-  transportOf,
-} from './transports.ts'
+import { hostAddress, hostName, isRelayed, rankOf, transportOf } from './transports.ts'
 
 /** The core sends a few; these are the best of many interfaces. Guess. */
 const ANNOUNCED_MAX = 8
@@ -53,21 +46,6 @@ export function whereabouts(sources: Sources, reachability: TrunkOptions['reacha
 /** All IP addresses of the interfaces that are up. */
 export function hostsOf(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>): string[] {
   return Object.values(interfaces).flatMap((list) => (list ?? []).map(({ address }) => address))
-}
-
-/** From outside, without translation: none of the ranges that the IANA keeps for other uses. */
-export function isPublic(host: string): boolean {
-  if (isIPv4(host)) {
-    const [a, b] = host.split('.').map(Number) as [number, number]
-    if (a === 0 || a === 10 || a === 127 || a >= 224) return false
-    if (a === 100 && b >= 64 && b < 128) return false
-    if (a === 169 && b === 254) return false
-    if (a === 172 && b >= 16 && b < 32) return false
-    if (a === 192 && (b === 168 || b === 0)) return false
-    return !(a === 198 && (b === 18 || b === 19))
-  }
-  // Global unicast, 2000::/3, without documentation, 2001:db8::/32.
-  return /^[23]/.test(host) && /^[0-9a-f]{4}:/i.test(host) && !/^2001:0?db8:/i.test(host)
 }
 
 function reachOf(

@@ -12,9 +12,10 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { STREAM_BYTES } from './channel.ts'
 import { Crowd } from './crowd.ts'
+import { isLinkLocal } from './hosts.ts'
 import type { TrunkOptions } from './options.ts'
 import { tlsWhenAsked } from './tls.ts'
-import { hostAddress, isLinkLocal } from './transports.ts'
+import { hostAddress } from './transports.ts'
 
 /** Many nodes behind one address restart together (mesh:N5). */
 const INBOUND_PER_SECOND = 100

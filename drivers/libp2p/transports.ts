@@ -74,13 +74,3 @@ export function hostAddress(address: Multiaddr): string | undefined {
   const first = address.getComponents()[0]
   return first?.code === CODE_IP4 || first?.code === CODE_IP6 ? first.value : undefined
 }
-
-/** 127.0.0.0/8 and ::1. */
-export function isLoopback(host: string): boolean {
-  return /^127\./.test(host) || host === '::1'
-}
-
-/** fe80::/10 (RFC 4291) leads nowhere without an interface, which is another one at each end of the cable. */
-export function isLinkLocal(host: string): boolean {
-  return /^fe[89ab][0-9a-f]:/i.test(host)
-}

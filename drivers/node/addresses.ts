@@ -9,7 +9,7 @@ import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { peerIdOf } from '../../core/ids.ts'
 import type { PeerId } from '../../core/io.ts'
-import { isLinkLocal } from '../libp2p/transports.ts'
+import { isLinkLocal } from '../libp2p/hosts.ts'
 import { whyUnfit } from '../tap/addresses.ts'
 
 export type Read<T> =

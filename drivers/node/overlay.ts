@@ -4,7 +4,7 @@
  */
 import { BlockList, isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { isLinkLocal } from '../libp2p/transports.ts'
+import { isLinkLocal } from '../libp2p/hosts.ts'
 
 /** Addresses of interfaces change by hand or by DHCP; so old a look is good enough. */
 const LOOK_MILLIS = 1_000

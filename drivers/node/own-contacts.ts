@@ -4,8 +4,9 @@
  */
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os'
 import { multiaddr } from '@multiformats/multiaddr'
-import { hostsOf, isPublic, whereabouts } from '../libp2p/addresses.ts'
-import { hostAddress, isLinkLocal, isLoopback } from '../libp2p/transports.ts'
+import { hostsOf, whereabouts } from '../libp2p/addresses.ts'
+import { isLinkLocal, isLoopback, isPublic } from '../libp2p/hosts.ts'
+import { hostAddress } from '../libp2p/transports.ts'
 import type { Config } from './config.ts'
 
 export interface OwnContact {

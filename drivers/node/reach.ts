@@ -4,10 +4,9 @@
  * relay may stand between networks, and be another address for whoever is invited.
  */
 import { type Address, type PeerHint, type PeerId, REACHABILITY, type Reachability } from '../../core/io.ts'
-import { isPublic } from '../libp2p/addresses.ts'
 import type { TrunkView } from '../libp2p/carrier.ts'
 import { addressText } from '../libp2p/contact.ts'
-import { isLinkLocal, isLoopback } from '../libp2p/transports.ts'
+import { isLinkLocal, isLoopback, isPublic } from '../libp2p/hosts.ts'
 
 /** Peers whose addresses are kept: as many as a relay has links. */
 const PEERS_MAX = 64

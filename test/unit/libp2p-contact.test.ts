@@ -5,8 +5,9 @@ import { noble } from '../../core/crypto/noble.ts'
 import { UsageError } from '../../core/errors.ts'
 import { peerIdOf } from '../../core/ids.ts'
 import { REACHABILITY } from '../../core/io.ts'
-import { hostsOf, isPublic, type Sources, whereabouts } from '../../drivers/libp2p/addresses.ts'
+import { hostsOf, type Sources, whereabouts } from '../../drivers/libp2p/addresses.ts'
 import { contactText, parseAddress, parseContact } from '../../drivers/libp2p/contact.ts'
+import { isPublic } from '../../drivers/libp2p/hosts.ts'
 import { corePeer, libp2pPeer } from '../../drivers/libp2p/names.ts'
 
 /** RFC 8032, test 1, and the name that libp2p gives its key. */
