@@ -35,6 +35,11 @@ interface Calls {
   send(fd: number, from: Pointer, length: number, flags: number): number
   recv(fd: number, into: Pointer, length: number, flags: number): number
   sendto(fd: number, from: Pointer, length: number, flags: number, to: Pointer, toLength: number): number
+  setsockopt(fd: number, level: number, option: number, value: Pointer, length: number): number
+  getsockname(fd: number, address: Pointer, length: Pointer): number
+  /** How many messages were sent; the vector and its parts are structs mmsghdr. */
+  sendmmsg(fd: number, messages: Pointer, count: number, flags: number): number
+  recvmmsg(fd: number, messages: Pointer, count: number, flags: number, timeout: null): number
   flock(fd: number, operation: number): number
   clock_gettime(clock: number, into: Pointer): number
 }
@@ -74,6 +79,10 @@ const PROTOTYPES: { readonly [Name in keyof Calls]: Prototype } = {
   send: ['long', 'int', P, 'size_t', 'int'],
   recv: ['long', 'int', P, 'size_t', 'int'],
   sendto: ['long', 'int', P, 'size_t', 'int', P, 'uint'],
+  setsockopt: ['int', 'int', 'int', 'int', P, 'uint'],
+  getsockname: ['int', 'int', P, P],
+  sendmmsg: ['int', 'int', P, 'uint', 'int'],
+  recvmmsg: ['int', 'int', P, 'uint', 'int', P],
   flock: ['int', 'int', 'int'],
   clock_gettime: ['int', 'int', P],
 }
@@ -100,6 +109,7 @@ export const ERRNO = {
   EMFILE: 24,
   EBADFD: 77,
   EMSGSIZE: 90,
+  EADDRINUSE: 98,
   ENOBUFS: 105,
 } as const
 

@@ -95,7 +95,7 @@ export function formatIpv6(bytes: Uint8Array): string {
 }
 
 /** 4 or 16 bytes, or undefined. A zone as in `fe80::1%eth0` is no part of an address. */
-function parseAddress(text: string): Uint8Array | undefined {
+export function parseAddress(text: string): Uint8Array | undefined {
   if (isIPv4(text)) return Uint8Array.from(text.split('.'), Number)
   if (!isIPv6(text) || text.includes('%')) return undefined
   // The last 32 bits may be written as IPv4.

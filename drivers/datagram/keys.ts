@@ -1,0 +1,161 @@
+/**
+ * The keys of a trunk's datagrams in time (sec:S11, S4): which one seals, which ones open, when the next has
+ * to come, and when old ones are erased. Knows no addresses and sends nothing.
+ *
+ * The end that dialled asks for keys and seals with them as soon as they are agreed on, for the other end has
+ * had them before it answered. That one seals with them as soon as a datagram under them has come, for then
+ * the first has them too. Until then, and for 10 s more, the old keys open what is still on its way: no
+ * datagram is lost.
+ */
+import { MINUTE, type Micros, NEVER, SECOND } from '../../core/io.ts'
+import { REPLAY_NOTHING_HEARD, ReplayWindow } from '../../core/vlan/replay.ts'
+
+/** sec:S4: a key is retired at 2^32 packets, 2^35 blocks or an hour; the next is prepared at half of it. */
+const PACKETS_MAX = 0x1_0000_0000
+const BLOCKS_MAX = 0x8_0000_0000
+const AGE_MAX: Micros = 60 * MINUTE
+/** sec:S4: so many that did not open, and it is retired too. */
+const FAILED_MAX = 0x10_0000_0000
+const BLOCK_BYTES = 16
+/** sec:S11. */
+const OLD_KEPT: Micros = 10 * SECOND
+
+export interface KeyLimits {
+  readonly packets: number
+  readonly blocks: number
+  readonly age: Micros
+}
+export const KEY_LIMITS: KeyLimits = { packets: PACKETS_MAX, blocks: BLOCKS_MAX, age: AGE_MAX }
+
+export class KeySet {
+  /** By which the peer names this set, and by which we name it to the peer. */
+  readonly receiveIndex: number
+  readonly sendIndex: number
+  readonly sealKey: Uint8Array
+  readonly openKey: Uint8Array
+  readonly window = new ReplayWindow(0, REPLAY_NOTHING_HEARD)
+  /** The counter that is sent next, and the highest that came; −1 before any. */
+  counter = 0
+  highest = -1
+  blocks = 0
+  failed = 0
+  readonly since: Micros
+  /** Erased then. */
+  until: Micros = NEVER
+
+  constructor(
+    receiveIndex: number,
+    sendIndex: number,
+    sealKey: Uint8Array,
+    openKey: Uint8Array,
+    since: Micros,
+  ) {
+    this.receiveIndex = receiveIndex
+    this.sendIndex = sendIndex
+    this.sealKey = sealKey
+    this.openKey = openKey
+    this.since = since
+  }
+
+  // HOT PATH
+  /** The counter of the next datagram of so many bytes. */
+  take(bytes: number): number {
+    this.blocks += Math.ceil(bytes / BLOCK_BYTES) + 1
+    return this.counter++
+  }
+
+  erase(): void {
+    this.sealKey.fill(0)
+    this.openKey.fill(0)
+  }
+}
+
+export class KeyRing {
+  /** What seals. */
+  current: KeySet | undefined
+  /** Agreed on, and not yet known to be there at the other end. */
+  next: KeySet | undefined
+  readonly #old: KeySet[] = []
+  readonly #limits: KeyLimits
+  readonly #share: number
+  readonly #erased: (set: KeySet) => void
+
+  /** `share`: of a limit, at which the next keys are wanted. */
+  constructor(limits: KeyLimits, share: number, erased: (set: KeySet) => void) {
+    this.#limits = limits
+    this.#share = share
+    this.#erased = erased
+  }
+
+  /** `known`: the other end has them already. */
+  add(now: Micros, set: KeySet, known: boolean): void {
+    if (this.next !== undefined) this.#retire(now, this.next)
+    this.next = set
+    // The first keys have none to wait for.
+    if (known || this.current === undefined) this.#promote(now)
+  }
+
+  /** A datagram opened with this set. True if it seals from now on. */
+  opened(now: Micros, set: KeySet): boolean {
+    if (set !== this.next) return false
+    this.#promote(now)
+    return true
+  }
+
+  // HOT PATH
+  /** What to seal with; undefined where the limits of its key are reached. */
+  sealing(now: Micros): KeySet | undefined {
+    const set = this.current
+    if (set === undefined) return undefined
+    const { packets, blocks, age } = this.#limits
+    return set.counter < packets && set.blocks < blocks && now - set.since < age ? set : undefined
+  }
+
+  /** So much of a limit is reached. */
+  wantsNext(now: Micros): boolean {
+    const set = this.current
+    if (set === undefined || this.next !== undefined) return false
+    const { packets, blocks, age } = this.#limits
+    const used = Math.max(set.counter / packets, set.blocks / blocks, (now - set.since) / age)
+    return used >= this.#share || set.failed >= FAILED_MAX
+  }
+
+  /** Erases what is over; when the next is. */
+  tend(now: Micros): Micros {
+    let due = NEVER
+    for (const set of [...this.#old]) {
+      if (set.until <= now) this.#erase(set)
+      else due = Math.min(due, set.until)
+    }
+    // Once it is past, whoever waits for keys looks by itself.
+    const half = this.current === undefined ? NEVER : this.current.since + this.#share * this.#limits.age
+    return half > now ? Math.min(due, half) : due
+  }
+
+  clear(): void {
+    for (const set of [this.current, this.next, ...this.#old]) {
+      set?.erase()
+      if (set !== undefined) this.#erased(set)
+    }
+    this.current = undefined
+    this.next = undefined
+    this.#old.length = 0
+  }
+
+  #promote(now: Micros): void {
+    if (this.current !== undefined) this.#retire(now, this.current)
+    this.current = this.next
+    this.next = undefined
+  }
+
+  #retire(now: Micros, set: KeySet): void {
+    set.until = now + OLD_KEPT
+    this.#old.push(set)
+  }
+
+  #erase(set: KeySet): void {
+    this.#old.splice(this.#old.indexOf(set), 1)
+    set.erase()
+    this.#erased(set)
+  }
+}

@@ -1,0 +1,315 @@
+/**
+ * Datagrams of a trunk as its two ends see them: when they are used, what ends that, and what changes
+ * nothing.
+ */
+import { describe, expect, test } from 'vitest'
+import { SECOND } from '../../core/io.ts'
+import { DATAGRAM, PAYLOAD_MAX, PAYLOAD_MIN } from '../../drivers/datagram/packet.ts'
+import { at, DatagramWorld, type End, type Flying } from '../support/datagram-world.ts'
+
+const packetOf = (length: number, fill: number): Uint8Array => new Uint8Array(length).fill(fill)
+const cut = (): undefined => undefined
+/** Milliseconds in a mixed order. */
+function lateness(factor: number, modulus: number): () => number {
+  let late = 1
+  return () => {
+    late = (late * factor) % modulus
+    return 1_000 * late
+  }
+}
+const isFrom =
+  (end: End) =>
+  ({ from }: Flying): boolean =>
+    from.bytes.join() === at(end.host).bytes.join()
+
+describe('datagrams', () => {
+  test('are used by both ends as soon as both directions are proven, and not before', () => {
+    const world = new DatagramWorld().linkUp()
+    const { dialler, listener } = world
+    dialler.send(packetOf(100, 1))
+    expect(dialler.byStream.length).toBe(1)
+    world.run(50)
+    expect(world.ends.map(({ view }) => view.used)).toEqual([true, true])
+    expect(dialler.view).toMatchObject({ remote: '/ip4/192.0.2.2/udp/4003', payload: PAYLOAD_MAX, losses: 0 })
+    dialler.send(packetOf(1_420, 2), 0x11_4047)
+    listener.send(packetOf(0, 3), 0)
+    world.run(5)
+    expect(listener.came).toEqual([{ hop: 0x11_4047, bytes: packetOf(1_420, 2) }])
+    expect(dialler.came).toEqual([{ hop: 0, bytes: packetOf(0, 3) }])
+  })
+
+  test('are not used where one direction is closed, whichever it is', () => {
+    for (const closed of ['dialler', 'listener'] as const) {
+      const world = new DatagramWorld().linkUp()
+      const isClosed = isFrom(world[closed])
+      world.fate = (flying) => (isClosed(flying) ? undefined : 0)
+      world.run(5_000)
+      expect(world.ends.map(({ turns }) => turns)).toEqual([[], []])
+    }
+  })
+
+  test('probe an address that never answers three times, a second apart', () => {
+    const world = new DatagramWorld().linkUp()
+    const times: number[] = []
+    const isOurs = isFrom(world.dialler)
+    world.fate = (flying) => {
+      if (isOurs(flying)) times.push(world.now)
+      return undefined
+    }
+    world.run(30_000)
+    expect(times.length).toBe(3)
+    expect(times.map((time) => Math.round((time - (times[0] as number)) / SECOND))).toEqual([0, 1, 2])
+  })
+
+  test.each(['both', 'dialler', 'listener'] as const)(
+    'give way to the stream within a second when what %s says is lost, and come back',
+    (which) => {
+      const world = new DatagramWorld().linkUp().untilUsed()
+      const talk = (): void => {
+        for (const end of world.ends) end.send(packetOf(200, 1))
+      }
+      world.run(500, talk)
+      const cutAt = world.now
+      const isCut = which === 'both' ? () => true : isFrom(world[which])
+      world.fate = (flying) => (isCut(flying) ? undefined : 0)
+      world.run(1_500, talk)
+      for (const end of world.ends) {
+        const lost = end.turns.find(({ byDatagrams, at: when }) => !byDatagrams && when > cutAt)
+        expect(((lost?.at ?? Number.MAX_SAFE_INTEGER) - cutAt) / SECOND).toBeLessThan(0.9)
+      }
+      world.fate = () => 0
+      const mendedAt = world.now
+      world.run(6_000, talk)
+      for (const end of world.ends) {
+        expect(end.view.used).toBe(true)
+        const back = end.turns.at(-1)?.at as number
+        // Not at once: a path that comes and goes would take data with it each time.
+        expect((back - mendedAt) / SECOND).toBeGreaterThan(0.9)
+      }
+    },
+  )
+
+  test('wait longer with each loss of a path that comes and goes', () => {
+    const world = new DatagramWorld().linkUp().untilUsed()
+    const { dialler } = world
+    const talk = (): void => dialler.send(packetOf(200, 1))
+    const waits: number[] = []
+    for (let round = 0; round < 4; round++) {
+      world.fate = cut
+      world.run(1_500, talk)
+      expect(dialler.view.used).toBe(false)
+      world.fate = () => 0
+      const from = world.now
+      while (!dialler.view.used) world.run(10, talk)
+      waits.push((world.now - from) / SECOND)
+      world.run(1_000, talk)
+    }
+    expect(waits[3] as number).toBeGreaterThan(3 * (waits[0] as number))
+  })
+
+  test('stay in use at 10 % loss and reordering, and lose only what the network lost', () => {
+    const world = new DatagramWorld().linkUp().untilUsed()
+    const { dialler, listener } = world
+    let random = 1
+    const draw = (): number => {
+      random = (random * 16_807) % 2_147_483_647
+      return random / 2_147_483_647
+    }
+    let lost = 0
+    world.fate = ({ bytes }) => {
+      if (draw() >= 0.1) return Math.floor(draw() * 5_000)
+      if (bytes[0] === DATAGRAM.data) lost += 1
+      return undefined
+    }
+    let sent = 0
+    world.run(15_000, () => {
+      dialler.send(packetOf(100, 1))
+      sent += 1
+    })
+    world.run(20)
+    expect(dialler.view.losses).toBe(0)
+    expect(listener.came.length).toBe(sent - lost)
+  })
+
+  test('carry what is longer than a path in pieces, in any order', () => {
+    const world = new DatagramWorld().linkUp().untilUsed()
+    const { dialler, listener } = world
+    world.fate = lateness(7, 11)
+    const whole = Uint8Array.from({ length: 69_709 }, (_, index) => index * 31)
+    dialler.send(whole, 0x11_0041)
+    dialler.send(whole.subarray(0, 1_421), 0x11_0042)
+    world.run(50)
+    expect(listener.came.map(({ hop, bytes }) => [hop, bytes.length]).sort()).toEqual([
+      [0x11_0041, 69_709],
+      [0x11_0042, 1_421],
+    ])
+    expect(listener.came.find(({ bytes }) => bytes.length === 69_709)?.bytes).toEqual(whole)
+  })
+
+  test('find the size of a narrow path, and notice when it becomes narrow', () => {
+    const world = new DatagramWorld().linkUp()
+    world.fate = ({ bytes }) => (bytes.length > 1_300 ? undefined : 0)
+    world.run(2_000)
+    expect(world.ends.map(({ view }) => view.payload)).toEqual([PAYLOAD_MIN, PAYLOAD_MIN])
+    const wide = new DatagramWorld().linkUp().untilUsed()
+    wide.run(500, () => wide.dialler.send(packetOf(1_420, 1)))
+    wide.fate = world.fate
+    wide.run(1_000, () => wide.dialler.send(packetOf(1_420, 1)))
+    expect(wide.dialler.view.used).toBe(false)
+    wide.run(10_000, () => wide.dialler.send(packetOf(1_420, 1)))
+    expect(wide.dialler.view).toMatchObject({ used: true, payload: PAYLOAD_MIN })
+  })
+
+  test('rest while there is no data, and cost nothing then', () => {
+    const world = new DatagramWorld().linkUp().untilUsed()
+    world.run(200_000)
+    expect(world.ends.map(({ view }) => view.used)).toEqual([false, false])
+    const before = world.seen.length
+    world.run(200_000)
+    expect(world.seen.length).toBe(before)
+    world.dialler.send(packetOf(10, 1))
+    expect(world.dialler.byStream.length).toBe(1)
+    world.run(20)
+    expect(world.dialler.view.used).toBe(true)
+  }, 60_000)
+})
+
+describe('keys', () => {
+  const limits = { packets: 2_000, blocks: 1e9, age: 1e12 }
+
+  test('change at half of a limit, with no packet lost, reordered or not', () => {
+    const world = new DatagramWorld({ limits }).linkUp().untilUsed()
+    const { dialler, listener } = world
+    world.fate = lateness(5, 7)
+    let sent = 0
+    // An offer may be made each five seconds: half of the limit takes longer.
+    world.run(60_000, () => {
+      if (sent % 2 === 0) {
+        dialler.send(packetOf(50, sent))
+        listener.send(packetOf(50, sent))
+      }
+      sent += 1
+    })
+    world.run(50)
+    expect(dialler.count('datagramKeys')).toBeGreaterThan(3)
+    for (const end of world.ends) {
+      expect(end.byStream).toEqual([])
+      expect(end.came.length).toBe(6_000)
+      expect(end.count('dropDatagramIndex')).toBe(0)
+    }
+  }, 60_000)
+
+  test('that reached a limit seal nothing more: data goes by the stream', () => {
+    const world = new DatagramWorld({ limits: { ...limits, packets: 300 } }).linkUp().untilUsed()
+    const { dialler } = world
+    // The other end says nothing more.
+    const silent = (): void => {
+      world.listener.said.length = 0
+      dialler.said.length = 0
+    }
+    world.run(5_000, () => {
+      silent()
+      dialler.send(packetOf(50, 1))
+    })
+    expect(dialler.byStream.length).toBeGreaterThan(600)
+  })
+
+  test('are gone with the trunk: nothing that comes after opens', () => {
+    const world = new DatagramWorld().linkUp().untilUsed()
+    world.dialler.send(packetOf(50, 1))
+    world.listener.datagrams.linkDown(7 as never)
+    world.run(10)
+    expect(world.listener.came).toEqual([])
+    expect(world.listener.count('dropDatagramIndex')).toBeGreaterThan(0)
+  })
+})
+
+describe('a hostile sender', () => {
+  test('of garbage changes nothing but counters, and hears nothing', () => {
+    const world = new DatagramWorld().linkUp().untilUsed()
+    const { dialler, listener } = world
+    listener.send(packetOf(40, 1))
+    const sample = world.seen.at(-1)?.bytes as Uint8Array
+    world.run(10)
+    const before = [dialler.came.length, world.seen.length]
+    const view = dialler.view
+    const from = at('203.0.113.9', 9)
+    const changed = (place: number, value: number): Uint8Array => {
+      const bytes = sample.slice()
+      bytes[place] = value
+      return bytes
+    }
+    for (const [bytes, counter] of [
+      [new Uint8Array(0), 'dropDatagramLength'],
+      [sample.slice(0, 31), 'dropDatagramLength'],
+      [new Uint8Array(1_453).fill(1), 'dropDatagramLength'],
+      [changed(0, 0), 'dropDatagramType'],
+      [changed(0, 5), 'dropDatagramType'],
+      [changed(1, (sample[1] as number) ^ 1), 'dropDatagramIndex'],
+      [changed(4, (sample[4] as number) ^ 1), 'dropDatagramIndex'],
+      [sample, 'dropDatagramReplay'],
+      [changed(5, 1), 'dropDatagramReplay'],
+      [changed(12, 200), 'dropDatagramSeal'],
+      [Uint8Array.of(...changed(12, 200).slice(0, -1), 0), 'dropDatagramSeal'],
+    ] as const) {
+      const was = dialler.count(counter)
+      world.inject(dialler, bytes, from)
+      world.run(1)
+      expect([counter, dialler.count(counter)]).toEqual([counter, was + 1])
+    }
+    expect([dialler.came.length, world.seen.length]).toEqual(before)
+    expect(dialler.view).toEqual(view)
+  })
+
+  test('that copies a datagram from elsewhere, sooner, gets a challenge and no data', () => {
+    const world = new DatagramWorld().linkUp().untilUsed()
+    const { dialler, listener } = world
+    world.run(300)
+    const thief = at('203.0.113.9', 9)
+    const isOurs = isFrom(dialler)
+    // What the dialler sends comes from the thief's address from now on.
+    world.fate = (flying) => {
+      if (!isOurs(flying)) return 0
+      world.inject(listener, flying.bytes, thief)
+      return undefined
+    }
+    const begun = world.seen.length
+    world.run(3_000, () => {
+      dialler.send(packetOf(400, 1))
+      listener.send(packetOf(400, 2))
+    })
+    const toThief = world.seen.slice(begun).filter(({ to }) => to.bytes.join() === thief.bytes.join())
+    expect(toThief.length).toBeGreaterThan(0)
+    for (const { bytes } of toThief) expect([DATAGRAM.challenge, DATAGRAM.answer]).toContain(bytes[0])
+  })
+
+  test('an address that a peer names is not asked if no host has it, or trunks carry it', () => {
+    const world = new DatagramWorld()
+    world.listener.hosts = ['224.0.0.1', '255.255.255.255', '0.0.0.0', '127.0.0.1', '10.7.0.2', '192.0.2.2']
+    world.linkUp().run(20)
+    expect(world.dialler.count('datagramCandidatesRefused')).toBe(4)
+    const asked = new Set(
+      world.seen.filter(isFrom(world.dialler)).map(({ to }) => to.bytes.slice(4, 8).join('.')),
+    )
+    expect([...asked]).toEqual(['192.0.2.2'])
+  })
+})
+
+describe('an end that moves', () => {
+  test.each(['dialler', 'listener'] as const)(
+    'the %s, is followed without a loss of more than a second',
+    (which) => {
+      const world = new DatagramWorld().linkUp().untilUsed()
+      const other = which === 'dialler' ? world.listener : world.dialler
+      const talk = (): void => {
+        for (const end of world.ends) end.send(packetOf(100, 1))
+      }
+      world.run(1_000, talk)
+      world[which].host = '198.51.100.77'
+      world[which].hosts = ['198.51.100.77']
+      world.run(8_000, talk)
+      expect(other.view).toMatchObject({ used: true, remote: '/ip4/198.51.100.77/udp/4003' })
+      expect(world.ends.every(({ view }) => view.used)).toBe(true)
+    },
+  )
+})
