@@ -44,6 +44,8 @@ export interface DatagramWorld {
   packet(link: LinkId, hop: Hop, bytes: Uint8Array): void
   /** Data of the trunk goes by datagrams now, or by the stream; never told inside of `send`. */
   turned(link: LinkId, byDatagrams: boolean, why: string): void
+  /** Its control stream is dead, or the other end has given the trunk up: it is to be hung up. */
+  dead(link: LinkId): void
   /** IP addresses of this machine but those inside of what trunks carry. */
   hosts(): readonly string[]
   avoids(host: string): boolean
@@ -68,6 +70,7 @@ export class Datagrams {
     datagramsOut: 0,
     datagramPaths: 0,
     datagramPathsLost: 0,
+    datagramStreamsDead: 0,
     datagramKeys: 0,
     dropDatagramLength: 0,
     dropDatagramType: 0,
@@ -100,6 +103,7 @@ export class Datagrams {
       say: (bytes) => this.#world.say(id, bytes),
       packet: (hop, bytes) => this.#world.packet(id, hop, bytes),
       turned: (byDatagrams, why) => this.#world.turned(id, byDatagrams, why),
+      dead: () => this.#world.dead(id),
       ports: this.#wire.ports,
       place: (link) => this.#place(link),
       register: (index, set) => {
@@ -129,6 +133,11 @@ export class Datagrams {
     if (link === undefined) return
     this.#links.delete(id)
     link.end()
+  }
+
+  /** Something came on the control stream. */
+  heardControl(now: Micros, id: LinkId): void {
+    this.#links.get(id)?.heardControl(now)
   }
 
   /** What the other end says about datagrams on the control stream. */
@@ -205,7 +214,7 @@ export class Datagrams {
       return
     }
     const type = memory[at] as number
-    if (type < DATAGRAM.data || type > DATAGRAM.answer) {
+    if (type < DATAGRAM.data || type > DATAGRAM.end) {
       counts.dropDatagramType += 1
       return
     }

@@ -7,11 +7,14 @@
  * the first has them too. Until then, and for 10 s more, the old keys open what is still on its way: no
  * datagram is lost.
  */
+import { assert } from '../../core/errors.ts'
 import { MINUTE, type Micros, NEVER, SECOND } from '../../core/io.ts'
 import { REPLAY_NOTHING_HEARD, ReplayWindow } from '../../core/vlan/replay.ts'
 
 /** sec:S4: a key is retired at 2^32 packets, 2^35 blocks or an hour; the next is prepared at half of it. */
-const PACKETS_MAX = 0x1_0000_0000
+const COUNTERS = 0x1_0000_0000
+/** Less what may be on its way into one packet's pieces: no counter ever comes twice. */
+const PACKETS_MAX = COUNTERS - 256
 const BLOCKS_MAX = 0x8_0000_0000
 const AGE_MAX: Micros = 60 * MINUTE
 /** sec:S4: so many that did not open, and it is retired too. */
@@ -60,6 +63,7 @@ export class KeySet {
   // HOT PATH
   /** The counter of the next datagram of so many bytes. */
   take(bytes: number): number {
+    assert(this.counter < COUNTERS, 'a key of datagrams was used too often')
     this.blocks += Math.ceil(bytes / BLOCK_BYTES) + 1
     return this.counter++
   }

@@ -44,6 +44,14 @@ const RETRY_MAX: Micros = 10 * MINUTE
  */
 const OFFER_AT = 0.5
 const ASK_AT = 0.75
+/**
+ * A trunk whose streams died is dead, though datagrams may get through: the core's control goes by the stream
+ * alone, and data that comes would hide from it that no control does. So while data goes by datagrams a
+ * silent stream is asked, and at once where the path has changed. A stream of TCP under loss may take its
+ * time. Guesses.
+ */
+const STREAM_SILENT: Micros = 2 * SECOND
+const STREAM_DEAD: Micros = 3 * SECOND
 const SECRET_BYTES = 32
 const NUMBER_MASK = 0xffff
 
@@ -53,6 +61,7 @@ export type Counts = Record<
   | 'datagramsOut'
   | 'datagramPaths'
   | 'datagramPathsLost'
+  | 'datagramStreamsDead'
   | 'datagramKeys'
   | 'dropDatagramLength'
   | 'dropDatagramType'
@@ -77,6 +86,7 @@ export interface LinkWorld {
   say(bytes: Uint8Array): void
   packet(hop: Hop, bytes: Uint8Array): void
   turned(byDatagrams: boolean, why: string): void
+  dead(): void
   hosts(): readonly string[]
   avoids(host: string): boolean
   outgoing(family: Family): Outgoing | undefined
@@ -138,6 +148,10 @@ export class DatagramLink {
   #bytesIn = 0
   #bytesOut = 0
   #lossesTold = 0
+  #controlAt: Micros
+  /** When the stream was asked whether it is alive; NEVER if nothing is owed. */
+  #pingedAt: Micros = NEVER
+  #isDead = false
   #now: Micros
 
   constructor(
@@ -153,6 +167,7 @@ export class DatagramLink {
     this.#counts = counts
     this.#facts = facts
     this.#now = now
+    this.#controlAt = now
     this.#offers = new Bucket(now, OFFERS_PER_SECOND, OFFERS_BURST)
     this.#offerAt = facts.dialled ? now : NEVER
     this.#ring = new KeyRing(limits, facts.dialled ? OFFER_AT : ASK_AT, ({ receiveIndex }) =>
@@ -189,6 +204,36 @@ export class DatagramLink {
 
   // The control stream.
 
+  heardControl(now: Micros): void {
+    this.#controlAt = now
+    this.#pingedAt = NEVER
+  }
+
+  #ping(now: Micros): void {
+    if (this.#pingedAt !== NEVER) return
+    this.#pingedAt = now
+    this.#world.say(Uint8Array.of(SAID.ping))
+  }
+
+  #tendStream(now: Micros): void {
+    if (this.#pingedAt !== NEVER && now - this.#pingedAt >= STREAM_DEAD) this.#die()
+    else if (now - this.#controlAt >= STREAM_SILENT && this.#paths.isBusy(now)) this.#ping(now)
+  }
+
+  /** The other end may not notice for long: it is told by what gets through. */
+  #die(): void {
+    const path = this.#paths.used
+    if (path !== undefined) this.#token(path, DATAGRAM.end, new Uint8Array(TOKEN_BYTES), TOKEN_BYTES)
+    this.#over()
+  }
+
+  #over(): void {
+    if (this.#isDead) return
+    this.#isDead = true
+    this.#counts.datagramStreamsDead += 1
+    this.#world.dead()
+  }
+
   said(now: Micros, bytes: Uint8Array): void {
     switch (bytes[0]) {
       case SAID.offer:
@@ -205,6 +250,11 @@ export class DatagramLink {
       case SAID.lost:
         // It knows of both directions; this end would first have to lose something of its own.
         this.#paths.doubt(now, 'the other end hears no answers')
+        break
+      case SAID.ping:
+        this.#world.say(Uint8Array.of(SAID.pong))
+        break
+      case SAID.pong:
         break
       case SAID.decline:
         this.#forgetPending()
@@ -425,6 +475,9 @@ export class DatagramLink {
         if (length < TOKEN_BYTES) this.#counts.dropDatagramShape += 1
         else this.#answer(from)
         break
+      case DATAGRAM.end:
+        this.#over()
+        break
       default:
         if (length !== TOKEN_BYTES) this.#counts.dropDatagramShape += 1
         else if (!this.#paths.answered(now, this.#bench.openedOf(TOKEN_BYTES)))
@@ -473,6 +526,7 @@ export class DatagramLink {
     this.#ring.tend(now)
     if (this.#ring.wantsNext(now) && this.#pending === undefined) this.#wantOffer(now)
     if (this.#offerAt <= now) this.#offer(now)
+    this.#tendStream(now)
     if (
       this.#facts.dialled &&
       this.#offerAt === NEVER &&
@@ -504,6 +558,7 @@ export class DatagramLink {
     this.#why = why
     if (path !== undefined) {
       this.#counts.datagramPaths += 1
+      this.#ping(this.#now)
       this.#retry = RETRY_FIRST
     } else if (this.#paths.losses > this.#lossesTold) {
       this.#lossesTold = this.#paths.losses
@@ -518,7 +573,8 @@ export class DatagramLink {
   }
 
   #schedule(): void {
-    this.due = Math.min(this.#paths.due, this.#ring.tend(this.#now), this.#offerAt)
+    const dead = this.#pingedAt === NEVER || this.#isDead ? NEVER : this.#pingedAt + STREAM_DEAD
+    this.due = Math.min(this.#paths.due, this.#ring.tend(this.#now), this.#offerAt, dead)
   }
 }
 

@@ -5,7 +5,7 @@
  *
  *     offer, answer: kind 1 | version 1 | X25519 key 32 | receive index 4 | nonce 16 | count 1 | candidates
  *     candidate: family 1 (4 or 6) | address 4 or 16 | port 2
- *     ask (for a new offer), decline, lost (nothing comes back by the path in use): kind 1
+ *     ask (for a new offer), decline, lost (nothing comes back by the path in use), ping, pong: kind 1
  */
 import { AGREEMENT_BYTES, type Crypto } from '../../core/crypto/ports.ts'
 import { concat, peerKey, utf8 } from '../../core/ids.ts'
@@ -19,7 +19,7 @@ import { type Endpoint, endpointOf, hostOf, portOf } from '../linux/udp.ts'
 export const CARRIER_KIND = 2
 export const CARRIER_HOP = trunkHop(CARRIER_KIND, 0, 0)
 
-export const SAID = { offer: 1, answer: 2, ask: 3, decline: 4, lost: 5 } as const
+export const SAID = { offer: 1, answer: 2, ask: 3, decline: 4, lost: 5, ping: 6, pong: 7 } as const
 export const DATAGRAM_VERSION = 1
 
 export const CANDIDATES_MAX = 8

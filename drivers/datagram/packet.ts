@@ -11,7 +11,7 @@
  */
 import { type Aead, NONCE_BYTES, TAG_BYTES } from '../../core/crypto/ports.ts'
 
-export const DATAGRAM = { data: 1, piece: 2, challenge: 3, answer: 4 } as const
+export const DATAGRAM = { data: 1, piece: 2, challenge: 3, answer: 4, end: 5 } as const
 
 const INDEX_AT = 1
 const COUNTER_AT = 5

@@ -51,6 +51,7 @@ const SOON: Micros = MINUTE
 const KEEP_EVERY: Micros = 25 * SECOND
 /** Without data for so long a path rests: the next packets go by the stream until it is proven anew. */
 const REST_AFTER: Micros = 2 * MINUTE
+const BUSY_WITHIN: Micros = SECOND
 /** The other end's choice of a path is followed no more often. */
 const FOLLOW_EVERY: Micros = SECOND
 /** Addresses that were not told but heard from. */
@@ -235,6 +236,11 @@ export class Paths {
     let due = NEVER
     for (const path of this.all) if (path.due < due) due = path.due
     this.due = due
+  }
+
+  /** A path is in use, and data went or came by it just now. */
+  isBusy(now: Micros): boolean {
+    return this.used !== undefined && now - this.#dataAt < BUSY_WITHIN
   }
 
   /** The other end has lost it. */

@@ -214,6 +214,12 @@ export class Trunks implements Carrier, TrunkOwner {
     return this.#running?.engine.node.getMultiaddrs().map(String) ?? []
   }
 
+  /** Nothing comes from the other end by ways beside its streams any more: is it still there? */
+  doubt(link: LinkId): void {
+    const trunk = this.#trunks.get(link)
+    if (trunk !== undefined) this.#watch.doubt(trunk)
+  }
+
   // What trunks say.
 
   up(trunk: Trunk): void {

@@ -70,6 +70,14 @@ export class Watch {
     this.#timer = setInterval(() => this.#tick(), TICK_MILLIS).unref()
   }
 
+  /** Data came by other ways until now, and then none did: the next that goes unanswered is asked about. */
+  doubt(trunk: Trunk): void {
+    const watched = this.#trunks.get(trunk)
+    if (watched === undefined) return
+    watched.rested = 0
+    this.sent()
+  }
+
   stop(): void {
     clearInterval(this.#timer)
     this.#timer = undefined

@@ -11,7 +11,7 @@ import { json } from './control-server.ts'
 import type { Captured } from './messages.ts'
 import { metricsText } from './metrics.ts'
 import { PcapngWriter } from './pcapng.ts'
-import type { CoreStatus, NodeStatus, ProcessView } from './views.ts'
+import { type CoreStatus, type NodeStatus, type ProcessView, trunkRows } from './views.ts'
 import type { Watchers } from './watchers.ts'
 
 const NDJSON = 'application/x-ndjson'
@@ -117,7 +117,8 @@ export class NodeApi implements ControlApi {
     })
     const counters = { ...core.counters, ...this.#node.trunkCounts() }
     const process = this.#node.processView()
-    return { ...core, counters, interfaces, process, trunks: this.#node.trunks(), names }
+    const trunks = trunkRows(this.#node.trunks(), core.datagrams)
+    return { ...core, counters, interfaces, process, trunks, names }
   }
 
   /** Healthy: the core answers, every interface is there, and the mesh is reached if anybody was named. */

@@ -44,6 +44,21 @@ const transports = z
   .describe('What trunks may be carried by. One that is off is neither listened on nor dialled.')
   .meta(RESTART)
 
+const datagrams = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe('Use them wherever they get through.'),
+    port: port
+      .default(4_003)
+      .describe('UDP port of both families. Where another program has it, one that is free is taken.'),
+    offload: z
+      .boolean()
+      .default(true)
+      .describe('Let the kernel cut and join datagrams (UDP_SEGMENT, UDP_GRO) where it can.'),
+  })
+  .prefault({})
+  .describe('Frames in UDP datagrams beside the streams of a trunk: sooner there, and lost alone if lost.')
+  .meta(RESTART)
+
 const circuitRelay = z
   .strictObject({
     serve: z.boolean().default(false).describe('Let others be reached through this node by libp2p circuits.'),
@@ -185,6 +200,7 @@ export const configSchema = z
       .describe('Multiaddrs to tell others in place of those found out, where a router forwards ports.')
       .meta({ ...RESTART, examples: [['/ip4/203.0.113.7/udp/4001/quic-v1']] }),
     transports,
+    datagrams,
     bootstrap: z
       .array(text)
       .max(BOOTSTRAP_MAX)

@@ -201,6 +201,9 @@ export class CoreHandle implements TrunkListener {
       case 'note':
         this.#owner.noted(answer.event)
         break
+      case 'doubt':
+        this.#carrier.doubt(answer.link)
+        break
       case 'log':
         this.#owner.log(answer.entry)
         break

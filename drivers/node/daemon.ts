@@ -3,7 +3,7 @@
  * API, put together and taken apart in order. What each does is theirs; what an owner may ask is api.ts's.
  */
 import type { NodeConfig } from '../../core/config.ts'
-import type { NodeEvent, PeerHint, PeerId, PortId, RelayPolicy, StoreId } from '../../core/io.ts'
+import type { LinkId, NodeEvent, PeerHint, PeerId, PortId, RelayPolicy, StoreId } from '../../core/io.ts'
 import { REACHABILITY } from '../../core/io.ts'
 import { CompiledPolicy } from '../../core/vlan/policy.ts'
 import type { Outcome } from '../control/outcome.ts'
@@ -20,6 +20,7 @@ import { type Config, readConfig, relayPolicy } from './config.ts'
 import { type Reload, reloadable } from './config-reload.ts'
 import { ControlServer } from './control-server.ts'
 import { CoreHandle, type CoreOwner } from './core-handle.ts'
+import type { DatagramOrder } from './datagram-order.ts'
 import { EarlyCarrier } from './early-carrier.ts'
 import { GarbageMan, LOOK_MILLIS } from './garbage.ts'
 import { LogLimiter } from './log-limiter.ts'
@@ -172,6 +173,7 @@ export class Daemon implements CoreOwner, ApiNode {
         // What needs a restart is as it was when the process began, as it is for trunks.
         config: coreConfig(config, this.#policy),
         interfaces: interfaceOrders(this.#config),
+        datagrams: datagramOrder(config),
       },
       carrier,
       this.#mls,
@@ -380,6 +382,7 @@ export class Daemon implements CoreOwner, ApiNode {
     return {
       linkUp: (link, peer, dialled) => {
         core.linkUp(link, peer, dialled)
+        core.mail({ kind: 'remote', link, host: this.#hostAt(link) })
         this.#told('link up', { link, peer: this.nameOf(peer), dialled })
         this.#tellReach()
       },
@@ -404,6 +407,12 @@ export class Daemon implements CoreOwner, ApiNode {
         this.#tellReach()
       },
     }
+  }
+
+  /** Where the peer is; undefined behind a relay, whose address says nothing of it. */
+  #hostAt(link: LinkId): string | undefined {
+    const trunk = this.trunks().find((each) => each.link === link)
+    return trunk?.relayed === false ? /^\/ip[46]\/([^/]+)/.exec(trunk.remote)?.[1] : undefined
   }
 
   #told(message: string, details: Readonly<Record<string, unknown>>): void {
@@ -487,6 +496,12 @@ function trunkOptions({ files, config }: DaemonOptions): ConstructorParameters<t
     mdns,
     relay: circuitRelay,
   }
+}
+
+function datagramOrder({ datagrams, announce }: Config): DatagramOrder | undefined {
+  const { enabled, port, offload } = datagrams
+  const hosts = announce.flatMap((text) => /^\/ip[46]\/([^/]+)/.exec(text)?.[1] ?? [])
+  return enabled ? { port, offload, announce: hosts } : undefined
 }
 
 function coreConfig({ relay }: Config, policy: RelayPolicy): Partial<NodeConfig> {

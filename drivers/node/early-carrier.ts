@@ -6,7 +6,10 @@ import type { Address, Channel, CloseReason, Hop, LinkId, PeerId } from '../../c
 import type { Carrier } from '../libp2p/carrier.ts'
 
 /** What the core asks of a carrier. */
-export type CoreCarrier = Pick<Carrier, 'dial' | 'hangUp' | 'send'>
+export interface CoreCarrier extends Pick<Carrier, 'dial' | 'hangUp' | 'send'> {
+  /** Nothing comes from the other end by other ways: whether it is still there may be asked. */
+  doubt(link: LinkId): void
+}
 
 export class EarlyCarrier implements CoreCarrier {
   readonly #dials: { readonly peer: PeerId; readonly addresses: readonly Address[] }[] = []
@@ -23,6 +26,10 @@ export class EarlyCarrier implements CoreCarrier {
 
   send(link: LinkId, channel: Channel, hop: Hop, packet: Uint8Array): void {
     this.#carrier?.send(link, channel, hop, packet)
+  }
+
+  doubt(link: LinkId): void {
+    this.#carrier?.doubt(link)
   }
 
   /** It starts: others may open links to it from now on. */

@@ -8,6 +8,7 @@ import type {
   Job,
   JobId,
   JobOutcome,
+  LinkId,
   NodeEvent,
   PeerHint,
   PeerId,
@@ -18,6 +19,7 @@ import type {
 } from '../../core/io.ts'
 import type { Outcome } from '../control/outcome.ts'
 import type { DeviceKind } from '../tap/device.ts'
+import type { DatagramOrder } from './datagram-order.ts'
 import type { PipeEnds } from './pipe.ts'
 import type { Book } from './vlan-book.ts'
 
@@ -36,6 +38,8 @@ export interface CoreStart {
   readonly contacts: readonly PeerHint[]
   readonly config: Partial<NodeConfig>
   readonly interfaces: readonly InterfaceOrder[]
+  /** Undefined: data goes by streams alone. */
+  readonly datagrams: DatagramOrder | undefined
 }
 
 /** How the interface of a VLAN is to be; what is not said here comes from the VLAN. */
@@ -54,6 +58,8 @@ export interface InterfaceOrder {
 /** To the core. */
 export type Mail =
   | { readonly kind: 'dialFailed'; readonly peer: PeerId }
+  /** The IP address where the peer of a link that just came up is; undefined if it is not known. */
+  | { readonly kind: 'remote'; readonly link: LinkId; readonly host: string | undefined }
   | { readonly kind: 'addresses'; readonly addresses: readonly Address[]; readonly reach: Reachability }
   | { readonly kind: 'stored'; readonly id: StoreId; readonly ok: boolean }
   | { readonly kind: 'jobDone'; readonly job: JobId; readonly outcome: JobOutcome }
@@ -80,6 +86,8 @@ export type Answer =
   /** The interfaces of VLANs are these now. */
   | { readonly kind: 'interfaces'; readonly names: readonly string[] }
   | { readonly kind: 'note'; readonly event: NodeEvent }
+  /** Nothing comes back by datagrams from the peer of that link: is it still there? */
+  | { readonly kind: 'doubt'; readonly link: LinkId }
   | { readonly kind: 'log'; readonly entry: LogEntry }
   | { readonly kind: 'outcome'; readonly id: number; readonly outcome: Outcome<object> | Mistake }
   | { readonly kind: 'captured'; readonly packets: readonly Captured[]; readonly lost: number }

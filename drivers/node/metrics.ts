@@ -2,7 +2,7 @@
  * A node's figures in the text format of Prometheus (exposition format 0.0.4). Names follow its conventions:
  * base units, `_total` for what only grows.
  */
-import type { NodeStatus } from './views.ts'
+import { carriedBy, type NodeStatus } from './views.ts'
 
 type Labels = Readonly<Record<string, string | number>>
 type Sample = readonly [labels: Labels, value: number]
@@ -12,7 +12,10 @@ export function metricsText(status: NodeStatus): string {
   const neighbours = links.filter(({ neighbour }) => neighbour)
   const transportOf = (link: number): Labels => {
     const trunk = trunks.find((each) => each.link === link)
-    return { transport: trunk?.transport ?? 'none', relayed: trunk?.relayed === true ? 1 : 0 }
+    return {
+      transport: trunk === undefined ? 'none' : carriedBy(trunk),
+      relayed: trunk?.relayed === true ? 1 : 0,
+    }
   }
   const peerOf = (peer: string): Labels => ({ peer: status.names[peer] ?? peer })
   const lines = [

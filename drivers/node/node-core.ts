@@ -39,12 +39,14 @@ import { POLL, Poller } from '../linux/poller.ts'
 import type { OpenDevice } from '../tap/device.ts'
 import { Capture } from './capture.ts'
 import { type CoreFiles, CoreSeat } from './core-seat.ts'
+import { type DatagramSeat, openDatagrams } from './datagram-seat.ts'
 import { Echoes, type PingOrder } from './echoes.ts'
 import { type ExplainWorld, explain } from './explain.ts'
 import { GarbageMan, LOOK_MILLIS } from './garbage.ts'
 import { Interfaces } from './interfaces.ts'
 import type { Answer, CoreStart, LogEntry, Mail } from './messages.ts'
 import { CoreEnd, channelOf, hopOf, reasonOf, TO_CORE } from './pipe.ts'
+import { onPortEvent } from './port-events.ts'
 import { SystemDice, systemKeys } from './randomness.ts'
 import { Timers } from './timers.ts'
 import { Trace } from './trace.ts'
@@ -95,6 +97,8 @@ export class NodeCore implements Clock, Alarm, Effects {
   readonly #notes: NodeEvent[] = []
   readonly #trace = new Trace((entry) => this.log(entry))
   readonly #capture: Capture
+  /** Undefined where data goes by streams alone. */
+  readonly #datagrams: DatagramSeat | undefined
   #asked: Asked[] = []
   readonly #owed: OwedPacket[] = []
   #deadline: Micros = NEVER
@@ -132,7 +136,10 @@ export class NodeCore implements Clock, Alarm, Effects {
         log: (entry) => this.log(entry),
         watch: (fd) => this.#poller.add(fd),
         unwatch: (fd) => this.#poller.remove(fd),
-        changed: (names) => this.mail({ kind: 'interfaces', names }),
+        changed: (names) => {
+          this.mail({ kind: 'interfaces', names })
+          this.#datagrams?.overlay.interfaces(names)
+        },
       },
       start.interfaces,
     )
@@ -150,6 +157,7 @@ export class NodeCore implements Clock, Alarm, Effects {
       wall: { millis: () => seat.wallMillis() },
     })
     this.#host = new Host(machine, this, this, this)
+    this.#datagrams = this.#openDatagrams(start, libc)
     this.#verbs = new VlanVerbs(seat)
     this.#echoes = new Echoes({
       verbs: this.#verbs,
@@ -175,7 +183,15 @@ export class NodeCore implements Clock, Alarm, Effects {
     this.#answer()
     this.#interfaces.closeAll()
     this.#payAll()
+    this.#datagrams?.close()
     this.#end.flush()
+  }
+
+  #openDatagrams(start: CoreStart, libc: Libc): DatagramSeat | undefined {
+    return openDatagrams(start, libc, this.#poller, this.#seat, this, {
+      packet: (link, hop, bytes) => this.#onPacket(link, CHANNEL.data, hop, bytes),
+      ready: (link, ready) => this.#onReady(link, CHANNEL.data, ready),
+    })
   }
 
   /** What could not be said for want of room, the farewells most of all, as long as somebody makes room. */
@@ -251,6 +267,7 @@ export class NodeCore implements Clock, Alarm, Effects {
   send(link: LinkId, channel: Channel, hop: Hop, packet: Uint8Array): void {
     if (this.#capture.on) this.#capture.packet(link, true, channel, hop, packet)
     if (channel === CHANNEL.data) {
+      if (this.#datagrams?.send(link, hop, packet)) return
       if (this.#readsFrames) this.#carried.add(link)
       if (this.#end.packet(link, channel, hop, packet)) return
       this.#dropped += 1
@@ -288,8 +305,9 @@ export class NodeCore implements Clock, Alarm, Effects {
   #work(): boolean {
     const fromMain = this.#end.take(this.#onRecord, this.#onMail)
     const now = this.now()
+    const fromPeers = this.#datagrams?.receive(now) ?? false
     if (this.#heldUntil <= now) this.#letGo()
-    const mayRead = this.#heldUntil === NEVER && this.#end.hasRoom
+    const mayRead = this.#heldUntil === NEVER && this.#hasRoom
     const fromInterfaces = mayRead && this.#interfaces.read(FRAMES_AT_ONCE, this.#onFrame)
     if (this.#deadline <= now) {
       this.#deadline = NEVER
@@ -301,19 +319,21 @@ export class NodeCore implements Clock, Alarm, Effects {
     this.#tellNotes()
     this.#answer()
     this.#capture.flush()
-    return fromMain || fromInterfaces || this.#notes.length > 0
+    this.#datagrams?.settle(this.now())
+    return fromMain || fromPeers || fromInterfaces || this.#notes.length > 0
   }
 
   #sleep(): void {
     this.#lookForSuspend()
     const now = this.now()
-    const lacksRoom = this.#heldUntil === NEVER && !this.#end.hasRoom
+    const lacksRoom = this.#heldUntil === NEVER && !this.#hasRoom
     const until = Math.min(
       this.#heldUntil,
       lacksRoom ? now + LOOK_AGAIN : NEVER,
       this.#deadline,
       this.#timers.next(),
       this.#interfaces.nextRetry(),
+      this.#datagrams?.due ?? NEVER,
       this.#owed.length > 0 ? now + MILLISECOND : NEVER,
       now + SLEEP_MAX,
     )
@@ -323,6 +343,10 @@ export class NodeCore implements Clock, Alarm, Effects {
     this.#end.awake()
     if (lacksRoom) this.#listen(true)
     this.#bell.clear()
+  }
+
+  get #hasRoom(): boolean {
+    return this.#end.hasRoom && (this.#datagrams?.hasRoom ?? true)
   }
 
   #lookForGarbage(): void {
@@ -356,9 +380,19 @@ export class NodeCore implements Clock, Alarm, Effects {
   readonly #onRecord = (kind: number, link: number, value: number, bytes: Uint8Array): void => {
     const id = link as LinkId
     if (kind === TO_CORE.packet) this.#onPacket(id, channelOf(value), hopOf(value), bytes)
-    else if (kind === TO_CORE.linkUp) this.#host.linkUp(id, peerIdOf(bytes), value === 1)
+    else if (kind === TO_CORE.linkUp) this.#onUp(id, peerIdOf(bytes), value === 1)
     else if (kind === TO_CORE.linkDown) this.#onDown(id, reasonOf(value))
-    else this.#onReady(id, channelOf(value), hopOf(value) === 1)
+    else this.#onStreamReady(id, channelOf(value), hopOf(value) === 1)
+  }
+
+  #onUp(link: LinkId, peer: PeerId, dialled: boolean): void {
+    this.#datagrams?.linkUp(link, peer, dialled)
+    this.#host.linkUp(link, peer, dialled)
+  }
+
+  #onStreamReady(link: LinkId, channel: Channel, ready: boolean): void {
+    const isTold = channel === CHANNEL.control || this.#datagrams === undefined
+    if (isTold || this.#datagrams?.streamReady(link, ready)) this.#onReady(link, channel, ready)
   }
 
   #onReady(link: LinkId, channel: Channel, ready: boolean): void {
@@ -374,6 +408,7 @@ export class NodeCore implements Clock, Alarm, Effects {
   #onDown(link: LinkId, reason: CloseReason): void {
     this.#full.delete(link)
     this.#carried.delete(link)
+    this.#datagrams?.linkDown(link)
     if (this.#full.size === 0) this.#letGo()
     this.#host.linkDown(link, reason)
   }
@@ -399,6 +434,7 @@ export class NodeCore implements Clock, Alarm, Effects {
   // HOT PATH
   #onPacket(link: LinkId, channel: Channel, hop: Hop, bytes: Uint8Array): void {
     this.#packets += 1
+    if (channel === CHANNEL.control && this.#datagrams?.controlled(this.now(), link, hop, bytes)) return
     if (this.#capture.on) this.#capture.packet(link, false, channel, hop, bytes)
     if (this.#trace.on) this.#trace.begin(this.#host.machine)
     this.#host.packet(link, channel, hop, bytes)
@@ -409,6 +445,9 @@ export class NodeCore implements Clock, Alarm, Effects {
     switch (mail.kind) {
       case 'dialFailed':
         this.#host.dialFailed(mail.peer)
+        break
+      case 'remote':
+        this.#datagrams?.remote(this.now(), mail.link, mail.host)
         break
       case 'addresses':
         this.#host.addressesChanged(mail.addresses, mail.reach)
@@ -482,7 +521,8 @@ export class NodeCore implements Clock, Alarm, Effects {
     const vlans = this.#vlans()
     const missing = this.#interfaces.unmatched(vlans)
     const status = coreStatus(this.#host.machine.view(), vlans, this.#interfaces.view(), missing)
-    return { ...status, counters: { ...status.counters, dropMainBusy: this.#dropped } }
+    const counters = { ...status.counters, ...this.#datagrams?.counts(), dropMainBusy: this.#dropped }
+    return { ...status, datagrams: this.#datagrams?.views() ?? [], counters }
   }
 
   #vlans(): readonly VlanRow[] {
@@ -513,24 +553,9 @@ export class NodeCore implements Clock, Alarm, Effects {
   #tellNotes(): void {
     for (const event of this.#notes.splice(0)) {
       this.#guarded(() => this.#verbs.noted(event))
-      this.#interface(event)
+      onPortEvent(event, this.#verbs, this.#interfaces)
       if (event.kind === 'left') this.#ended = true
       if (event.kind !== 'treeLink' && event.kind !== 'invitation') this.mail({ kind: 'note', event })
-    }
-  }
-
-  #interface(event: NodeEvent): void {
-    if (event.kind === 'portUp') {
-      const shown = this.#verbs.show(event.vlan).outcome
-      // Removed in the same turn.
-      if (shown === undefined || !shown.ok) return
-      const { vlan, label, member, terms } = shown.value
-      const mtu = terms?.mtu ?? MTU_DEFAULT
-      this.#interfaces.portUp({ port: event.port, vlan, member, label, mac: event.mac, mtu })
-    } else if (event.kind === 'macChanged') {
-      this.#interfaces.macChanged(event.port, event.mac)
-    } else if (event.kind === 'group' && event.event.kind === 'ended') {
-      this.#interfaces.portDown(event.port)
     }
   }
 
@@ -571,6 +596,3 @@ export class NodeCore implements Clock, Alarm, Effects {
     if (this.#owed.length > OWED_MAX) throw new InvariantError('the main thread does not listen any more')
   }
 }
-
-/** mesh:M10: a frame in one datagram on a path of 1,500 bytes. */
-const MTU_DEFAULT = 1_280

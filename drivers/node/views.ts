@@ -2,6 +2,7 @@
 
 import type { LinkView, NodeView, PeerId, RelayPolicy, TreeView } from '../../core/io.ts'
 import type { VlanRow } from '../control/vlans.ts'
+import type { DatagramView } from '../datagram/link.ts'
 import type { TrunkView } from '../libp2p/carrier.ts'
 import type { InterfaceView } from './interfaces.ts'
 
@@ -17,6 +18,8 @@ export interface CoreStatus {
   /** VLANs for which an interface is configured, and that this node does not have. */
   readonly vlansMissing: readonly string[]
   readonly passivePeers: number
+  /** Of trunks, beside their streams. */
+  readonly datagrams: readonly DatagramView[]
   readonly counters: Readonly<Record<string, number>>
 }
 
@@ -36,10 +39,28 @@ export interface ProcessView {
   readonly errors: readonly string[]
 }
 
+/** Its streams, and the datagrams beside them; bytes are those of both. */
+export interface TrunkRow extends TrunkView {
+  readonly datagram: DatagramView | undefined
+}
+
+export function trunkRows(trunks: readonly TrunkView[], datagrams: readonly DatagramView[]): TrunkRow[] {
+  return trunks.map((trunk) => {
+    const datagram = datagrams.find(({ link }) => link === trunk.link)
+    const { bytesIn = 0, bytesOut = 0 } = datagram ?? {}
+    return { ...trunk, bytesIn: trunk.bytesIn + bytesIn, bytesOut: trunk.bytesOut + bytesOut, datagram }
+  })
+}
+
+/** What data of the trunk goes by now. */
+export function carriedBy({ transport, datagram }: TrunkRow): string {
+  return datagram?.used === true ? 'datagram' : transport
+}
+
 /** All that a node shows of itself. */
 export interface NodeStatus extends CoreStatus {
   readonly process: ProcessView
-  readonly trunks: readonly TrunkView[]
+  readonly trunks: readonly TrunkRow[]
   /** Names of peers as libp2p writes them, by their keys. */
   readonly names: Readonly<Record<string, string>>
 }
@@ -49,7 +70,7 @@ export function coreStatus(
   vlans: readonly VlanRow[],
   interfaces: readonly InterfaceView[],
   vlansMissing: readonly string[],
-): CoreStatus {
+): Omit<CoreStatus, 'datagrams'> {
   const { self, links, trees, vlans: carried, passivePeers, counters } = view
   return { self, links, trees, carried, vlans, interfaces, vlansMissing, passivePeers, counters }
 }

@@ -10,6 +10,7 @@ import {
   type Address,
   CHANNEL,
   type Channel,
+  CLOSE,
   type CloseReason,
   type Hop,
   type LinkId,
@@ -56,6 +57,7 @@ class DatagramCarrier implements Carrier {
         keys: { bytes: (length) => new Uint8Array(randomBytes(length)) },
         say: (link, bytes) => this.trunks.send(link, CHANNEL.control, CARRIER_HOP, bytes),
         packet: (link, hop, bytes) => this.#packet(listener, link, CHANNEL.data, hop, bytes),
+        dead: (link) => this.trunks.hangUp(link, CLOSE.dead),
         turned: (link, byDatagrams) => this.#turned(link, byDatagrams),
         hosts: () => ['127.0.0.1'],
         avoids: () => false,
@@ -79,6 +81,7 @@ class DatagramCarrier implements Carrier {
       dialFailed: (peer) => listener.dialFailed(peer),
       addressesChanged: (addresses, reach) => listener.addressesChanged(addresses, reach),
       packet: (link, channel, hop, bytes) => {
+        if (channel === CHANNEL.control) datagrams.heardControl(micros(), link)
         if (hop === CARRIER_HOP && channel === CHANNEL.control) datagrams.said(micros(), link, bytes)
         else this.#packet(listener, link, channel, hop, bytes)
       },

@@ -72,6 +72,7 @@ export class End {
   readonly byStream: Uint8Array[] = []
   readonly turns: { readonly at: Micros; readonly byDatagrams: boolean; readonly why: string }[] = []
   readonly said: Uint8Array[] = []
+  readonly deaths: Micros[] = []
   readonly wire: FakeWire
   readonly datagrams: Datagrams
   host: string
@@ -90,6 +91,7 @@ export class End {
         keys: { bytes: (length) => Uint8Array.from({ length }, () => (drawn++ * 2_654_435_761) >>> 13) },
         say: (_, bytes) => this.said.push(bytes.slice()),
         packet: (_, hop, bytes) => this.came.push({ hop, bytes: bytes.slice() }),
+        dead: () => this.deaths.push(world.now),
         turned: (_, byDatagrams, why) => this.turns.push({ at: world.now, byDatagrams, why }),
         hosts: () => this.hosts,
         avoids: (each) => each.startsWith('10.7.'),
@@ -128,6 +130,8 @@ export class DatagramWorld {
   readonly listener: End
   readonly #flying: { readonly due: Micros; readonly flying: Flying }[] = []
   readonly seen: Flying[] = []
+  /** What is said on it is lost, and nobody is told. */
+  isStreamDead = false
 
   constructor({ limits, crypto = openNodeCrypto() }: WorldOptions = {}) {
     this.dialler = new End(this, '192.0.2.1', 1, crypto, limits)
@@ -164,7 +168,11 @@ export class DatagramWorld {
       this.#arrive()
       for (const one of this.ends) {
         const other = one === this.dialler ? this.listener : this.dialler
-        for (const bytes of one.said.splice(0)) other.datagrams.said(this.now, LINK, bytes)
+        for (const bytes of one.said.splice(0)) {
+          if (this.isStreamDead) continue
+          other.datagrams.heardControl(this.now, LINK)
+          other.datagrams.said(this.now, LINK, bytes)
+        }
       }
       for (const { datagrams } of this.ends) {
         datagrams.at(this.now)

@@ -224,6 +224,33 @@ describe('keys', () => {
   })
 })
 
+describe('a stream', () => {
+  test('that died ends the trunk, though datagrams get through; one that is silent does not', () => {
+    const world = new DatagramWorld().linkUp().untilUsed()
+    const { dialler, listener } = world
+    const talk = (): void => {
+      for (const end of world.ends) end.send(packetOf(100, 1))
+    }
+    world.run(10_000, talk)
+    expect(world.ends.map(({ deaths }) => deaths)).toEqual([[], []])
+    world.isStreamDead = true
+    const diedAt = world.now
+    world.run(7_000, talk)
+    for (const { deaths } of [dialler, listener]) {
+      expect(deaths).toHaveLength(1)
+      expect(((deaths[0] as number) - diedAt) / SECOND).toBeLessThan(6)
+    }
+  })
+
+  test('is not asked while nothing goes by datagrams', () => {
+    const world = new DatagramWorld().linkUp().untilUsed()
+    world.run(1_000)
+    world.isStreamDead = true
+    world.run(60_000)
+    expect(world.ends.map(({ deaths }) => deaths)).toEqual([[], []])
+  })
+})
+
 describe('a hostile sender', () => {
   test('of garbage changes nothing but counters, and hears nothing', () => {
     const world = new DatagramWorld().linkUp().untilUsed()
@@ -244,7 +271,7 @@ describe('a hostile sender', () => {
       [sample.slice(0, 31), 'dropDatagramLength'],
       [new Uint8Array(1_453).fill(1), 'dropDatagramLength'],
       [changed(0, 0), 'dropDatagramType'],
-      [changed(0, 5), 'dropDatagramType'],
+      [changed(0, 6), 'dropDatagramType'],
       [changed(1, (sample[1] as number) ^ 1), 'dropDatagramIndex'],
       [changed(4, (sample[4] as number) ^ 1), 'dropDatagramIndex'],
       [sample, 'dropDatagramReplay'],

@@ -10,6 +10,7 @@ test('dials wait until the carrier has started; links that others open meanwhile
     dial: (peer: PeerId) => asked.push(`dial ${peer}`),
     hangUp: (link: LinkId) => asked.push(`hang up ${link}`),
     send: (link: LinkId) => asked.push(`send ${link}`),
+    doubt: (link: LinkId) => asked.push(`doubt ${link}`),
   }
   early.dial('a' as PeerId, [])
   early.dial('b' as PeerId, [])

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { short } from '../../control/names.ts'
 import type { Outcome } from '../../control/outcome.ts'
 import type { Explanation } from '../../node/explain.ts'
-import type { NodeStatus } from '../../node/views.ts'
+import { carriedBy, type NodeStatus } from '../../node/views.ts'
 import { EXIT } from '../exit.ts'
 import type { Verb } from '../flags.ts'
 import { tableLines } from '../table.ts'
@@ -60,7 +60,7 @@ export function wayWords({ next }: Explanation, status: NodeStatus): string[] {
     const trunk = status.trunks.find((each) => each.link === link)
     const name = peer === undefined ? `link ${link}` : nameOf(status, peer)
     const rtt = view === undefined ? '' : `, ${(view.rttMicros / 1_000).toFixed(2)} ms away`
-    const how = trunk === undefined ? '' : ` by ${trunk.transport}${trunk.relayed ? ', relayed' : ''}`
+    const how = trunk === undefined ? '' : ` by ${carriedBy(trunk)}${trunk.relayed ? ', relayed' : ''}`
     return `${way} to ${name}${how}${rtt}`
   })
 }

@@ -2,7 +2,7 @@
 import type { LinkView } from '../../../core/io.ts'
 import { TREE_ROLE } from '../../../core/io.ts'
 import { formatNumber } from '../../../sim/reading.ts'
-import type { NodeStatus } from '../../node/views.ts'
+import { carriedBy, type NodeStatus } from '../../node/views.ts'
 import { counted, tableLines, WIDTH, wrapWords } from '../table.ts'
 
 /** Peers are shown by the end of their names: they all begin alike. */
@@ -54,7 +54,7 @@ export function peerLines(status: NodeStatus): string[] {
         nameOf(status, link.peer),
         roleOf(link),
         trunk === undefined ? '' : trunk.relayed ? 'relayed' : 'direct',
-        trunk?.transport ?? '',
+        trunk === undefined ? '' : carriedBy(trunk),
         millis(link.rttMicros),
         `${Math.round(link.loss * 1_000) / 10} %`,
         bytesOf(trunk?.bytesIn ?? 0),

@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Namespace } from '../../support/namespaces.ts'
 import type { RealLab } from '../../support/real-lab.ts'
-import type { Transport } from '../../support/real-node.ts'
+import type { NodeConfigText, RealNode, Transport } from '../../support/real-node.ts'
 import { isInstalled, LABELS, only, run, until, upAll } from './ground.ts'
 
 export interface Carrier {
@@ -32,6 +32,11 @@ interface Pair {
   readonly folders: readonly [string, string]
 }
 
+const NAMES: Readonly<Record<string, string>> = {
+  datagram: 'PeerTap over datagrams',
+  plain: 'PeerTap over datagrams without offloads',
+}
+
 type Side = 0 | 1
 const SIDES: readonly Side[] = [0, 1]
 const other = (side: Side): Side => (side === 0 ? 1 : 0)
@@ -48,22 +53,34 @@ const PEERS: readonly Peer[] = [
   { name: 'fastd', programs: ['fastd'], open: openFastd },
 ]
 
-/** Two nodes, one VLAN, one transport. */
-export async function openPeerTap(lab: RealLab, transport: Transport): Promise<Carrier> {
-  const config = only(transport)
-  const left = lab.node(`left-${transport}`, config)
-  const right = lab.node(`right-${transport}`, config)
+/** Two nodes, one VLAN, one transport; with datagrams beside its streams, or not. */
+export async function openPeerTap(
+  lab: RealLab,
+  transport: Transport,
+  datagrams: Partial<NonNullable<NodeConfigText['datagrams']>> = { enabled: false },
+): Promise<Carrier> {
+  const config = { ...only(transport), datagrams }
+  const label = datagrams.enabled === false ? transport : datagrams.offload === false ? 'plain' : 'datagram'
+  const left = lab.node(`left-${label}`, config)
+  const right = lab.node(`right-${label}`, config)
   lab.direct(left, right, transport)
   await upAll([left, right])
-  const [, address] = await lab.vlan(transport, left, right)
+  const [, address] = await lab.vlan(label, left, right)
   const carrier = {
-    name: `PeerTap over ${LABELS[transport]}`,
+    name: NAMES[label] ?? `PeerTap over ${LABELS[transport]}`,
     left: left.host,
     right: right.host,
     address: address as string,
   }
   await untilCarries(carrier)
+  if (datagrams.enabled !== false)
+    for (const node of [left, right]) await node.until('it uses datagrams', () => usesDatagrams(node))
   return carrier
+}
+
+async function usesDatagrams(node: RealNode): Promise<boolean> {
+  const { trunks } = await node.status()
+  return trunks.some(({ datagram }) => datagram?.used === true)
 }
 
 /** The bare cable between a pair. */

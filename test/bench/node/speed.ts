@@ -30,7 +30,12 @@ export interface SpeedOrder {
 
 export async function measureSpeed(lab: RealLab, figures: Figures, order: SpeedOrder): Promise<void> {
   const cable = openCable(lab)
-  const own = [await openPeerTap(lab, 'tcp'), await openPeerTap(lab, 'quic')]
+  const own = [
+    await openPeerTap(lab, 'tcp'),
+    await openPeerTap(lab, 'quic'),
+    await openPeerTap(lab, 'tcp', { offload: false }),
+    await openPeerTap(lab, 'tcp', { offload: true }),
+  ]
   const peers = await openPeers(lab, (text) => progress(`left out: ${text}`))
   if (order.iperf) await iperf(own, peers, figures)
   if (order.ping) await pings(cable, own, peers, figures)
