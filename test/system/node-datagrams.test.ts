@@ -15,7 +15,12 @@ import { requires } from '../support/requirements.ts'
 const FALL_BACK_MILLIS_MAX = 1_000
 const BUSY_MILLIS = 1_000
 /** TCP streams, so that a cut of UDP cuts datagrams alone. */
-const TCP: NodeConfigText = { transports: { quic: false, ws: false }, listen: ['/ip4/0.0.0.0/tcp/4001'] }
+const WITH: NodeConfigText = { datagrams: { enabled: true } }
+const TCP: NodeConfigText = {
+  ...WITH,
+  transports: { quic: false, ws: false },
+  listen: ['/ip4/0.0.0.0/tcp/4001'],
+}
 
 const isAble = requires.namespaces() && requires.pinging() && requires.programs({ nft: 'nftables' })
 
@@ -154,9 +159,9 @@ describe.skipIf(!isAble)('members behind a blind relay', () => {
   const lab = realLab()
 
   test('have datagrams on each trunk of their way', async () => {
-    const relay = lab.node('relay')
-    const alice = lab.node('alice')
-    const bob = lab.node('bob')
+    const relay = lab.node('relay', WITH)
+    const alice = lab.node('alice', WITH)
+    const bob = lab.node('bob', WITH)
     lab.behind(relay, alice, bob)
     await lab.up(relay, alice, bob)
     const [, address] = await lab.vlan('home', alice, bob)

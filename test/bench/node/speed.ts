@@ -33,8 +33,8 @@ export async function measureSpeed(lab: RealLab, figures: Figures, order: SpeedO
   const own = [
     await openPeerTap(lab, 'tcp'),
     await openPeerTap(lab, 'quic'),
-    await openPeerTap(lab, 'tcp', { offload: false }),
-    await openPeerTap(lab, 'tcp', { offload: true }),
+    await openPeerTap(lab, 'tcp', { enabled: true, offload: false }),
+    await openPeerTap(lab, 'tcp', { enabled: true, offload: true }),
   ]
   const peers = await openPeers(lab, (text) => progress(`left out: ${text}`))
   if (order.iperf) await iperf(own, peers, figures)
