@@ -20,10 +20,11 @@ export function relate(group: GroupState, now: Micros, session: Session): boolea
   const { theirs } = session
   if (head === undefined || theirs === undefined) return false
   const theirName = hex(theirs.head)
-  // Who is behind commits nothing before it has followed.
-  const isBehind = theirs.lineage.some((name) => hex(name) === head.name) && theirName !== head.name
-  if (!isBehind) group.cautiousUntil = 0
+  // One in the very same epoch may have been away as long.
   if (theirName === head.name) return true
+  // Who is behind commits nothing before it has followed.
+  const isBehind = theirs.lineage.some((name) => hex(name) === head.name)
+  if (!isBehind) group.cautiousUntil = 0
   if (group.lineage.includes(theirName)) serveLog(group, session, theirName)
   else if (!isBehind) {
     session.sentEvidence = evidenceOf(group, now, head, forkParent(group, theirs.lineage))
