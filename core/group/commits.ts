@@ -115,8 +115,6 @@ function mayCommit(group: GroupState, now: Micros, head: Epoch): boolean {
   if (group.phase !== 'member' || group.endAt !== NEVER || group.storing !== undefined) return false
   if (group.committedFor.has(head.name) || group.isRefused(group.keyName)) return false
   if (group.pendingLog.length > 0) return false
-  // Who cannot follow the others leads nobody; who folds works on until it is let in.
-  if (group.entry !== undefined && group.entry.fold === undefined) return false
   // Others went on already, by a commit that is asked for: another one would part the group.
   const isBehind = [...group.unseen.values()].some(({ parent }) => parent === head.name)
   if (isBehind && !group.isDirty(head)) return false
