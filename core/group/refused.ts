@@ -76,7 +76,7 @@ export function judgeTwice(group: GroupState, serial: Uint8Array): void {
 /**
  * Whoever is turned away by members that know more than its own ledger does, for what no time mends, is out
  * as if it knew so itself: it asks to be let in, or what went on while it was away. One of them may lie; that
- * several do is a group not worth asking again, and so are all the others where they are fewer.
+ * several do is a group not worth asking again.
  */
 export function turnedAway(group: GroupState, now: Micros, by: Uint8Array, why: string): void {
   const { entry, head } = group

@@ -2,7 +2,7 @@
  * One trunk as the core knows it: fields that the parts of a node read. `Links` (links.ts) owns
  * the life of the record, timing and queues; membership decides `neighbour`; the tree decides `open`.
  */
-import { type LinkId, type Micros, type PeerId, REACHABILITY, type Reachability } from '../io.ts'
+import { type LinkId, type Micros, NEVER, type PeerId, REACHABILITY, type Reachability } from '../io.ts'
 import { LinkNumbers, NUMBER } from './numbers.ts'
 
 /** Capability bits of HELLO. */
@@ -45,7 +45,7 @@ export class Link {
   /** Probes sent without hearing anything since. */
   probes = 0
   /** When a HELLO that wanted a reply last had one. */
-  repliedAt: Micros = -1_000_000_000
+  repliedAt: Micros = -NEVER
   /** What was answered last was a stream of data. */
   streaming = false
 

@@ -166,11 +166,9 @@ export class Reassembly {
     context.parities ??= new Map()
     // Under such a key anybody who saw it can send it again: that is no progress.
     if (context.parities.has(stripe)) return 'duplicate'
-    if (!this.#hasRoom(room)) return 'room'
-    context.parities.set(stripe, parity.slice())
+    if (!this.#reserve(room)) return 'room'
     context.bytes += room
-    this.#bytes += room
-    this.#pool.bytes += room
+    context.parities.set(stripe, parity.slice())
     mendAll(context, context.parities)
     return this.#settle(now, context, true)
   }
@@ -228,9 +226,7 @@ export class Reassembly {
 
   #open(now: Micros, scope: object, kind: PayloadKind, id: Uint8Array, total: number): Context | undefined {
     this.expire(now)
-    if (this.#contexts.length >= REASSEMBLIES_MAX || !this.#hasRoom(total)) return undefined
-    this.#bytes += total
-    this.#pool.bytes += total
+    if (this.#contexts.length >= REASSEMBLIES_MAX || !this.#reserve(total)) return undefined
     const context: Context = {
       scope,
       id: id.slice(0, FRAGMENT_ID_BYTES),
@@ -246,8 +242,13 @@ export class Reassembly {
     return context
   }
 
-  #hasRoom(bytes: number): boolean {
-    return this.#bytes + bytes <= REASSEMBLY_BYTES_MAX && this.#pool.bytes + bytes <= this.#pool.limit
+  /** Of what this sender and all of them may have; false if so much is not left. */
+  #reserve(bytes: number): boolean {
+    if (this.#bytes + bytes > REASSEMBLY_BYTES_MAX || this.#pool.bytes + bytes > this.#pool.limit)
+      return false
+    this.#bytes += bytes
+    this.#pool.bytes += bytes
+    return true
   }
 
   #giveUp(context: Context): 'conflict' {

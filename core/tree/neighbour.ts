@@ -70,8 +70,6 @@ export interface Neighbour {
   comingUntil: Micros
   /** Not to be chosen as an upper before then: it seems to withhold beats (mesh:N8). */
   avoidUntil: Micros
-  /** Up to when it has used its share of suspicions (paths.ts). */
-  suspectsUntil: Micros
   /** Since when it gave no sign of life, though asked, and when it is asked again; NEVER if it is not. */
   doubtedAt: Micros
   lifeDue: Micros
@@ -111,6 +109,8 @@ export interface Neighbour {
   readonly verify: Allowance
   /** Changes of this end's half of the link that it may yet cause. */
   readonly flips: Allowance
+  /** Nodes that it may yet cast doubt on. */
+  readonly suspicions: Allowance
 
   // Its last HELLO (mesh:N8), and until when one that says the same as before needs no look.
   summaryRoot: number
@@ -128,6 +128,13 @@ const VERIFY_PER_SECOND = 500
  */
 const FLIPS_BURST = 20
 const FLIPS_PER_SECOND = 1
+
+/**
+ * Words of one neighbour that somebody is gone. Anybody can sign that its link to somebody is lost, true or
+ * not; a relay's end may bring many at once. Guesses.
+ */
+const SUSPICIONS_BURST = 8
+const SUSPICIONS_PER_SECOND = 1
 
 /** Before anything that is spaced in time. */
 const LONG_AGO: Micros = SECOND
@@ -159,7 +166,6 @@ export function newNeighbour(link: Link, slot: number, now: Micros): Neighbour {
     lingerUntil: 0,
     comingUntil: NEVER,
     avoidUntil: 0,
-    suspectsUntil: 0,
     doubtedAt: NEVER,
     lifeDue: NEVER,
     lifeAskedAt: -NEVER,
@@ -185,6 +191,7 @@ export function newNeighbour(link: Link, slot: number, now: Micros): Neighbour {
     answeredAt: -LONG_AGO,
     verify: { tokens: VERIFY_BURST, at: now },
     flips: { tokens: FLIPS_BURST, at: now },
+    suspicions: { tokens: SUSPICIONS_BURST, at: now },
     summaryRoot: 0,
     summaryBeat: 0,
     quietUntil: 0,
@@ -199,6 +206,11 @@ export function spendVerify(neighbour: Neighbour, now: Micros): boolean {
 /** Whether this end's half may change once more on the neighbour's account; takes it from its allowance. */
 export function spendFlip(neighbour: Neighbour, now: Micros): boolean {
   return spend(neighbour.flips, now, FLIPS_PER_SECOND, FLIPS_BURST)
+}
+
+/** Whether one more node is doubted on the neighbour's word; takes it from its allowance. */
+export function spendSuspicion(neighbour: Neighbour, now: Micros): boolean {
+  return spend(neighbour.suspicions, now, SUSPICIONS_PER_SECOND, SUSPICIONS_BURST)
 }
 
 /** Takes one from an allowance of `burst` at once and then `rate` a second; false if nothing is left. */

@@ -6,7 +6,7 @@ import { signAs, verifyFrom } from '../context.ts'
 import { COUNT } from '../counters.ts'
 import { signedBytes } from '../crypto/signed.ts'
 import { concat } from '../ids.ts'
-import { type Micros, NEVER, SECOND } from '../io.ts'
+import { type Micros, NEVER } from '../io.ts'
 import { readU32, writeU32 } from '../wire/cursor.ts'
 import { KIND } from '../wire/kinds.ts'
 import { encodeControl } from '../wire/schema.ts'
@@ -23,7 +23,7 @@ import {
 } from './certificates.ts'
 import type { RootRecord } from './label.ts'
 import { SIGNED, type Update, type VoidPart, voidBody, voidMessage } from './messages.ts'
-import { type Neighbour, NO_PATH, PATH_STATE, type PathState } from './neighbour.ts'
+import { type Neighbour, NO_PATH, PATH_STATE, type PathState, spendSuspicion } from './neighbour.ts'
 import { doubt, holdPath, mayVerify, send, suspect, type TreeState } from './state.ts'
 
 const scratch = new Scratch(256)
@@ -263,7 +263,8 @@ export function takeVoid(state: TreeState, now: Micros, neighbour: Neighbour, pa
 function spreadVoid(state: TreeState, now: Micros, source: Neighbour | undefined, part: VoidPart): boolean {
   const { certificates, context, voids } = state
   const occurs = certificates.applyVoid(part.from, part.to, part.serial) || source === undefined
-  const raisesDoubts = maySuspect(now, source) && suspect(state, now, part.from)
+  const isBelieved = source === undefined || spendSuspicion(source, now)
+  const raisesDoubts = isBelieved && suspect(state, now, part.from)
   if (isOnPath(state, part)) doubt(state, now, part.from)
   const { index, evicted } = voids.add(now, part, occurs)
   if (evicted) context.counters.add(COUNT.boundVoids)
@@ -280,21 +281,6 @@ function spreadVoid(state: TreeState, now: Micros, source: Neighbour | undefined
     send(state, now, neighbour, packet)
   }
   return occurs
-}
-
-/**
- * Anybody can sign that its link to somebody is lost, true or not: from each neighbour one such word a second
- * is believed, and as many at once as a relay's end may bring. Guesses.
- */
-const SUSPECT_EVERY: Micros = SECOND
-const SUSPECTS_AT_ONCE = 8
-
-function maySuspect(now: Micros, source: Neighbour | undefined): boolean {
-  if (source === undefined) return true
-  const from = Math.max(now, source.suspectsUntil)
-  if (from >= now + SUSPECTS_AT_ONCE * SUSPECT_EVERY) return false
-  source.suspectsUntil = from + SUSPECT_EVERY
-  return true
 }
 
 /** Whether the own path is void by it: one of an older serial says nothing. */
