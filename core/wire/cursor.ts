@@ -100,6 +100,20 @@ export class Writer {
   }
 }
 
+// HOT PATH
+export function readU24(bytes: Uint8Array, offset: number): number {
+  return (
+    ((bytes[offset] as number) << 16) | ((bytes[offset + 1] as number) << 8) | (bytes[offset + 2] as number)
+  )
+}
+
+// HOT PATH
+export function writeU24(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value >>> 16
+  bytes[offset + 1] = value >>> 8
+  bytes[offset + 2] = value
+}
+
 export function readU32(bytes: Uint8Array, offset: number): number {
   return (
     (((bytes[offset] as number) << 24) |

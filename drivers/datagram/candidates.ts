@@ -43,10 +43,6 @@ export function withRemote(told: readonly Endpoint[], remote: string | undefined
   return [...new Map([...told, ...seen].map((each) => [each.bytes.join(), each])).values()]
 }
 
-export function isOfFamilies({ family }: Endpoint, ports: ReadonlyMap<Family, number>): boolean {
-  return ports.has(family)
-}
-
 /** Whether datagrams may go there; `remote`: where the peer is, as the stream's connection has it. */
 export function isAdmissible(
   endpoint: Endpoint,

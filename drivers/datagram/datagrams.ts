@@ -12,6 +12,7 @@
 import type { Crypto } from '../../core/crypto/ports.ts'
 import type { Keys } from '../../core/dice.ts'
 import { type Hop, type LinkId, type Micros, NEVER, type PeerId, SECOND } from '../../core/io.ts'
+import { readU32 } from '../../core/wire/cursor.ts'
 import { endpointAt, type Family, isFrom } from '../linux/udp.ts'
 import { KEY_LIMITS, type KeyLimits, type KeySet } from './keys.ts'
 import { type Counts, DatagramLink, type DatagramView, type LinkWorld } from './link.ts'
@@ -48,7 +49,7 @@ export interface DatagramWorld {
   dead(link: LinkId): void
   /** IP addresses of this machine but those inside of what trunks carry. */
   hosts(): readonly string[]
-  avoids(host: string): boolean
+  readonly avoids: (host: string) => boolean
 }
 
 export class Datagrams {
@@ -263,8 +264,7 @@ export class Datagrams {
       this.#nextSlot = (slot + 1) & SLOT_MASK
       if (slot === 0 || this.#owners[slot] !== undefined) continue
       this.#owners[slot] = link
-      const random = this.#world.keys.bytes(4)
-      const bits = new DataView(random.buffer, random.byteOffset).getUint32(0)
+      const bits = readU32(this.#world.keys.bytes(4), 0)
       return ((bits & ~SLOT_MASK) | slot) >>> 0
     }
     return undefined

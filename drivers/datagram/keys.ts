@@ -8,17 +8,13 @@
  * datagram is lost.
  */
 import { assert } from '../../core/errors.ts'
-import { MINUTE, type Micros, NEVER, SECOND } from '../../core/io.ts'
+import { type Micros, NEVER, SECOND } from '../../core/io.ts'
+import { FAILURES_MAX, KEY_LIMITS as SEAL_LIMITS } from '../../core/seal/limits.ts'
 import { REPLAY_NOTHING_HEARD, ReplayWindow } from '../../core/vlan/replay.ts'
 
-/** sec:S4: a key is retired at 2^32 packets, 2^35 blocks or an hour; the next is prepared at half of it. */
 const COUNTERS = 0x1_0000_0000
 /** Less what may be on its way into one packet's pieces: no counter ever comes twice. */
 const PACKETS_MAX = COUNTERS - 256
-const BLOCKS_MAX = 0x8_0000_0000
-const AGE_MAX: Micros = 60 * MINUTE
-/** sec:S4: so many that did not open, and it is retired too. */
-const FAILED_MAX = 0x10_0000_0000
 const BLOCK_BYTES = 16
 /** sec:S11. */
 const OLD_KEPT: Micros = 10 * SECOND
@@ -28,7 +24,8 @@ export interface KeyLimits {
   readonly blocks: number
   readonly age: Micros
 }
-export const KEY_LIMITS: KeyLimits = { packets: PACKETS_MAX, blocks: BLOCKS_MAX, age: AGE_MAX }
+/** sec:S4, as for all keys; the next is prepared at half of it. */
+export const KEY_LIMITS: KeyLimits = { ...SEAL_LIMITS, packets: PACKETS_MAX }
 
 export class KeySet {
   /** By which the peer names this set, and by which we name it to the peer. */
@@ -121,7 +118,7 @@ export class KeyRing {
     if (set === undefined || this.next !== undefined) return false
     const { packets, blocks, age } = this.#limits
     const used = Math.max(set.counter / packets, set.blocks / blocks, (now - set.since) / age)
-    return used >= this.#share || set.failed >= FAILED_MAX
+    return used >= this.#share || set.failed >= FAILURES_MAX
   }
 
   /** Erases what is over; when the next is. */

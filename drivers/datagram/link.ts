@@ -9,8 +9,9 @@ import type { Crypto } from '../../core/crypto/ports.ts'
 import type { Keys } from '../../core/dice.ts'
 import { type Hop, type LinkId, MINUTE, type Micros, NEVER, type PeerId, SECOND } from '../../core/io.ts'
 import { Bucket } from '../../core/vlan/storm.ts'
+import { readU24, writeU24 } from '../../core/wire/cursor.ts'
 import { type Endpoint, type Family, portOf } from '../linux/udp.ts'
-import { hostText, isAdmissible, isOfFamilies, ownCandidates, withRemote } from './candidates.ts'
+import { hostText, isAdmissible, ownCandidates, withRemote } from './candidates.ts'
 import { type KeyLimits, KeyRing, KeySet } from './keys.ts'
 import {
   agreeOnKeys,
@@ -88,7 +89,7 @@ export interface LinkWorld {
   turned(byDatagrams: boolean, why: string): void
   dead(): void
   hosts(): readonly string[]
-  avoids(host: string): boolean
+  readonly avoids: (host: string) => boolean
   outgoing(family: Family): Outgoing | undefined
   /** An index for keys that are to come; undefined if all are taken. */
   place(link: DatagramLink): number | undefined
@@ -361,9 +362,7 @@ export class DatagramLink {
     const { remote } = this.#facts
     const told = withRemote(candidates, remote)
     const { avoids, ports } = this.#world
-    const fit = told.filter(
-      (each) => isOfFamilies(each, ports) && isAdmissible(each, remote, (host) => avoids(host)),
-    )
+    const fit = told.filter((each) => ports.has(each.family) && isAdmissible(each, remote, avoids))
     this.#counts.datagramCandidatesRefused += told.length - fit.length
     this.#now = now
     this.#paths.offer(now, fit)
@@ -392,9 +391,7 @@ export class DatagramLink {
     const length = HOP_BYTES + packet.length
     let bytes = length + OVERHEAD_BYTES
     if (bytes <= path.size) {
-      plain[0] = hop >>> 16
-      plain[1] = hop >>> 8
-      plain[2] = hop
+      writeU24(plain, 0, hop)
       plain.set(packet, HOP_BYTES)
       this.#seal(set, path, DATAGRAM.data, length)
     } else {
@@ -489,9 +486,7 @@ export class DatagramLink {
   // HOT PATH
   #onData(now: Micros, length: number): void {
     this.#paths.came(now)
-    const { opened } = this.#bench
-    const hop = ((opened[0] as number) << 16) | ((opened[1] as number) << 8) | (opened[2] as number)
-    this.#world.packet(hop, this.#bench.packetOf(length))
+    this.#world.packet(readU24(this.#bench.opened, 0), this.#bench.packetOf(length))
   }
 
   #onPiece(now: Micros, length: number): void {
@@ -511,7 +506,7 @@ export class DatagramLink {
   #elsewhere(now: Micros, from: Endpoint, bytes: number, isData: boolean): void {
     const { remote } = this.#facts
     const isKnown = this.#paths.find(from) !== undefined
-    if (!isKnown && !isAdmissible(from, remote, (host) => this.#world.avoids(host))) {
+    if (!isKnown && !isAdmissible(from, remote, this.#world.avoids)) {
       this.#counts.dropDatagramSource += 1
       return
     }

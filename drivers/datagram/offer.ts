@@ -10,6 +10,7 @@
 import { AGREEMENT_BYTES, type Crypto } from '../../core/crypto/ports.ts'
 import { concat, peerKey, utf8 } from '../../core/ids.ts'
 import type { PeerId } from '../../core/io.ts'
+import { readU32, writeU32 } from '../../core/wire/cursor.ts'
 import { trunkHop } from '../../core/wire/trunk.ts'
 import { type Endpoint, endpointOf, hostOf, portOf } from '../linux/udp.ts'
 
@@ -52,7 +53,7 @@ export function writeOffer(
   fixed[0] = kind
   fixed[VERSION_AT] = version
   fixed.set(ephemeral, EPHEMERAL_AT)
-  new DataView(fixed.buffer).setUint32(INDEX_AT, index)
+  writeU32(fixed, INDEX_AT, index)
   fixed.set(nonce, NONCE_AT)
   fixed[COUNT_AT] = candidates.length
   const parts = candidates.map((each) => {
@@ -66,7 +67,7 @@ export function writeOffer(
 export function readOffer(bytes: Uint8Array): Offer | undefined {
   if (bytes.length < CANDIDATES_AT) return undefined
   const count = bytes[COUNT_AT] as number
-  const index = new DataView(bytes.buffer, bytes.byteOffset).getUint32(INDEX_AT)
+  const index = readU32(bytes, INDEX_AT)
   if (count > CANDIDATES_MAX) return undefined
   const candidates: Endpoint[] = []
   let at = CANDIDATES_AT

@@ -10,6 +10,7 @@
  * asked about.
  */
 import { type Aead, NONCE_BYTES, TAG_BYTES } from '../../core/crypto/ports.ts'
+import { readU32, writeU32 } from '../../core/wire/cursor.ts'
 
 export const DATAGRAM = { data: 1, piece: 2, challenge: 3, answer: 4, end: 5 } as const
 
@@ -30,27 +31,13 @@ export const DATAGRAM_BYTES_MIN = OVERHEAD_BYTES + HOP_BYTES
 
 // HOT PATH
 export function indexAt(memory: Uint8Array, at: number): number {
-  return u32(memory, at + INDEX_AT)
+  return readU32(memory, at + INDEX_AT)
 }
 
 // HOT PATH
 /** −1 for a counter that no key gets to: it is retired at 2^32 (sec:S4). */
 export function counterAt(memory: Uint8Array, at: number): number {
-  return u32(memory, at + COUNTER_AT) === 0 ? u32(memory, at + COUNTER_AT + 4) : -1
-}
-
-// HOT PATH
-function u32(memory: Uint8Array, at: number): number {
-  const high = ((memory[at] as number) << 16) | ((memory[at + 1] as number) << 8) | (memory[at + 2] as number)
-  return high * 256 + (memory[at + 3] as number)
-}
-
-// HOT PATH
-function putU32(memory: Uint8Array, at: number, value: number): void {
-  memory[at] = value >>> 24
-  memory[at + 1] = value >>> 16
-  memory[at + 2] = value >>> 8
-  memory[at + 3] = value
+  return readU32(memory, at + COUNTER_AT) === 0 ? readU32(memory, at + COUNTER_AT + 4) : -1
 }
 
 /**
@@ -103,9 +90,9 @@ export class Bench {
   ): number {
     const header = this.#header
     header[0] = type
-    putU32(header, INDEX_AT, index)
-    putU32(header, COUNTER_AT, 0)
-    putU32(header, COUNTER_AT + 4, counter)
+    writeU32(header, INDEX_AT, index)
+    writeU32(header, COUNTER_AT, 0)
+    writeU32(header, COUNTER_AT + 4, counter)
     this.#nonceOf(header)
     const sealed = length + TAG_BYTES
     const out = this.#outs[sealed] ?? viewOf(this.#outs, this.#out, 0, sealed)

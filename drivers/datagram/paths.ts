@@ -16,6 +16,7 @@
  * One that is bad is asked again, ever more seldom, and goes on with its size where it answers. One without
  * data for long rests, and is sized when there is some.
  */
+import { sameBytes } from '../../core/ids.ts'
 import { MILLISECOND, MINUTE, type Micros, NEVER, SECOND } from '../../core/io.ts'
 import type { Endpoint } from '../linux/udp.ts'
 import { OVERHEAD_BYTES, PAYLOAD_MAX, PAYLOAD_MIN, TOKEN_BYTES } from './packet.ts'
@@ -160,7 +161,7 @@ export class Paths {
   }
 
   find(endpoint: Endpoint): Path | undefined {
-    return this.all.find((path) => same(path.endpoint, endpoint))
+    return this.all.find((path) => sameBytes(path.endpoint.bytes, endpoint.bytes))
   }
 
   // HOT PATH
@@ -502,13 +503,5 @@ function retryOf(path: Path): Micros {
 }
 
 function includes(endpoints: readonly Endpoint[], { endpoint }: Path): boolean {
-  return endpoints.some((each) => same(each, endpoint))
-}
-
-function same(a: Endpoint, b: Endpoint): boolean {
-  return a.family === b.family && sameBytes(a.bytes, b.bytes)
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index])
+  return endpoints.some((each) => sameBytes(each.bytes, endpoint.bytes))
 }

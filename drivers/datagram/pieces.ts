@@ -8,6 +8,7 @@
  * newer ones push out before its pieces are there is lost, as any datagram may be.
  */
 import type { Hop } from '../../core/io.ts'
+import { readU24, writeU24 } from '../../core/wire/cursor.ts'
 import { PACKET_BYTES_MAX } from '../../core/wire/packet.ts'
 
 export const PIECE_HEADER_BYTES = 7
@@ -17,16 +18,13 @@ const HOP_AT = 0
 const NUMBER_AT = 3
 const PIECE_AT = 5
 const COUNT_AT = 6
-const NUMBER_MASK = 0xffff
 /** Packets that are put together at once: pieces of two travel mixed where paths reorder. */
 const OPEN_MAX = 4
 const NO_BYTES = new Uint8Array(0)
 
 /** Writes what stands before a piece's bytes. */
 export function writePiece(into: Uint8Array, hop: Hop, number: number, piece: number, count: number): void {
-  into[HOP_AT] = hop >>> 16
-  into[HOP_AT + 1] = hop >>> 8
-  into[HOP_AT + 2] = hop
+  writeU24(into, HOP_AT, hop)
   into[NUMBER_AT] = number >>> 8
   into[NUMBER_AT + 1] = number
   into[PIECE_AT] = piece
@@ -59,8 +57,8 @@ export class Joiner {
     const [index, count] = [piece[PIECE_AT] as number, piece[COUNT_AT] as number]
     const size = piece.length - PIECE_HEADER_BYTES
     if (size < 1 || count < 2 || count > PIECES_MAX || index >= count) return 'wrong'
-    const hop = (((piece[0] as number) << 16) | ((piece[1] as number) << 8) | (piece[2] as number)) >>> 0
-    const number = (((piece[NUMBER_AT] as number) << 8) | (piece[NUMBER_AT + 1] as number)) & NUMBER_MASK
+    const hop = readU24(piece, HOP_AT)
+    const number = ((piece[NUMBER_AT] as number) << 8) | (piece[NUMBER_AT + 1] as number)
     const open = this.#find(number, count, hop)
     if (open === undefined) return 'wrong'
     if (open.has[index] === 1) return 'more'

@@ -6,6 +6,7 @@
  * is copied once at most. It takes nothing on trust: a length beyond the maximum or an unknown word ends it.
  */
 import { CLOSE, type CloseReason, type Hop } from '../../core/io.ts'
+import { readU24, writeU24 } from '../../core/wire/cursor.ts'
 import { PACKET_BYTES_MAX } from '../../core/wire/packet.ts'
 
 export const HEADER_BYTES = 6
@@ -48,12 +49,8 @@ function isWord(word: number): boolean {
 /** Writes a packet and what stands before it; the caller has made sure of the room. Returns its end. */
 export function writeFrame(into: Uint8Array, at: number, hop: Hop, packet: Uint8Array): number {
   const { length } = packet
-  into[at] = length >> 16
-  into[at + 1] = length >> 8
-  into[at + 2] = length
-  into[at + 3] = hop >> 16
-  into[at + 4] = hop >> 8
-  into[at + 5] = hop
+  writeU24(into, at, length)
+  writeU24(into, at + 3, hop)
   into.set(packet, at + HEADER_BYTES)
   return at + HEADER_BYTES + length
 }
@@ -102,7 +99,7 @@ export class FrameReader {
         if (taken < 0) return false
         at += taken
       } else {
-        const length = u24(chunk, at)
+        const length = readU24(chunk, at)
         if (length >= FIRST_WORD) {
           if (!this.#onWord(length)) return false
           at += WORD_BYTES
@@ -112,7 +109,7 @@ export class FrameReader {
           at += HEADER_BYTES
         } else {
           const start = at + HEADER_BYTES
-          this.#sink.packet(u24(chunk, at + 3), chunk.subarray(start, start + length))
+          this.#sink.packet(readU24(chunk, at + 3), chunk.subarray(start, start + length))
           at = start + length
         }
       }
@@ -124,7 +121,7 @@ export class FrameReader {
   #takeHeader(chunk: Uint8Array, at: number): number {
     this.#header[this.#headerBytes++] = chunk[at] as number
     if (this.#headerBytes === WORD_BYTES) {
-      const length = u24(this.#header, 0)
+      const length = readU24(this.#header, 0)
       if (length >= FIRST_WORD) {
         this.#headerBytes = 0
         return this.#onWord(length) ? 1 : -1
@@ -136,8 +133,8 @@ export class FrameReader {
     }
     if (this.#headerBytes === HEADER_BYTES) {
       this.#headerBytes = 0
-      const length = u24(this.#header, 0)
-      if (length === 0) this.#sink.packet(u24(this.#header, 3), EMPTY)
+      const length = readU24(this.#header, 0)
+      if (length === 0) this.#sink.packet(readU24(this.#header, 3), EMPTY)
       else this.#expect(length, this.#header, 0)
     }
     return 1
@@ -155,7 +152,7 @@ export class FrameReader {
     this.#partialBytes += taken
     if (this.#partialBytes === partial.length) {
       this.#partial = undefined
-      this.#sink.packet(u24(this.#header, 3), partial)
+      this.#sink.packet(readU24(this.#header, 3), partial)
     }
     return taken
   }
@@ -173,7 +170,3 @@ export class FrameReader {
 }
 
 const EMPTY = new Uint8Array(0)
-
-function u24(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number)
-}
