@@ -412,7 +412,7 @@ export class Daemon implements CoreOwner, ApiNode {
   /** Where the peer is; undefined behind a relay, whose address says nothing of it. */
   #hostAt(link: LinkId): string | undefined {
     const trunk = this.trunks().find((each) => each.link === link)
-    return trunk?.relayed === false ? /^\/ip[46]\/([^/]+)/.exec(trunk.remote)?.[1] : undefined
+    return trunk?.relayed === false ? ipIn(trunk.remote) : undefined
   }
 
   #told(message: string, details: Readonly<Record<string, unknown>>): void {
@@ -500,8 +500,13 @@ function trunkOptions({ files, config }: DaemonOptions): ConstructorParameters<t
 
 function datagramOrder({ datagrams, announce }: Config): DatagramOrder | undefined {
   const { enabled, port, offload } = datagrams
-  const hosts = announce.flatMap((text) => /^\/ip[46]\/([^/]+)/.exec(text)?.[1] ?? [])
+  const hosts = announce.flatMap((text) => ipIn(text) ?? [])
   return enabled ? { port, offload, announce: hosts } : undefined
+}
+
+/** The address that a multiaddr begins with. */
+function ipIn(multiaddr: string): string | undefined {
+  return /^\/ip[46]\/([^/]+)/.exec(multiaddr)?.[1]
 }
 
 function coreConfig({ relay }: Config, policy: RelayPolicy): Partial<NodeConfig> {

@@ -1,19 +1,15 @@
 /** Which MAC of a VLAN a written MAC or an address of IP means, by all that this machine knows unasked. */
 import { readFileSync } from 'node:fs'
-import { isIP, isIPv4, SocketAddress } from 'node:net'
-import { type Mac, parseMac, unhex } from '../../core/ids.ts'
+import { isIPv4 } from 'node:net'
+import { BROADCAST_MAC, ipv4GroupMac, ipv6GroupMac, type Mac, parseMac, unhex } from '../../core/ids.ts'
 import { REFUSAL, type Refused, refused } from '../control/outcome.ts'
 import type { MemberRow } from '../control/views.ts'
-import { ulaOf } from '../tap/addresses.ts'
+import { formatIpv6, isGroupAddress, parseAddress, ulaOf } from '../tap/addresses.ts'
 import type { InterfaceView } from './interfaces.ts'
 
 /** The kernel's table of IPv4 neighbours (proc(5)). */
 const ARP_TABLE = '/proc/net/arp'
 const NO_MAC = '00:00:00:00:00:00'
-/** Groups of IPv4 by their last 23 bits (RFC 1112, section 6.4), and of IPv6 (RFC 2464, section 7). */
-const IPV4_GROUPS: Mac = 0x0100_5e00_0000
-const IPV4_GROUP_BITS = 0x7f_ffff
-const IPV6_GROUPS: Mac = 0x3333_0000_0000
 const BROADCAST_IPV4 = '255.255.255.255'
 
 export function macOf(text: string): Mac | undefined {
@@ -28,13 +24,15 @@ export function macOfIp(
   device: InterfaceView | undefined,
   ip: string,
 ): Mac | undefined {
-  if (isIP(ip) === 0) return undefined
-  const bare = ip.replace(/%.*/, '')
-  const written = isIPv4(ip) ? ip : new SocketAddress({ address: bare, family: 'ipv6' }).address
+  const bytes = parseAddress(ip.replace(/%.*/, ''))
+  if (bytes === undefined) return undefined
+  const written = isIPv4(ip) ? ip : formatIpv6(bytes)
   const isMembers = ({ member }: MemberRow): boolean => addressOf(vlan, member) === written
   const member = members.find(device?.addresses.some((each) => hostOf(each) === written) ? isSelf : isMembers)
   if (member?.mac !== undefined) return macOf(member.mac)
-  return isIPv4(ip) ? (ipv4Group(ip) ?? neighbour(ip, device?.name)) : ipv6Group(written)
+  if (ip === BROADCAST_IPV4) return BROADCAST_MAC
+  if (isGroupAddress(bytes)) return isIPv4(ip) ? ipv4GroupMac(bytes) : ipv6GroupMac(bytes)
+  return isIPv4(ip) ? neighbour(ip, device?.name) : undefined
 }
 
 export function nobodyHas(ip: string, label: string): Refused {
@@ -55,22 +53,6 @@ function addressOf(vlan: string, member: string): string {
 
 function hostOf(cidr: string): string {
   return cidr.replace(/[/].*/, '')
-}
-
-function ipv4Group(ip: string): Mac | undefined {
-  if (ip === BROADCAST_IPV4) return 0xffff_ffff_ffff
-  const [a = 0, b = 0, c = 0, d = 0] = ip.split('.').map(Number)
-  return a >= 224 && a < 240 ? IPV4_GROUPS + (((b << 16) | (c << 8) | d) & IPV4_GROUP_BITS) : undefined
-}
-
-/** Of an address as the system writes it. */
-function ipv6Group(ip: string): Mac | undefined {
-  if (!ip.startsWith('ff')) return undefined
-  const [high = 0, low = 0] = ip
-    .split(':')
-    .slice(-2)
-    .map((group) => Number.parseInt(group || '0', 16))
-  return IPV6_GROUPS + high * 0x1_0000 + low
 }
 
 /** On the interface of the VLAN, where that is known: another network may have the same addresses. */

@@ -94,6 +94,12 @@ export function formatIpv6(bytes: Uint8Array): string {
   return `${texts.slice(0, from).join(':')}::${texts.slice(from + length).join(':')}`
 }
 
+/** Multicast, of either family. */
+export function isGroupAddress(address: Uint8Array): boolean {
+  const first = address[0] as number
+  return address.length === IPV6_BYTES ? first === 0xff : first >> 4 === 0xe
+}
+
 /** 4 or 16 bytes, or undefined. A zone as in `fe80::1%eth0` is no part of an address. */
 export function parseAddress(text: string): Uint8Array | undefined {
   if (isIPv4(text)) return Uint8Array.from(text.split('.'), Number)

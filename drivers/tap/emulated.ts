@@ -17,6 +17,7 @@ import {
 } from '../../core/ids.ts'
 import { destinationOf, ETHERTYPE, ethertypeOf, snoop, sourceOf } from '../../core/vlan/ethernet.ts'
 import type { InterfaceAddress } from '../linux/netlink.ts'
+import { isGroupAddress } from './addresses.ts'
 import { DEVICE, type Device } from './device.ts'
 import {
   announcement,
@@ -307,11 +308,6 @@ function packetIn(frame: Uint8Array): Uint8Array | undefined {
 function broadcastOf({ bytes, prefix }: InterfaceAddress): string {
   const all = bytes.map((byte, at) => byte | (0xff >> Math.min(8, Math.max(0, prefix - 8 * at))))
   return hex(all)
-}
-
-function isGroupAddress(address: Uint8Array): boolean {
-  const first = address[0] as number
-  return address.length === IPV6_BYTES ? first === 0xff : first >> 4 === 0xe
 }
 
 function isIn(address: Uint8Array, { bytes, prefix }: InterfaceAddress): boolean {
