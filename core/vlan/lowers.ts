@@ -198,6 +198,11 @@ export class Lowers {
       if (index < 0) index = this.#tables.addToken(now, vlan, token)
       this.#claims.take(now, lower, index, verdict, shown)
     }
+    // Who says again what it said may not have taken the answer: it had no such token when that came.
+    if (had && lower.seen === undefined && vlan.hasBit(index, ROW.toldLow, peer)) {
+      vlan.clearBit(index, ROW.toldLow, peer)
+      this.#tables.touchedBelow(vlan, index)
+    }
     if (lower.seen !== undefined) lower.seen = withBit(lower.seen, index)
     return undefined
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { hex } from '../../core/ids.ts'
+import { BROADCAST_MAC, hex } from '../../core/ids.ts'
 import { CHANNEL, MILLISECOND, MINUTE, type Micros, SECOND } from '../../core/io.ts'
 import {
   decodeOthers,
@@ -109,6 +109,20 @@ describe('registrations (B2, B3)', () => {
     const messages = answers.map(({ bytes }) => decodeOthers(bytes))
     expect(new Set(messages.flatMap((message) => message?.yes ?? []).map(hex)).size).toBe(1)
     expect(messages.at(-1)?.state).toBe(OTHERS.yes)
+  })
+
+  it('say yes again to who says a token again: it did not take the first answer', () => {
+    const world = new VlanWorld(1)
+    world.tree([undefined, 0, 0])
+    const ann = world.join(1, 'lab', 'spec')
+    world.join(2, 'lab', 'spec')
+    world.run(SETTLED)
+    const shared = tokenOf(world, () => world.send(ann, BROADCAST_MAC))
+    const heard = listen(world)
+    register(world, 1, 0, 'lab', [shared])
+    world.run(SECOND)
+    const answers = heard.filter((each) => kindOf(each) === KIND.others && each.to === 1)
+    expect(answers.flatMap(({ bytes }) => decodeOthers(bytes)?.yes ?? []).map(hex)).toContain(hex(shared))
   })
 
   it('cost little when nothing happens', () => {
