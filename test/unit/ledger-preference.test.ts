@@ -58,7 +58,7 @@ describe('rank', () => {
     expect(stepInDelay(0, false, drawing(0.99))).toBe(0)
     expect(stepInDelay(1, false, drawing(0))).toBe(400 * MILLISECOND)
     expect(stepInDelay(3, false, drawing(0.5))).toBe(1_250 * MILLISECOND)
-    expect(stepInDelay(3, true, drawing(0))).toBe(450 * MILLISECOND)
+    expect(stepInDelay(3, true, drawing(0))).toBe(900 * MILLISECOND)
     // Jitter never lets one overtake the one before.
     expect(stepInDelay(1, true, drawing(0.999))).toBeLessThan(stepInDelay(2, true, drawing(0)))
   })
