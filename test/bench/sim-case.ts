@@ -90,7 +90,7 @@ function idleMemory(): Values {
 
 function messages1000(): Values {
   // So that a fifth of the messages is data and the mean message has 200 bytes.
-  const traffic = { perMemberPerSecond: 0.062, bytes: 600 }
+  const traffic = { perMemberPerSecond: 0.058, bytes: 600 }
   const { run, seconds, messages } = timed(churning(1_000, 900, 40, traffic), 60)
   const { dataPackets, controlMessages, dataBytes, controlBytes } = run.meter
   const sent = dataPackets + controlMessages
