@@ -33,6 +33,11 @@ export function jittered(dice: Dice, period: Micros): Micros {
   return Math.round(period * (0.9 + 0.2 * unit(dice)))
 }
 
+/** A wait of that length on average, from half of it to half as much again, for what many do at once. */
+export function spread(dice: Dice, period: Micros): Micros {
+  return Math.round(period * (0.5 + unit(dice)))
+}
+
 /** Fisher–Yates over a copy; the input order must itself be deterministic. */
 export function shuffled<T>(dice: Dice, items: readonly T[]): T[] {
   const result = items.slice()

@@ -61,7 +61,8 @@ export const JOINS_OWED = 2
 /**
  * Parts of a split mesh find each other again because a relay that lost a neighbour without a word asks a
  * contact, or a peer it lost, for a link: after the first time, doubling to the longest, then for ever at
- * that. So a split heals in a time like its own length. Guesses.
+ * that. So a split heals in a time like its own length at most. Each relay draws its times from a wide range:
+ * with n of them that lost neighbours somebody asks n times as often, at the cost of the same dials. Guesses.
  */
 export const ANCHOR_FIRST: Micros = 10 * SECOND
 export const ANCHOR_LONGEST: Micros = 10 * MINUTE

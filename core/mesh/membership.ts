@@ -14,7 +14,7 @@
  */
 import type { Context } from '../context.ts'
 import { COUNT } from '../counters.ts'
-import { type Dice, jittered, unit } from '../dice.ts'
+import { type Dice, jittered, spread, unit } from '../dice.ts'
 import {
   type Address,
   CLOSE,
@@ -386,7 +386,7 @@ export class Membership implements HandshakeListener {
   /** What took one neighbour without a word may have cut the mesh in two. */
   #suspectSplit(now: Micros): void {
     this.#anchorPause = ANCHOR_FIRST
-    this.#timers.anchor = Math.min(this.#timers.anchor, now + jittered(this.#dice, ANCHOR_FIRST))
+    this.#timers.anchor = Math.min(this.#timers.anchor, now + spread(this.#dice, ANCHOR_FIRST))
     this.#arm(this.#timers.anchor)
   }
 
@@ -407,7 +407,7 @@ export class Membership implements HandshakeListener {
     }
     if (timers.anchor <= now) {
       this.#anchorPause = Math.min(2 * this.#anchorPause, ANCHOR_LONGEST)
-      timers.anchor = now + jittered(this.#dice, this.#anchorPause)
+      timers.anchor = now + spread(this.#dice, this.#anchorPause)
       if (relay) this.#dialler.dialAnchor(now)
     }
     if (timers.trim <= now) {
