@@ -1,6 +1,6 @@
 /**
- * How many connections one host may have to this node. Whoever floods it can make as many keys as they like,
- * and not as many addresses. Knows addresses and counts; what a connection is for is others' affair.
+ * How much one host may have of this node, its connections first. Whoever floods it can make as many keys as
+ * they like, and not as many addresses. Knows addresses and counts; what is counted is others' affair.
  */
 import { CODE_IP4, CODE_IP6, type Multiaddr } from '@multiformats/multiaddr'
 import { hex } from '../../core/ids.ts'
@@ -29,45 +29,82 @@ export interface Comer {
   addEventListener(type: 'close', listener: () => void, options: { readonly once: true }): void
 }
 
-export class Crowd {
+/** What strangers are counted by; without an IP address neither is there, and IPv4 has no site. */
+export interface Origin {
+  /** One machine, or one network behind a NAT. */
+  readonly host: string | undefined
+  readonly site: string | undefined
+}
+
+/** Through a circuit relay: the relay's. */
+export function originOf(address: Multiaddr): Origin {
+  const host = hostOf(address)
+  const site = host?.length === IP6_PREFIX_DIGITS ? host.slice(0, IP6_SITE_DIGITS) : undefined
+  return { host, site }
+}
+
+/** How much of something each host has, and each IPv6 site. */
+export class HostCounts {
+  readonly #hostMax: number
+  readonly #siteMax: number
   readonly #counts = new Map<string, number>()
   #refused = 0
+
+  constructor(hostMax: number, siteMax: number) {
+    this.#hostMax = hostMax
+    this.#siteMax = siteMax
+  }
 
   /** How many were refused so far. */
   get refused(): number {
     return this.#refused
   }
 
-  /** Counts one that comes in, authenticated or not, until it closes; false if it is one too many. */
-  admit(comer: Comer): boolean {
-    const host = hostOf(comer.remoteAddr)
-    // Without an IP address: in memory, where nobody is a stranger.
-    if (host === undefined || comer.status !== 'open') return true
-    const site = host.length === IP6_PREFIX_DIGITS ? host.slice(0, IP6_SITE_DIGITS) : undefined
-    if (this.#has(host, HOST_CONNECTIONS_MAX) || this.#has(site, SITE_CONNECTIONS_MAX)) {
+  /** Counts one more, which leaves once if it came in; false if it is one too many. */
+  enter({ host, site }: Origin): boolean {
+    // In memory, where nobody is a stranger.
+    if (host === undefined) return true
+    if (this.#of(host) >= this.#hostMax || (site !== undefined && this.#of(site) >= this.#siteMax)) {
       this.#refused += 1
       return false
     }
-    for (const name of [host, site]) {
-      if (name === undefined) continue
-      this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
-      comer.addEventListener('close', () => this.#leave(name), { once: true })
-    }
+    this.#counts.set(host, this.#of(host) + 1)
+    if (site !== undefined) this.#counts.set(site, this.#of(site) + 1)
     return true
   }
 
-  #has(name: string | undefined, count: number): boolean {
-    return name !== undefined && (this.#counts.get(name) ?? 0) >= count
+  leave({ host, site }: Origin): void {
+    for (const name of [host, site]) {
+      if (name === undefined) continue
+      const left = this.#of(name) - 1
+      if (left > 0) this.#counts.set(name, left)
+      else this.#counts.delete(name)
+    }
   }
 
-  #leave(host: string): void {
-    const left = (this.#counts.get(host) ?? 0) - 1
-    if (left > 0) this.#counts.set(host, left)
-    else this.#counts.delete(host)
+  #of(name: string): number {
+    return this.#counts.get(name) ?? 0
   }
 }
 
-/** What one machine or one network behind a NAT is known by. Through a circuit relay: the relay's. */
+export class Crowd {
+  readonly #counts = new HostCounts(HOST_CONNECTIONS_MAX, SITE_CONNECTIONS_MAX)
+
+  /** How many were refused so far. */
+  get refused(): number {
+    return this.#counts.refused
+  }
+
+  /** Counts one that comes in, authenticated or not, until it closes; false if it is one too many. */
+  admit(comer: Comer): boolean {
+    if (comer.status !== 'open') return true
+    const origin = originOf(comer.remoteAddr)
+    if (!this.#counts.enter(origin)) return false
+    comer.addEventListener('close', () => this.#counts.leave(origin), { once: true })
+    return true
+  }
+}
+
 function hostOf(address: Multiaddr): string | undefined {
   const code = address.getComponents()[0]?.code
   if (code !== CODE_IP4 && code !== CODE_IP6) return undefined

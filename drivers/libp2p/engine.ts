@@ -14,6 +14,7 @@ import { STREAM_BYTES } from './channel.ts'
 import { Crowd } from './crowd.ts'
 import { isLinkLocal } from './hosts.ts'
 import type { TrunkOptions } from './options.ts'
+import { RELAY_PLACES_MAX, RelayPlaces } from './relay-places.ts'
 import { tlsWhenAsked } from './tls.ts'
 import { hostAddress } from './transports.ts'
 
@@ -40,8 +41,6 @@ const WS_POLL_MILLIS = 5
 
 /** How often others are asked whether an address of ours can be dialled. */
 const VERIFY_MILLIS = 6 * 3_600_000
-/** Nodes that keep a place at this relay: an entry in a table each. */
-const RESERVATIONS_MAX = 256
 /** Relays at which a node keeps a place: one may go. */
 const RELAYS_USED = 2
 /** From the end of the last connection to a peer: what it said of itself may still be on its way. */
@@ -55,6 +54,8 @@ export interface Engine {
   readonly parts: Parts
   /** Who has come in. */
   readonly crowd: Crowd
+  /** At the relay that this node is, if it is one. */
+  readonly places: RelayPlaces
 }
 
 /** Not started. A seed of 32 bytes. */
@@ -62,6 +63,8 @@ export async function createEngine(options: TrunkOptions): Promise<Engine> {
   const privateKey = await generateKeyPairFromSeed('Ed25519', options.seed)
   const { serve = false, use = false } = options.relay ?? {}
   const crowd = new Crowd()
+  let made: Libp2p | undefined
+  const places = new RelayPlaces(() => made)
   const streamsMax = STREAMS_MAX + (serve || use ? RELAYED_STREAMS_MAX : 0)
   let parts: Parts | undefined
   const services: NonNullable<Libp2pOptions['services']> = {
@@ -83,7 +86,7 @@ export async function createEngine(options: TrunkOptions): Promise<Engine> {
       hopTimeout: UPGRADE_MILLIS,
       maxInboundHopStreams: RELAYED_STREAMS_MAX,
       maxOutboundStopStreams: RELAYED_STREAMS_MAX,
-      reservations: { maxReservations: RESERVATIONS_MAX, applyDefaultLimit: false },
+      reservations: { maxReservations: RELAY_PLACES_MAX, applyDefaultLimit: false },
     })
   }
   if (use) services['dcutr'] = (await import('@libp2p/dcutr')).dcutr()
@@ -108,7 +111,7 @@ export async function createEngine(options: TrunkOptions): Promise<Engine> {
       }),
     ],
     connectionMonitor: { enabled: false },
-    connectionGater: gaterOf(options, crowd),
+    connectionGater: gaterOf(options, crowd, places),
     connectionManager: {
       maxConnections: CONNECTIONS_MAX,
       maxParallelDials: CONNECTIONS_MAX,
@@ -121,25 +124,13 @@ export async function createEngine(options: TrunkOptions): Promise<Engine> {
     services,
   }
   const node = await createLibp2p(init)
+  made = node
   if (parts === undefined) throw new Error('libp2p did not make its services')
   node.addEventListener('peer:disconnect', ({ detail }) => {
-    if (serve) freePlace(node, detail)
+    places.free(detail)
     setTimeout(() => forget(node, detail), FORGET_MILLIS).unref()
   })
-  return { node, parts, crowd }
-}
-
-/** Of a circuit relay: who has a place, and how long yet. */
-interface Places {
-  readonly reservations: {
-    get(peer: PeerId): { readonly signal: { reset(millis: number): void } } | undefined
-  }
-}
-
-/** Nobody is reached through a place without a connection. libp2p keeps it for two hours, for any key. */
-function freePlace(node: Libp2p, peer: PeerId): void {
-  const server = node.services['relay'] as Places | undefined
-  server?.reservations.get(peer)?.signal.reset(0)
+  return { node, parts, crowd, places }
 }
 
 /**
@@ -159,10 +150,15 @@ function isTold(address: Multiaddr, options: TrunkOptions): boolean {
   return !isAvoided(address, options) && !isLinkLocal(hostAddress(address) ?? '')
 }
 
-function gaterOf(options: TrunkOptions, crowd: Crowd): NonNullable<Libp2pOptions['connectionGater']> {
+function gaterOf(
+  options: TrunkOptions,
+  crowd: Crowd,
+  places: RelayPlaces,
+): NonNullable<Libp2pOptions['connectionGater']> {
   return {
     denyDialMultiaddr: (address) => isAvoided(address, options),
     denyInboundConnection: (comer) => isAvoided(comer.remoteAddr, options) || !crowd.admit(comer),
+    denyInboundRelayReservation: (peer) => !places.grant(peer),
   }
 }
 

@@ -36,17 +36,14 @@ export function carriesRelayed({ streams }: Connection): boolean {
   return streams.some(({ protocol }) => protocol === HOP_PROTOCOL || protocol === STOP_PROTOCOL)
 }
 
-interface Places {
-  /** Of the transport: where this node has a place. */
+/** Of the transport: where this node has a place. */
+interface PlacesElsewhere {
   readonly reservationStore?: { hasReservation(peer: PeerId): boolean }
-  /** Of the server: who has a place here. */
-  readonly reservations?: { has(peer: PeerId): boolean }
 }
 
 /** The peer is a relay that this node can be reached through, or the other way round. */
-export function hasPlace({ node, parts }: Engine, peer: PeerId): boolean {
-  const server = node.services['relay'] as Places | undefined
-  if (server?.reservations?.has(peer)) return true
-  const transports = parts.transportManager.getTransports() as Places[]
+export function hasPlace({ parts, places }: Engine, peer: PeerId): boolean {
+  if (places.has(peer)) return true
+  const transports = parts.transportManager.getTransports() as PlacesElsewhere[]
   return transports.some(({ reservationStore }) => reservationStore?.hasReservation(peer))
 }

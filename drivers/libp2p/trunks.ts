@@ -205,8 +205,9 @@ export class Trunks implements Carrier, TrunkOwner {
   counts(): Readonly<Record<string, number>> {
     const running = this.#running
     if (running === undefined) return { ...this.#counts }
-    const boundHostConnections = running.engine.crowd.refused
-    return { ...this.#counts, ...running.acceptor.counts(), boundHostConnections }
+    const { crowd, places } = running.engine
+    const bounds = { boundHostConnections: crowd.refused, boundHostRelayPlaces: places.refused }
+    return { ...this.#counts, ...running.acceptor.counts(), ...bounds }
   }
 
   /** Where this node listens, as multiaddrs with its name. */

@@ -5,21 +5,22 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { Stream, StreamMuxer } from '@libp2p/interface'
+import type { Connection, Stream, StreamMuxer } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
-import { multiaddr } from '@multiformats/multiaddr'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { UsageError } from '../../core/errors.ts'
 import { type Address, CHANNEL, CLOSE, type LinkId, REACHABILITY } from '../../core/io.ts'
 import { parseContact } from '../../drivers/libp2p/contact.ts'
 import { HOST_CONNECTIONS_MAX } from '../../drivers/libp2p/crowd.ts'
-import { createEngine } from '../../drivers/libp2p/engine.ts'
+import { createEngine, type Engine } from '../../drivers/libp2p/engine.ts'
 import { FRAME_BYTES_MAX, HEADER_BYTES, wordBytes, writeFrame } from '../../drivers/libp2p/framing.ts'
-import type { TrunkOptions } from '../../drivers/libp2p/options.ts'
+import type { RelayOptions, TrunkOptions } from '../../drivers/libp2p/options.ts'
+import { HOST_RELAY_PLACES_MAX } from '../../drivers/libp2p/relay-places.ts'
 import type { TransportKind } from '../../drivers/libp2p/transports.ts'
 import type { Trunks } from '../../drivers/libp2p/trunks.ts'
 import { addressesOf, core, libp2pStation, randomPeer, silence } from '../support/libp2p-ground.ts'
@@ -132,26 +133,68 @@ describe('the way', () => {
 })
 
 describe('a circuit relay', () => {
+  const made = { transports: ['tcp'], listen: ['/ip4/127.0.0.1/tcp/0', '/ip6/::1/tcp/0'] } as const
+
+  async function engine(relay: RelayOptions): Promise<Engine> {
+    const one = await createEngine({ ...made, inboundPerSecond: 1_000, seed: randomBytes(32), relay })
+    closers.push(() => one.node.stop())
+    await one.node.start()
+    return one
+  }
+
+  function placesAt(relay: Engine): ReadonlyMap<unknown, unknown> {
+    return (relay.node.services['relay'] as { reservations: ReadonlyMap<unknown, unknown> }).reservations
+  }
+
   test('forgets whoever has gone, and has their place free', async () => {
-    const made = { transports: ['tcp'], listen: ['/ip4/127.0.0.1/tcp/0'] } as const
-    const relay = await createEngine({ ...made, seed: randomBytes(32), relay: { serve: true } })
-    const client = await createEngine({ ...made, seed: randomBytes(32), relay: { use: true } })
-    for (const { node } of [relay, client]) {
-      closers.push(() => node.stop())
-      await node.start()
-    }
-    const { reservations } = relay.node.services['relay'] as { reservations: ReadonlyMap<unknown, unknown> }
+    const relay = await engine({ serve: true })
+    const client = await engine({ use: true })
     await client.node.dial(relay.node.getMultiaddrs())
-    await vi.waitFor(() => expect(reservations.size).toBe(1), 5_000)
+    await vi.waitFor(() => expect(placesAt(relay).size).toBe(1), 5_000)
     expect(await relay.node.peerStore.has(client.node.peerId)).toBe(true)
     await client.node.stop()
-    await vi.waitFor(() => expect(reservations.size).toBe(0), 5_000)
+    await vi.waitFor(() => expect(placesAt(relay).size).toBe(0), 5_000)
     await vi.waitFor(
       async () => expect(await relay.node.peerStore.has(client.node.peerId)).toBe(false),
       5_000,
     )
   })
+
+  test('has so many places for the keys of one host, and has them free again', async () => {
+    const relay = await engine({ serve: true })
+    const [here, elsewhere] = relay.node.getMultiaddrs() as [Multiaddr, Multiaddr]
+    const connected = async (way = here): Promise<Connection> => (await stranger()).dial(way)
+    const first = await connected()
+    expect(await placeAsked(first)).toBe(PLACE_GIVEN)
+    for (let more = 1; more < HOST_RELAY_PLACES_MAX; more++)
+      expect(await placeAsked(await connected())).toBe(PLACE_GIVEN)
+    expect(await placeAsked(await connected())).toBe(PLACE_DENIED)
+    expect(placesAt(relay).size).toBe(HOST_RELAY_PLACES_MAX)
+    expect(relay.places.refused).toBe(1)
+    // Whoever has a place keeps it, and other hosts have theirs.
+    expect(await placeAsked(first)).toBe(PLACE_GIVEN)
+    expect(await placeAsked(await connected(elsewhere))).toBe(PLACE_GIVEN)
+    await first.close()
+    await vi.waitFor(async () => expect(await placeAsked(await connected())).toBe(PLACE_GIVEN), 5_000)
+  })
 })
+
+/** Hex of the status with which an answer ends: OK, PERMISSION_DENIED (libp2p, circuit relay v2). */
+const PLACE_GIVEN = '2864'
+const PLACE_DENIED = '28ca01'
+
+/** The end of a relay's answer to `RESERVE`, which stands alone in its HopMessage. */
+async function placeAsked(connection: Connection): Promise<string> {
+  const stream = await connection.newStream('/libp2p/circuit/relay/0.2.0/hop')
+  const answer = new Promise<string>((resolve) => {
+    stream.addEventListener('message', ({ data }) => {
+      const text = Buffer.from(data.subarray()).toString('hex')
+      resolve(text.slice(text.lastIndexOf('28')))
+    })
+  })
+  stream.send(Uint8Array.of(2, 8, 0))
+  return answer
+}
 
 describe('a full channel', () => {
   test.each(['tcp', 'quic'] as const)('over %s says so, and says when there is room again', async (kind) => {
