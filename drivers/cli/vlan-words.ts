@@ -135,7 +135,7 @@ const leave = word<Gone>('leave', {
   start: (verbs, given) => verbs.leave(given.argument('vlan'), given.on('yes')),
   lines: ({ label, asked, seconds }) => [
     asked
-      ? `${label} is not asked for any more; its keys are forgotten`
+      ? `${label} is not asked for any more; its keys are forgotten, but for the one to ask again with`
       : `left ${label} after ${secondsOf(seconds)}; its keys are forgotten`,
   ],
 })

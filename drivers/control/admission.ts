@@ -29,7 +29,7 @@ export function isFinal(why: string): boolean {
 
 /** `why`: one of those that are final. */
 export function turnedAway(label: string, why: string): Refused {
-  const what = `${FINAL[why] ?? why}; nothing of it is kept here`
+  const what = `${FINAL[why] ?? why}; nothing of it is kept here but the key, should it be asked again`
   const message = `members of ${label} refused to let this node in: ${what}`
   return refused(REFUSAL.notAdmitted, message)
 }

@@ -13,7 +13,7 @@ import { SEED_BYTES } from '../../core/ledger/issue.ts'
 import { severalKeys } from '../../core/ledger/policy.ts'
 import type { IssuerKeys } from '../../core/ledger/shapes.ts'
 import type { VlanIdentity } from '../../core/member/identity.ts'
-import type { ControlledNode, KeptVlan } from './node.ts'
+import type { ControlledNode, KeptRedemption, KeptVlan } from './node.ts'
 
 /** An authority of several keys; all are made here, and kept here. */
 export interface Signers {
@@ -45,9 +45,17 @@ export function becomeFounder(node: ControlledNode, { signers, ...terms }: Creat
   }
 }
 
-/** With a member key of its own; the invitation's secret is not needed any more. */
-export function becomeGuest({ crypto, keys }: ControlledNode, invitation: Invitation): Becoming {
-  const { memberSeed, facts } = redeem(crypto, keys, invitation)
+/**
+ * With a member key of its own, or with that which the invitation was redeemed with before; its secret is not
+ * needed any more.
+ */
+export function becomeGuest(
+  { crypto, keys }: ControlledNode,
+  invitation: Invitation,
+  before: KeptRedemption | undefined,
+): Becoming {
+  const seeds = before === undefined ? keys : { bytes: () => before.memberSeed.slice() }
+  const { memberSeed, facts } = redeem(crypto, seeds, invitation)
   const { policy, label, doorKey, grant, floor, issuer } = invitation
   const expected = { floor, issuer: issuer?.id }
   return {

@@ -47,6 +47,17 @@ export interface Kept {
   readonly vlans: readonly KeptVlan[]
   /** Ports are given out once: a record that was on its way when a port closed is not another VLAN's. */
   readonly nextPort: number
+  /** Keys of invitations that have not led in; none if not given. */
+  readonly redeemed?: readonly KeptRedemption[]
+}
+
+/** See redeemed.ts. */
+export interface KeptRedemption {
+  /** Of the invitation's Grant. */
+  readonly serial: Uint8Array
+  readonly memberSeed: Uint8Array
+  /** When the Grant is over. */
+  readonly endsMillis: number
 }
 
 export interface KeptVlan {

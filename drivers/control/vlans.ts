@@ -6,7 +6,7 @@
  * To drive it: `start` when the node runs, `noted` for each of its events once the step is over, `stop` when
  * it has stopped. Every verb answers with something pending; those that need nobody else are settled at once.
  */
-import { hex } from '../../core/ids.ts'
+import { hex, sameBytes } from '../../core/ids.ts'
 import { MILLISECOND, type Micros, type NodeEvent, type PortId, SECOND } from '../../core/io.ts'
 import { hintsOf, type Invitation, parseInvitation } from '../../core/ledger/invitation.ts'
 import type { IssuerKeys } from '../../core/ledger/shapes.ts'
@@ -17,9 +17,10 @@ import { type Evicted, type EvictOrder, evict, type GrantRevoked, revokeGrant } 
 import { HeldVlan, type Tools } from './held.ts'
 import { type Invited, type InviteOrder, invite } from './invite.ts'
 import { checkLabel, macWritten, resolveVlan, short } from './names.ts'
-import type { ControlledNode, KeptVlan } from './node.ts'
+import type { ControlledNode, KeptRedemption, KeptVlan } from './node.ts'
 import { ownMemberOut } from './out.ts'
 import { done, Pending, REFUSAL, type Refused, refused } from './outcome.ts'
+import { redemptionOf, withoutRedemption, withRedemption } from './redeemed.ts'
 import {
   type GrantRow,
   grantRows,
@@ -78,7 +79,8 @@ export interface VlanRow {
 export class VlanVerbs {
   readonly #node: ControlledNode
   readonly #waits: Waits
-  #held: HeldVlan[] = []
+  #held: readonly HeldVlan[] = []
+  #redeemed: readonly KeptRedemption[] = []
   #nextPort: number
 
   constructor(node: ControlledNode) {
@@ -91,8 +93,9 @@ export class VlanVerbs {
 
   /** The node runs, again or for the first time: it goes back into the VLANs that are kept. */
   start(): void {
-    const { vlans, nextPort } = this.#node.book.load()
+    const { vlans, nextPort, redeemed = [] } = this.#node.book.load()
     this.#held = vlans.map((kept) => new HeldVlan(this.#node, kept))
+    this.#redeemed = redeemed
     this.#nextPort = nextPort
     for (const { kept } of this.#held) if (kept.over === undefined) this.#enter(kept)
   }
@@ -133,7 +136,10 @@ export class VlanVerbs {
     return pending
   }
 
-  /** Redeems an invitation and waits to be let in. A UsageError for a text that is none. */
+  /**
+   * Redeems an invitation and waits to be let in; what did not lead in before goes on with the key that it
+   * had. A UsageError for a text that is none.
+   */
   join(text: string, within: Micros = JOIN_WITHIN): Pending<Entered> {
     const invitation = parseInvitation(this.#node.crypto, text)
     checkLabel(invitation.label)
@@ -146,9 +152,10 @@ export class VlanVerbs {
     }
     const no = this.#isOver(invitation) ?? (known === undefined ? this.#full() : this.#waits.full())
     if (no !== undefined) return Pending.of<Entered>(no)
-    const becoming = becomeGuest(this.#node, invitation)
-    // Not before the new one can be asked with: the keys of the other are gone for good then.
-    if (known !== undefined) this.#forget(known)
+    const before = this.#redeemed.find(({ serial }) => sameBytes(serial, invitation.grant.id))
+    const becoming = becomeGuest(this.#node, invitation, before)
+    // Not before the new one can be asked with.
+    if (known !== undefined) this.#giveUpAsking(known)
     const held = this.#keep(becoming)
     const { contacts } = invitation
     if (contacts.length > 0) this.#node.command({ kind: 'bootstrap', peers: hintsOf(contacts) })
@@ -165,7 +172,7 @@ export class VlanVerbs {
     return this.#with(name, (held) => {
       if (held.isAsking()) {
         const what = gone(held)
-        this.#forget(held)
+        this.#giveUpAsking(held)
         return Pending.of(done(what))
       }
       const out = notIn(held) ?? this.#waits.full()
@@ -323,16 +330,16 @@ export class VlanVerbs {
   }
 
   /** Turned away for good: what would be left could only be removed. */
-  #giveUp<T>(held: HeldVlan, why: string, pending: Pending<T>): void {
+  #turnedAway<T>(held: HeldVlan, why: string, pending: Pending<T>): void {
     if (pending.outcome !== undefined || !held.isAsking()) return
     // Before it is forgotten, which a full disk prevents: it is so all the same.
     pending.settle(turnedAway(held.label, why))
-    this.#forget(held)
+    this.#giveUpAsking(held)
   }
 
   /** The same once the core has drawn that conclusion itself, if it was not removed meanwhile. */
   #dropDead(held: HeldVlan): void {
-    if (this.#held.includes(held)) this.#forget(held)
+    if (this.#held.includes(held)) this.#giveUpAsking(held)
   }
 
   /** Until the group is there and the port can be used. */
@@ -355,7 +362,7 @@ export class VlanVerbs {
           const { by, why } = event.event
           refusing.add(by)
           const after = refusing.size > 1 ? THIRD_OPINION : SECOND_OPINION
-          this.#node.after(after, () => this.#giveUp(held, why, pending))
+          this.#node.after(after, () => this.#turnedAway(held, why, pending))
           return 'part'
         }
         if (event.kind === 'group' && event.event.kind === 'ended') {
@@ -399,15 +406,7 @@ export class VlanVerbs {
     this.#nextPort += 1
     const port = (this.#nextPort - 1) as PortId
     const held = new HeldVlan(this.#node, { ...becoming, port, over: undefined })
-    const before = this.#held
-    this.#held = [...before, held]
-    try {
-      this.#save()
-    } catch (error) {
-      // What is not kept must not be here now and gone after the next start.
-      this.#held = before
-      throw error
-    }
+    this.#change([...this.#held, held], withoutRedemption(this.#redeemed, becoming.identity.serial))
     return held
   }
 
@@ -416,15 +415,35 @@ export class VlanVerbs {
     this.#close(held)
   }
 
+  /** Forgets all but the key: with another one the invitation may be spent. */
+  #giveUpAsking(held: HeldVlan): void {
+    const redemption = redemptionOf(held)
+    const redeemed =
+      redemption === undefined
+        ? this.#redeemed
+        : withRedemption(this.#redeemed, redemption, this.#node.wallMillis())
+    this.#strike(held, redeemed)
+    this.#close(held)
+  }
+
   /** The book without it comes first: what follows is made up for at the next start, if this was the last. */
-  #strike(held: HeldVlan): void {
-    const before = this.#held
-    this.#held = before.filter((each) => each !== held)
+  #strike(held: HeldVlan, redeemed = this.#redeemed): void {
+    this.#change(
+      this.#held.filter((each) => each !== held),
+      redeemed,
+    )
+  }
+
+  /** What is kept is what is here: a change that cannot be kept would be undone by the next start. */
+  #change(held: readonly HeldVlan[], redeemed: readonly KeptRedemption[]): void {
+    const before = { held: this.#held, redeemed: this.#redeemed }
+    this.#held = held
+    this.#redeemed = redeemed
     try {
       this.#save()
     } catch (error) {
-      // What is kept must not be gone now and here again after the next start.
-      this.#held = before
+      this.#held = before.held
+      this.#redeemed = before.redeemed
       throw error
     }
   }
@@ -439,7 +458,8 @@ export class VlanVerbs {
   }
 
   #save(): void {
-    this.#node.book.save({ vlans: this.#held.map(({ kept }) => kept), nextPort: this.#nextPort })
+    const vlans = this.#held.map(({ kept }) => kept)
+    this.#node.book.save({ vlans, nextPort: this.#nextPort, redeemed: this.#redeemed })
   }
 
   #full(): Refused | undefined {

@@ -31,6 +31,7 @@ export class BookFile {
     const last = recordIds(this.#directory).at(-1)
     let nextPort = book?.nextPort ?? FIRST_PORT
     while (last !== undefined && recordOf(nextPort as PortId, 'head') <= last) nextPort += 1
-    return { vlans: book?.vlans ?? [], nextPort, firstPort: book?.firstPort ?? nextPort }
+    const { vlans = [], firstPort = nextPort, redeemed = [] } = book ?? {}
+    return { vlans, nextPort, firstPort, redeemed }
   }
 }

@@ -52,11 +52,13 @@ const vlan = z
     over: z.enum(REFUSED).optional(),
   })
   .transform(({ authority, over, ...rest }): KeptVlan => ({ ...rest, authority, over }))
+const redemption = z.strictObject({ serial: bytes(16), memberSeed: bytes(32), endsMillis: count })
 const book = z.strictObject({
   version: z.literal(BOOK_VERSION),
   firstPort: count,
   nextPort: count,
   vlans: z.array(vlan),
+  redeemed: z.array(redemption).default([]),
 })
 
 /** What is wrong with it, where it is no book that this program knows. */

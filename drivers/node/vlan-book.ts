@@ -15,8 +15,15 @@ export interface Book extends Kept {
 }
 
 /** UTF-8. */
-export function encodeBook({ vlans, nextPort, firstPort }: Book): Uint8Array {
-  const value = { version: BOOK_VERSION, firstPort, nextPort, vlans }
+export function encodeBook({ vlans, nextPort, firstPort, redeemed = [] }: Book): Uint8Array {
+  // Books without are read by programs that do not know it.
+  const value = {
+    version: BOOK_VERSION,
+    firstPort,
+    nextPort,
+    vlans,
+    ...(redeemed.length > 0 && { redeemed }),
+  }
   const inHex = (_key: string, part: unknown) => (part instanceof Uint8Array ? hex(part) : part)
   return new TextEncoder().encode(JSON.stringify(value, inHex))
 }

@@ -1,6 +1,7 @@
 /** The verbs of VLANs at simulated nodes: what comes of them among several, and what they refuse. */
 import { describe, expect, test } from 'vitest'
 import { UsageError } from '../../core/errors.ts'
+import { hex } from '../../core/ids.ts'
 import type { PortId } from '../../core/io.ts'
 import { parseInvitation } from '../../core/ledger/invitation.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
@@ -76,6 +77,61 @@ describe('getting in', () => {
     expect(mesh.value(verbs.leave('home'))).toMatchObject({ asked: false })
   })
 
+  test('can be asked for again when the members took in that the invitation was redeemed', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const url = mesh.invitation(1)
+    const guest = mesh.node(2)
+    guest.verbs.join(url)
+    const isRedeemed = (): boolean =>
+      mesh
+        .value(mesh.node(1).verbs.grants('home'))
+        .grants.some(({ kind, holder }) => kind === 'invitation' && holder !== undefined)
+    while (!isRedeemed()) mesh.run(0.01)
+    mesh.live.crash(2)
+    mesh.run(1)
+    mesh.live.start(2)
+    expect(mesh.value(guest.verbs.leave('home'))).toMatchObject({ asked: true })
+    // The machine starts again meanwhile, and has what was kept.
+    mesh.live.crash(2)
+    mesh.live.start(2)
+    expect(mesh.value(guest.verbs.list()).vlans).toEqual([])
+    // To any other key the invitation is spent.
+    expect(mesh.refusal(mesh.node(3).verbs.join(url)).message).toContain('the invitation is spent')
+    expect(mesh.value(guest.verbs.join(url)).members).toBe(2)
+    expect(guest.book.load().redeemed).toEqual([])
+  })
+
+  test('is asked for again with the key of before, unless it was removed with its keys or is over', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const order = { count: 1, lifeMillis: 60_000 }
+    const [one] = mesh.value(mesh.node(1).verbs.invite('home', order)).invitations
+    const url = one?.url ?? ''
+    mesh.live.crash(1)
+    const { verbs, book } = mesh.node(2)
+    const asked = (): string => {
+      verbs.join(url)
+      return hex(book.load().vlans[0]?.identity.memberSeed ?? new Uint8Array())
+    }
+    const first = asked()
+    mesh.value(verbs.leave('home'))
+    expect(asked()).toBe(first)
+    expect(book.load().redeemed).toEqual([])
+    mesh.value(verbs.remove('home'))
+    expect(book.load().redeemed).toEqual([])
+    expect(asked()).not.toBe(first)
+    mesh.value(verbs.leave('home'))
+    expect(book.load().redeemed).toHaveLength(1)
+    mesh.run(61)
+    mesh.live.start(1)
+    mesh.run(2)
+    // The next one takes away what is over.
+    verbs.join(mesh.invitation(1), 1e4)
+    mesh.value(verbs.leave('home'))
+    expect(book.load().redeemed).toHaveLength(1)
+  })
+
   test('goes on with the invitation that it had when the next one is over', () => {
     const mesh = new LiveMesh()
     mesh.vlan(1)
@@ -132,7 +188,7 @@ describe('getting in', () => {
     const began = mesh.live.now
     expect(mesh.refusal(mesh.node(3).verbs.join(spent))).toMatchObject({
       refusal: 'notAdmitted',
-      message: expect.stringMatching(/the invitation is spent.*nothing of it is kept here/),
+      message: expect.stringMatching(/the invitation is spent.*nothing of it is kept here but the key/),
     })
     expect((mesh.live.now - began) / 1e6).toBeLessThan(10)
     expect(mesh.value(mesh.node(3).verbs.list()).vlans).toEqual([])

@@ -94,12 +94,17 @@ const keptVlan: fc.Arbitrary<Omit<KeptVlan, 'port'>> = fc.record({
   over: fc.option(fc.constantFrom(...Object.values(REFUSED)), { nil: undefined }),
 })
 
+const redemption = fc.record({ serial: bytes(16), memberSeed: bytes(32), endsMillis: fc.nat() })
+
 /** Books of VLANs whose ports count from `first`. */
 export function keptVlans(first = 1): fc.Arbitrary<Kept> {
-  return fc.array(keptVlan, { maxLength: 4 }).map((vlans) => ({
-    vlans: vlans.map((each, index) => ({ ...each, port: (first + index) as PortId })),
-    nextPort: first + vlans.length,
-  }))
+  return fc
+    .tuple(fc.array(keptVlan, { maxLength: 4 }), fc.array(redemption, { maxLength: 2 }))
+    .map(([vlans, redeemed]) => ({
+      vlans: vlans.map((each, index) => ({ ...each, port: (first + index) as PortId })),
+      nextPort: first + vlans.length,
+      redeemed,
+    }))
 }
 
 /** One of them, always the same. */

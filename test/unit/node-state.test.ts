@@ -158,8 +158,8 @@ describe('the book of VLANs', () => {
     await fc.assert(
       fc.asyncProperty(keptVlans(), async (kept) => {
         keepVlans(state, kept)
-        const { vlans, nextPort } = state.book.load()
-        expect({ vlans, nextPort }).toEqual(kept)
+        const { vlans, nextPort, redeemed } = state.book.load()
+        expect({ vlans, nextPort, redeemed }).toEqual(kept)
         await folder.close(state)
         state = folder.open(path)
         expect(state.book.load().vlans).toEqual(kept.vlans)
