@@ -160,11 +160,7 @@ const list = word<{ readonly vlans: readonly VlanRow[] }>('list', {
             ...vlans.map((row) => [
               row.label,
               short(row.vlan),
-              row.phase === 'over'
-                ? `out (${row.over})`
-                : row.phase === 'member'
-                  ? 'in'
-                  : 'asks to be let in',
+              vlanStateWords(row),
               row.role,
               row.epoch < 0 ? '' : String(row.epoch),
               String(row.members),
@@ -311,12 +307,22 @@ function lifeOf(given: Given): number {
   return (given.whole('days', 1, DAYS_MAX) ?? DAYS_DEFAULT) * DAY_MILLIS
 }
 
+/** Where this node is of a VLAN. */
+export function vlanStateWords({
+  phase,
+  over,
+  asking,
+}: Pick<VlanDetails, 'phase' | 'over' | 'asking'>): string {
+  if (phase === 'member') return 'in'
+  if (phase === 'over') return `out (${over})`
+  return asking ? 'asks to be let in' : 'on its way back in'
+}
+
 function showLines(value: VlanDetails): string[] {
   const { terms, signers } = value
-  const state = value.phase === 'over' ? `out (${value.over})` : value.phase === 'member' ? 'in' : 'outside'
   const rows = [
     ['vlan', `${value.label} ${value.vlan}`],
-    ['state', state],
+    ['state', vlanStateWords(value)],
     ['authority', signers.of === 1 ? 'one key' : `${signers.needed} of ${signers.of} keys`],
     ['own key', value.member],
   ]

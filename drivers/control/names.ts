@@ -41,25 +41,28 @@ export function checkLabel(label: string): void {
 }
 
 /**
- * By its label, or by the first digits of its VLAN-ID. Of several with one label those are meant that this
- * member is not out of; `prefers` is for whoever clears away.
+ * Which of several with one label can be meant: for what takes a member one that this node is in, or was and
+ * comes back to; else one that it is not out of; and for whoever clears away one that it is out of.
  */
+export type Preference = 'in' | 'living' | 'over'
+
+/** By its label, or by the first digits of its VLAN-ID. */
 export function resolveVlan(
   vlans: readonly HeldVlan[],
   name: string,
-  prefers: 'living' | 'over' = 'living',
+  prefers: Preference,
 ): Outcome<HeldVlan> {
   // A whole identifier first: a label may be made to look like one.
   const exact = vlans.find(({ kept }) => kept.vlan === name)
   if (exact !== undefined) return done(exact)
   const labelled = vlans.filter(({ label }) => label === name)
   const all = labelled.length > 0 ? labelled : vlans.filter(({ kept }) => begins(kept.vlan, name))
-  const preferred = all.filter((each) => (each.phase() === 'over') === (prefers === 'over'))
+  const preferred = all.filter((each) => isPreferred(each, prefers))
   const fitting = preferred.length > 0 ? preferred : all
   const [first] = fitting
   if (first !== undefined && fitting.length === 1) return done(first)
   if (first !== undefined) {
-    const ids = all.map((each) => `${short(each.kept.vlan)} (${STATES[each.phase()]})`).join(', ')
+    const ids = all.map((each) => `${short(each.kept.vlan)} (${stateOf(each)})`).join(', ')
     const mend = `write the digits of the one that is meant, such as ${short(first.kept.vlan)}, for its name`
     return refused(REFUSAL.ambiguous, `'${name}' may be any of ${ids}; ${mend}`)
   }
@@ -67,7 +70,16 @@ export function resolveVlan(
   return refused(REFUSAL.noSuchVlan, `this node has no VLAN '${name}'; ${have}`)
 }
 
-const STATES = { member: 'in', outside: 'asks to be let in', over: 'out' } as const
+function isPreferred(held: HeldVlan, prefers: Preference): boolean {
+  if (prefers === 'in') return held.phase() !== 'over' && !held.isAsking()
+  return (held.phase() === 'over') === (prefers === 'over')
+}
+
+function stateOf(held: HeldVlan): string {
+  const phase = held.phase()
+  if (phase !== 'outside') return phase === 'over' ? 'out' : 'in'
+  return held.isAsking() ? 'asks to be let in' : 'on its way back in'
+}
 
 /** The one identifier that begins so; `what` and `refusal` for none. */
 export function resolveHex(

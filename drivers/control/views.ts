@@ -44,6 +44,7 @@ export interface VlanDetails {
   readonly vlan: string
   readonly label: string
   readonly phase: string
+  readonly asking: boolean
   readonly over: string | undefined
   /** How many of how many keys sign for the authority. */
   readonly signers: { readonly needed: number; readonly of: number }
@@ -115,6 +116,7 @@ export function vlanDetails(held: HeldVlan): VlanDetails {
     vlan: held.kept.vlan,
     label: held.label,
     phase: held.phase(),
+    asking: held.isAsking(),
     over: held.kept.over,
     signers: policy.kind === 'one' ? { needed: 1, of: 1 } : { needed: policy.needed, of: policy.keys.length },
     terms: charter && {

@@ -9,17 +9,16 @@
 import { hex, sameBytes } from '../../core/ids.ts'
 import { MILLISECOND, type Micros, type NodeEvent, type PortId, SECOND } from '../../core/io.ts'
 import { hintsOf, type Invitation, parseInvitation } from '../../core/ledger/invitation.ts'
-import type { IssuerKeys } from '../../core/ledger/shapes.ts'
 import { isFinal, notLetIn, turnedAway } from './admission.ts'
 import { type Certified, type CertifyOrder, certify } from './certify.ts'
 import { becomeFounder, becomeGuest, type CreateOrder, macNonceOf } from './enter.ts'
 import { type Evicted, type EvictOrder, evict, type GrantRevoked, revokeGrant } from './evict.ts'
 import { HeldVlan, type Tools } from './held.ts'
 import { type Invited, type InviteOrder, invite } from './invite.ts'
-import { checkLabel, macWritten, resolveVlan, short } from './names.ts'
+import { checkLabel, macWritten, type Preference, resolveVlan, short } from './names.ts'
 import type { ControlledNode, KeptRedemption, KeptVlan } from './node.ts'
 import { ownMemberOut } from './out.ts'
-import { done, Pending, REFUSAL, type Refused, refused } from './outcome.ts'
+import { done, type Outcome, Pending, REFUSAL, type Refused, refused } from './outcome.ts'
 import { redemptionOf, withoutRedemption, withRedemption } from './redeemed.ts'
 import {
   type GrantRow,
@@ -68,6 +67,8 @@ export interface VlanRow {
   readonly vlan: string
   readonly label: string
   readonly phase: 'outside' | 'member' | 'over'
+  /** Was never let in. */
+  readonly asking: boolean
   readonly role: 'authority' | 'admin' | 'member'
   readonly epoch: number
   readonly members: number
@@ -169,7 +170,7 @@ export class VlanVerbs {
    * with the authority's keys, which are nowhere else that this node knows of.
    */
   leave(name: string, yes = false): Pending<Gone> {
-    return this.#with(name, (held) => {
+    return this.#with('living', name, (held) => {
       if (held.isAsking()) {
         const what = gone(held)
         this.#giveUpAsking(held)
@@ -219,75 +220,58 @@ export class VlanVerbs {
       this.#forget(held)
       return Pending.of(done(what))
     }
-    return this.#with(name, removed, 'over')
+    return this.#with('over', name, removed)
   }
 
   // Verbs: who may be in.
 
   /** As many invitations as persons, one for each. */
   invite(name: string, order: InviteOrder): Pending<Invited> {
-    return this.#with(name, (held) =>
-      this.#asIssuer(held, (issuer) => invite(this.#tools(held, issuer), order)),
-    )
+    return this.#asIssuer(name, (tools) => invite(tools, order))
   }
 
   /** Puts a member out: nobody who heard of it seals anything for it any more. */
   evict(name: string, member: string, order: EvictOrder): Pending<Evicted> {
-    return this.#with(name, (held) =>
-      this.#asIssuer(held, (issuer) => evict(this.#tools(held, issuer), member, order)),
-    )
+    return this.#asIssuer(name, (tools) => evict(tools, member, order))
   }
 
   /** Takes a Grant back: an invitation that is not to be redeemed. */
   revokeGrant(name: string, serial: string): Pending<GrantRevoked> {
-    return this.#with(name, (held) =>
-      this.#asIssuer(held, (issuer) => Pending.of(revokeGrant(this.#tools(held, issuer), serial))),
-    )
+    return this.#asIssuer(name, (tools) => Pending.of(revokeGrant(tools, serial)))
   }
 
   /** A new Grant for a member: to renew the one it has, or to make it an admin. */
   certify(name: string, member: string, order: CertifyOrder): Pending<Certified> {
-    return this.#with(name, (held) =>
-      this.#asIssuer(held, (issuer) => Pending.of(certify(this.#tools(held, issuer), member, order))),
-    )
+    return this.#asIssuer(name, (tools) => Pending.of(certify(tools, member, order)))
   }
 
   // Verbs: what is.
 
   list(): Pending<{ readonly vlans: readonly VlanRow[] }> {
-    const vlans = this.#held.map((held): VlanRow => {
-      const view = held.view()
-      const issuer = held.issuer()
-      return {
-        vlan: held.kept.vlan,
-        label: held.label,
-        phase: held.phase(),
-        role: issuer === undefined ? 'member' : issuer.kind,
-        epoch: view?.epoch ?? -1,
-        members: view?.members.length ?? 0,
-        mac: macWritten(view?.mac),
-        port: held.kept.port,
-        over: held.kept.over,
-      }
-    })
-    return Pending.of(done({ vlans }))
+    return Pending.of(done({ vlans: this.#held.map(rowOf) }))
+  }
+
+  /** For what only somebody in a VLAN can do, at this machine. */
+  which(name: string): Outcome<VlanRow> {
+    const found = resolveVlan(this.#held, name, 'in')
+    return found.ok ? done(rowOf(found.value)) : found
   }
 
   show(name: string): Pending<VlanDetails> {
-    return this.#with(name, (held) => Pending.of(done(vlanDetails(held))))
+    return this.#with('living', name, (held) => Pending.of(done(vlanDetails(held))))
   }
 
   members(
     name: string,
   ): Pending<{ readonly label: string; readonly epoch: number; readonly members: readonly MemberRow[] }> {
-    return this.#with(name, (held) => {
+    return this.#with('in', name, (held) => {
       const members = memberRows(held, this.#node.now())
       return Pending.of(done({ label: held.label, epoch: held.view()?.epoch ?? -1, members }))
     })
   }
 
   grants(name: string): Pending<{ readonly label: string; readonly grants: readonly GrantRow[] }> {
-    return this.#with(name, (held) => {
+    return this.#with('in', name, (held) => {
       const grants = grantRows(held, this.#node.wallMillis())
       return Pending.of(done({ label: held.label, grants }))
     })
@@ -295,23 +279,22 @@ export class VlanVerbs {
 
   // Within.
 
-  #with<T>(name: string, verb: (held: HeldVlan) => Pending<T>, prefers?: 'over'): Pending<T> {
+  #with<T>(prefers: Preference, name: string, verb: (held: HeldVlan) => Pending<T>): Pending<T> {
     const found = resolveVlan(this.#held, name, prefers)
     return found.ok ? verb(found.value) : Pending.of<T>(found)
   }
 
-  #asIssuer<T>(held: HeldVlan, verb: (issuer: IssuerKeys) => Pending<T>): Pending<T> {
-    const out = notIn(held)
-    if (out !== undefined) return Pending.of<T>(out)
-    if (this.#node.wallMillis() === 0) return Pending.of<T>(clockNotSet())
-    const issuer = held.issuer()
-    if (issuer !== undefined) return verb(issuer)
-    const message = `this node is neither the authority of ${held.label} nor an admin; ask one of them`
-    return Pending.of<T>(refused(REFUSAL.notAuthorised, message))
-  }
-
-  #tools(held: HeldVlan, issuer: IssuerKeys): Tools {
-    return { node: this.#node, waits: this.#waits, held, issuer }
+  #asIssuer<T>(name: string, verb: (tools: Tools) => Pending<T>): Pending<T> {
+    const asIssuer = (held: HeldVlan): Pending<T> => {
+      const out = notIn(held)
+      if (out !== undefined) return Pending.of<T>(out)
+      if (this.#node.wallMillis() === 0) return Pending.of<T>(clockNotSet())
+      const issuer = held.issuer()
+      if (issuer !== undefined) return verb({ node: this.#node, waits: this.#waits, held, issuer })
+      const message = `this node is neither the authority of ${held.label} nor an admin; ask one of them`
+      return Pending.of<T>(refused(REFUSAL.notAuthorised, message))
+    }
+    return this.#with('in', name, asIssuer)
   }
 
   #joinAgain(held: HeldVlan, within: Micros): Pending<Entered> {
@@ -486,6 +469,23 @@ export class VlanVerbs {
       REFUSAL.invitationOver,
       `the invitation to ${label} was good until ${ended}; ask for a new one`,
     )
+  }
+}
+
+function rowOf(held: HeldVlan): VlanRow {
+  const view = held.view()
+  const issuer = held.issuer()
+  return {
+    vlan: held.kept.vlan,
+    label: held.label,
+    phase: held.phase(),
+    asking: held.isAsking(),
+    role: issuer === undefined ? 'member' : issuer.kind,
+    epoch: view?.epoch ?? -1,
+    members: view?.members.length ?? 0,
+    mac: macWritten(view?.mac),
+    port: held.kept.port,
+    over: held.kept.over,
   }
 }
 

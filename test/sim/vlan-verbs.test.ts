@@ -494,6 +494,50 @@ describe('what lasts', () => {
     expect(mesh.refusal(verbs.remove('home')).refusal).toBe('stillIn')
   })
 
+  test('of two with one label that is meant where somebody is in, for what takes a member', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1, 2)
+    mesh.value(mesh.node(3).verbs.create(HOME))
+    const url = mesh.invitation(3)
+    mesh.live.crash(3)
+    const { verbs } = mesh.node(1)
+    const joining = verbs.join(url)
+    mesh.run(1)
+    const [real, asked] = mesh.value(verbs.list()).vlans
+    expect([real?.asking, asked?.asking]).toEqual([false, true])
+    const [one, other] = [real?.vlan.slice(0, 8), asked?.vlan.slice(0, 8)]
+    const listed = (second: string): object => ({
+      refusal: 'ambiguous',
+      message: expect.stringContaining(`any of ${one} (in), ${other} (${second}); write the digits`),
+    })
+    // What may end the one or the other is asked about.
+    expect(mesh.refusal(verbs.leave('home'))).toMatchObject(listed('asks to be let in'))
+    expect(mesh.refusal(verbs.show('home'))).toMatchObject(listed('asks to be let in'))
+    const { invitations } = mesh.value(verbs.invite('home', { count: 1, lifeMillis: DAY }))
+    expect(hex(parseInvitation(standInCrypto, invitations[0]?.url ?? '').vlan)).toBe(real?.vlan)
+    expect(mesh.members(1)).toHaveLength(2)
+    expect(verbs.which('home')).toMatchObject({ value: { vlan: real?.vlan } })
+    // Just after a start it is still the one that it was in.
+    mesh.live.crash(1)
+    mesh.live.start(1)
+    expect(mesh.value(verbs.list()).vlans).toMatchObject([
+      { phase: 'outside', asking: false },
+      { asking: true },
+    ])
+    expect(verbs.which('home')).toMatchObject({ value: { vlan: real?.vlan } })
+    mesh.live.start(3)
+    expect(mesh.refusal(joining).refusal).toBe('stopped')
+    mesh.value(verbs.join(url))
+    mesh.run(5)
+    // Now it is in both, and nothing is left of the asking.
+    expect(mesh.value(verbs.list()).vlans).toMatchObject([
+      { phase: 'member', asking: false },
+      { phase: 'member', asking: false },
+    ])
+    expect(mesh.refusal(verbs.members('home'))).toMatchObject(listed('in'))
+    expect(mesh.members(1, other)).toHaveLength(2)
+  })
+
   test('whoever has the authority does not leave without saying yes to what is lost', () => {
     const mesh = new LiveMesh()
     mesh.vlan(1, 2)

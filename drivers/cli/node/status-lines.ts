@@ -4,6 +4,7 @@ import { TREE_ROLE } from '../../../core/io.ts'
 import { formatNumber } from '../../../sim/reading.ts'
 import { carriedBy, type NodeStatus } from '../../node/views.ts'
 import { counted, tableLines, WIDTH, wrapWords } from '../table.ts'
+import { vlanStateWords } from '../vlan-words.ts'
 
 /** Peers are shown by the end of their names: they all begin alike. */
 const NAME_CHARS = 8
@@ -19,7 +20,7 @@ export function statusLines(status: NodeStatus): string[] {
     return [
       port?.name ?? 'none',
       vlan.label,
-      vlan.phase === 'member' ? 'in' : vlan.phase === 'over' ? `out (${vlan.over})` : 'asks to be let in',
+      vlanStateWords(vlan),
       String(vlan.members),
       vlan.epoch < 0 ? '' : String(vlan.epoch),
       port === undefined ? '' : String(port.mtu),
