@@ -12,12 +12,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } fr
 import { join } from 'node:path'
 import { z } from 'zod'
 import { UsageError } from '../../core/errors.ts'
+import { makeDirectories } from './directories.ts'
 import { writeDurable } from './durable.ts'
 import { BODY_BYTES_MAX, disclose, enclose, FILE_BYTES_MAX } from './envelope.ts'
 import { RECORDS, recordIds, recordName } from './records.ts'
 import {
   checkAccess,
   checkForm,
+  holdsState,
   KEY_FILE,
   ownerOf,
   PEERS_FILE,
@@ -139,15 +141,15 @@ export function restoreBackup(file: string, state: string, passphrase: string | 
   const backup = readBackup(file, passphrase)
   const written: string[] = []
   try {
-    mkdirSync(state, { recursive: true, mode: 0o700 })
-    if (existsSync(join(state, VERSION_FILE))) {
+    makeDirectories(state, 0o700)
+    if (holdsState(state)) {
       throw new UsageError(
         `${state} holds a state already, and nothing is written over; move it away, ` +
           'or name another directory with --state',
       )
     }
-    checkAccess(state)
     checkForm(state, 'empty')
+    checkAccess(state)
     const owner = ownerOf(state)
     mkdirSync(join(state, RECORDS), { mode: 0o700 })
     written.push(join(state, RECORDS))

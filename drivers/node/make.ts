@@ -1,13 +1,14 @@
 /**
  * A new node on the disk: its key and state, and a configuration to begin with.
  */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { noble } from '../../core/crypto/noble.ts'
 import { UsageError } from '../../core/errors.ts'
 import { peerIdOf, utf8 } from '../../core/ids.ts'
 import { peerText } from './addresses.ts'
 import { checkConfig, defaultConfig, publishedConfigSchema, readConfigText } from './config.ts'
+import { makeDirectories } from './directories.ts'
 import { DEFAULT_PLACES, type Places, SOCKET_BYTES_MAX } from './places.ts'
 import { createState } from './state.ts'
 import { checkAccess, checkForm, readSeed, systemMistake } from './state-files.ts'
@@ -51,7 +52,7 @@ function makeConfig(path: string, state: string, relay: boolean): boolean {
   try {
     if (existsSync(path)) return false
     const folder = dirname(path)
-    mkdirSync(folder, { recursive: true })
+    makeDirectories(folder)
     const schema = `${basename(path, '.json')}.schema.json`
     writeFileSync(join(folder, schema), printed(publishedConfigSchema()))
     // No secret is in it, and whoever asks a node for its state wants to know its socket.

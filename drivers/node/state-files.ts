@@ -41,6 +41,11 @@ const MENDS: Readonly<Record<string, string>> = {
     'founder',
 }
 
+/** A state of any version, whole or not. */
+export function holdsState(path: string): boolean {
+  return existsSync(join(path, VERSION_FILE)) && existsSync(join(path, KEY_FILE))
+}
+
 /** A state is there: its directory has a version. */
 export function checkForm(path: string, wanted: 'empty' | 'complete'): void {
   const names = readdirSync(path).filter((name) => !FOREIGN.has(name))
@@ -149,6 +154,7 @@ const SYSTEM_MENDS: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the way there is no directory: correct the path',
   ENOENT: 'there is no such file, or no directory for it: make that, or name another place',
   EISDIR: 'it is a directory: name a file',
+  EEXIST: 'it is a file, where a directory is to be made: name another place',
   EIO: 'the disk does not work: see to it, and restore a backup elsewhere',
 }
 

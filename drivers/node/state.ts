@@ -24,6 +24,7 @@ import type { PeerHint, PortId, StoreId } from '../../core/io.ts'
 import { recordOf } from '../../core/member/records.ts'
 import { NotNow } from '../not-now.ts'
 import { BookFile } from './book-file.ts'
+import { makeDirectories } from './directories.ts'
 import { type Owner, writeDurable, writeDurableLater } from './durable.ts'
 import { enclose } from './envelope.ts'
 import { type FileLock, lockDirectory } from './file-lock.ts'
@@ -32,6 +33,7 @@ import { RECORDS, Records, type Reporter, recordIds, recordName } from './record
 import {
   checkAccess,
   checkForm,
+  holdsState,
   KEY_FILE,
   ownerOf,
   PEERS_FILE,
@@ -53,10 +55,10 @@ const DAMAGED = '.damaged'
 /** Makes a state with a new key; false if there is one already. Throws UsageError. */
 export function createState(path: string, seed: Uint8Array = randomBytes(SEED_BYTES)): boolean {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
-    if (existsSync(join(path, VERSION_FILE))) return false
-    checkAccess(path)
+    makeDirectories(path, 0o700)
+    if (holdsState(path)) return false
     checkForm(path, 'empty')
+    checkAccess(path)
     try {
       const owner = ownerOf(path)
       makeRecords(path, owner)

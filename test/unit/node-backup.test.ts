@@ -6,6 +6,7 @@ import { UsageError } from '../../core/errors.ts'
 import type { PortId } from '../../core/io.ts'
 import { recordOf } from '../../core/member/records.ts'
 import { readBackup, readPassphrase, restoreBackup, writeBackup } from '../../drivers/node/backup.ts'
+import { createState } from '../../drivers/node/state.ts'
 import { keepVlans, keptVlans, StateFolder, someVlan, spoil } from '../support/state.ts'
 
 const folder = new StateFolder()
@@ -132,6 +133,25 @@ describe('restoring', () => {
     writeFileSync(join(strange, 'letter'), '', { mode: 0o600 })
     expect(refusal(() => restoreBackup(file, strange, undefined))).toContain('is not empty (it holds letter)')
     expect(readdirSync(strange)).toEqual(['letter'])
+  })
+
+  it.runIf(process.platform === 'linux')('is not restored to where nobody can make files', async () => {
+    const file = fresh()
+    writeBackup(await filled(), file, { nowMillis: NOW })
+    const place = '/proc/self/peertap/state'
+    const none = `the system lets nobody make files in /proc/self; name a directory on a disk`
+    expect(refusal(() => restoreBackup(file, place, undefined))).toBe(
+      `/proc/self/peertap cannot be made: ${none}`,
+    )
+    expect(refusal(() => createState(place))).toBe(`/proc/self/peertap cannot be made: ${none}`)
+    // Its file "version" is no state's, and its mode is nobody's to change.
+    expect(refusal(() => restoreBackup(file, '/proc', undefined))).toMatch(/^\/proc is not empty/)
+    expect(refusal(() => restoreBackup(file, '/dev/null/state', undefined))).toMatch(
+      /^\/dev\/null: it is a file/,
+    )
+    expect(refusal(() => restoreBackup(file, file, undefined))).toBe(
+      `${file}: it is a file, where a directory is to be made: name another place`,
+    )
   })
 
   it('needs the passphrase, and the right one', async () => {
