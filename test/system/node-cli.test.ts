@@ -7,9 +7,12 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { completionScript } from '../../drivers/cli/node/completion.ts'
 import { allVerbs } from '../../drivers/cli/verbs.ts'
+import { BookFile } from '../../drivers/node/book-file.ts'
+import { BookKeeper } from '../../drivers/node/book-keeper.ts'
 import { publishedConfigSchema, readConfig } from '../../drivers/node/config.ts'
 import { unitText, whyUnseen } from '../../drivers/node/service-unit.ts'
 import { CliFolder } from '../support/cli.ts'
+import { someVlan } from '../support/state.ts'
 
 const VERBS = await allVerbs()
 
@@ -105,6 +108,30 @@ describe('a node that is to run', () => {
 })
 
 describe('a configuration', () => {
+  it('is compared with the VLANs of the node, which may have them later', async () => {
+    await peertap('init --state known --config known.json')
+    const book = { ...new BookFile(inFolder('known')).load(), vlans: [someVlan()], nextPort: 2 }
+    new BookKeeper(inFolder('known'), book).save(book)
+    const { vlan, identity } = someVlan()
+    const interfaces = [{ vlan: identity.label }, { vlan: vlan.slice(0, 8) }, { vlan: 'hmoe' }]
+    cli.file('lan.json', JSON.stringify({ version: 1, interfaces }))
+    const mend = 'correct it, or let the node join it'
+    const message = `interfaces[2].vlan is "hmoe", and this node has ${identity.label}; ${mend}`
+    expect(await peertap('config check lan.json --state known')).toEqual({
+      code: 0,
+      out: `lan.json: ${message}\nlan.json is all right otherwise\n`,
+      err: '',
+    })
+    const { out } = await peertap('config check lan.json --json', { PEERTAP_STATE: 'known' })
+    expect(JSON.parse(out)).toMatchObject({
+      ok: true,
+      unknownVlans: [{ path: ['interfaces', 2, 'vlan'], message }],
+    })
+    expect((await peertap('config check lan.json --state nowhere')).out).toBe(
+      `VLANs were not compared: ${inFolder('nowhere')} holds no state\nlan.json is all right\n`,
+    )
+  })
+
   it('is checked, with a line for each mistake and an exit code', async () => {
     cli.file('good.json', '{"version":1}')
     cli.file('bad.json', '{"version":1,"mdns":"no","lisen":[]}')

@@ -3,13 +3,14 @@
  */
 import { EXIT, type ExitCode } from '../exit.ts'
 import type { Given, Verb } from '../flags.ts'
-import { CONFIG_FLAG, JSON_FLAG, placesGiven } from './places.ts'
+import { CONFIG_FLAG, JSON_FLAG, placesGiven, STATE_FLAG } from './places.ts'
 
 export const configCheck: Verb = {
   words: ['config', 'check'],
-  describe: 'Say all that is wrong with a configuration file; exit code 2 if anything is',
+  describe:
+    'Say all that is wrong with a configuration file, and what fits no VLAN of the node (exit code 2, 0)',
   arguments: [{ name: 'file', describe: 'Instead of the one that a node would read', optional: true }],
-  flags: { config: CONFIG_FLAG, json: JSON_FLAG },
+  flags: { config: CONFIG_FLAG, state: STATE_FLAG, json: JSON_FLAG },
   run: check,
 }
 
@@ -25,15 +26,23 @@ export const configSchemaVerb: Verb = {
 }
 
 async function check(given: Given): Promise<ExitCode> {
-  const path = given.optional('file') ?? placesGiven(given).config
+  const { config, state } = placesGiven(given)
+  const path = given.optional('file') ?? config
   const { checkConfig, readConfig, readConfigText } = await import('../../node/config.ts')
+  // Beside the file, and no mistake in it: the VLAN may come later.
+  const { unknownVlans } = await import('../../node/unknown-vlans.ts')
   if (!given.on('json')) {
-    readConfig(path)
-    console.log(`${path} is all right`)
+    const compared = unknownVlans(readConfig(path), state)
+    if (compared.ok) for (const { message } of compared.unknown) console.log(`${path}: ${message}`)
+    else if (given.text('state') !== undefined) console.log(`VLANs were not compared: ${compared.why}`)
+    const isFine = compared.ok && compared.unknown.length === 0
+    console.log(`${path} is all right${isFine || !compared.ok ? '' : ' otherwise'}`)
     return EXIT.ok
   }
   const checked = checkConfig(readConfigText(path))
   const mistakes = checked.ok ? [] : checked.mistakes.map(({ path: at, message }) => ({ path: at, message }))
-  console.log(JSON.stringify({ file: path, ok: checked.ok, mistakes }))
+  const compared = checked.ok ? unknownVlans(checked.config, state) : undefined
+  const unknown = compared?.ok ? { unknownVlans: compared.unknown } : {}
+  console.log(JSON.stringify({ file: path, ok: checked.ok, mistakes, ...unknown }))
   return checked.ok ? EXIT.ok : EXIT.usage
 }
