@@ -11,6 +11,8 @@ const FIRST_PORT = 1
 
 export class BookFile {
   readonly #directory: string
+  /** As it was checked at the start; the node goes on with that, once. */
+  #checked: { readonly book: Book | undefined } | undefined
 
   constructor(directory: string) {
     this.#directory = directory
@@ -24,9 +26,16 @@ export class BookFile {
     })
   }
 
+  /** Reads it for `load`, which then need not. */
+  check(): Book | undefined {
+    this.#checked = { book: this.read() }
+    return this.#checked.book
+  }
+
   /** What a node goes on with: an empty book where there was none. */
   load(): Book {
-    const book = this.read()
+    const { book } = this.#checked ?? { book: this.read() }
+    this.#checked = undefined
     // Records of a book that was lost keep their ports: a new VLAN must not find another's group there.
     const last = recordIds(this.#directory).at(-1)
     let nextPort = book?.nextPort ?? FIRST_PORT

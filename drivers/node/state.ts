@@ -46,6 +46,7 @@ import {
   VERSION_TEXT,
   VLANS_FILE,
 } from './state-files.ts'
+import type { Book } from './vlan-book.ts'
 
 const TOKEN_FILE = 'token'
 const SLOTS = ['head', 'next', 'ledger'] as const
@@ -127,10 +128,10 @@ export class NodeState {
     removeUnfinished(path)
     makeRecords(path, owner)
     this.book = new BookFile(path)
-    const wrong = this.#wrongFiles()
+    const { book, wrong } = this.#checkFiles()
     if (wrong.length > 0) throw new UsageError(wrong.join('\n'))
     this.seed = readSeed(path)
-    this.#removeOrphans()
+    if (book !== undefined) this.#removeOrphans(book)
   }
 
   // For the core.
@@ -206,11 +207,12 @@ export class NodeState {
 
   // Within.
 
-  #wrongFiles(): string[] {
+  #checkFiles(): { readonly book: Book | undefined; readonly wrong: readonly string[] } {
     const names = [KEY_FILE, VLANS_FILE, ...recordIds(this.path).map(recordName)]
-    return names.flatMap((name) => {
+    let book: Book | undefined
+    const wrong = names.flatMap((name) => {
       try {
-        if (name === VLANS_FILE) this.book.read()
+        if (name === VLANS_FILE) book = this.book.check()
         else if (name === KEY_FILE) readSeed(this.path)
         else readBody(this.path, name)
         return []
@@ -220,12 +222,11 @@ export class NodeState {
           : [systemMistake(join(this.path, name), error).message]
       }
     })
+    return { book, wrong }
   }
 
   /** What is kept of VLANs that were removed just before the node stopped. */
-  #removeOrphans(): void {
-    const book = this.book.read()
-    if (book === undefined) return
+  #removeOrphans(book: Book): void {
     const ports = new Set<number>(book.vlans.map(({ port }) => port))
     const ids = new Set<number>(recordIds(this.path))
     for (let port = book.firstPort; port < book.nextPort; port++) {

@@ -168,6 +168,18 @@ describe('the book of VLANs', () => {
     )
   })
 
+  it('is read once at the start: what was checked is what the node goes on with', async () => {
+    const path = folder.make()
+    const first = folder.open(path)
+    keepVlans(first, { vlans: [someVlan()], nextPort: 2 })
+    await folder.close(first)
+    const state = folder.open(path)
+    spoil(join(path, 'vlans'), (bytes) => bytes.subarray(0, -1))
+    expect(state.book.load().vlans).toEqual([someVlan()])
+    // Whoever asks later asks the disk.
+    expect(() => state.book.load()).toThrow('vlans is cut short')
+  })
+
   it('gives nobody a port at which another group is kept', async () => {
     const path = folder.make()
     const state = folder.open(path)
@@ -342,7 +354,7 @@ describe('a file that was changed', () => {
 
   it('and was moved away costs what was said, and no more', async () => {
     const path = await filled()
-    spoil(join(path, 'vlans'), cut)
+    spoil(join(path, 'vlans'), (bytes) => bytes.subarray(0, -1))
     renameSync(join(path, 'vlans'), join(path, 'vlans.old'))
     const state = folder.open(path)
     expect(state.book.load()).toMatchObject({ vlans: [], nextPort: 2 })
