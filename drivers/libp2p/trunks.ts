@@ -178,7 +178,8 @@ export class Trunks implements Carrier, TrunkOwner {
 
   /**
    * Addresses that a dial of this peer tries beside those given: multiaddrs of any length, names too. They
-   * replace those remembered before. A UsageError for what no transport takes, and for too many.
+   * replace those remembered before; none forgets the peer. A UsageError for what no transport takes, and for
+   * too many.
    */
   remember(peer: PeerId, addresses: readonly string[]): void {
     if (addresses.length > PEER_ADDRESSES_MAX) {
@@ -193,7 +194,8 @@ export class Trunks implements Carrier, TrunkOwner {
           'give those of a few, the mesh finds the others',
       )
     }
-    this.#remembered.set(peer, addresses.map(parseAddress))
+    if (addresses.length === 0) this.#remembered.delete(peer)
+    else this.#remembered.set(peer, addresses.map(parseAddress))
   }
 
   /** Dials under way. */

@@ -2,8 +2,7 @@
  * What a running node can take on of a configuration that changed, by the marks in the schema.
  */
 import { type JsonSchema, pathText } from '../../sim/reading.ts'
-import type { Config } from './config.ts'
-import { publishedConfigSchema } from './config.ts'
+import { type Config, contactsOf, publishedConfigSchema } from './config.ts'
 
 export interface Reload {
   /** Paths of all that differs, such as `log.level`; lists are compared whole. */
@@ -26,7 +25,14 @@ export function reloadable(before: Config, after: Config): Reload {
     }
   }
   compare(publishedConfigSchema(), [], false, before, after)
+  // The core takes contacts on while it runs, and never gives one up (core/mesh/dialler.ts).
+  if (dropsContacts(before, after)) needRestart.push('bootstrap')
   return { changed, needRestart }
+}
+
+function dropsContacts(before: Config, after: Config): boolean {
+  const named = new Set(contactsOf(after).map(({ peer }) => peer))
+  return contactsOf(before).some(({ peer }) => !named.has(peer))
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

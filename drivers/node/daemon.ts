@@ -25,7 +25,7 @@ import { EarlyCarrier } from './early-carrier.ts'
 import { GarbageMan, LOOK_MILLIS } from './garbage.ts'
 import { LogLimiter } from './log-limiter.ts'
 import type { Captured, InterfaceOrder, LogEntry } from './messages.ts'
-import { FOUND_MAX, type NamedPeer, namedPeers, roomForKept } from './named-peers.ts'
+import { EVER_NAMED_MAX, FOUND_MAX, type NamedPeer, namedPeers, roomForKept } from './named-peers.ts'
 import { Overlay } from './overlay.ts'
 import { Reach } from './reach.ts'
 import type { ProcessView } from './views.ts'
@@ -88,6 +88,8 @@ export class Daemon implements CoreOwner, ApiNode {
   readonly #self: PeerId
   #core: CoreHandle | undefined
   #config: Config
+  /** What `bootstrap` has said since the start: the first that were named are those that the core keeps. */
+  #everNamed: readonly string[] = []
   #policy: RelayPolicy
   #isTraced: boolean
   #isCaptured = false
@@ -294,12 +296,17 @@ export class Daemon implements CoreOwner, ApiNode {
   reload(): Reload {
     const next = readConfig(this.#options.configFile)
     const { changed } = reloadable(this.#config, next)
-    // What the process began with is what counts, however often it was read since.
-    const reload = { changed, needRestart: reloadable(this.#options.config, next).needRestart }
+    // What the process began with is what counts, however often it was read since; and all its contacts.
+    const bootstrap = [...new Set([...this.#everNamed, ...this.#config.bootstrap])].slice(0, EVER_NAMED_MAX)
+    const begun = { ...this.#options.config, bootstrap }
+    const reload = { changed, needRestart: reloadable(begun, next).needRestart }
     const named = namedPeers(next)
     const contacts = named.map(({ hint }) => hint)
     // What may be refused comes first: whoever is refused finds all as it was.
     this.#remember(named)
+    this.#everNamed = bootstrap
+    for (const { hint } of namedPeers(this.#config))
+      if (!contacts.some(({ peer }) => peer === hint.peer)) this.#trunks?.remember(hint.peer, [])
     this.setPolicy(relayPolicy(next))
     this.#options.log.configure(next.log)
     this.setTrace(next.log.trace)

@@ -1,6 +1,7 @@
 /** The peers that a configuration names in `bootstrap`, each with all its addresses. */
 import { type Address, type PeerHint, type PeerId, REACHABILITY } from '../../core/io.ts'
 import { parseContact } from '../libp2p/contact.ts'
+import { PEER_ADDRESSES_MAX } from '../libp2p/options.ts'
 import type { Config } from './config.ts'
 import { CONTACTS_MAX } from './config-check.ts'
 
@@ -12,6 +13,9 @@ export const FOUND_MAX = 4
 const KEPT_MAX = 8
 /** For the contacts of two invitations: whoever redeems one may be reached by nothing else. */
 const INVITED = 6
+
+/** Texts of as many contacts as the core keeps, with as many addresses as each may have. */
+export const EVER_NAMED_MAX = CONTACTS_MAX * PEER_ADDRESSES_MAX
 
 /** How many peers of the last run become contacts beside so many named ones. */
 export function roomForKept(named: number): number {

@@ -107,6 +107,19 @@ describe('the way', () => {
     await a.up(b.name)
   })
 
+  test('leads nowhere any more once the addresses of a peer are forgotten', async () => {
+    const a = await station(['tcp'], { listen: [] })
+    const b = await station(['tcp'])
+    a.carrier.remember(
+      b.name,
+      b.carrier.listening().map((text) => text.slice(0, text.indexOf('/p2p/'))),
+    )
+    a.carrier.remember(b.name, [])
+    a.dial(b.name, [])
+    await a.until('the failure', () => a.failed.length > 0)
+    expect(b.links).toEqual([])
+  })
+
   test('to a node without addresses leads through a relay, and has no limit', async () => {
     const relay = await station(['tcp'], { relay: { serve: true } })
     const hidden = await station(['tcp'], { listen: [], relay: { use: true } })

@@ -393,6 +393,14 @@ describe('what changed', () => {
     expect(reloadable(before, before)).toEqual({ changed: [], needRestart: [] })
   })
 
+  it('needs a restart where a contact goes, and not where an address of one does', () => {
+    const way = (port: number): string => `/ip4/203.0.113.7/tcp/${port}/p2p/${ID}`
+    const both = configOf({ bootstrap: [way(1), way(2)] })
+    const one = configOf({ bootstrap: [way(2)] })
+    expect(reloadable(both, one)).toEqual({ changed: ['bootstrap'], needRestart: [] })
+    expect(reloadable(one, configOf({}))).toEqual({ changed: ['bootstrap'], needRestart: ['bootstrap'] })
+  })
+
   it('is found where something comes or goes', () => {
     const before = configOf({ log: { modules: { tap: 'debug' } } })
     const after = configOf({ metrics: { port: 9464 } })
