@@ -83,6 +83,7 @@ export class Datagrams {
     dropDatagramFull: 0,
     dropDatagramAnswer: 0,
     dropDatagramSource: 0,
+    dropDatagramPing: 0,
     datagramOffersRefused: 0,
     datagramCandidatesRefused: 0,
   }

@@ -26,6 +26,7 @@ import {
 import { type Bench, DATAGRAM, HOP_BYTES, OVERHEAD_BYTES, TOKEN_BYTES } from './packet.ts'
 import { CHALLENGE_BYTES, type Path, Paths, UNANSWERED } from './paths.ts'
 import { Joiner, PIECE_HEADER_BYTES, PIECES_MAX, writePiece } from './pieces.ts'
+import { StreamWatch } from './stream.ts'
 import type { Outgoing } from './wire.ts'
 
 /**
@@ -45,14 +46,6 @@ const RETRY_MAX: Micros = 10 * MINUTE
  */
 const OFFER_AT = 0.5
 const ASK_AT = 0.75
-/**
- * A trunk whose streams died is dead, though datagrams may get through: the core's control goes by the stream
- * alone, and data that comes would hide from it that no control does. So while data goes by datagrams a
- * silent stream is asked, and at once where the path has changed. A stream of TCP under loss may take its
- * time. Guesses.
- */
-const STREAM_SILENT: Micros = 2 * SECOND
-const STREAM_DEAD: Micros = 3 * SECOND
 const SECRET_BYTES = 32
 const NUMBER_MASK = 0xffff
 
@@ -74,6 +67,7 @@ export type Counts = Record<
   | 'dropDatagramFull'
   | 'dropDatagramAnswer'
   | 'dropDatagramSource'
+  | 'dropDatagramPing'
   | 'datagramOffersRefused'
   | 'datagramCandidatesRefused',
   number
@@ -140,6 +134,7 @@ export class DatagramLink {
   readonly #paths: Paths
   readonly #joiner = new Joiner()
   readonly #offers: Bucket
+  readonly #stream: StreamWatch
   #pending: Pending | undefined
   #why = 'no keys yet'
   #offerAt: Micros
@@ -149,9 +144,6 @@ export class DatagramLink {
   #bytesIn = 0
   #bytesOut = 0
   #lossesTold = 0
-  #controlAt: Micros
-  /** When the stream was asked whether it is alive; NEVER if nothing is owed. */
-  #pingedAt: Micros = NEVER
   #isDead = false
   #now: Micros
 
@@ -168,7 +160,7 @@ export class DatagramLink {
     this.#counts = counts
     this.#facts = facts
     this.#now = now
-    this.#controlAt = now
+    this.#stream = new StreamWatch(now, () => world.say(Uint8Array.of(SAID.ping)))
     this.#offers = new Bucket(now, OFFERS_PER_SECOND, OFFERS_BURST)
     this.#offerAt = facts.dialled ? now : NEVER
     this.#ring = new KeyRing(limits, facts.dialled ? OFFER_AT : ASK_AT, ({ receiveIndex }) =>
@@ -206,19 +198,7 @@ export class DatagramLink {
   // The control stream.
 
   heardControl(now: Micros): void {
-    this.#controlAt = now
-    this.#pingedAt = NEVER
-  }
-
-  #ping(now: Micros): void {
-    if (this.#pingedAt !== NEVER) return
-    this.#pingedAt = now
-    this.#world.say(Uint8Array.of(SAID.ping))
-  }
-
-  #tendStream(now: Micros): void {
-    if (this.#pingedAt !== NEVER && now - this.#pingedAt >= STREAM_DEAD) this.#die()
-    else if (now - this.#controlAt >= STREAM_SILENT && this.#paths.isBusy(now)) this.#ping(now)
+    this.#stream.heard(now)
   }
 
   /** The other end may not notice for long: it is told by what gets through. */
@@ -253,7 +233,8 @@ export class DatagramLink {
         this.#paths.doubt(now, 'the other end hears no answers')
         break
       case SAID.ping:
-        this.#world.say(Uint8Array.of(SAID.pong))
+        if (this.#stream.mayAnswer(now)) this.#world.say(Uint8Array.of(SAID.pong))
+        else this.#counts.dropDatagramPing += 1
         break
       case SAID.pong:
         break
@@ -521,7 +502,7 @@ export class DatagramLink {
     this.#ring.tend(now)
     if (this.#ring.wantsNext(now) && this.#pending === undefined) this.#wantOffer(now)
     if (this.#offerAt <= now) this.#offer(now)
-    this.#tendStream(now)
+    if (this.#stream.tend(now, this.#paths.isBusy(now))) this.#die()
     if (
       this.#facts.dialled &&
       this.#offerAt === NEVER &&
@@ -553,7 +534,7 @@ export class DatagramLink {
     this.#why = why
     if (path !== undefined) {
       this.#counts.datagramPaths += 1
-      this.#ping(this.#now)
+      this.#stream.ask(this.#now)
       this.#retry = RETRY_FIRST
     } else if (this.#paths.losses > this.#lossesTold) {
       this.#lossesTold = this.#paths.losses
@@ -568,7 +549,7 @@ export class DatagramLink {
   }
 
   #schedule(): void {
-    const dead = this.#pingedAt === NEVER || this.#isDead ? NEVER : this.#pingedAt + STREAM_DEAD
+    const dead = this.#isDead ? NEVER : this.#stream.due
     this.due = Math.min(this.#paths.due, this.#ring.tend(this.#now), this.#offerAt, dead)
   }
 }

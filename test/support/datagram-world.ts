@@ -14,7 +14,7 @@ import { PAYLOAD_MAX } from '../../drivers/datagram/packet.ts'
 import type { Outgoing, Wire } from '../../drivers/datagram/wire.ts'
 import { type Endpoint, endpointOf, type Family } from '../../drivers/linux/udp.ts'
 
-const LINK = 7 as LinkId
+export const LINK = 7 as LinkId
 const PORT = 4_003
 const STEP: Micros = MILLISECOND
 /** A test that talks does so this often. */

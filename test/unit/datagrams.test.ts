@@ -4,8 +4,9 @@
  */
 import { describe, expect, test } from 'vitest'
 import { SECOND } from '../../core/io.ts'
+import { SAID } from '../../drivers/datagram/offer.ts'
 import { DATAGRAM, PAYLOAD_MAX, PAYLOAD_MIN } from '../../drivers/datagram/packet.ts'
-import { at, DatagramWorld, type End, type Flying } from '../support/datagram-world.ts'
+import { at, DatagramWorld, type End, type Flying, LINK } from '../support/datagram-world.ts'
 
 const packetOf = (length: number, fill: number): Uint8Array => new Uint8Array(length).fill(fill)
 const cut = (): undefined => undefined
@@ -217,7 +218,7 @@ describe('keys', () => {
   test('are gone with the trunk: nothing that comes after opens', () => {
     const world = new DatagramWorld().linkUp().untilUsed()
     world.dialler.send(packetOf(50, 1))
-    world.listener.datagrams.linkDown(7 as never)
+    world.listener.datagrams.linkDown(LINK)
     world.run(10)
     expect(world.listener.came).toEqual([])
     expect(world.listener.count('dropDatagramIndex')).toBeGreaterThan(0)
@@ -248,6 +249,23 @@ describe('a stream', () => {
     world.isStreamDead = true
     world.run(60_000)
     expect(world.ends.map(({ deaths }) => deaths)).toEqual([[], []])
+  })
+})
+
+describe('a hostile neighbour', () => {
+  test('that floods the stream with questions hears a few answers, and later again', () => {
+    const world = new DatagramWorld().linkUp().untilUsed()
+    const { listener } = world
+    world.run(1_000)
+    const ask = (times: number): number => {
+      for (let time = 0; time < times; time++)
+        listener.datagrams.said(world.now, LINK, Uint8Array.of(SAID.ping))
+      return listener.said.splice(0).filter(([kind]) => kind === SAID.pong).length
+    }
+    expect(ask(10_000)).toBeLessThan(10)
+    expect(listener.count('dropDatagramPing')).toBeGreaterThan(9_990)
+    world.run(2_000)
+    expect(ask(1)).toBe(1)
   })
 })
 
