@@ -124,7 +124,7 @@ export class Datagrams {
     )
     this.#links.set(id, link)
     link.begin(now)
-    this.#due = Math.min(this.#due, link.due)
+    this.#due = Math.min(this.#due, link.due, this.#hostsAt)
   }
 
   /**

@@ -7,6 +7,7 @@
  */
 import type { Crypto } from '../../core/crypto/ports.ts'
 import type { Keys } from '../../core/dice.ts'
+import { sameBytes } from '../../core/ids.ts'
 import { type Hop, type LinkId, MINUTE, type Micros, NEVER, type PeerId, SECOND } from '../../core/io.ts'
 import { Bucket } from '../../core/vlan/storm.ts'
 import { readU24, writeU24 } from '../../core/wire/cursor.ts'
@@ -46,6 +47,8 @@ const RETRY_MAX: Micros = 10 * MINUTE
  */
 const OFFER_AT = 0.5
 const ASK_AT = 0.75
+/** An offer that is not answered by then is not: it was refused without a word, or has yet to be sent. */
+const ANSWER_WITHIN: Micros = 30 * SECOND
 const SECRET_BYTES = 32
 const NUMBER_MASK = 0xffff
 
@@ -116,10 +119,13 @@ export interface DatagramView {
   readonly losses: number
 }
 
+/** An offer that is not answered yet. */
 interface Pending {
   readonly secret: Uint8Array
   readonly index: number
+  readonly nonce: Uint8Array
   readonly bytes: Uint8Array
+  readonly at: Micros
 }
 
 export class DatagramLink {
@@ -262,21 +268,23 @@ export class DatagramLink {
     const index = this.#world.place(this)
     if (index === undefined) return
     this.#forgetPending()
-    const secret = this.#world.keys.bytes(SECRET_BYTES)
-    const bytes = this.#write(SAID.offer, secret, index)
-    this.#pending = { secret, index, bytes }
+    const { keys } = this.#world
+    const [secret, nonce] = [keys.bytes(SECRET_BYTES), keys.bytes(OFFER_NONCE_BYTES)]
+    const bytes = this.#write(SAID.offer, secret, nonce, index)
+    this.#pending = { secret, index, nonce, bytes, at: now }
     this.#world.say(bytes)
   }
 
-  #write(kind: number, secret: Uint8Array, index: number): Uint8Array {
-    const { crypto, keys, hosts, ports } = this.#world
+  #write(kind: number, secret: Uint8Array, nonce: Uint8Array, index: number): Uint8Array {
+    const { crypto, hosts, ports } = this.#world
     const offer: Offer = {
       version: DATAGRAM_VERSION,
       ephemeral: crypto.agreement.publicKey(secret),
+      nonce,
       index,
       candidates: ownCandidates(hosts(), ports, this.#facts.remote),
     }
-    return writeOffer(kind, offer, keys.bytes(OFFER_NONCE_BYTES))
+    return writeOffer(kind, offer)
   }
 
   #onOffer(now: Micros, bytes: Uint8Array): void {
@@ -289,7 +297,7 @@ export class DatagramLink {
     }
     const { crypto, keys, self } = this.#world
     const secret = keys.bytes(SECRET_BYTES)
-    const answer = this.#write(SAID.answer, secret, index)
+    const answer = this.#write(SAID.answer, secret, offer.nonce, index)
     const pair = agreeOnKeys(crypto, secret, offer.ephemeral, this.#facts.peer, self, bytes, answer)
     secret.fill(0)
     if (pair === undefined) {
@@ -305,7 +313,9 @@ export class DatagramLink {
   #onAnswer(now: Micros, bytes: Uint8Array): void {
     const pending = this.#pending
     const answer = readOffer(bytes)
-    if (pending === undefined || answer?.version !== DATAGRAM_VERSION) {
+    const isOurs =
+      pending !== undefined && answer?.version === DATAGRAM_VERSION && sameBytes(answer.nonce, pending.nonce)
+    if (!isOurs) {
       this.#counts.datagramOffersRefused += 1
       return
     }
@@ -501,6 +511,7 @@ export class DatagramLink {
     if (this.#paths.due <= now) this.#paths.tend(now)
     this.#ring.tend(now)
     if (this.#ring.wantsNext(now) && this.#pending === undefined) this.#wantOffer(now)
+    if (this.#pending !== undefined && now - this.#pending.at >= ANSWER_WITHIN) this.#forgetPending()
     if (this.#offerAt <= now) this.#offer(now)
     if (this.#stream.tend(now, this.#paths.isBusy(now))) this.#die()
     if (
@@ -550,7 +561,8 @@ export class DatagramLink {
 
   #schedule(): void {
     const dead = this.#isDead ? NEVER : this.#stream.due
-    this.due = Math.min(this.#paths.due, this.#ring.tend(this.#now), this.#offerAt, dead)
+    const unanswered = this.#pending === undefined ? NEVER : this.#pending.at + ANSWER_WITHIN
+    this.due = Math.min(this.#paths.due, this.#ring.tend(this.#now), this.#offerAt, dead, unanswered)
   }
 }
 

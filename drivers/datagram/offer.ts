@@ -1,7 +1,9 @@
 /**
  * What two ends of a trunk say on its control stream to have datagrams between them (sec:S11), and the keys
  * that follow. The stream is authenticated end to end, so that the keys belong to the peer; what a candidate
- * says is a claim of the peer all the same.
+ * says is a claim of the peer all the same. The nonce is drawn for an offer and comes back in its answer: an
+ * answer that is late must not be taken for one to a later offer, whose keys would be others at each end.
+ * Both ends' keys are fresh all the same, as both have drawn an X25519 key for them.
  *
  *     offer, answer: kind 1 | version 1 | X25519 key 32 | receive index 4 | nonce 16 | count 1 | candidates
  *     candidate: family 1 (4 or 6) | address 4 or 16 | port 2
@@ -39,6 +41,8 @@ export const OFFER_NONCE_BYTES = NONCE_BYTES
 export interface Offer {
   readonly version: number
   readonly ephemeral: Uint8Array
+  /** Of an answer that of the offer which it answers. */
+  readonly nonce: Uint8Array
   /** By which the peer is to name the key in what it sends. */
   readonly index: number
   readonly candidates: readonly Endpoint[]
@@ -46,8 +50,7 @@ export interface Offer {
 
 export function writeOffer(
   kind: number,
-  { version, ephemeral, index, candidates }: Offer,
-  nonce: Uint8Array,
+  { version, ephemeral, nonce, index, candidates }: Offer,
 ): Uint8Array {
   const fixed = new Uint8Array(CANDIDATES_AT)
   fixed[0] = kind
@@ -85,6 +88,7 @@ export function readOffer(bytes: Uint8Array): Offer | undefined {
   return {
     version: bytes[VERSION_AT] as number,
     ephemeral: bytes.slice(EPHEMERAL_AT, INDEX_AT),
+    nonce: bytes.slice(NONCE_AT, COUNT_AT),
     index,
     candidates,
   }

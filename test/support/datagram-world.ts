@@ -132,6 +132,9 @@ export class DatagramWorld {
   readonly seen: Flying[] = []
   /** What is said on it is lost, and nobody is told. */
   isStreamDead = false
+  /** Of what is said on it, each way. */
+  streamDelay: Micros = 0
+  readonly #saying: { readonly due: Micros; readonly to: End; readonly bytes: Uint8Array }[] = []
 
   constructor({ limits, crypto = openNodeCrypto() }: WorldOptions = {}) {
     this.dialler = new End(this, '192.0.2.1', 1, crypto, limits)
@@ -168,11 +171,9 @@ export class DatagramWorld {
       this.#arrive()
       for (const one of this.ends) {
         const other = one === this.dialler ? this.listener : this.dialler
-        for (const bytes of one.said.splice(0)) {
-          if (this.isStreamDead) continue
-          other.datagrams.heardControl(this.now, LINK)
-          other.datagrams.said(this.now, LINK, bytes)
-        }
+        for (const bytes of one.said.splice(0))
+          if (!this.isStreamDead) this.#saying.push({ due: this.now + this.streamDelay, to: other, bytes })
+        this.#hear()
       }
       for (const { datagrams } of this.ends) {
         datagrams.at(this.now)
@@ -191,6 +192,14 @@ export class DatagramWorld {
       this.run(1)
     }
     throw new Error(`not in use after ${millis} ms: ${this.ends.map(({ view }) => view.why).join('; ')}`)
+  }
+
+  #hear(): void {
+    while ((this.#saying[0]?.due ?? Number.MAX_SAFE_INTEGER) <= this.now) {
+      const { to, bytes } = this.#saying.shift() as { to: End; bytes: Uint8Array }
+      to.datagrams.heardControl(this.now, LINK)
+      to.datagrams.said(this.now, LINK, bytes)
+    }
   }
 
   #arrive(): void {

@@ -68,23 +68,22 @@ describe('an offer', () => {
   const offer = {
     version: 1,
     ephemeral: noble.agreement.publicKey(key),
+    nonce: new Uint8Array(16).fill(9),
     index: 0x8000_0401,
     candidates: [
       endpointOf(Uint8Array.of(192, 0, 2, 1), 4_003),
       endpointOf(unhex('20010db8000000000000000000000001'), 443),
     ],
   }
-  const nonce = new Uint8Array(16).fill(9)
-
   test('reads as it was written', () => {
-    const bytes = writeOffer(SAID.offer, offer, nonce)
+    const bytes = writeOffer(SAID.offer, offer)
     expect(readOffer(bytes)).toEqual(offer)
     expect(bytes.length).toBe(55 + 7 + 19)
     expect(hex(bytes.slice(55))).toBe('04c00002010fa3' + '0620010db800000000000000000000000101bb')
   })
 
   test('that no honest end writes is refused', () => {
-    const bytes = writeOffer(SAID.offer, offer, nonce)
+    const bytes = writeOffer(SAID.offer, offer)
     for (let length = 0; length < bytes.length; length++)
       expect(readOffer(bytes.subarray(0, length))).toBeUndefined()
     expect(readOffer(concat(bytes, Uint8Array.of(0)))).toBeUndefined()
@@ -97,11 +96,10 @@ describe('an offer', () => {
       changed[place] = value
       expect(readOffer(changed)).toBeUndefined()
     }
-    const noPort = writeOffer(
-      SAID.offer,
-      { ...offer, candidates: [endpointOf(Uint8Array.of(1, 1, 1, 1), 0)] },
-      nonce,
-    )
+    const noPort = writeOffer(SAID.offer, {
+      ...offer,
+      candidates: [endpointOf(Uint8Array.of(1, 1, 1, 1), 0)],
+    })
     expect(readOffer(noPort)).toBeUndefined()
   })
 

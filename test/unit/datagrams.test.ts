@@ -200,6 +200,25 @@ describe('keys', () => {
     }
   }, 60_000)
 
+  test('are agreed on though an answer comes only after the next offer was said', () => {
+    const world = new DatagramWorld()
+    world.streamDelay = 4 * SECOND
+    world.linkUp().run(1_000)
+    // Other addresses, of which a second offer tells.
+    world.dialler.hosts = ['192.0.2.1', '192.0.2.77']
+    world.run(20_000)
+    expect(world.dialler.count('datagramOffersRefused')).toBe(1)
+    expect(world.ends.map(({ view }) => view.used)).toEqual([true, true])
+  })
+
+  test('are asked for again where an offer was passed over in silence', () => {
+    const world = new DatagramWorld().linkUp()
+    world.run(100_000, () => {
+      if (world.now < 20 * SECOND) for (const end of world.ends) end.said.length = 0
+    })
+    expect(world.ends.map(({ view }) => view.used)).toEqual([true, true])
+  })
+
   test('that reached a limit seal nothing more: data goes by the stream', () => {
     const world = new DatagramWorld({ limits: { ...limits, packets: 300 } }).linkUp().untilUsed()
     const { dialler } = world
