@@ -34,12 +34,14 @@ export function ownCandidates(
   return endpoints.slice(0, CANDIDATES_MAX)
 }
 
-/** Those that were told, and the peer's ports at the address where the stream has it: behind a translator. */
+/**
+ * Those that were told, and the peer's port of the family at the address where the stream has it, which is
+ * where it is behind a translator: one more at most.
+ */
 export function withRemote(told: readonly Endpoint[], remote: string | undefined): Endpoint[] {
   const host = remote === undefined ? undefined : parseAddress(remote)
-  if (host === undefined) return [...told]
-  const ports = new Set(told.filter(({ family }) => (family === 4) === (host.length === 4)).map(portOf))
-  const seen = [...ports].map((port) => endpointOf(host, port))
+  const first = told.find(({ family }) => (family === 4) === (host?.length === 4))
+  const seen = host === undefined || first === undefined ? [] : [endpointOf(host, portOf(first))]
   return [...new Map([...told, ...seen].map((each) => [each.bytes.join(), each])).values()]
 }
 

@@ -8,14 +8,16 @@
  * by the end that needs it. A challenge is as long as the longest datagram that was sent since the last, so
  * that a path which swallows long ones only is noticed too.
  *
- *     asked ──answer──▶ sized ──answer──▶ steady ──held──▶ good ◀──▶ in use
- *       │ no probe left     │ too narrow       │ missed               │ unanswered
- *       ▼                   ▼                  ▼                      ▼
- *     spent                 └──────────────▶  bad  ◀──────────────────┘
+ *     asked ──answer──▶ open ──wanted──▶ sized ──answer──▶ steady ──held──▶ in use ──no data──▶ open
+ *       │ no probe left     ▲                │ too narrow       │ missed        │ unanswered
+ *       ▼                   │                ▼                  ▼               ▼
+ *     spent                 └──answer───────────────────────── bad ◀────────────┘
  *
- * One that is bad is asked again, ever more seldom, and goes on with its size where it answers. One without
- * data for long rests, and is sized when there is some.
+ * One path is in use, and the others that are open wait: where it is lost, or was left for want of data and
+ * there is some again, they are sized one after the other until one of them holds, the one that was proven
+ * last first. One that is bad is asked again, ever more seldom.
  */
+import { assert } from '../../core/errors.ts'
 import { sameBytes } from '../../core/ids.ts'
 import { MILLISECOND, MINUTE, type Micros, NEVER, SECOND } from '../../core/io.ts'
 import type { Endpoint } from '../linux/udp.ts'
@@ -57,6 +59,8 @@ const BUSY_WITHIN: Micros = SECOND
 const FOLLOW_EVERY: Micros = SECOND
 /** Addresses that were not told but heard from. */
 const LEARNED_MAX = 4
+/** All addresses: those of one offer, learned ones, the one in use, and some that answered before. */
+export const PATHS_MAX = 16
 const LEARNED_EVERY: Micros = 200 * MILLISECOND
 /** sec:S11: what may go to an address that has not answered, in what came from there. */
 const AMPLIFICATION_MAX = 3
@@ -65,7 +69,7 @@ const OWED_MAX = 32
 /** Why a path is not used any more. */
 export const UNANSWERED = 'challenges went unanswered'
 
-export type PathState = 'asked' | 'spent' | 'sized' | 'steady' | 'good' | 'bad' | 'resting'
+export type PathState = 'asked' | 'spent' | 'open' | 'sized' | 'steady' | 'used' | 'bad'
 
 export class Path {
   readonly endpoint: Endpoint
@@ -85,7 +89,7 @@ export class Path {
   again: Micros = AGAIN_FIRST
   hold: Micros = 0
   steadySince: Micros = 0
-  goodSince: Micros = 0
+  usedSince: Micros = 0
   /** When the challenge left that was answered last. */
   provenAt: Micros = -1
   isFollowed = false
@@ -153,10 +157,10 @@ export class Paths {
         known.due = now
       }
     }
-    for (const old of this.all.filter(
-      (path) => path !== this.used && !path.hasAnswered && !path.isLearned && !includes(endpoints, path),
-    ))
-      this.#forget(old)
+    for (const old of this.all.filter((path) => !path.hasAnswered && !path.isLearned)) {
+      if (!includes(endpoints, old)) this.#forget(old)
+    }
+    while (this.all.length > PATHS_MAX) this.#forget(this.#oldest(endpoints))
     this.tend(now)
   }
 
@@ -182,13 +186,10 @@ export class Paths {
   }
 
   // HOT PATH
-  /** Data goes by the stream: a path that rests is to be proven anew, by `tend`. */
+  /** Data goes by the stream: a path that was left for want of data is to be proven anew, by `tend`. */
   missed(now: Micros): void {
     this.#dataAt = now
-    const resting = this.all.find(({ state }) => state === 'resting')
-    if (resting === undefined) return
-    this.#size(now, resting)
-    this.due = now
+    this.#tryNext(now)
   }
 
   /** What came last was sealed, newer than all before, and from elsewhere than the path in use. */
@@ -203,7 +204,7 @@ export class Paths {
     } else if (this.#follows && isData && path !== this.used && now >= this.#followedAt + FOLLOW_EVERY) {
       this.#followedAt = now
       path.isFollowed = true
-      if (path.state === 'good' || path.state === 'resting') this.#size(now, path)
+      if (path.state === 'open') this.#size(now, path)
     }
     this.tend(now)
   }
@@ -285,9 +286,8 @@ export class Paths {
         path.again = Math.min(2 * path.again, AGAIN_MAX)
         path.due = now + path.again
         break
-      case 'good':
-        if (path === this.used) this.#tendUsed(now, path)
-        else path.due = NEVER
+      case 'used':
+        this.#tendUsed(now, path)
         break
       default:
         path.due = NEVER
@@ -319,9 +319,9 @@ export class Paths {
       return
     }
     if (now - this.#dataAt >= REST_AFTER) {
-      path.state = 'resting'
-      path.due = NEVER
-      this.used = undefined
+      // It has held for long.
+      path.hold = 0
+      this.#leave(path)
       this.#world.used(undefined, 'no data for a while')
       return
     }
@@ -351,7 +351,9 @@ export class Paths {
     path.came = 0
     path.went = 0
     if (path.state === 'asked' || path.state === 'spent' || path.state === 'bad') {
-      this.#size(now, path)
+      path.state = 'open'
+      path.due = NEVER
+      this.#tryNext(now)
       return
     }
     if (path.state === 'sized') {
@@ -359,8 +361,23 @@ export class Paths {
       if (size === PAYLOAD_MAX) this.#sizedUp(now, path)
       return
     }
-    if (path.state === 'steady' && now - path.steadySince >= path.hold) this.#good(now, path)
+    if (path.state === 'steady' && now - path.steadySince >= path.hold) this.#use(now, path)
     else if (path === this.used) path.due = now
+  }
+
+  /** No data goes by any path: the next of those that are open is to show whether it may. */
+  #tryNext(now: Micros): void {
+    for (const { state } of this.all) if (state === 'used' || state === 'sized') return
+    const best = this.#best()
+    if (best !== undefined) this.#size(now, best)
+  }
+
+  /** Of the open ones the one that was proven last. */
+  #best(): Path | undefined {
+    let best: Path | undefined
+    for (const path of this.all)
+      if (path.state === 'open' && (best === undefined || path.provenAt > best.provenAt)) best = path
+    return best
   }
 
   /** It is there: how long may datagrams be? */
@@ -369,6 +386,7 @@ export class Paths {
     path.tries = 0
     path.size = 0
     path.due = now
+    this.due = Math.min(this.due, now)
   }
 
   /** The longest did not get there. */
@@ -381,36 +399,44 @@ export class Paths {
     this.#forgive(path)
     path.steadySince = now
     if (path.hold === 0) {
-      this.#good(now, path)
+      this.#use(now, path)
       return
     }
     path.state = 'steady'
     path.due = now + PROVE_EVERY
   }
 
-  #good(now: Micros, path: Path): void {
-    path.state = 'good'
-    path.goodSince = now
+  #use(now: Micros, path: Path): void {
     path.again = AGAIN_FIRST
-    path.due = NEVER
     const isFollowed = path.isFollowed && this.#follows
     path.isFollowed = false
-    if (this.used !== undefined && !isFollowed) return
-    if (this.used !== undefined) this.used.due = NEVER
+    if (this.used !== undefined && !isFollowed) {
+      path.state = 'open'
+      path.due = NEVER
+      return
+    }
+    if (this.used !== undefined) this.#leave(this.used)
+    path.state = 'used'
+    path.usedSince = now
     this.used = path
     path.due = Math.min(now + PROVE_EVERY, this.#dataAt + REST_AFTER)
     this.#dataAt = Math.max(this.#dataAt, now - REST_AFTER / 2)
     this.#world.used(path, 'both directions are proven')
   }
 
+  /** It goes on to be a way, but not the one in use. */
+  #leave(path: Path): void {
+    path.state = 'open'
+    path.due = NEVER
+    this.used = undefined
+  }
+
   #lose(now: Micros, path: Path, why: string): void {
     this.losses += 1
     this.used = undefined
     path.hold =
-      now - path.goodSince < SOON ? Math.min(HOLD_MAX, Math.max(HOLD_FIRST, 2 * path.hold)) : HOLD_FIRST
+      now - path.usedSince < SOON ? Math.min(HOLD_MAX, Math.max(HOLD_FIRST, 2 * path.hold)) : HOLD_FIRST
     this.#spoil(now, path)
-    // Another way that was good once is proven at once; no data goes by it before that.
-    for (const other of this.all) if (other.state === 'good') this.#size(now, other)
     this.#world.used(undefined, why)
   }
 
@@ -419,10 +445,7 @@ export class Paths {
     path.state = 'bad'
     path.size = 0
     path.due = now + path.again
-    if (path === this.used) {
-      this.used = undefined
-      this.#world.used(undefined, 'it carries no long datagrams any more')
-    }
+    this.#tryNext(now)
   }
 
   /** Where a path that holds is asked on. */
@@ -475,6 +498,17 @@ export class Paths {
     const path = new Path(endpoint, true, now)
     this.all.push(path)
     return path
+  }
+
+  /** Of those that may be forgotten for others, the one that was proven longest ago. */
+  #oldest(told: readonly Endpoint[]): Path {
+    const others = this.all.filter((path) => path !== this.used && !path.isLearned && !includes(told, path))
+    const oldest = others.reduce<Path | undefined>(
+      (least, path) => (least === undefined || path.provenAt < least.provenAt ? path : least),
+      undefined,
+    )
+    assert(oldest !== undefined, 'an offer names more addresses than are kept')
+    return oldest
   }
 
   #forget(path: Path): void {
