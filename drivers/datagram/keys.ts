@@ -4,8 +4,8 @@
  *
  * The end that dialled asks for keys and seals with them as soon as they are agreed on, for the other end has
  * had them before it answered. That one seals with them as soon as a datagram under them has come, for then
- * the first has them too. Until then, and for 10 s more, the old keys open what is still on its way: no
- * datagram is lost.
+ * the first has them too, or after 10 s, when the first has erased the old ones. Until then, and for 10 s
+ * more, the old keys open what is still on its way: no datagram is lost.
  */
 import { assert } from '../../core/errors.ts'
 import { type Micros, NEVER, SECOND } from '../../core/io.ts'
@@ -127,6 +127,12 @@ export class KeyRing {
     for (const set of [...this.#old]) {
       if (set.until <= now) this.#erase(set)
       else due = Math.min(due, set.until)
+    }
+    if (this.next !== undefined) {
+      // Nothing came under it, as where no data passes; under the old ones nothing is opened any more.
+      const expected = this.next.since + OLD_KEPT
+      if (expected <= now) this.#promote(now)
+      else due = Math.min(due, expected)
     }
     // Once it is past, whoever waits for keys looks by itself.
     const half = this.current === undefined ? NEVER : this.current.since + this.#share * this.#limits.age

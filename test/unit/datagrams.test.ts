@@ -219,6 +219,23 @@ describe('keys', () => {
     expect(world.ends.map(({ view }) => view.used)).toEqual([true, true])
   })
 
+  test.each(['open', 'closed'] as const)(
+    'that changed in a rest, with the path %s meanwhile, are known to the end that sends first after it',
+    (path) => {
+      const world = new DatagramWorld({ limits: { ...limits, age: 100 * SECOND } }).linkUp().untilUsed()
+      const { listener } = world
+      world.run(125_000)
+      expect(listener.view.used).toBe(false)
+      if (path === 'closed') world.fate = cut
+      world.run(150_000)
+      world.fate = () => 0
+      expect(listener.count('datagramKeys')).toBeGreaterThan(4)
+      world.run(500, () => listener.send(packetOf(50, 1)))
+      expect(listener.view.used).toBe(true)
+      expect(listener.byStream.length).toBeLessThan(20)
+    },
+  )
+
   test('that reached a limit seal nothing more: data goes by the stream', () => {
     const world = new DatagramWorld({ limits: { ...limits, packets: 300 } }).linkUp().untilUsed()
     const { dialler } = world
