@@ -12,6 +12,7 @@
 import type { Crypto } from '../../core/crypto/ports.ts'
 import type { Keys } from '../../core/dice.ts'
 import { type Hop, type LinkId, type Micros, NEVER, type PeerId, SECOND } from '../../core/io.ts'
+import { type WallClock, WallWatch } from '../../core/seal/clock.ts'
 import { readU32 } from '../../core/wire/cursor.ts'
 import { endpointAt, type Family, isFrom } from '../linux/udp.ts'
 import { KEY_LIMITS, type KeyLimits, type KeySet } from './keys.ts'
@@ -32,6 +33,8 @@ import type { Wire } from './wire.ts'
  */
 const SLOTS = 1_024
 const SLOT_MASK = SLOTS - 1
+/** So long between two turns of a thread that sleeps for a quarter of a second: the machine stood still. */
+const ASLEEP: Micros = 5 * SECOND
 /** How often it is looked whether this machine has other addresses. */
 const HOSTS_EVERY: Micros = 5 * SECOND
 
@@ -50,6 +53,7 @@ export interface DatagramWorld {
   /** IP addresses of this machine but those inside of what trunks carry. */
   hosts(): readonly string[]
   readonly avoids: (host: string) => boolean
+  readonly wall: WallClock
 }
 
 export class Datagrams {
@@ -62,6 +66,7 @@ export class Datagrams {
   readonly #sets: (KeySet | undefined)[] = Array.from({ length: SLOTS })
   readonly #owners: (DatagramLink | undefined)[] = Array.from({ length: SLOTS })
   #nextSlot = 1
+  readonly #wall: WallWatch
   #now: Micros = 0
   #due: Micros = NEVER
   #hosts = ''
@@ -92,6 +97,7 @@ export class Datagrams {
     this.#world = world
     this.#wire = wire
     this.#limits = limits
+    this.#wall = new WallWatch(world.wall)
     this.#bench = new Bench(world.crypto.aead, wire.memory)
   }
 
@@ -99,7 +105,7 @@ export class Datagrams {
 
   /** `remote`: the IP address of the peer, as far as the stream's connection has one. */
   linkUp(now: Micros, id: LinkId, peer: PeerId, dialled: boolean, remote: string | undefined): void {
-    this.#now = now
+    this.at(now)
     const world: LinkWorld = {
       ...this.#world,
       say: (bytes) => this.#world.say(id, bytes),
@@ -123,7 +129,7 @@ export class Datagrams {
       now,
     )
     this.#links.set(id, link)
-    link.begin(now)
+    link.tend(now)
     this.#due = Math.min(this.#due, link.due, this.#hostsAt)
   }
 
@@ -144,7 +150,7 @@ export class Datagrams {
 
   /** What the other end says about datagrams on the control stream. */
   said(now: Micros, id: LinkId, bytes: Uint8Array): void {
-    this.#now = now
+    this.at(now)
     const link = this.#links.get(id)
     if (link === undefined) return
     link.said(now, bytes)
@@ -153,9 +159,19 @@ export class Datagrams {
 
   // Data.
 
-  /** Before any of the following within one turn. */
+  // HOT PATH
+  /**
+   * Before any of the following within one turn. At the beginning of a new life of this member (sec:A2) all
+   * keys are erased: a copy of the machine has the same ones, and would seal with the same counters.
+   */
   at(now: Micros): void {
+    const isNewLife = now - this.#now > ASLEEP || this.#wall.jumped(now)
     this.#now = now
+    if (!isNewLife || this.#links.size === 0) return
+    for (const link of this.#links.values()) {
+      link.renew(now)
+      this.#due = Math.min(this.#due, link.due)
+    }
   }
 
   // HOT PATH
@@ -187,7 +203,7 @@ export class Datagrams {
 
   /** After `receive`, so that nothing counts as missed that is there. */
   tend(now: Micros): void {
-    this.#now = now
+    this.at(now)
     if (this.#due > now) return
     this.#lookForHosts(now)
     let due = NEVER

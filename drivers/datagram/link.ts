@@ -183,8 +183,16 @@ export class DatagramLink {
     )
   }
 
-  begin(now: Micros): void {
-    this.tend(now)
+  /** A new life of this end: nothing that the old one has agreed on is used again. */
+  renew(now: Micros): void {
+    this.#now = now
+    // The other end goes on with the old keys until it agrees on others, and nothing of it opens here.
+    if (this.#paths.used !== undefined) this.#world.say(Uint8Array.of(SAID.lost))
+    this.#forgetPending()
+    this.#ring.clear()
+    this.#paths.leave('this machine was copied, or stood still')
+    this.#wantOffer(now)
+    this.#schedule()
   }
 
   end(): void {
@@ -372,9 +380,9 @@ export class DatagramLink {
   /** False: by the stream. */
   send(now: Micros, hop: Hop, packet: Uint8Array): boolean {
     const path = this.#paths.used
-    const set = path === undefined ? undefined : this.#ring.sealing(now)
+    const set = this.#ring.sealing(now)
     if (path === undefined || set === undefined) {
-      this.#paths.missed(now)
+      if (set !== undefined) this.#paths.missed(now)
       this.#lower(this.#paths.due)
       return false
     }

@@ -251,6 +251,19 @@ export class Paths {
     this.tend(now)
   }
 
+  /** There are no keys any more: nothing that is owed will come, and nobody is to blame. */
+  leave(why: string): void {
+    for (const path of this.all) {
+      this.#forgive(path)
+      if (!path.hasAnswered) continue
+      path.state = 'open'
+      path.due = NEVER
+    }
+    if (this.used === undefined) return
+    this.used = undefined
+    this.#world.used(undefined, why)
+  }
+
   /** The path in use is to be proven at once, as by keys that the other end has to see. */
   prove(now: Micros): void {
     if (this.used === undefined) return

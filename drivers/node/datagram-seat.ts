@@ -43,6 +43,7 @@ export interface Data {
 interface Secrets {
   readonly crypto: Crypto
   readonly keys: Keys
+  wallMillis(): number
 }
 
 interface Known {
@@ -66,7 +67,7 @@ export class DatagramSeat {
 
   constructor(
     self: PeerId,
-    { crypto, keys }: Secrets,
+    secrets: Secrets,
     thread: Thread,
     data: Data,
     wire: UdpWire,
@@ -81,14 +82,15 @@ export class DatagramSeat {
     this.#datagrams = new Datagrams(
       {
         self,
-        crypto,
-        keys,
+        crypto: secrets.crypto,
+        keys: secrets.keys,
         say: (link, bytes) => thread.send(link, CHANNEL.control, CARRIER_HOP, bytes),
         packet: (link, hop, bytes) => data.packet(link, hop, bytes),
         turned: (link, byDatagrams, why) => this.#turned(link, byDatagrams, why),
         dead: (link) => thread.hangUp(link, CLOSE.dead),
         hosts: () => [...announce, ...this.overlay.hosts()],
         avoids: (host) => this.overlay.avoids(host),
+        wall: { millis: () => secrets.wallMillis() },
       },
       wire,
     )

@@ -303,9 +303,10 @@ export class NodeCore implements Clock, Alarm, Effects {
 
   /** True if there is more to do at once. */
   #work(): boolean {
-    const fromMain = this.#end.take(this.#onRecord, this.#onMail)
     const now = this.now()
+    // First, as it is there that a new life of a copied machine is noticed: nothing is sealed before.
     const fromPeers = this.#datagrams?.receive(now) ?? false
+    const fromMain = this.#end.take(this.#onRecord, this.#onMail)
     if (this.#heldUntil <= now) this.#letGo()
     const mayRead = this.#heldUntil === NEVER && this.#hasRoom
     const fromInterfaces = mayRead && this.#interfaces.read(FRAMES_AT_ONCE, this.#onFrame)

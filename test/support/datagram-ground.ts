@@ -61,6 +61,7 @@ class DatagramCarrier implements Carrier {
         turned: (link, byDatagrams) => this.#turned(link, byDatagrams),
         hosts: () => ['127.0.0.1'],
         avoids: () => false,
+        wall: { millis: () => Date.now() },
       },
       this.#wire,
     )

@@ -75,6 +75,8 @@ export class End {
   readonly deaths: Micros[] = []
   readonly wire: FakeWire
   readonly datagrams: Datagrams
+  /** Its clock on the wall was set so far forward. */
+  wallAheadMillis = 0
   host: string
   hosts: readonly string[]
 
@@ -95,6 +97,7 @@ export class End {
         turned: (_, byDatagrams, why) => this.turns.push({ at: world.now, byDatagrams, why }),
         hosts: () => this.hosts,
         avoids: (each) => each.startsWith('10.7.'),
+        wall: { millis: () => 1.8e12 + world.now / MILLISECOND + this.wallAheadMillis },
       },
       this.wire,
       limits,

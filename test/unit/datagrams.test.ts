@@ -251,6 +251,32 @@ describe('keys', () => {
     expect(dialler.byStream.length).toBeGreaterThan(600)
   })
 
+  test.each(['dialler', 'listener'] as const)(
+    'of before are not used by the %s when it was copied or stood still, and others are agreed on',
+    (which) => {
+      for (const what of ['copied', 'stood still'] as const) {
+        const world = new DatagramWorld().linkUp().untilUsed()
+        const [end, other] = [world[which], which === 'dialler' ? world.listener : world.dialler]
+        world.run(1_000)
+        const indexOf = ({ bytes }: Flying): string => bytes.slice(1, 5).join()
+        const isFromEnd = isFrom(end)
+        const before = new Set(world.seen.filter(isFromEnd).map(indexOf))
+        const begun = world.seen.length
+        if (what === 'copied') end.wallAheadMillis += 10_000
+        else world.now += 10 * SECOND
+        world.run(10)
+        expect(end.view.used).toBe(false)
+        world.run(7_000, () => {
+          for (const each of world.ends) each.send(packetOf(100, 1))
+        })
+        for (const each of world.seen.slice(begun).filter(isFromEnd))
+          expect(before).not.toContain(indexOf(each))
+        expect(world.ends.map(({ view }) => view.used)).toEqual([true, true])
+        expect(other.view.losses).toBeLessThan(2)
+      }
+    },
+  )
+
   test('are gone with the trunk: nothing that comes after opens', () => {
     const world = new DatagramWorld().linkUp().untilUsed()
     world.dialler.send(packetOf(50, 1))
