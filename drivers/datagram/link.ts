@@ -497,19 +497,19 @@ export class DatagramLink {
 
   #answer(from: Endpoint): void {
     // To where it came from: that the way there is open is what the answer shows.
-    if (this.#paths.mayAnswer(from, CHALLENGE_BYTES))
+    if (this.#isKnownOrFit(from) && this.#paths.mayAnswer(from, CHALLENGE_BYTES))
       this.#token({ endpoint: from }, DATAGRAM.answer, this.#bench.openedOf(TOKEN_BYTES), TOKEN_BYTES)
     else this.#counts.dropDatagramSource += 1
   }
 
   #elsewhere(now: Micros, from: Endpoint, bytes: number, isData: boolean): void {
-    const { remote } = this.#facts
-    const isKnown = this.#paths.find(from) !== undefined
-    if (!isKnown && !isAdmissible(from, remote, this.#world.avoids)) {
-      this.#counts.dropDatagramSource += 1
-      return
-    }
-    this.#paths.heard(now, from, bytes, isData)
+    if (this.#isKnownOrFit(from)) this.#paths.heard(now, from, bytes, isData)
+    else this.#counts.dropDatagramSource += 1
+  }
+
+  #isKnownOrFit(from: Endpoint): boolean {
+    if (this.#paths.find(from) !== undefined) return true
+    return isAdmissible(from, this.#facts.remote, this.#world.avoids)
   }
 
   // Time.

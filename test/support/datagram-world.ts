@@ -140,8 +140,8 @@ export class DatagramWorld {
   readonly #saying: { readonly due: Micros; readonly to: End; readonly bytes: Uint8Array }[] = []
 
   constructor({ limits, crypto = openNodeCrypto() }: WorldOptions = {}) {
-    this.dialler = new End(this, '192.0.2.1', 1, crypto, limits)
-    this.listener = new End(this, '192.0.2.2', 2, crypto, limits)
+    this.dialler = new End(this, '198.18.2.1', 1, crypto, limits)
+    this.listener = new End(this, '198.18.2.2', 2, crypto, limits)
   }
 
   get ends(): readonly [End, End] {

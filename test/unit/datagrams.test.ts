@@ -31,7 +31,11 @@ describe('datagrams', () => {
     expect(dialler.byStream.length).toBe(1)
     world.run(50)
     expect(world.ends.map(({ view }) => view.used)).toEqual([true, true])
-    expect(dialler.view).toMatchObject({ remote: '/ip4/192.0.2.2/udp/4003', payload: PAYLOAD_MAX, losses: 0 })
+    expect(dialler.view).toMatchObject({
+      remote: '/ip4/198.18.2.2/udp/4003',
+      payload: PAYLOAD_MAX,
+      losses: 0,
+    })
     dialler.send(packetOf(1_420, 2), 0x11_4047)
     listener.send(packetOf(0, 3), 0)
     world.run(5)
@@ -205,7 +209,7 @@ describe('keys', () => {
     world.streamDelay = 4 * SECOND
     world.linkUp().run(1_000)
     // Other addresses, of which a second offer tells.
-    world.dialler.hosts = ['192.0.2.1', '192.0.2.77']
+    world.dialler.hosts = ['198.18.2.1', '198.18.2.77']
     world.run(20_000)
     expect(world.dialler.count('datagramOffersRefused')).toBe(1)
     expect(world.ends.map(({ view }) => view.used)).toEqual([true, true])
@@ -340,7 +344,7 @@ describe('a hostile sender', () => {
     world.run(10)
     const before = [dialler.came.length, world.seen.length]
     const view = dialler.view
-    const from = at('203.0.113.9', 9)
+    const from = at('198.19.113.9', 9)
     const changed = (place: number, value: number): Uint8Array => {
       const bytes = sample.slice()
       bytes[place] = value
@@ -372,7 +376,7 @@ describe('a hostile sender', () => {
     const world = new DatagramWorld().linkUp().untilUsed()
     const { dialler, listener } = world
     world.run(300)
-    const thief = at('203.0.113.9', 9)
+    const thief = at('198.19.113.9', 9)
     const isOurs = isFrom(dialler)
     // What the dialler sends comes from the thief's address from now on.
     world.fate = (flying) => {
@@ -390,15 +394,34 @@ describe('a hostile sender', () => {
     for (const { bytes } of toThief) expect([DATAGRAM.challenge, DATAGRAM.answer]).toContain(bytes[0])
   })
 
+  test('that lets a challenge come late, and from where nothing may be sent, gets no answer', () => {
+    const world = new DatagramWorld().linkUp().untilUsed()
+    const { dialler, listener } = world
+    let kept: Uint8Array | undefined
+    const isOurs = isFrom(dialler)
+    world.fate = (flying) => {
+      if (kept !== undefined || flying.bytes[0] !== DATAGRAM.challenge || !isOurs(flying)) return 0
+      kept = flying.bytes
+      return undefined
+    }
+    world.run(1_000, () => dialler.send(packetOf(10, 1)))
+    const inside = at('10.7.0.9')
+    const was = listener.count('dropDatagramSource')
+    world.inject(listener, kept as Uint8Array, inside)
+    world.run(100)
+    expect(world.seen.filter(({ to }) => to.bytes.join() === inside.bytes.join())).toEqual([])
+    expect(listener.count('dropDatagramSource')).toBe(was + 1)
+  })
+
   test('an address that a peer names is not asked if no host has it, or trunks carry it', () => {
     const world = new DatagramWorld()
-    world.listener.hosts = ['224.0.0.1', '255.255.255.255', '0.0.0.0', '127.0.0.1', '10.7.0.2', '192.0.2.2']
+    world.listener.hosts = ['224.0.0.1', '255.255.255.255', '0.0.0.0', '127.0.0.1', '10.7.0.2', '198.18.2.2']
     world.linkUp().run(20)
     expect(world.dialler.count('datagramCandidatesRefused')).toBe(4)
     const asked = new Set(
       world.seen.filter(isFrom(world.dialler)).map(({ to }) => to.bytes.slice(4, 8).join('.')),
     )
-    expect([...asked]).toEqual(['192.0.2.2'])
+    expect([...asked]).toEqual(['198.18.2.2'])
   })
 })
 
@@ -412,10 +435,10 @@ describe('an end that moves', () => {
         for (const end of world.ends) end.send(packetOf(100, 1))
       }
       world.run(1_000, talk)
-      world[which].host = '198.51.100.77'
-      world[which].hosts = ['198.51.100.77']
+      world[which].host = '198.18.100.77'
+      world[which].hosts = ['198.18.100.77']
       world.run(8_000, talk)
-      expect(other.view).toMatchObject({ used: true, remote: '/ip4/198.51.100.77/udp/4003' })
+      expect(other.view).toMatchObject({ used: true, remote: '/ip4/198.18.100.77/udp/4003' })
       expect(world.ends.every(({ view }) => view.used)).toBe(true)
     },
   )
