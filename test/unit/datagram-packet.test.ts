@@ -156,7 +156,7 @@ describe('an offer', () => {
 })
 
 describe('candidates', () => {
-  const hosts = ['10.0.0.5', '127.0.0.1', 'fe80::1', '2a00::5', '198.51.100.7', '10.0.0.5']
+  const hosts = ['10.0.0.5', '127.0.0.1', 'fe80::1', '2a00::5', '169.254.7.7', '5.51.100.7', '10.0.0.5']
   const ports = new Map([
     [4, 4_003],
     [6, 4_004],
@@ -167,11 +167,12 @@ describe('candidates', () => {
   test('are this machine’s addresses, public ones first, loopback for a peer on it alone', () => {
     expect(texts('10.0.0.9')).toEqual([
       `${[...unhex('2a000000000000000000000000000005')].join('.')} 4004`,
-      '198.51.100.7 4003',
+      '5.51.100.7 4003',
       '10.0.0.5 4003',
     ])
     expect(texts('127.0.0.1')).toEqual(['127.0.0.1 4003'])
     expect(texts(undefined).length).toBe(3)
+    expect(texts('169.254.1.1')).toContain('169.254.7.7 4003')
   })
 
   test('of the peer are taken at the address of its stream too', () => {
@@ -187,12 +188,24 @@ describe('candidates', () => {
     ['224.0.0.1', false],
     ['255.255.255.255', false],
     ['127.0.0.1', false],
-    ['169.254.1.1', true],
+    ['169.254.169.254', false],
+    ['192.0.0.8', false],
+    ['192.0.2.1', false],
+    ['198.51.100.1', false],
+    ['203.0.113.1', false],
+    ['240.0.0.1', false],
     ['10.7.0.1', false],
     ['10.8.0.1', true],
+    ['100.64.0.1', true],
+    ['172.16.0.1', true],
+    ['192.168.1.1', true],
+    ['198.18.0.1', true],
+    ['223.255.255.1', true],
   ])('%s may be asked: %s', (host, expected) => {
     const endpoint = endpointOf(Uint8Array.from(host.split('.').map(Number)), 1)
-    expect(isAdmissible(endpoint, '192.0.2.1', (each) => each.startsWith('10.7.'))).toBe(expected)
+    for (const remote of ['10.0.0.1', '169.254.1.1', undefined])
+      expect(isAdmissible(endpoint, remote, (each) => each.startsWith('10.7.'))).toBe(expected)
+    if (host === '169.254.169.254') expect(isAdmissible(endpoint, host, () => false)).toBe(true)
   })
 
   test.each([
@@ -201,9 +214,16 @@ describe('candidates', () => {
     ['00000000000000000000ffff0a000001', false],
     ['fe800000000000000000000000000001', false],
     ['ff020000000000000000000000000001', false],
+    ['01000000000000000000000000000001', false],
+    ['20010db8000000000000000000000001', false],
+    ['20010010000000000000000000000001', false],
+    ['3fff0000000000000000000000000001', false],
+    ['40000000000000000000000000000001', false],
     ['fd000000000000000000000000000001', true],
+    ['2a000000000000000000000000000001', true],
+    ['0064ff9b0000000000000000c0000201', true],
   ])('of IPv6, %s may be asked: %s', (host, expected) => {
-    expect(isAdmissible(endpointOf(unhex(host), 1), '192.0.2.1', () => false)).toBe(expected)
+    expect(isAdmissible(endpointOf(unhex(host), 1), '10.0.0.1', () => false)).toBe(expected)
   })
 })
 

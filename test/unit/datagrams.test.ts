@@ -3,8 +3,9 @@
  * nothing.
  */
 import { describe, expect, test } from 'vitest'
+import { noble } from '../../core/crypto/noble.ts'
 import { SECOND } from '../../core/io.ts'
-import { SAID } from '../../drivers/datagram/offer.ts'
+import { type Offer, readOffer, SAID, writeOffer } from '../../drivers/datagram/offer.ts'
 import { DATAGRAM, PAYLOAD_MAX, PAYLOAD_MIN } from '../../drivers/datagram/packet.ts'
 import { at, DatagramWorld, type End, type Flying, LINK } from '../support/datagram-world.ts'
 
@@ -414,10 +415,15 @@ describe('a hostile sender', () => {
   })
 
   test('an address that a peer names is not asked if no host has it, or trunks carry it', () => {
-    const world = new DatagramWorld()
-    world.listener.hosts = ['224.0.0.1', '255.255.255.255', '0.0.0.0', '127.0.0.1', '10.7.0.2', '198.18.2.2']
-    world.linkUp().run(20)
-    expect(world.dialler.count('datagramCandidatesRefused')).toBe(4)
+    const world = new DatagramWorld().linkUp()
+    const { nonce } = readOffer(world.dialler.said.splice(0)[0] as Uint8Array) as Offer
+    const named = ['224.0.0.1', '255.255.255.255', '0.0.0.0', '127.0.0.1', '10.7.0.2', '198.18.2.2']
+    const candidates = named.map((host) => at(host))
+    const ephemeral = noble.agreement.publicKey(new Uint8Array(32).fill(1))
+    const answer = writeOffer(SAID.answer, { version: 1, ephemeral, nonce, index: 5, candidates })
+    world.dialler.datagrams.said(world.now, LINK, answer)
+    world.run(20)
+    expect(world.dialler.count('datagramCandidatesRefused')).toBe(5)
     const asked = new Set(
       world.seen.filter(isFrom(world.dialler)).map(({ to }) => to.bytes.slice(4, 8).join('.')),
     )
