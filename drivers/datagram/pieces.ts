@@ -4,8 +4,8 @@
  *
  *     hop 3 | packet's number 2 | piece 1 | pieces 1 | bytes
  *
- * All pieces but the last are of one length. Memory is bounded by a few packets per trunk: a packet that
- * newer ones push out before its pieces are there is lost, as any datagram may be.
+ * All pieces but the last are of one length. Memory is bounded by the longest of a few packets per trunk, and
+ * used again: a packet that newer ones push out before its pieces are there is lost, as any datagram may be.
  */
 import type { Hop } from '../../core/io.ts'
 import { readU24, writeU24 } from '../../core/wire/cursor.ts'
@@ -20,6 +20,8 @@ const PIECE_AT = 5
 const COUNT_AT = 6
 /** Packets that are put together at once: pieces of two travel mixed where paths reorder. */
 const OPEN_MAX = 4
+/** The memory that a packet is put together in grows by steps of so much, as larger packets come. */
+const STEP_BYTES = 8_192
 const NO_BYTES = new Uint8Array(0)
 
 /** Writes what stands before a piece's bytes. */
@@ -31,21 +33,84 @@ export function writePiece(into: Uint8Array, hop: Hop, number: number, piece: nu
   into[COUNT_AT] = count
 }
 
-interface Open {
-  number: number
-  count: number
-  hop: Hop
+/** A packet that is put together. Its memory is used again for others: pieces make no garbage. */
+class Open {
+  number = 0
+  count = 0
+  hop: Hop = 0
+  isFree = true
+  missing = 0
   /** Length of each piece but the last; of the last. Zero while not known. */
-  size: number
-  lastSize: number
-  missing: number
-  readonly has: Uint8Array
-  bytes: Uint8Array
+  #size = 0
+  #lastSize = 0
+  readonly #has = new Uint8Array(PIECES_MAX)
+  #bytes = NO_BYTES
+
+  begin(number: number, count: number, hop: Hop): void {
+    this.number = number
+    this.count = count
+    this.hop = hop
+    this.isFree = false
+    this.missing = count
+    this.#size = 0
+    this.#lastSize = 0
+    this.#has.fill(0, 0, count)
+  }
+
+  has(index: number): boolean {
+    return this.#has[index] === 1
+  }
+
+  /** False if its length does not fit the others', or the packet would be longer than any. */
+  place(index: number, piece: Uint8Array): boolean {
+    const size = piece.length - PIECE_HEADER_BYTES
+    const isLast = index === this.count - 1
+    if (isLast) {
+      if (this.#size !== 0 && size > this.#size) return false
+      this.#lastSize = size
+      // Where the last is the first to come, it waits at the front of memory until its place is known.
+      if (this.#size === 0) this.#reserve(size, 0)
+    } else if (this.#size === 0) {
+      if (!this.#sizeIs(size)) return false
+    } else if (this.#size !== size) return false
+    this.#bytes.set(piece.subarray(PIECE_HEADER_BYTES), index * this.#size)
+    this.#has[index] = 1
+    this.missing -= 1
+    return true
+  }
+
+  /** The whole packet, valid until the next piece is placed; undefined if it is longer than any. */
+  get packet(): Uint8Array | undefined {
+    const length = (this.count - 1) * this.#size + this.#lastSize
+    return length > PACKET_BYTES_MAX ? undefined : this.#bytes.subarray(0, length)
+  }
+
+  get memoryBytes(): number {
+    return this.#bytes.length
+  }
+
+  /** The length of pieces is known now. */
+  #sizeIs(size: number): boolean {
+    const before = (this.count - 1) * size
+    // The last has a byte at least.
+    if (before + 1 > PACKET_BYTES_MAX || this.#lastSize > size) return false
+    this.#size = size
+    this.#reserve(before + size, this.#lastSize)
+    this.#bytes.copyWithin(before, 0, this.#lastSize)
+    return true
+  }
+
+  #reserve(bytes: number, kept: number): void {
+    if (bytes <= this.#bytes.length) return
+    const grown = new Uint8Array(Math.ceil(bytes / STEP_BYTES) * STEP_BYTES)
+    grown.set(this.#bytes.subarray(0, kept))
+    this.#bytes = grown
+  }
 }
 
 export class Joiner {
   /** Those at the end are the newest. */
-  readonly #open: Open[] = []
+  readonly #open: Open[] = Array.from({ length: OPEN_MAX }, () => new Open())
   /** The packet that `take` has completed; valid until the next call. */
   packet: Uint8Array = NO_BYTES
   hop: Hop = 0
@@ -61,69 +126,36 @@ export class Joiner {
     const number = ((piece[NUMBER_AT] as number) << 8) | (piece[NUMBER_AT + 1] as number)
     const open = this.#find(number, count, hop)
     if (open === undefined) return 'wrong'
-    if (open.has[index] === 1) return 'more'
-    if (!place(open, index, piece, size)) return this.#drop(open)
+    if (open.has(index)) return 'more'
+    if (!open.place(index, piece)) {
+      open.isFree = true
+      return 'wrong'
+    }
     if (open.missing > 0) return 'more'
-    const length = (open.count - 1) * open.size + open.lastSize
-    if (length > PACKET_BYTES_MAX || open.lastSize > open.size) return this.#drop(open)
-    this.packet = open.bytes.subarray(0, length)
+    open.isFree = true
+    const { packet } = open
+    if (packet === undefined) return 'wrong'
+    this.packet = packet
     this.hop = open.hop
-    this.#open.splice(this.#open.indexOf(open), 1)
     return 'done'
   }
 
+  /** Bytes that are held: what a test of memory looks at. */
+  get memoryBytes(): number {
+    return this.#open.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0)
+  }
+
   #find(number: number, count: number, hop: Hop): Open | undefined {
-    const found = this.#open.find((each) => each.number === number)
+    const found = this.#open.find((each) => !each.isFree && each.number === number)
     if (found !== undefined) return found.count === count && found.hop === hop ? found : undefined
-    if (this.#open.length >= OPEN_MAX) {
-      this.#open.shift()
-      this.lost += 1
-    }
-    const open: Open = {
-      number,
-      count,
-      hop,
-      size: 0,
-      lastSize: 0,
-      missing: count,
-      has: new Uint8Array(count),
-      bytes: NO_BYTES,
-    }
+    const place = Math.max(
+      0,
+      this.#open.findIndex(({ isFree }) => isFree),
+    )
+    const open = this.#open.splice(place, 1)[0] as Open
+    if (!open.isFree) this.lost += 1
+    open.begin(number, count, hop)
     this.#open.push(open)
     return open
   }
-
-  #drop(open: Open): 'wrong' {
-    this.#open.splice(this.#open.indexOf(open), 1)
-    return 'wrong'
-  }
-}
-
-/** False if its length does not fit the others'. */
-function place(open: Open, index: number, piece: Uint8Array, size: number): boolean {
-  const isLast = index === open.count - 1
-  if (!isLast && open.size !== 0 && open.size !== size) return false
-  if (isLast) {
-    open.lastSize = size
-    if (open.size !== 0 && size > open.size) return false
-    if (open.size === 0) {
-      // Where the last is the first to come, it waits at the front of memory until its place is known.
-      open.bytes = Uint8Array.from(piece.subarray(PIECE_HEADER_BYTES))
-    } else open.bytes.set(piece.subarray(PIECE_HEADER_BYTES), index * open.size)
-  } else {
-    if (open.size === 0) begin(open, size)
-    open.bytes.set(piece.subarray(PIECE_HEADER_BYTES), index * size)
-  }
-  open.has[index] = 1
-  open.missing -= 1
-  return true
-}
-
-/** The length of pieces is known now. */
-function begin(open: Open, size: number): void {
-  open.size = size
-  const whole = new Uint8Array(open.count * size)
-  if (open.lastSize > 0 && open.lastSize <= size)
-    whole.set(open.bytes.subarray(0, open.lastSize), (open.count - 1) * size)
-  open.bytes = whole
 }

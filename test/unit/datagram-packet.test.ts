@@ -258,6 +258,30 @@ describe('pieces', () => {
     expect(joiner.take(piece(5, 1, 2, some, 7))).toBe('wrong')
   })
 
+  test('take memory for the longest packet that there is, once, and for what was announced before', () => {
+    const joiner = new Joiner()
+    joiner.take(piece(0, 0, 2, new Uint8Array(1_000)))
+    expect(joiner.memoryBytes).toBeLessThan(10_000)
+    for (let number = 0; number < 10_000; number++) joiner.take(piece(number, 0, 49, new Uint8Array(1_400)))
+    expect(joiner.memoryBytes).toBeLessThan(4 * 75_000)
+    expect(joiner.take(piece(10_001, 0, 64, new Uint8Array(1_400)))).toBe('wrong')
+    expect(joiner.memoryBytes).toBeLessThan(4 * 75_000)
+  })
+
+  test('make no garbage for each packet', () => {
+    const joiner = new Joiner()
+    const some = piece(0, 0, 49, new Uint8Array(1_400))
+    const before = process.memoryUsage().arrayBuffers
+    for (let number = 0; number < 20_000; number++) {
+      some[4] = number
+      some[3] = number >>> 8
+      joiner.take(some)
+    }
+    // 68,600 bytes for each would be 1.4 GB.
+    expect(joiner.lost).toBe(20_000 - 4)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(5_000_000)
+  })
+
   test('of more packets than are put together at once push out the oldest', () => {
     const joiner = new Joiner()
     const half = new Uint8Array(10)
