@@ -214,6 +214,11 @@ export class Datagrams {
     this.#due = this.#links.size === 0 ? NEVER : Math.min(due, this.#hostsAt)
   }
 
+  /** Of the path that data of the link goes by. */
+  familyOf(id: LinkId): Family | undefined {
+    return this.#links.get(id)?.family
+  }
+
   views(): DatagramView[] {
     return [...this.#links.values()].map((link) => link.view())
   }

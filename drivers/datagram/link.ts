@@ -534,6 +534,10 @@ export class DatagramLink {
     this.#schedule()
   }
 
+  get family(): Family | undefined {
+    return this.#paths.used?.endpoint.family
+  }
+
   view(): DatagramView {
     const { used, losses } = this.#paths
     return {

@@ -58,9 +58,14 @@ export class UdpWire implements Wire {
     return this.#all.map(({ socket }) => socket.fd)
   }
 
+  /** Whether what goes out by that family waits for room in its socket. */
+  isFull(family: Family): boolean {
+    return this.#outboxes.get(family)?.isFull === true
+  }
+
   /** Files of sockets that wait for room. */
   get fullFiles(): readonly number[] {
-    return this.#all.filter(({ isEmpty }) => !isEmpty).map(({ socket }) => socket.fd)
+    return this.#all.filter(({ isFull }) => isFull).map(({ socket }) => socket.fd)
   }
 
   get counts(): { readonly refused: number; readonly tooLong: number; readonly truncated: number } {

@@ -325,6 +325,8 @@ export class UdpOutbox {
   #used = 0
   #last: Endpoint | undefined
   #isClosed = false
+  /** The kernel had no room when it was last asked. */
+  isFull = false
 
   constructor(libc: Libc, socket: UdpSocket) {
     this.#libc = libc
@@ -397,9 +399,11 @@ export class UdpOutbox {
       if (sent > 0) this.#first += sent
       else if (!this.#failed(this.#libc.errno())) {
         this.#last = undefined
+        this.isFull = true
         return false
       }
     }
+    this.isFull = false
     this.#first = 0
     this.#count = 0
     this.#used = 0

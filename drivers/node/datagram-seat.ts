@@ -1,7 +1,7 @@
 /**
  * Datagrams in the thread of the core (drivers/datagram): its sockets among what is waited for, and for each
  * trunk whether data goes by them or by the stream. What the stream tells of its room counts only while data
- * goes by it.
+ * goes by it, and the room of a socket only for the links whose data goes by that.
  */
 import type { Crypto } from '../../core/crypto/ports.ts'
 import type { Keys } from '../../core/dice.ts'
@@ -63,6 +63,8 @@ export class DatagramSeat {
   readonly #full = new Set<LinkId>()
   /** Links whose data goes by datagrams. */
   readonly #used = new Set<LinkId>()
+  /** Links of which was told that their data has no room. */
+  readonly #held = new Set<LinkId>()
   #waits = false
 
   constructor(
@@ -110,6 +112,7 @@ export class DatagramSeat {
     this.#known.delete(link)
     this.#full.delete(link)
     this.#used.delete(link)
+    this.#held.delete(link)
     this.#datagrams.linkDown(link)
   }
 
@@ -121,11 +124,11 @@ export class DatagramSeat {
     return true
   }
 
-  /** The stream's data has room, or no more. True if that is for the core to know. */
-  streamReady(link: LinkId, ready: boolean): boolean {
+  /** The stream's data has room, or no more. */
+  streamReady(link: LinkId, ready: boolean): void {
     if (ready) this.#full.delete(link)
     else this.#full.add(link)
-    return !this.#used.has(link)
+    this.#tellRoom(link)
   }
 
   // HOT PATH
@@ -146,16 +149,13 @@ export class DatagramSeat {
   settle(now: Micros): void {
     if (this.#datagrams.due <= now) this.#datagrams.tend(now)
     const isDone = this.#datagrams.flush()
-    if (isDone === this.#waits) this.#listen(!isDone)
+    if (isDone && !this.#waits) return
+    this.#listen(!isDone)
+    for (const link of this.#used) this.#tellRoom(link)
   }
 
   get due(): Micros {
     return this.#datagrams.due
-  }
-
-  /** False: what is read from interfaces now would soon be lost, as the system is behind. */
-  get hasRoom(): boolean {
-    return !this.#waits
   }
 
   views(): readonly DatagramView[] {
@@ -182,8 +182,17 @@ export class DatagramSeat {
     else this.#used.delete(link)
     const message = byDatagrams ? 'data goes by datagrams' : 'data goes by the stream'
     this.#thread.log({ level: 'info', module: 'trunks', message, details: { link, why } })
-    if (this.#full.has(link)) this.#data.ready(link, byDatagrams)
+    this.#tellRoom(link)
     if (!byDatagrams) this.#thread.mail({ kind: 'doubt', link })
+  }
+
+  #tellRoom(link: LinkId): void {
+    const family = this.#used.has(link) ? this.#datagrams.familyOf(link) : undefined
+    const isHeld = family === undefined ? this.#full.has(link) : this.#wire.isFull(family)
+    if (isHeld === this.#held.has(link)) return
+    if (isHeld) this.#held.add(link)
+    else this.#held.delete(link)
+    this.#data.ready(link, !isHeld)
   }
 
   #listen(forRoom: boolean): void {
@@ -196,7 +205,7 @@ export class DatagramSeat {
 
 /** Undefined where the owner wants none or, with a word in the log, where there are no sockets to be had. */
 export function openDatagrams(
-  { datagrams: order, selfSeed }: CoreStart,
+  { datagrams: order, selfSeed }: Pick<CoreStart, 'datagrams' | 'selfSeed'>,
   libc: Libc,
   poller: Poller,
   secrets: Secrets,

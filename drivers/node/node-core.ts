@@ -267,8 +267,8 @@ export class NodeCore implements Clock, Alarm, Effects {
   send(link: LinkId, channel: Channel, hop: Hop, packet: Uint8Array): void {
     if (this.#capture.on) this.#capture.packet(link, true, channel, hop, packet)
     if (channel === CHANNEL.data) {
-      if (this.#datagrams?.send(link, hop, packet)) return
       if (this.#readsFrames) this.#carried.add(link)
+      if (this.#datagrams?.send(link, hop, packet)) return
       if (this.#end.packet(link, channel, hop, packet)) return
       this.#dropped += 1
       if (this.#trace.on) this.#trace.refused(this.now(), 'dropMainBusy', link, packet)
@@ -308,7 +308,7 @@ export class NodeCore implements Clock, Alarm, Effects {
     const fromPeers = this.#datagrams?.receive(now) ?? false
     const fromMain = this.#end.take(this.#onRecord, this.#onMail)
     if (this.#heldUntil <= now) this.#letGo()
-    const mayRead = this.#heldUntil === NEVER && this.#hasRoom
+    const mayRead = this.#heldUntil === NEVER && this.#end.hasRoom
     const fromInterfaces = mayRead && this.#interfaces.read(FRAMES_AT_ONCE, this.#onFrame)
     if (this.#deadline <= now) {
       this.#deadline = NEVER
@@ -327,7 +327,7 @@ export class NodeCore implements Clock, Alarm, Effects {
   #sleep(): void {
     this.#lookForSuspend()
     const now = this.now()
-    const lacksRoom = this.#heldUntil === NEVER && !this.#hasRoom
+    const lacksRoom = this.#heldUntil === NEVER && !this.#end.hasRoom
     const until = Math.min(
       this.#heldUntil,
       lacksRoom ? now + LOOK_AGAIN : NEVER,
@@ -344,10 +344,6 @@ export class NodeCore implements Clock, Alarm, Effects {
     this.#end.awake()
     if (lacksRoom) this.#listen(true)
     this.#bell.clear()
-  }
-
-  get #hasRoom(): boolean {
-    return this.#end.hasRoom && (this.#datagrams?.hasRoom ?? true)
   }
 
   #lookForGarbage(): void {
@@ -392,8 +388,8 @@ export class NodeCore implements Clock, Alarm, Effects {
   }
 
   #onStreamReady(link: LinkId, channel: Channel, ready: boolean): void {
-    const isTold = channel === CHANNEL.control || this.#datagrams === undefined
-    if (isTold || this.#datagrams?.streamReady(link, ready)) this.#onReady(link, channel, ready)
+    if (channel === CHANNEL.data && this.#datagrams !== undefined) this.#datagrams.streamReady(link, ready)
+    else this.#onReady(link, channel, ready)
   }
 
   #onReady(link: LinkId, channel: Channel, ready: boolean): void {
