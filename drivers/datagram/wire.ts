@@ -105,14 +105,21 @@ export class UdpWire implements Wire {
 }
 
 /**
- * Both families on one port where it is free, else on ports that are; undefined if the machine has neither.
+ * Both families on one port where it is free, else on ports that are; undefined if the machine has neither
+ * family or no port is free. Leaves nothing open where it throws, as openUdp does.
  */
 export function openWire(libc: Libc, options: WireOptions): UdpWire | undefined {
-  const open = (family: Family, port: number): UdpSocket | undefined => {
-    const opened = openUdp(libc, family, port, options)
-    return opened === 'taken' ? open(family, 0) : opened
+  const sockets: UdpSocket[] = []
+  try {
+    for (const family of [4, 6] as const) {
+      const wanted = sockets[0]?.port ?? options.port
+      const opened = openUdp(libc, family, wanted, options)
+      const socket = opened === 'taken' && wanted !== 0 ? openUdp(libc, family, 0, options) : opened
+      if (socket !== undefined && socket !== 'taken') sockets.push(socket)
+    }
+  } catch (error) {
+    for (const socket of sockets) socket.close()
+    throw error
   }
-  const first = open(4, options.port)
-  const sockets = [first, open(6, first?.port ?? options.port)].filter((socket) => socket !== undefined)
   return sockets.length === 0 ? undefined : new UdpWire(libc, sockets)
 }

@@ -149,7 +149,11 @@ export function openUdp(
   }
   const sized = libc.pin(4)
   sized.view.setUint32(0, ADDRESS_BYTES, true)
-  if (libc.getsockname(fd, address.address, sized.address) !== 0) refuse('name a socket', libc.errno())
+  if (libc.getsockname(fd, address.address, sized.address) !== 0) {
+    const errno = libc.errno()
+    libc.close(fd)
+    refuse('name a socket', errno)
+  }
   for (const [forced, asked] of [
     [SO_SNDBUFFORCE, SO_SNDBUF],
     [SO_RCVBUFFORCE, SO_RCVBUF],

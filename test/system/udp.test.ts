@@ -1,6 +1,7 @@
 /** UDP in batches over loopback, with the kernel's cutting and joining and without. */
 import { afterEach, describe, expect, test } from 'vitest'
-import { type Libc, openLibc } from '../../drivers/linux/libc.ts'
+import { openWire } from '../../drivers/datagram/wire.ts'
+import { ERRNO, type Libc, openLibc } from '../../drivers/linux/libc.ts'
 import { Poller } from '../../drivers/linux/poller.ts'
 import {
   endpointAt,
@@ -93,5 +94,37 @@ describe.skipIf(!isLinux)('UDP', () => {
     const lengths: number[] = []
     inbox.receive(first.fd, (_, length) => lengths.push(length))
     expect(lengths).toEqual([20])
+  })
+
+  test('both families are had on ports that are free, or none where none is, and nothing stays open', () => {
+    const libc = openLibc()
+    const opened = new Set<number>()
+    let mayBind = (_: number): number => ERRNO.EADDRINUSE
+    let binds = 0
+    let errno: number | undefined
+    const strict: Libc = {
+      ...libc,
+      socket: (...words) => {
+        const fd = libc.socket(...words)
+        opened.add(fd)
+        return fd
+      },
+      close: (fd) => {
+        opened.delete(fd)
+        return libc.close(fd)
+      },
+      bind: (...words) => {
+        const no = mayBind(++binds)
+        errno = no === 0 ? undefined : no
+        return no === 0 ? libc.bind(...words) : -1
+      },
+      errno: () => errno ?? libc.errno(),
+    }
+    const options = { port: 4_003, segment: false, gro: false }
+    expect(openWire(strict, options)).toBeUndefined()
+    expect([binds, opened.size]).toEqual([4, 0])
+    mayBind = (bind) => (bind === 5 ? 0 : ERRNO.EACCES)
+    expect(() => openWire(strict, { ...options, port: 0 })).toThrow('may not be used')
+    expect(opened.size).toBe(0)
   })
 })
