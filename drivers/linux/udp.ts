@@ -116,8 +116,8 @@ export interface UdpSocket {
   readonly family: Family
   readonly fd: number
   readonly port: number
-  /** What the kernel does for many datagrams at once; cutting may turn out not to work. */
-  readonly offloads: { segment: boolean; readonly gro: boolean }
+  /** What the kernel does for many datagrams at once. */
+  readonly offloads: { readonly segment: boolean; readonly gro: boolean }
   close(): void
 }
 
@@ -302,6 +302,13 @@ const SENT_BYTES = 262_144
 const PIECES_MAX = 64
 /** Of one message: what UDP over IPv6 has room for, some bytes less. */
 const MESSAGE_PAYLOAD_MAX = 64_000
+/**
+ * Where the kernel does not cut a message, as for interfaces without checksums or ways through IPsec (EIO in
+ * net/ipv4/udp.c), so many datagrams go alone before it is asked again; twice as many each time, for ways
+ * change. Guesses.
+ */
+const ALONE_FIRST = 1_024
+const ALONE_MAX = 1_048_576
 
 /** What goes out by one socket, in order, with the next call. */
 export class UdpOutbox {
@@ -328,6 +335,9 @@ export class UdpOutbox {
   #count = 0
   #used = 0
   #last: Endpoint | undefined
+  /** Datagrams that go alone yet, and how many it will be when the kernel next does not cut a message. */
+  #alone = 0
+  #aloneNext = ALONE_FIRST
   #isClosed = false
   /** The kernel had no room when it was last asked. */
   isFull = false
@@ -384,6 +394,7 @@ export class UdpOutbox {
       if (length < (this.#sizes[last] as number)) this.#last = undefined
       return
     }
+    if (this.#alone > 0) this.#alone -= 1
     const index = this.#count++
     this.#names.bytes.set(to.bytes, index * NAME_BYTES)
     this.#pieces[index] = 1
@@ -400,7 +411,7 @@ export class UdpOutbox {
       for (let index = this.#first; index < this.#count; index++) this.#describe(index)
       const start = this.#starts[this.#first] as bigint
       const sent = this.#libc.sendmmsg(this.socket.fd, start, this.#count - this.#first, MSG_DONTWAIT)
-      if (sent > 0) this.#first += sent
+      if (sent > 0) this.#taken(sent)
       else if (!this.#failed(this.#libc.errno())) {
         this.#last = undefined
         this.isFull = true
@@ -423,7 +434,7 @@ export class UdpOutbox {
 
   // HOT PATH
   #joins(to: Endpoint, length: number): boolean {
-    if (this.#last !== to || !this.socket.offloads.segment) return false
+    if (this.#last !== to || !this.socket.offloads.segment || this.#alone > 0) return false
     const last = this.#count - 1
     const joined = (this.#lengths[last] as number) + length
     return (
@@ -452,23 +463,36 @@ export class UdpOutbox {
     }
   }
 
+  // HOT PATH
+  #taken(messages: number): void {
+    const end = this.#first + messages
+    for (; this.#first < end; this.#first++)
+      if ((this.#pieces[this.#first] as number) > 1) this.#aloneNext = ALONE_FIRST
+  }
+
   /** The first message was not taken. False if it may be later. */
   #failed(errno: number): boolean {
     if (errno === ERRNO.EAGAIN) return false
     if (errno === ERRNO.EINTR) return true
     const pieces = this.#pieces[this.#first] as number
     if (pieces > 1 && (errno === ERRNO.EIO || errno === ERRNO.EINVAL)) {
-      // The interface that it would leave by cannot cut it.
-      this.socket.offloads.segment = false
-      this.#sendPieces(this.#first)
+      // Pieces longer than the interface takes are refused so too: then the message was at fault.
+      if (!this.#sendPieces(this.#first)) {
+        this.#alone = this.#aloneNext
+        this.#aloneNext = Math.min(2 * this.#aloneNext, ALONE_MAX)
+      }
     } else if (errno === ERRNO.EMSGSIZE) this.counts.tooLong += pieces
     else this.counts.refused += pieces
     this.#first += 1
     return true
   }
 
-  /** The pieces of a message one by one; those that the kernel has no room for are lost. */
-  #sendPieces(index: number): void {
+  /**
+   * The pieces of a message one by one; those that the kernel has no room for are lost. True if one was too
+   * long for its interface.
+   */
+  #sendPieces(index: number): boolean {
+    let isTooLong = false
     const [offset, length] = [this.#offsets[index] as number, this.#lengths[index] as number]
     const size = this.#sizes[index] as number
     const nameLength = this.socket.family === 4 ? IPV4_ADDRESS_BYTES : ADDRESS_BYTES
@@ -477,7 +501,12 @@ export class UdpOutbox {
       const from = this.#block.address + BigInt(offset + at)
       const bytes = Math.min(size, length - at)
       const sent = this.#libc.sendto(this.socket.fd, from, bytes, MSG_DONTWAIT, name, nameLength)
-      if (sent < 0) this.counts.refused += 1
+      if (sent >= 0) continue
+      if (this.#libc.errno() === ERRNO.EMSGSIZE) {
+        isTooLong = true
+        this.counts.tooLong += 1
+      } else this.counts.refused += 1
     }
+    return isTooLong
   }
 }

@@ -127,4 +127,56 @@ describe.skipIf(!isLinux)('UDP', () => {
     expect(() => openWire(strict, { ...options, port: 0 })).toThrow('may not be used')
     expect(opened.size).toBe(0)
   })
+
+  test.each([
+    ['the way has none', ERRNO.EIO, false],
+    ['a piece is too long', ERRNO.EINVAL, true],
+  ] as const)('segmentation that the kernel refuses as %s is asked for again', (_, refusal, isLength) => {
+    const libc = openLibc()
+    const [from, to] = [opened(libc, 4, true), opened(libc, 4, false)]
+    let isRefusing = true
+    let errno: number | undefined
+    const calls = { cut: 0, alone: 0 }
+    const strict: Libc = {
+      ...libc,
+      sendmmsg: (...words) => {
+        // One message for all three.
+        const isCut = words[2] === 1
+        if (isCut) calls.cut += 1
+        errno = isRefusing && isCut ? refusal : undefined
+        return errno === undefined ? libc.sendmmsg(...words) : -1
+      },
+      sendto: (...words) => {
+        calls.alone += 1
+        errno = isLength && calls.alone === 1 ? ERRNO.EMSGSIZE : undefined
+        return errno === undefined ? libc.sendto(...words) : -1
+      },
+      errno: () => errno ?? libc.errno(),
+    }
+    const outbox = new UdpOutbox(strict, from)
+    const inbox = new UdpInbox(libc, OWN)
+    const target = endpointOf(LOOPBACK[4], to.port)
+    const send = (): number => {
+      for (let count = 0; count < 3; count++) {
+        outbox.place(100)
+        outbox.commit(target, 100)
+      }
+      outbox.flush()
+      let heard = 0
+      inbox.receive(to.fd, () => {
+        heard += 1
+      })
+      return heard
+    }
+    expect(send()).toBe(isLength ? 2 : 3)
+    expect(calls.alone).toBe(3)
+    isRefusing = false
+    const aloneAfter = calls.alone
+    // It is asked again at once where a piece was at fault, else after 1,024 datagrams.
+    let rounds = 0
+    for (; calls.cut < 2 && rounds < 2_000; rounds++) expect(send()).toBe(3)
+    expect(calls.alone).toBe(aloneAfter)
+    expect(rounds).toBeGreaterThan(isLength ? 0 : 300)
+    expect(rounds).toBeLessThan(isLength ? 2 : 400)
+  })
 })
