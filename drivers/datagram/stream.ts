@@ -7,9 +7,16 @@
 import { type Micros, NEVER, SECOND } from '../../core/io.ts'
 import { Bucket } from '../../core/vlan/storm.ts'
 
-/** A stream of TCP under loss may take its time. Guesses. */
+/** When a stream is asked. Guess. */
 const SILENT: Micros = 2 * SECOND
-const DEAD: Micros = 3 * SECOND
+/**
+ * How long an answer may take, as datagrams that get through say that the peer is there (mesh:M14). A stream
+ * of TCP under loss takes its time: after an outage, or where the same segment is lost four times, its next
+ * attempt is up to 6.4 s away (RFC 6298 from 200 ms). But no longer: a trunk is authenticated by its stream,
+ * and the core's control, which goes by that alone, has to leave by another trunk. Where datagrams die too,
+ * the core misses its neighbour sooner.
+ */
+const DEAD: Micros = 10 * SECOND
 /**
  * Questions that are answered: an honest end asks again only once it was answered, when a path came into use
  * or the stream was silent for two seconds. More would fill the way to the stream with answers.

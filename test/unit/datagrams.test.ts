@@ -303,11 +303,23 @@ describe('a stream', () => {
     expect(world.ends.map(({ deaths }) => deaths)).toEqual([[], []])
     world.isStreamDead = true
     const diedAt = world.now
-    world.run(7_000, talk)
+    world.run(14_000, talk)
     for (const { deaths } of [dialler, listener]) {
       expect(deaths).toHaveLength(1)
-      expect(((deaths[0] as number) - diedAt) / SECOND).toBeLessThan(6)
+      expect(((deaths[0] as number) - diedAt) / SECOND).toBeLessThan(13)
     }
+  })
+
+  test('that is late by some seconds does not end the trunk while datagrams get through', () => {
+    const world = new DatagramWorld().linkUp().untilUsed()
+    const talk = (): void => {
+      for (const end of world.ends) end.send(packetOf(100, 1))
+    }
+    world.run(5_000, talk)
+    world.streamDelay = 4 * SECOND
+    world.run(30_000, talk)
+    expect(world.ends.map(({ deaths }) => deaths)).toEqual([[], []])
+    expect(world.ends.map(({ view }) => view.used)).toEqual([true, true])
   })
 
   test('is not asked while nothing goes by datagrams', () => {
