@@ -4,6 +4,7 @@
  *
  *   PEERTAP_REQUIRE=all   whatever is left out is a failure
  *   PEERTAP_BUDGET=full   the long runs
+ *   PEERTAP_DATAGRAMS=on  real nodes have datagrams beside their streams, where a test does not say; or off
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'

@@ -20,6 +20,7 @@ import { makeNode } from '../../drivers/node/make.ts'
 import type { NodeStatus } from '../../drivers/node/views.ts'
 import { type Ended, MAIN } from './cli.ts'
 import type { Namespace } from './namespaces.ts'
+import { datagrams } from './requirements.ts'
 
 /** What may be written in a configuration; the version is added. */
 export type NodeConfigText = Partial<z.input<typeof configSchema>>
@@ -43,6 +44,7 @@ const COMMON = {
   version: 1,
   listen: Object.values(TRANSPORT).map((way) => `/ip4/0.0.0.0/${way}`),
   mdns: false,
+  datagrams,
 } as const
 
 /** As the verb of the program asks by default. */

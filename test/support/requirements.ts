@@ -73,6 +73,9 @@ export const requires = {
 /** How long tests may take: `quick` on every change, `full` (PEERTAP_BUDGET=full) before a release. */
 export const budget: 'quick' | 'full' = readBudget(process.env.PEERTAP_BUDGET)
 
+/** Datagrams beside streams of real nodes, where a test does not say: PEERTAP_DATAGRAMS=on or off. */
+export const datagrams: { readonly enabled?: boolean } = readDatagrams(process.env.PEERTAP_DATAGRAMS)
+
 /** Chooses a size by the budget: `const seeds = byBudget(5, 500)`. */
 export function byBudget<T>(quick: T, full: T): T {
   return budget === 'full' ? full : quick
@@ -119,6 +122,12 @@ function missing(gap: Gap): undefined {
   if (process.env.PEERTAP_REQUIRE === 'all') {
     throw new Error(`PEERTAP_REQUIRE=all, but there is no ${gap.what}: ${gap.mend}`)
   }
+}
+
+function readDatagrams(value: string | undefined): { readonly enabled?: boolean } {
+  if (value === undefined || value === '') return {}
+  if (value === 'on' || value === 'off') return { enabled: value === 'on' }
+  throw new Error(`PEERTAP_DATAGRAMS is "${value}"; it must be on or off`)
 }
 
 function readBudget(value = 'quick'): 'quick' | 'full' {
