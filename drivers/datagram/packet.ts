@@ -23,6 +23,8 @@ export const OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES
 export const PAYLOAD_MAX = 1_452
 /** The same of 1,280 bytes, which every path of IPv6 carries (RFC 8200, section 5). */
 export const PAYLOAD_MIN = 1_232
+/** The same of 576 bytes with the longest header of IPv4, which every host of it takes (RFC 791). */
+export const PAYLOAD_FLOOR = 508
 export const HOP_BYTES = 3
 export const TOKEN_BYTES = 8
 

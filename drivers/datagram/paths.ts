@@ -21,7 +21,8 @@ import { assert } from '../../core/errors.ts'
 import { sameBytes } from '../../core/ids.ts'
 import { MILLISECOND, MINUTE, type Micros, NEVER, SECOND } from '../../core/io.ts'
 import type { Endpoint } from '../linux/udp.ts'
-import { OVERHEAD_BYTES, PAYLOAD_MAX, PAYLOAD_MIN, TOKEN_BYTES } from './packet.ts'
+import { OVERHEAD_BYTES, PAYLOAD_MAX, TOKEN_BYTES } from './packet.ts'
+import { FIRST_SIZES, SIZE_TRIES, SizeSearch } from './sizes.ts'
 
 /** A challenge without padding, and an answer. */
 export const CHALLENGE_BYTES = OVERHEAD_BYTES + TOKEN_BYTES
@@ -38,8 +39,6 @@ const LOST_AFTER: Micros = 600 * MILLISECOND
 const RTT_MAX: Micros = 300 * MILLISECOND
 /** An answer that comes later tells nothing of now. */
 const ANSWER_MAX: Micros = 3 * SECOND
-/** Challenges of each size before a path counts as too narrow for it. */
-const SIZE_TRIES = 3
 /** Of a path that was lost. */
 const AGAIN_FIRST: Micros = 400 * MILLISECOND
 const AGAIN_MAX: Micros = 15 * SECOND
@@ -68,6 +67,7 @@ const OWED_MAX = 32
 
 /** Why a path is not used any more. */
 export const UNANSWERED = 'challenges went unanswered'
+const NARROW = 'long datagrams do not get through any more'
 
 export type PathState = 'asked' | 'spent' | 'open' | 'sized' | 'steady' | 'used' | 'bad'
 
@@ -75,8 +75,7 @@ export class Path {
   readonly endpoint: Endpoint
   readonly isLearned: boolean
   state: PathState = 'asked'
-  /** UDP payload that is known to get there. */
-  size = 0
+  readonly sizes = new SizeSearch()
   rtt: Micros = 0
   /** Bytes from and to there, while it has not answered. */
   came = 0
@@ -100,6 +99,11 @@ export class Path {
     this.due = due
   }
 
+  /** UDP payload that is known to get there. */
+  get size(): number {
+    return this.sizes.size
+  }
+
   get hasAnswered(): boolean {
     return this.provenAt >= 0
   }
@@ -110,6 +114,8 @@ interface Owed {
   readonly token: Uint8Array
   readonly at: Micros
   readonly size: number
+  /** Asks about the size alone: no answer does not say that the path is lost. */
+  readonly isProbe: boolean
 }
 
 export interface PathWorld {
@@ -285,8 +291,7 @@ export class Paths {
         if (path.tries >= SIZE_TRIES) this.#narrow(now, path)
         else {
           path.tries += 1
-          this.#ask(now, path, PAYLOAD_MAX)
-          this.#ask(now, path, PAYLOAD_MIN)
+          for (const size of FIRST_SIZES) this.#ask(now, path, size)
           path.due = now + retryOf(path) + (path.tries === SIZE_TRIES ? LOST_AFTER : 0)
         }
         break
@@ -327,8 +332,10 @@ export class Paths {
   }
 
   #tendUsed(now: Micros, path: Path): void {
-    if (this.#isLost(now, path)) {
-      this.#lose(now, path, UNANSWERED)
+    const lost = this.#owes(path)
+    if (lost !== undefined && this.#isLost(now, path)) {
+      // A shorter one that left later was answered: it is there, and has become narrow (a black hole).
+      this.#lose(now, path, path.provenAt > lost.at ? NARROW : UNANSWERED)
       return
     }
     if (now - this.#dataAt >= REST_AFTER) {
@@ -352,12 +359,25 @@ export class Paths {
       this.#isDirty = false
       this.#longest = 0
       this.#ask(now, path, size)
+      if (owed !== undefined && size > CHALLENGE_BYTES) this.#ask(now, path, CHALLENGE_BYTES)
     }
     const first = this.#owes(path)?.at
     path.due =
       first === undefined
         ? Math.min(next === NEVER || now >= next ? NEVER : next, this.#dataAt + REST_AFTER)
         : Math.min(path.askedAt + retryOf(path), first + lostAfter(path))
+    this.#search(now, path)
+  }
+
+  #search(now: Micros, path: Path): void {
+    const { sizes } = path
+    const size = sizes.due <= now ? sizes.next(now, retryOf(path)) : undefined
+    if (size !== undefined) {
+      // A path that is lost meanwhile shows by the short one.
+      this.#ask(now, path, CHALLENGE_BYTES)
+      this.#ask(now, path, size, true)
+    }
+    path.due = Math.min(path.due, sizes.due)
   }
 
   #onAnswer(now: Micros, path: Path, size: number): void {
@@ -369,8 +389,8 @@ export class Paths {
       this.#tryNext(now)
       return
     }
+    path.sizes.answered(now, size)
     if (path.state === 'sized') {
-      if (size > path.size) path.size = size
       if (size === PAYLOAD_MAX) this.#sizedUp(now, path)
       return
     }
@@ -397,7 +417,7 @@ export class Paths {
   #size(now: Micros, path: Path): void {
     path.state = 'sized'
     path.tries = 0
-    path.size = 0
+    path.sizes.reset()
     path.due = now
     this.due = Math.min(this.due, now)
   }
@@ -431,6 +451,7 @@ export class Paths {
     if (this.used !== undefined) this.#leave(this.used)
     path.state = 'used'
     path.usedSince = now
+    path.sizes.begin(now)
     this.used = path
     path.due = Math.min(now + PROVE_EVERY, this.#dataAt + REST_AFTER)
     this.#dataAt = Math.max(this.#dataAt, now - REST_AFTER / 2)
@@ -447,6 +468,15 @@ export class Paths {
   #lose(now: Micros, path: Path, why: string): void {
     this.losses += 1
     this.used = undefined
+    if (why === NARROW) {
+      // It is there, and may be used again as soon as it is known for how much.
+      this.#forgive(path)
+      path.state = 'open'
+      path.hold = 0
+      this.#tryNext(now)
+      this.#world.used(undefined, why)
+      return
+    }
     path.hold =
       now - path.usedSince < SOON ? Math.min(HOLD_MAX, Math.max(HOLD_FIRST, 2 * path.hold)) : HOLD_FIRST
     this.#spoil(now, path)
@@ -456,7 +486,6 @@ export class Paths {
   #spoil(now: Micros, path: Path): void {
     this.#forgive(path)
     path.state = 'bad'
-    path.size = 0
     path.due = now + path.again
     this.#tryNext(now)
   }
@@ -477,14 +506,14 @@ export class Paths {
   }
 
   #owes(path: Path): Owed | undefined {
-    return this.#owed.find((each) => each.path === path)
+    return this.#owed.find((each) => each.path === path && !each.isProbe)
   }
 
-  #ask(now: Micros, path: Path, bytes: number): void {
+  #ask(now: Micros, path: Path, bytes: number, isProbe = false): void {
     if (this.#owed.length >= OWED_MAX) this.#owed.shift()
     const token = this.#world.token()
     path.askedAt = now
-    this.#owed.push({ path, token, at: now, size: bytes })
+    this.#owed.push({ path, token, at: now, size: bytes, isProbe })
     this.#world.challenge(path, token, bytes)
   }
 

@@ -12,8 +12,8 @@ import { readU24, writeU24 } from '../../core/wire/cursor.ts'
 import { PACKET_BYTES_MAX } from '../../core/wire/packet.ts'
 
 export const PIECE_HEADER_BYTES = 7
-/** The longest packet over the narrowest path: 59. */
-export const PIECES_MAX = 64
+/** The longest packet over the narrowest path: 148. */
+export const PIECES_MAX = 160
 const HOP_AT = 0
 const NUMBER_AT = 3
 const PIECE_AT = 5

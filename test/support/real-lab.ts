@@ -92,8 +92,11 @@ export class RealLab {
     this.#ends.set(`${b.name} ${a.name}`, plugged(b, name, number, 2, family))
   }
 
-  /** A switch with cables to hosts, all in one network; nobody names anybody, and nothing leads out of it. */
-  lan(...nodes: readonly RealNode[]): void {
+  /**
+   * A switch with cables to hosts, all in one network; nobody names anybody, and nothing leads out of it. Its
+   * interfaces are port0, port1, ... in their order.
+   */
+  lan(...nodes: readonly RealNode[]): Namespace {
     const number = this.#cables++
     const middle = this.lab.namespace(`switch${number}`)
     const ports = nodes.map((node, index) => {
@@ -104,6 +107,7 @@ export class RealLab {
       return port
     })
     middle.bridge('br0', ports)
+    return middle
   }
 
   /** The end at a node of its cable to another. */

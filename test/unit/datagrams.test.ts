@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { noble } from '../../core/crypto/noble.ts'
 import { SECOND } from '../../core/io.ts'
 import { type Offer, readOffer, SAID, writeOffer } from '../../drivers/datagram/offer.ts'
-import { DATAGRAM, PAYLOAD_MAX, PAYLOAD_MIN } from '../../drivers/datagram/packet.ts'
+import { DATAGRAM, PAYLOAD_MAX } from '../../drivers/datagram/packet.ts'
 import { at, DatagramWorld, type End, type Flying, LINK } from '../support/datagram-world.ts'
 
 const packetOf = (length: number, fill: number): Uint8Array => new Uint8Array(length).fill(fill)
@@ -152,19 +152,58 @@ describe('datagrams', () => {
     expect(listener.came.find(({ bytes }) => bytes.length === 69_709)?.bytes).toEqual(whole)
   })
 
-  test('find the size of a narrow path, and notice when it becomes narrow', () => {
+  test.each([600, 1_300, 1_400, 1_445])('find how much a path of %d bytes carries', (limit) => {
     const world = new DatagramWorld().linkUp()
-    world.fate = ({ bytes }) => (bytes.length > 1_300 ? undefined : 0)
-    world.run(2_000)
-    expect(world.ends.map(({ view }) => view.payload)).toEqual([PAYLOAD_MIN, PAYLOAD_MIN])
-    const wide = new DatagramWorld().linkUp().untilUsed()
-    wide.run(500, () => wide.dialler.send(packetOf(1_420, 1)))
-    wide.fate = world.fate
-    wide.run(1_000, () => wide.dialler.send(packetOf(1_420, 1)))
-    expect(wide.dialler.view.used).toBe(false)
-    wide.run(10_000, () => wide.dialler.send(packetOf(1_420, 1)))
-    expect(wide.dialler.view).toMatchObject({ used: true, payload: PAYLOAD_MIN })
+    world.fate = ({ bytes }) => (bytes.length > limit ? undefined : 0)
+    // Used before the search is over, and it goes on without a loss.
+    world.untilUsed()
+    const { dialler, listener } = world
+    let sent = 0
+    world.run(10_000, () => {
+      dialler.send(packetOf(1_420, 1))
+      sent += 1
+    })
+    world.run(10)
+    for (const { view } of world.ends) {
+      expect(view.payload).toBeLessThanOrEqual(limit)
+      expect(view.payload).toBeGreaterThan(limit - 9)
+      expect(view.losses).toBe(0)
+    }
+    expect(listener.came.length).toBe(sent)
+    const begun = world.seen.length
+    world.run(60_000)
+    expect(world.seen.slice(begun).filter(({ bytes }) => bytes.length > limit)).toEqual([])
   })
+
+  test('notice within a second when a path becomes narrow, and are back in another', () => {
+    const world = new DatagramWorld().linkUp().untilUsed()
+    const { dialler, listener } = world
+    const talk = (): void => dialler.send(packetOf(1_420, 1))
+    world.run(500, talk)
+    world.fate = ({ bytes }) => (bytes.length > 1_400 ? undefined : 0)
+    world.run(1_000, talk)
+    expect(dialler.view).toMatchObject({ used: false, why: 'long datagrams do not get through any more' })
+    // What comes is not narrowed, and is not given up.
+    expect(listener.view.used).toBe(true)
+    world.run(1_500, talk)
+    expect(dialler.view.used).toBe(true)
+    world.run(10_000, talk)
+    expect(dialler.view.payload).toBeGreaterThan(1_392)
+  })
+
+  test('look after ten minutes whether a path has become wider', () => {
+    const world = new DatagramWorld().linkUp()
+    world.fate = ({ bytes }) => (bytes.length > 1_400 ? undefined : 0)
+    world.untilUsed().run(5_000)
+    world.fate = () => 0
+    const talk = (): void => {
+      if (world.now % SECOND === 0) world.dialler.send(packetOf(100, 1))
+    }
+    world.run(300_000, talk)
+    expect(world.dialler.view.payload).toBeLessThan(1_401)
+    world.run(310_000, talk)
+    expect(world.dialler.view.payload).toBe(PAYLOAD_MAX)
+  }, 60_000)
 
   test('rest while there is no data, and cost nothing then', () => {
     const world = new DatagramWorld().linkUp().untilUsed()
