@@ -4,20 +4,20 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { REPLAY_NOTHING_HEARD, REPLAY_WINDOW, ReplayWindow } from '../../core/vlan/replay.ts'
 import { Joiner, PIECE_HEADER_BYTES, writePiece } from '../../drivers/datagram/pieces.ts'
+import { CounterWindow, WINDOW } from '../../drivers/datagram/window.ts'
 
 test('the window of a key takes a counter once, if it is not too old', () => {
   const step = fc.oneof(
     { weight: 8, arbitrary: fc.integer({ min: -20, max: 20 }) },
-    { weight: 2, arbitrary: fc.integer({ min: -2 * REPLAY_WINDOW, max: 2 * REPLAY_WINDOW }) },
+    { weight: 2, arbitrary: fc.integer({ min: -2 * WINDOW, max: 2 * WINDOW }) },
   )
   fc.assert(
     fc.property(
       fc.integer({ min: 0, max: 4_000_000_000 }),
       fc.array(step, { maxLength: 300 }),
       (start, steps) => {
-        const window = new ReplayWindow(0, REPLAY_NOTHING_HEARD)
+        const window = new CounterWindow()
         const taken = new Set<number>()
         let top = -1
         let counter = start
@@ -25,7 +25,7 @@ test('the window of a key takes a counter once, if it is not too old', () => {
           counter = Math.min(0xffff_ffff, Math.max(0, counter + each))
           const isTaken = window.accepts(counter)
           if (taken.has(counter)) expect(isTaken).toBe(false)
-          else if (counter > top - REPLAY_WINDOW) expect(isTaken).toBe(true)
+          else if (counter > top - WINDOW) expect(isTaken).toBe(true)
           else expect(isTaken).toBe(false)
           if (!isTaken) continue
           window.mark(counter)
@@ -35,6 +35,17 @@ test('the window of a key takes a counter once, if it is not too old', () => {
       },
     ),
   )
+})
+
+test('the window of a key moves by any distance for the same price, and forgets what it passed', () => {
+  const window = new CounterWindow()
+  const jump = 5 * WINDOW
+  for (let counter = 0; counter < 2 ** 32; counter += jump) {
+    window.mark(counter)
+    expect([window.accepts(counter), window.accepts(counter + WINDOW)]).toEqual([false, true])
+    if (counter > 0) expect(window.accepts(counter - WINDOW + 1)).toBe(true)
+    if (counter > 0) expect(window.accepts(counter - WINDOW)).toBe(false)
+  }
 })
 
 test('pieces make the packet that was cut, in any order, and nothing else ever', () => {
