@@ -29,7 +29,8 @@ import {
 import type { Wire } from './wire.ts'
 
 /**
- * A trunk has up to four sets of keys: those in use, the next, and old ones. The core has 64 trunks at most.
+ * A trunk has up to eight sets of keys: those in use, the next, one that is asked for, and those that were
+ * replaced in the last 10 s, of which offers allow five. The core has 64 trunks at most.
  */
 const SLOTS = 1_024
 const SLOT_MASK = SLOTS - 1

@@ -31,7 +31,7 @@ import { StreamWatch } from './stream.ts'
 import type { Outgoing } from './wire.ts'
 
 /**
- * Each offer costs two Diffie-Hellman computations, and lets this node send three probes to each of eight
+ * Each offer costs two Diffie-Hellman computations, and lets this node send three probes to each of nine
  * addresses that the peer names: a few at once, as where addresses change, then one in ten seconds.
  */
 const OFFERS_BURST = 4

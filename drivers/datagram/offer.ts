@@ -7,7 +7,9 @@
  *
  *     offer, answer: kind 1 | version 1 | X25519 key 32 | receive index 4 | nonce 16 | count 1 | candidates
  *     candidate: family 1 (4 or 6) | address 4 or 16 | port 2
- *     ask (for a new offer), decline, lost (nothing comes back by the path in use), ping, pong: kind 1
+ *     ask (for a new offer), decline, lost, ping, pong: kind 1
+ *
+ * Lost is said where nothing comes back by the path in use, or its keys are gone.
  */
 import { AGREEMENT_BYTES, type Crypto } from '../../core/crypto/ports.ts'
 import { concat, peerKey, utf8 } from '../../core/ids.ts'
