@@ -178,6 +178,27 @@ export class Interfaces {
     return 'dropInterfaceGone'
   }
 
+  // HOT PATH
+  /** Gives hosts what their interfaces kept of the frames of this turn. */
+  flush(): void {
+    // One that is gone leaves another list behind it.
+    const open = this.#open
+    for (let index = 0; index < open.length; index++) {
+      const held = open[index] as Held
+      const lost = held.device?.flush() ?? 0
+      if (lost === DEVICE.gone) this.#lost(held)
+      else if (lost > 0) {
+        held.framesOut -= lost
+        held.framesLost += lost
+      }
+    }
+  }
+
+  /** Frames wait to be read that no wait for files tells of. */
+  get holds(): boolean {
+    return this.#open.some(({ device }) => device?.holds)
+  }
+
   /** Files to wait for. */
   files(): readonly number[] {
     return this.#open.flatMap(({ device }) => (device !== undefined && device.fd >= 0 ? [device.fd] : []))

@@ -319,6 +319,7 @@ export class NodeCore implements Clock, Alarm, Effects {
     if (this.#owed.length > 0) this.#pay()
     this.#tellNotes()
     this.#answer()
+    this.#interfaces.flush()
     this.#capture.flush()
     this.#datagrams?.settle(this.now())
     return fromMain || fromPeers || fromInterfaces || this.#notes.length > 0
@@ -331,6 +332,8 @@ export class NodeCore implements Clock, Alarm, Effects {
     const until = Math.min(
       this.#heldUntil,
       lacksRoom ? now + LOOK_AGAIN : NEVER,
+      // There was no room for them when interfaces were read, and now there is.
+      this.#heldUntil === NEVER && !lacksRoom && this.#interfaces.holds ? now : NEVER,
       this.#deadline,
       this.#timers.next(),
       this.#interfaces.nextRetry(),

@@ -70,6 +70,7 @@ export interface Surroundings {
 export class EmulatedEthernet implements Device {
   readonly name: string
   readonly fd: number
+  readonly lost = 0
   readonly #flow: PacketFlow
   readonly #world: Surroundings
   readonly #frameMax: number
@@ -96,6 +97,10 @@ export class EmulatedEthernet implements Device {
     this.#frameMax = frameBytesMax(world.mtu)
     this.#mac = world.mac
     this.#announce()
+  }
+
+  get holds(): boolean {
+    return this.#frames.length > 0
   }
 
   read(into: Uint8Array): number {
@@ -142,6 +147,11 @@ export class EmulatedEthernet implements Device {
     if (!this.#isOnLink(source)) this.#learn(source, sourceOf(frame), false)
     const length = this.#flow.write(packet)
     return length > 0 ? frame.length : length
+  }
+
+  /** Each packet is written at once. */
+  flush(): number {
+    return 0
   }
 
   setMac(mac: Mac): void {

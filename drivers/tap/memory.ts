@@ -42,6 +42,8 @@ export class MemoryHost {
 export class MemoryDevice implements Device {
   readonly name: string
   readonly fd: number
+  readonly holds = false
+  readonly lost = 0
   readonly #frameMax: number
   readonly #bell: Doorbell | undefined
   readonly #forget: () => void
@@ -82,6 +84,10 @@ export class MemoryDevice implements Device {
     }
     this.#written.push(frame.slice())
     return frame.length
+  }
+
+  flush(): number {
+    return this.#state === 'gone' ? DEVICE.gone : 0
   }
 
   setMac(mac: Mac): void {

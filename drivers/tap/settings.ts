@@ -6,7 +6,7 @@ import { assert, UsageError } from '../../core/errors.ts'
 import { isGroupMac, type Mac, macText } from '../../core/ids.ts'
 import type { InterfaceAddress } from '../linux/netlink.ts'
 import { formatIpv6, IPV6_BYTES, parseCidr } from './addresses.ts'
-import type { DeviceSettings } from './device.ts'
+import type { DeviceOffload, DeviceSettings } from './device.ts'
 
 /** IFNAMSIZ of linux/if.h less the zero at the end. */
 export const NAME_BYTES_MAX = 15
@@ -29,10 +29,14 @@ export interface DevicePlan {
   readonly mac: Mac
   readonly mtu: number
   readonly addresses: readonly InterfaceAddress[]
+  readonly offload: DeviceOffload
 }
 
+const ALL_OFFLOADS: DeviceOffload = { segmentation: true, coalescing: true, udp: true }
+
 /** A UsageError names the first setting that cannot be had. */
-export function planDevice({ name, mac, mtu, addresses }: DeviceSettings): DevicePlan {
+export function planDevice(settings: DeviceSettings): DevicePlan {
+  const { name, mac, mtu, addresses, offload = ALL_OFFLOADS } = settings
   checkName(name)
   checkMac(mac)
   if (!Number.isInteger(mtu) || mtu < MTU_MIN || mtu > MTU_MAX) {
@@ -53,7 +57,7 @@ export function planDevice({ name, mac, mtu, addresses }: DeviceSettings): Devic
       )
     }
   }
-  return { name, mac, mtu, addresses: plans }
+  return { name, mac, mtu, addresses: plans, offload }
 }
 
 /** The address of one station; a UsageError for a group's, for none and for what is no number of 48 bits. */

@@ -13,6 +13,8 @@ import { ERRNO, errnoName, type Libc, type Pinned, refuse } from '../linux/libc.
 import { type InterfaceAddress, RouteSocket } from '../linux/netlink.ts'
 import { formatIpv6, IPV6_BYTES } from './addresses.ts'
 import { DEVICE, type Device, type DeviceSettings, type OpenDevice } from './device.ts'
+import { type FrameFile, isGone } from './frame-file.ts'
+import { OffloadedFrames } from './offloaded-frames.ts'
 import {
   checkMac,
   checkRoom,
@@ -22,6 +24,7 @@ import {
   NAME_BYTES_MAX,
   planDevice,
 } from './settings.ts'
+import { IFF_VNET_HDR } from './virtio.ts'
 
 const TUN_FILE = '/dev/net/tun'
 // asm-generic/fcntl.h. Closed on exec: a child that held the file would keep the interface alive.
@@ -58,8 +61,13 @@ export function tapOpener(libc: Libc): OpenDevice {
 
 function openTap(libc: Libc, settings: DeviceSettings): Device {
   const plan = planDevice(settings)
-  return openInterface(libc, plan, IFF_TAP, (fd, name, request) => {
-    const tap = new Tap(libc, fd, name, plan.mtu, request)
+  const { segmentation, coalescing } = plan.offload
+  const kinds = segmentation || coalescing ? [IFF_TAP | IFF_VNET_HDR, IFF_TAP] : [IFF_TAP]
+  return openInterface(libc, plan, kinds, ({ fd, name, kind }, request) => {
+    const frameMax = frameBytesMax(plan.mtu)
+    const isPlain = (kind & IFF_VNET_HDR) === 0
+    const frames = isPlain ? new PlainFrames(libc, fd) : new OffloadedFrames(libc, fd, frameMax, plan.offload)
+    const tap = new Tap(libc, fd, name, frames, frameMax, request)
     tap.setMac(plan.mac)
     return tap
   })
@@ -73,7 +81,7 @@ export function tapTrouble(libc: Libc, makes: boolean): string | undefined {
   const fd = libc.open(TUN_FILE, O_RDWR_NONBLOCK_CLOEXEC)
   try {
     if (fd < 0) refuseToOpen(libc.errno())
-    if (makes) attach(libc, fd, libc.pin(IFREQ_BYTES), PROBE_NAME, IFF_TAP)
+    if (makes) attach(libc, fd, libc.pin(IFREQ_BYTES), PROBE_NAME, [IFF_TAP])
     return undefined
   } catch (error) {
     if (error instanceof UsageError) return error.message
@@ -83,18 +91,25 @@ export function tapTrouble(libc: Libc, makes: boolean): string | undefined {
   }
 }
 
-/** An interface of one kind or the other that is up, with all that was planned but a MAC. */
+/** The file of an interface, what the system called that, and of which kind it is. */
+interface Attached {
+  readonly fd: number
+  readonly name: string
+  readonly kind: number
+}
+
+/** An interface, of the first kind that there is, that is up, with all that was planned but a MAC. */
 export function openInterface<T extends { readonly name: string }>(
   libc: Libc,
   plan: DevicePlan,
-  kind: number,
-  wrap: (fd: number, name: string, request: Pinned) => T,
+  kinds: readonly number[],
+  wrap: (attached: Attached, request: Pinned) => T,
 ): T {
   const fd = libc.open(TUN_FILE, O_RDWR_NONBLOCK_CLOEXEC)
   if (fd < 0) refuseToOpen(libc.errno())
   const request = libc.pin(IFREQ_BYTES)
   try {
-    const wrapped = wrap(fd, attach(libc, fd, request, plan.name, kind), request)
+    const wrapped = wrap(attach(libc, fd, request, plan.name, kinds), request)
     configure(libc, wrapped.name, plan, request)
     return wrapped
   } catch (error) {
@@ -103,15 +118,22 @@ export function openInterface<T extends { readonly name: string }>(
   }
 }
 
-/** Makes the interface and says what the kernel called it. */
-function attach(libc: Libc, fd: number, request: Pinned, name: string, kind: number): string {
+/** Makes the interface. A kernel that does not know a kind says EINVAL. */
+function attach(libc: Libc, fd: number, request: Pinned, name: string, kinds: readonly number[]): Attached {
   const { bytes, view, address } = request
-  bytes.fill(0)
-  bytes.set(Buffer.from(name, 'ascii'))
-  view.setUint16(UNION_AT, kind | IFF_NO_PI | IFF_TUN_EXCL, true)
-  if (libc.ioctl(fd, TUNSETIFF, address) !== 0) refuseToAttach(libc.errno(), name)
-  const called = Buffer.from(bytes.subarray(0, UNION_AT))
-  return called.toString('ascii', 0, called.indexOf(0))
+  let errno = 0
+  for (const kind of kinds) {
+    bytes.fill(0)
+    bytes.set(Buffer.from(name, 'ascii'))
+    view.setUint16(UNION_AT, kind | IFF_NO_PI | IFF_TUN_EXCL, true)
+    if (libc.ioctl(fd, TUNSETIFF, address) === 0) {
+      const called = Buffer.from(bytes.subarray(0, UNION_AT))
+      return { fd, name: called.toString('ascii', 0, called.indexOf(0)), kind }
+    }
+    errno = libc.errno()
+    if (errno !== ERRNO.EINVAL) break
+  }
+  refuseToAttach(errno, name)
 }
 
 /** MTU first: IPv6 is there only from a certain size on. Up last: nothing is sent before all is set. */
@@ -142,20 +164,58 @@ function indexOf(libc: Libc, name: string, request: Pinned): number {
   return view.getInt32(UNION_AT, true)
 }
 
+/** A frame for each call, with nothing before it. */
+class PlainFrames implements FrameFile {
+  readonly holds = false
+  readonly lost = 0
+  readonly #libc: Libc
+  readonly #fd: number
+
+  constructor(libc: Libc, fd: number) {
+    this.#libc = libc
+    this.#fd = fd
+  }
+
+  // HOT PATH
+  read(into: Uint8Array): number {
+    return this.#libc.read(this.#fd, into, into.length)
+  }
+
+  // HOT PATH
+  write(frame: Uint8Array): number {
+    return this.#libc.write(this.#fd, frame, frame.length)
+  }
+
+  flush(): number {
+    return 0
+  }
+}
+
 class Tap implements Device {
   readonly name: string
   readonly fd: number
   readonly #libc: Libc
+  readonly #frames: FrameFile
   readonly #frameMax: number
   readonly #request: Pinned
   #open = true
+  #tooLong = 0
 
-  constructor(libc: Libc, fd: number, name: string, mtu: number, request: Pinned) {
+  constructor(libc: Libc, fd: number, name: string, frames: FrameFile, frameMax: number, request: Pinned) {
     this.name = name
     this.fd = fd
     this.#libc = libc
-    this.#frameMax = frameBytesMax(mtu)
+    this.#frames = frames
+    this.#frameMax = frameMax
     this.#request = request
+  }
+
+  get holds(): boolean {
+    return this.#open && this.#frames.holds
+  }
+
+  get lost(): number {
+    return this.#tooLong + this.#frames.lost
   }
 
   // HOT PATH
@@ -163,10 +223,12 @@ class Tap implements Device {
   read(into: Uint8Array): number {
     checkRoom(into, this.#frameMax)
     if (!this.#open) return DEVICE.gone
-    const length = this.#libc.read(this.fd, into, into.length)
+    const length = this.#frames.read(into)
     if (length < 0) return this.#failed()
-    // Larger where someone raised the MTU of the interface: the VLAN does not carry it.
-    return length <= this.#frameMax ? length : DEVICE.nothing
+    if (length <= this.#frameMax) return length
+    // Someone raised the MTU of the interface: the VLAN does not carry it.
+    this.#tooLong += 1
+    return DEVICE.nothing
   }
 
   // HOT PATH
@@ -174,8 +236,15 @@ class Tap implements Device {
   write(frame: Uint8Array): number {
     if (!this.#open) return DEVICE.gone
     if (frame.length < FRAME_BYTES_MIN || frame.length > this.#frameMax) return DEVICE.nothing
-    const length = this.#libc.write(this.fd, frame, frame.length)
+    const length = this.#frames.write(frame)
     return length < 0 ? this.#failed() : length
+  }
+
+  // HOT PATH
+  flush(): number {
+    if (!this.#open) return DEVICE.gone
+    const lost = this.#frames.flush()
+    return lost < 0 ? DEVICE.gone : lost
   }
 
   setMac(mac: Mac): void {
@@ -201,11 +270,6 @@ class Tap implements Device {
   #failed(): number {
     return isGone(this.#libc.errno()) ? DEVICE.gone : DEVICE.nothing
   }
-}
-
-/** The interface was deleted: the file has none any more. */
-export function isGone(errno: number): boolean {
-  return errno === ERRNO.EBADFD || errno === ERRNO.ENODEV || errno === ERRNO.ENXIO || errno === ERRNO.EBADF
 }
 
 const MEND_PERMISSION = 'run as root, or give the program CAP_NET_ADMIN (setcap cap_net_admin+ep)'

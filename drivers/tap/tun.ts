@@ -1,6 +1,7 @@
 /**
  * The TUN of Linux: an interface of the kernel without Ethernet, whose other end is a file of IP packets. An
- * Ethernet is made around it (emulated.ts). Sources: as for tap.ts.
+ * Ethernet is made around it (emulated.ts). It has no offloads: each packet is read and written by itself.
+ * Sources: as for tap.ts.
  */
 import { networkInterfaces } from 'node:os'
 import { UsageError } from '../../core/errors.ts'
@@ -9,9 +10,10 @@ import type { InterfaceAddress } from '../linux/netlink.ts'
 import { parseCidr } from './addresses.ts'
 import { DEVICE, type Device, type DeviceSettings, type OpenDevice } from './device.ts'
 import { EmulatedEthernet } from './emulated.ts'
+import { isGone } from './frame-file.ts'
 import type { PacketFlow } from './packet-flow.ts'
 import { planDevice } from './settings.ts'
-import { isGone, openInterface, tapOpener } from './tap.ts'
+import { openInterface, tapOpener } from './tap.ts'
 
 /** linux/if_tun.h */
 const IFF_TUN = 0x0001
@@ -24,7 +26,7 @@ export function deviceOpener(libc: Libc): OpenDevice {
 
 function openTun(libc: Libc, settings: DeviceSettings): Device {
   const plan = planDevice(settings)
-  const tun = openInterface(libc, plan, IFF_TUN, (fd, name) => new Tun(libc, fd, name))
+  const tun = openInterface(libc, plan, [IFF_TUN], ({ fd, name }) => new Tun(libc, fd, name))
   return new EmulatedEthernet(tun, {
     mac: plan.mac,
     mtu: plan.mtu,

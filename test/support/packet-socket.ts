@@ -8,6 +8,8 @@ import { ERRNO, type Libc } from '../../drivers/linux/libc.ts'
 const AF_PACKET = 17
 const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000
 const SOCKADDR_LL_BYTES = 20
+const SOL_PACKET = 263
+const PACKET_VNET_HDR = 15
 const FRAME_BYTES_MAX = 65_600
 
 export class PacketSocket {
@@ -15,8 +17,8 @@ export class PacketSocket {
   readonly #fd: number
   readonly #into = new Uint8Array(FRAME_BYTES_MAX)
 
-  /** By the number of the interface. */
-  constructor(libc: Libc, index: number, protocol: number) {
+  /** By the number of the interface. With a virtio header before each frame, or without. */
+  constructor(libc: Libc, index: number, protocol: number, virtio = false) {
     this.#libc = libc
     this.#fd = libc.socket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, 0)
     // struct sockaddr_ll: family (2), protocol (2, on the wire's order), index (4), and more for answers.
@@ -27,6 +29,10 @@ export class PacketSocket {
     if (libc.bind(this.#fd, address, SOCKADDR_LL_BYTES) !== 0) {
       throw new Error(`a packet socket cannot be bound to interface ${index}: errno ${libc.errno()}`)
     }
+    const one = libc.pin(Int32Array.BYTES_PER_ELEMENT)
+    one.view.setInt32(0, 1, true)
+    if (virtio && libc.setsockopt(this.#fd, SOL_PACKET, PACKET_VNET_HDR, one.address, one.bytes.length) !== 0)
+      throw new Error(`a packet socket takes no virtio headers: errno ${libc.errno()}`)
   }
 
   /** False if the interface had no room or is down. */

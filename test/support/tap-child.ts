@@ -77,6 +77,7 @@ function main(order: ChildOrder): void {
     const found = Array.from({ length: ready }, (_, index) => poller.fdAt(index))
     ended = found.includes(STANDARD_INPUT)
     for (const device of devices) if (found.includes(device.fd)) drain(device)
+    for (const device of devices) device.flush()
   }
   const { user, system } = process.cpuUsage(from)
   for (const device of devices) device.close()
