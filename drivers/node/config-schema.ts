@@ -102,6 +102,24 @@ const relay = z
   .describe('What this node does for the mesh.')
   .meta(RESTART)
 
+const interfaceOffload = z
+  .strictObject({
+    segmentation: z
+      .boolean()
+      .default(true)
+      .describe('Take from the host many segments of TCP at once, and cut them here (TSO).'),
+    coalescing: z
+      .boolean()
+      .default(true)
+      .describe('Give the host segments of TCP that came together as one (GRO).'),
+    udp: z.boolean().default(true).describe('Both for UDP too, from Linux 6.2 on (USO).'),
+  })
+  .prefault({})
+  .describe(
+    'Fewer calls of the kernel for many frames; others cannot tell. What it does not have is done ' +
+      'without. A TUN has none of it.',
+  )
+
 const networkInterface = z
   .strictObject({
     vlan: text.describe('Label or VLAN-ID (32 hex digits, or the first of them) of a VLAN of this node.'),
@@ -133,6 +151,7 @@ const networkInterface = z
         'An Ethernet interface; or one for IP alone, around which the node makes an Ethernet: others ' +
           'cannot tell. It has no DHCP, and no bridge may have it.',
       ),
+    offload: interfaceOffload,
   })
   .describe('The Ethernet interface of a VLAN.')
 

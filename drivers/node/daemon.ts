@@ -521,7 +521,7 @@ function coreConfig({ relay }: Config, policy: RelayPolicy): Partial<NodeConfig>
 }
 
 function interfaceOrders({ interfaces }: Config): InterfaceOrder[] {
-  return interfaces.map(({ vlan, kind, name, mtu, addresses, ula }) => {
-    return { vlan, kind, name, mtu, addresses, ula }
+  return interfaces.map(({ vlan, kind, name, mtu, addresses, ula, offload }) => {
+    return { vlan, kind, name, mtu, addresses, ula, offload }
   })
 }

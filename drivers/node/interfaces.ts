@@ -8,7 +8,7 @@ import { unhex } from '../../core/ids.ts'
 import { type Micros, NEVER, type PortId, SECOND } from '../../core/io.ts'
 import { short } from '../control/names.ts'
 import { ulaOf } from '../tap/addresses.ts'
-import { DEVICE, type Device, type DeviceKind, type OpenDevice } from '../tap/device.ts'
+import { DEVICE, type Device, type DeviceKind, type DeviceOffload, type OpenDevice } from '../tap/device.ts'
 import type { InterfaceOrder, LogEntry } from './messages.ts'
 
 /** How soon an interface that could not be had is tried again. Guess. */
@@ -42,7 +42,7 @@ export interface InterfaceView {
   readonly trouble: string | undefined
   readonly framesIn: number
   readonly framesOut: number
-  /** For which the interface had no room, or that came while there was none. */
+  /** For which the interface had no room, that came while there was none, or that nobody can carry. */
   readonly framesLost: number
 }
 
@@ -229,7 +229,7 @@ export class Interfaces {
       trouble,
       framesIn: counts.framesIn,
       framesOut: counts.framesOut,
-      framesLost: counts.framesLost,
+      framesLost: counts.framesLost + (device?.lost ?? 0),
     }))
   }
 
@@ -248,6 +248,7 @@ export class Interfaces {
       name: order?.name ?? defaultName(facts),
       mtu,
       addresses: [...(order?.addresses ?? []), ...ula],
+      ...(order?.offload && { offload: order.offload }),
     }
   }
 
@@ -300,6 +301,7 @@ export class Interfaces {
 
   #shut(held: Held): void {
     if (held.device !== undefined && held.device.fd >= 0) this.#world.unwatch(held.device.fd)
+    held.framesLost += held.device?.lost ?? 0
     held.device?.close()
     held.device = undefined
     this.#reorder()
@@ -327,6 +329,7 @@ interface Wish {
   readonly name: string
   readonly mtu: number
   readonly addresses: readonly string[]
+  readonly offload?: DeviceOffload
 }
 
 interface Held {

@@ -18,7 +18,7 @@ import type {
   StoreId,
 } from '../../core/io.ts'
 import type { Outcome } from '../control/outcome.ts'
-import type { DeviceKind } from '../tap/device.ts'
+import type { DeviceKind, DeviceOffload } from '../tap/device.ts'
 import type { DatagramOrder } from './datagram-order.ts'
 import type { PipeEnds } from './pipe.ts'
 import type { Book } from './vlan-book.ts'
@@ -53,6 +53,7 @@ export interface InterfaceOrder {
   readonly addresses: readonly string[]
   /** An IPv6 address made from the member key. */
   readonly ula: boolean
+  readonly offload?: DeviceOffload
 }
 
 /** To the core. */

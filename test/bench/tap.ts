@@ -14,9 +14,10 @@ import { type Clock, createClock } from '../../drivers/linux/clock.ts'
 import { Doorbell } from '../../drivers/linux/doorbell.ts'
 import { type Libc, openLibc } from '../../drivers/linux/libc.ts'
 import { Poller } from '../../drivers/linux/poller.ts'
-import type { Device } from '../../drivers/tap/device.ts'
+import type { Device, DeviceOffload } from '../../drivers/tap/device.ts'
 import { readBytesMin } from '../../drivers/tap/settings.ts'
 import { tapOpener } from '../../drivers/tap/tap.ts'
+import { type CarriedFrame, superFrame } from '../support/carried-frames.ts'
 import { EXPERIMENT, frameOf } from '../support/frames.ts'
 import { Lab, type Namespace } from '../support/namespaces.ts'
 import { PacketSocket } from '../support/packet-socket.ts'
@@ -34,10 +35,24 @@ const CALLS = 100
 /** The engine counts by the 200 KB or so that it sets aside at a time. */
 const GARBAGE_CALLS = 100_000
 
+/** TCP of a host, as many segments of such frames as a round has, which it sends as one where it is let. */
+const SEGMENT_BYTES = 1_228
+const STREAM: CarriedFrame = {
+  version: 4,
+  protocol: 'tcp',
+  payload: frameOf(SEGMENT_BYTES * BATCH),
+  options: Uint8Array.of(1, 1, 8, 10, 9, 8, 7, 6, 5, 4, 3, 2),
+}
+const IPV4 = 0x0800
+const MACS = [0x0200_0000_0a01, 0x0200_0000_0b02] as const
+const NO_OFFLOAD: DeviceOffload = { segmentation: false, coalescing: false, udp: false }
+
 /** A gigabit of such frames. */
 const FRAMES_PER_SECOND_MIN = 97_000
 /** ppoll looks at descriptors, which a call that fails at once does not; both cost more on a busy machine. */
 const POLL_RATIO_MAX = 2.5
+/** It was a fourth on a machine that had much else to do. */
+const SEGMENT_RATIO_MAX = 0.5
 /** The smallest object has 12. */
 const GARBAGE_BYTES_MAX = 8
 
@@ -164,6 +179,21 @@ class Bench {
   }
 }
 
+/** Nanoseconds for each segment of TCP that one host sends and the other gets. */
+function segments(bench: Bench, left: Host, right: Host): number {
+  const sent = superFrame(STREAM, SEGMENT_BYTES)
+  const into = new Uint8Array(readBytesMin(MTU))
+  const views = Array.from({ length: into.length + 1 }, (_, length) => into.subarray(0, length))
+  const cross = () => {
+    let count = 0
+    for (let length = left.device.read(into); length > 0; length = left.device.read(into)) {
+      if (right.device.write(views[length] as Uint8Array) === length) count += 1
+    }
+    if (count !== BATCH || right.device.flush() !== 0) throw new Error(`${count} segments of ${BATCH} came`)
+  }
+  return bench.batch(cross, () => left.stream.send(sent))
+}
+
 /** Bytes of the heap for each call, in the best of several rounds: the engine compiles in the others. */
 function garbage(run: () => unknown): number {
   const rounds = Array.from({ length: 5 }, () => {
@@ -183,16 +213,20 @@ function expectAll(carry: () => number): void {
 interface Host {
   readonly device: Device
   readonly socket: PacketSocket
+  /** For frames that stand for many. */
+  readonly stream: PacketSocket
 }
 
-function openHost(libc: Libc, namespace: Namespace, mac: number): Host {
+function openHost(libc: Libc, namespace: Namespace, mac: number, offload?: DeviceOffload): Host {
   // Nobody speaks unasked, so that all frames are ours.
   namespace.inside(() => writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1'))
-  const settings = { name: 'tap', mac, mtu: MTU, addresses: [] }
+  const settings = { name: 'tap', mac, mtu: MTU, addresses: [], ...(offload && { offload }) }
   const device = namespace.inside(() => tapOpener(libc)(settings))
   const [link] = namespace.list<{ ifindex: number }>('link', 'show', 'dev', 'tap')
-  const socket = namespace.inside(() => new PacketSocket(libc, link?.ifindex as number, EXPERIMENT))
-  return { device, socket }
+  const index = link?.ifindex as number
+  const socket = namespace.inside(() => new PacketSocket(libc, index, EXPERIMENT))
+  const stream = namespace.inside(() => new PacketSocket(libc, index, IPV4, true))
+  return { device, socket, stream }
 }
 
 function measure(): readonly Figure[] {
@@ -200,12 +234,20 @@ function measure(): readonly Figure[] {
   const bench = new Bench(libc)
   const lab = new Lab()
   try {
-    const [left, right] = ['left', 'right'].map((name, at) =>
-      openHost(libc, lab.namespace(name), 2 + at * 256),
-    )
     bench.calls()
-    bench.frames(left as Host, right as Host)
-    for (const host of [left, right]) host?.device.close()
+    const nanos: number[] = []
+    for (const offload of [NO_OFFLOAD, undefined]) {
+      const names = offload === undefined ? ['left', 'right'] : ['plain-left', 'plain-right']
+      const hosts = MACS.map((mac, at) => openHost(libc, lab.namespace(names[at] as string), mac, offload))
+      const [left, right] = hosts as [Host, Host]
+      if (offload === undefined) bench.frames(left, right)
+      nanos.push(segments(bench, left, right))
+      for (const { device } of hosts) device.close()
+    }
+    const [plain, offloaded] = nanos as [number, number]
+    bench.atMost('a segment of TCP from one TAP to another, no offloads', plain, 'ns', null)
+    bench.atMost('a segment of TCP from one TAP to another', offloaded, 'ns', null)
+    bench.atMost('the same / no offloads', offloaded / plain, '', SEGMENT_RATIO_MAX)
     return bench.figures
   } finally {
     lab.close()

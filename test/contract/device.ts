@@ -105,6 +105,19 @@ function framesContract(rig: Rig, open: Open): void {
     expect(rig().heard(device)).toEqual(frames.map((frame) => rig().asHeard(frame)))
   })
 
+  test('gives what it kept when it is told that the turn is over, and lost nothing of it', () => {
+    const device = open()
+    expect([device.flush(), device.holds, device.lost]).toEqual([0, false, 0])
+    const frames = [60, 61, 62].map((length, seed) => frameOf(length, seed))
+    for (const frame of frames) device.write(frame)
+    expect(device.flush()).toBe(0)
+    expect(rig().heard(device)).toEqual(frames)
+    expect(device.flush()).toBe(0)
+    expect(rig().heard(device)).toEqual([])
+    device.close()
+    expect([device.flush(), device.holds]).toEqual([DEVICE.gone, false])
+  })
+
   test('loses what is no frame of it', () => {
     const device = open()
     for (const length of [0, 1, 13, MTU + 19, 9_000]) {

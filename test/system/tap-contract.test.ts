@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { openLibc } from '../../drivers/linux/libc.ts'
-import type { Device, DeviceSettings } from '../../drivers/tap/device.ts'
+import type { Device, DeviceOffload, DeviceSettings } from '../../drivers/tap/device.ts'
 import { tapOpener } from '../../drivers/tap/tap.ts'
 import { type DeviceRig, deviceContract } from '../contract/device.ts'
 import { EXPERIMENT } from '../support/frames.ts'
@@ -13,13 +13,14 @@ import { requires } from '../support/requirements.ts'
 const TAG_AT = 12
 const TAG_BYTES = 4
 const TAG = 0x8100
+const NONE: DeviceOffload = { segmentation: false, coalescing: false, udp: false }
 
-function tapRig(host: Namespace): DeviceRig {
+function tapRig(host: Namespace, offload?: DeviceOffload): DeviceRig {
   const libc = openLibc()
   const sockets = new Map<Device, PacketSocket>()
   const socketOf = (device: Device) => sockets.get(device) as PacketSocket
   const open = (settings: DeviceSettings) => {
-    const device = host.inside(() => tapOpener(libc)(settings))
+    const device = host.inside(() => tapOpener(libc)({ ...settings, ...(offload && { offload }) }))
     const [link] = host.list<{ ifindex: number }>('link', 'show', 'dev', device.name)
     const index = link?.ifindex as number
     sockets.set(
@@ -64,4 +65,5 @@ describe.skipIf(!requires.namespaces())('Linux', () => {
   afterAll(() => lab.close())
 
   deviceContract('/dev/net/tun', () => tapRig(host))
+  deviceContract('/dev/net/tun without offloads', () => tapRig(host, NONE))
 })

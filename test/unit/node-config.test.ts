@@ -410,3 +410,16 @@ describe('what changed', () => {
     })
   })
 })
+
+it('has all offloads of an interface on, each until it is switched off', () => {
+  const of = (offload?: object) => {
+    const checked = checkConfig(JSON.stringify({ version: 1, interfaces: [{ vlan: 'a', ...offload }] }))
+    return checked.ok ? checked.config.interfaces[0]?.offload : checked.mistakes.map(({ message }) => message)
+  }
+  const all = { segmentation: true, coalescing: true, udp: true }
+  expect(of()).toEqual(all)
+  expect(of({ offload: { udp: false } })).toEqual({ ...all, udp: false })
+  expect(of({ offload: { segmentatoin: false } })).toEqual([
+    'interfaces[0].offload.segmentatoin is not a known key; did you mean "segmentation"?',
+  ])
+})
