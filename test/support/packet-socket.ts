@@ -10,6 +10,11 @@ const SOCK_RAW_NONBLOCK_CLOEXEC = 3 | 0o4000 | 0o2000000
 const SOCKADDR_LL_BYTES = 20
 const SOL_PACKET = 263
 const PACKET_VNET_HDR = 15
+// asm-generic/socket.h
+const SOL_SOCKET = 1
+const SO_RCVBUFFORCE = 33
+/** A third of a second of 100,000 long frames a second, as the kernel counts them: the thread may pause. */
+const BUFFER_BYTES = 64 * 1_024 * 1_024
 const FRAME_BYTES_MAX = 65_600
 
 export class PacketSocket {
@@ -20,15 +25,7 @@ export class PacketSocket {
   /** By the number of the interface. With a virtio header before each frame, or without. */
   constructor(libc: Libc, index: number, protocol: number, virtio = false) {
     this.#libc = libc
-    this.#fd = libc.socket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, 0)
-    // struct sockaddr_ll: family (2), protocol (2, on the wire's order), index (4), and more for answers.
-    const { view, address } = libc.pin(SOCKADDR_LL_BYTES)
-    view.setUint16(0, AF_PACKET, true)
-    view.setUint16(2, protocol)
-    view.setInt32(4, index, true)
-    if (libc.bind(this.#fd, address, SOCKADDR_LL_BYTES) !== 0) {
-      throw new Error(`a packet socket cannot be bound to interface ${index}: errno ${libc.errno()}`)
-    }
+    this.#fd = openPacketSocket(libc, index, protocol)
     const one = libc.pin(Int32Array.BYTES_PER_ELEMENT)
     one.view.setInt32(0, 1, true)
     if (virtio && libc.setsockopt(this.#fd, SOL_PACKET, PACKET_VNET_HDR, one.address, one.bytes.length) !== 0)
@@ -57,6 +54,26 @@ export class PacketSocket {
   close(): void {
     this.#libc.close(this.#fd)
   }
+}
+
+/**
+ * A raw socket at an interface, by its number, for frames of one protocol; it does not wait. It hears what
+ * comes in, and what this host sends only where it is for all protocols.
+ */
+export function openPacketSocket(libc: Libc, index: number, protocol: number): number {
+  const fd = libc.socket(AF_PACKET, SOCK_RAW_NONBLOCK_CLOEXEC, 0)
+  const size = libc.pin(4)
+  size.view.setInt32(0, BUFFER_BYTES, true)
+  libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, size.address, 4)
+  // struct sockaddr_ll: family (2), protocol (2, on the wire's order), index (4), and more for answers.
+  const { view, address } = libc.pin(SOCKADDR_LL_BYTES)
+  view.setUint16(0, AF_PACKET, true)
+  view.setUint16(2, protocol)
+  view.setInt32(4, index, true)
+  if (libc.bind(fd, address, SOCKADDR_LL_BYTES) !== 0) {
+    throw new Error(`a packet socket cannot be bound to interface ${index}: errno ${libc.errno()}`)
+  }
+  return fd
 }
 
 /** asm-generic/errno.h */

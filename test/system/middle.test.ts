@@ -1,0 +1,165 @@
+/** The host in the middle of benchmarks: what it says that it does to frames, and that it does no more. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createClock } from '../../drivers/linux/clock.ts'
+import { openLibc } from '../../drivers/linux/libc.ts'
+import { endpointOf, openUdp, UdpOutbox } from '../../drivers/linux/udp.ts'
+import { EXPERIMENT, frameOf } from '../support/frames.ts'
+import type { Impairment } from '../support/impaired-line.ts'
+import { Middle, OUTWARD } from '../support/middle.ts'
+import { Lab, type Namespace } from '../support/namespaces.ts'
+import { PacketSocket } from '../support/packet-socket.ts'
+import { ping } from '../support/ping.ts'
+import { requires } from '../support/requirements.ts'
+
+const CLEAN: Impairment = { loss: 0, reorder: 0, delayMicros: 0, seed: 1 }
+const LONG_BYTES = 1_514
+const SHORT_BYTES = 100
+const HEADER_BYTES = 14
+const UDP_HEADERS_BYTES = 28
+const IPV4 = 0x0800
+/** The last frame may be on its way for this long. */
+const REST_MICROS = 500_000
+/** A test that is late sends so many before it looks what came. */
+const BURST = 8
+
+interface Arrival {
+  readonly number: number
+  readonly afterMicros: number
+}
+
+describe.skipIf(!requires.namespaces())('the host in the middle', () => {
+  let lab: Lab
+  let left: Namespace
+  let right: Namespace
+
+  beforeEach(() => {
+    lab = new Lab()
+    left = lab.namespace('left')
+    right = lab.namespace('right')
+    // They say nothing that is not counted here.
+    for (const host of [left, right]) host.run('sysctl', '-qw', 'net.ipv6.conf.default.disable_ipv6=1')
+  })
+  afterEach(() => lab.close())
+
+  const opened = (impairment?: Impairment): Promise<Middle> =>
+    new Middle(lab, 'middle', [left, right]).open(impairment)
+
+  /** Sends numbered frames at a steady pace; those that arrive, in their order. */
+  function sendAll(count: number, everyMicros: number, bytes = SHORT_BYTES): Arrival[] {
+    const [out, into] = [socketAt(left, EXPERIMENT), socketAt(right, EXPERIMENT)]
+    const clock = createClock(openLibc())
+    const frame = frameOf(bytes)
+    const view = new DataView(frame.buffer)
+    const sentAt = new Float64Array(count)
+    const arrivals: Arrival[] = []
+    const began = clock.monotonicMicros()
+    for (let sent = 0, last = began; clock.monotonicMicros() - last < REST_MICROS; ) {
+      for (const received of into.received()) {
+        const number = new DataView(received.buffer).getUint32(HEADER_BYTES)
+        arrivals.push({ number, afterMicros: clock.monotonicMicros() - (sentAt[number] as number) })
+      }
+      const isTime = (): boolean => clock.monotonicMicros() >= began + sent * everyMicros
+      for (let burst = 0; burst < BURST && sent < count && isTime(); burst++, sent++) {
+        view.setUint32(HEADER_BYTES, sent)
+        sentAt[sent] = last = clock.monotonicMicros()
+        out.send(frame)
+      }
+    }
+    out.close()
+    into.close()
+    return arrivals
+  }
+
+  test('without a line hosts reach each other, and what one sends as one arrives as packets', async () => {
+    await opened()
+    left.ip('addr', 'add', '10.1.1.1/24', 'dev', OUTWARD)
+    right.ip('addr', 'add', '10.1.1.2/24', 'dev', OUTWARD)
+    expect(ping(left, '10.1.1.2')).toBe(true)
+
+    const libc = openLibc()
+    const into = socketAt(right, IPV4)
+    const socket = left.inside(() => openUdp(libc, 4, 0, { segment: true, gro: false }))
+    if (socket === undefined || socket === 'taken') throw new Error(`no socket: ${socket}`)
+    expect(socket.offloads.segment).toBe(true)
+    const outbox = new UdpOutbox(libc, socket)
+    const target = endpointOf(Uint8Array.of(10, 1, 1, 2), 9)
+    for (let index = 0; index < 10; index++) {
+      outbox.place(1_000)
+      outbox.commit(target, 1_000)
+    }
+    outbox.flush()
+    // All of it is received within the call that sends.
+    const lengths = into.received().map(({ length }) => length)
+    expect(lengths).toEqual(Array.from({ length: 10 }, () => HEADER_BYTES + UDP_HEADERS_BYTES + 1_000))
+    into.close()
+    outbox.close()
+  })
+
+  test('a clean line loses none of 50,000 long frames a second, and keeps their order', async () => {
+    const middle = await opened(CLEAN)
+    const arrivals = sendAll(50_000, 20, LONG_BYTES)
+    const [counts] = (await middle.counts()) ?? []
+    expect(counts).toMatchObject({ received: 50_000, sent: 50_000, lost: 0, refused: 0, missed: 0 })
+    expect(arrivals.every(({ number }, at) => number === at)).toBe(true)
+    expect(arrivals).toHaveLength(50_000)
+  })
+
+  test('frames are lost, delayed and reordered as often and for as long as it says', async () => {
+    const middle = await opened({ loss: 0.005, reorder: 0.01, delayMicros: 4_000, seed: 7 })
+    const count = 40_000
+    const arrivals = sendAll(count, 100)
+    const [counts] = (await middle.counts()) ?? []
+    expect(arrivals).toHaveLength(count - (counts?.lost as number))
+    expect(counts).toMatchObject({ received: count, refused: 0, missed: 0 })
+    // Four standard deviations of so many draws.
+    expect(Math.abs((counts?.lost as number) - 200)).toBeLessThan(57)
+
+    // A frame is sent each 100 µs: some forty wait.
+    const overtook = overtakers(arrivals)
+    expect(middleOf(overtook.map(({ by }) => by))).toBeGreaterThan(20)
+    const soon = arrivals.filter(({ afterMicros }) => afterMicros < 4_000)
+    const isEarly = new Set([...overtook, ...soon].map(({ number }) => number))
+    expect(Math.abs((counts?.reordered as number) - 400)).toBeLessThan(80)
+    // Where the machine lets the test pause, nothing waits that could be overtaken.
+    expect(isEarly.size).toBeLessThanOrEqual(counts?.reordered as number)
+    expect(isEarly.size).toBeGreaterThan((counts?.reordered as number) * 0.95)
+    const late = arrivals.filter(({ number }) => !isEarly.has(number))
+    expect(late.every(({ number }, at) => at === 0 || number > (late[at - 1] as Arrival).number)).toBe(true)
+    const delays = late.map(({ afterMicros }) => afterMicros)
+    expect(middleOf(delays)).toBeLessThan(6_000)
+  })
+
+  test('the same seed loses the same frames', async () => {
+    const lost: number[][] = []
+    for (const name of ['first', 'second']) {
+      const middle = new Middle(lab, name, [left, right])
+      await middle.open({ ...CLEAN, loss: 0.02, delayMicros: lost.length * 1_000, seed: 3 })
+      const arrived = new Set(sendAll(2_000, 100).map(({ number }) => number))
+      lost.push(Array.from({ length: 2_000 }, (_, at) => at).filter((at) => !arrived.has(at)))
+      left.ip('link', 'del', OUTWARD)
+      right.ip('link', 'del', OUTWARD)
+    }
+    expect(lost[0]?.length).toBeGreaterThan(10)
+    expect(lost[1]?.join()).toBe(lost[0]?.join())
+  })
+})
+
+function socketAt(host: Namespace, protocol: number): PacketSocket {
+  const [link] = host.list<{ ifindex: number }>('link', 'show', 'dev', OUTWARD)
+  return host.inside(() => new PacketSocket(openLibc(), link?.ifindex as number, protocol))
+}
+
+/** Those that arrived before one that was sent earlier, and how many places they were too early by. */
+function overtakers(arrivals: readonly Arrival[]): { number: number; by: number }[] {
+  const found: { number: number; by: number }[] = []
+  let least = Number.POSITIVE_INFINITY
+  for (const { number } of arrivals.toReversed()) {
+    if (number > least) found.push({ number, by: number - least })
+    least = Math.min(least, number)
+  }
+  return found
+}
+
+function middleOf(values: readonly number[]): number {
+  return values.toSorted((one, other) => one - other)[values.length >> 1] as number
+}
