@@ -1,6 +1,6 @@
 /** Figures of the benchmark of real nodes, how they are judged, and how they are printed. */
 import { loadavg, release } from 'node:os'
-import { type Figure, median, printJson, printTable, thisMachine } from '../figures.ts'
+import { type Figure, type Machine, median, printJson, printTable, thisMachine } from '../figures.ts'
 
 /** The system averages it over a minute. */
 const LOAD_MILLIS = 5_000
@@ -30,11 +30,14 @@ export class Figures {
     progress(`${name}: ${rounded} ${unit}`)
   }
 
-  /** With what else the machine did: runnable processes, averaged. */
-  print(asJson: boolean): void {
+  /**
+   * With what else the machine did: runnable processes, averaged. `how`: what else decides the figures;
+   * `more`: what else is said in JSON.
+   */
+  print(asJson: boolean, how: Machine = {}, more: object = {}): void {
     const [load, loadMax] = [median(this.#loads), Math.max(...this.#loads)]
-    const machine = thisMachine({ kernel: release() })
-    if (asJson) printJson({ ...machine, load, loadMax }, this.list)
+    const machine = thisMachine({ kernel: release(), ...how })
+    if (asJson) printJson({ ...machine, load, loadMax }, this.list, more)
     else printTable(`${Object.values(machine).join(', ')}; load ${load}, at most ${loadMax}`, this.list)
   }
 }
