@@ -25,9 +25,9 @@ export function thisMachine(more: Machine = {}): Machine {
   }
 }
 
-/** On standard output, for programs. */
-export function printJson(machine: Machine, figures: readonly Figure[]): void {
-  process.stdout.write(`${JSON.stringify({ machine, figures }, undefined, 2)}\n`)
+/** On standard output, for programs; `more` comes behind. */
+export function printJson(machine: Machine, figures: readonly Figure[], more: object = {}): void {
+  process.stdout.write(`${JSON.stringify({ machine, figures, ...more }, undefined, 2)}\n`)
 }
 
 /** For people, under a line that says what the figures are of. */
