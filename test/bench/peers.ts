@@ -41,6 +41,8 @@ async function turn(opened: Opened, { parts, seconds }: Order, round: number): P
   try {
     const readings = await measure(opened, parts, seconds)
     row.rounds.push(readings)
+    const mode = await opened.modeNow?.()
+    if (mode !== undefined && !row.mode.includes(mode)) row.mode += `, then ${mode}`
     const said = Object.entries(readings).map(([key, value]) => `${key} ${Number(value.toPrecision(3))}`)
     progress(`round ${round}, ${titleOf(row)}: ${said.join(', ')}`)
   } catch (error) {

@@ -32,6 +32,8 @@ export interface Opened {
   readonly pids: readonly number[]
   /** Undefined for the cable, which has none. */
   readonly middle: Middle | undefined
+  /** How it carries now; for those that may change that by themselves. */
+  readonly modeNow?: () => Promise<string>
 }
 
 export interface Spec {
@@ -134,7 +136,7 @@ function addressed(host: Namespace, number: number, index: number): string {
 function openDirect(datagrams: boolean): Spec['open'] {
   return async (lab, number, impairment) => {
     const label = datagrams ? 'datagram' : 'stream'
-    const [left, right] = nodesOf(lab, label, datagrams)
+    const [left, right] = pairOf(lab, label, datagrams)
     const middle = await new Middle(lab.lab, `middle-${label}`, [left.host, right.host]).open(impairment)
     const [dialled] = [left, right].map(({ host }, index) => addressed(host, number, index))
     right.configure({ bootstrap: [left.contact(dialled as string, TRANSPORT)] })
@@ -145,8 +147,8 @@ function openDirect(datagrams: boolean): Spec['open'] {
 /** The relay is in no VLAN; the two reach nobody else. */
 async function openRelay(lab: RealLab, number: number, impairment: Impairment | undefined): Promise<Opened> {
   const label = 'relay'
-  const [left, right] = nodesOf(lab, label, true)
-  const [relay] = nodesOf(lab, `${label}ing`, true)
+  const [left, right] = pairOf(lab, label, true)
+  const relay = nodeOf(lab, `${label}-itself`, true)
   const hosts = [left.host, right.host, relay.host] as const
   const middle = await new Middle(lab.lab, `middle-${label}`, hosts).open(impairment)
   middle.part()
@@ -156,9 +158,12 @@ async function openRelay(lab: RealLab, number: number, impairment: Impairment | 
   return started(lab, label, 'relay', [relay, left, right], middle)
 }
 
-function nodesOf(lab: RealLab, label: string, datagrams: boolean): [RealNode, RealNode] {
-  const config = { ...only(TRANSPORT), datagrams: { enabled: datagrams } }
-  return [lab.node(`left-${label}`, config), lab.node(`right-${label}`, config)]
+function nodeOf(lab: RealLab, name: string, datagrams: boolean): RealNode {
+  return lab.node(name, { ...only(TRANSPORT), datagrams: { enabled: datagrams } })
+}
+
+function pairOf(lab: RealLab, label: string, datagrams: boolean): [RealNode, RealNode] {
+  return [nodeOf(lab, `left-${label}`, datagrams), nodeOf(lab, `right-${label}`, datagrams)]
 }
 
 /** Starts nodes, the last two of which are members. */
@@ -177,14 +182,11 @@ async function started(
   await untilCarries(carrier)
   if (kind !== 'stream')
     for (const node of members) await node.until('it uses datagrams', () => usesDatagrams(node))
-  const ways = new Set((await left.status()).trunks.map(carriedBy))
-  const direct = [...ways].join(' and ')
-  const by = direct === 'datagram' ? `${direct}, ${SEGMENTS}` : `stream, ${direct}`
-  const mode = kind === 'relay' ? `one blind relay, ${by}` : by
-  return {
-    row: { name: 'PeerTap', mode, kind, rounds: [] },
-    carrier,
-    pids: members.map(({ pid }) => pid),
-    middle,
+  const modeNow = async (): Promise<string> => {
+    const ways = new Set((await left.status()).trunks.map(carriedBy))
+    const all = [...ways].map((way) => (way === 'datagram' ? `${way}, ${SEGMENTS}` : `stream, ${way}`))
+    return `${kind === 'relay' ? 'one blind relay, ' : ''}${all.join(' and ')}`
   }
+  const row: Row = { name: 'PeerTap', mode: await modeNow(), kind, rounds: [] }
+  return { row, carrier, pids: members.map(({ pid }) => pid), middle, modeNow }
 }

@@ -11,8 +11,8 @@ export type Kind = 'link' | 'direct' | 'stream' | 'relay' | 'layer2' | 'layer3'
 
 export interface Row {
   readonly name: string
-  /** What it was made to do, and for PeerTap what it says that it does. */
-  readonly mode: string
+  /** What it was made to do, and for PeerTap what it says that it does; all of them if that changed. */
+  mode: string
   readonly kind: Kind
   readonly rounds: Readings[]
   /** Why there are no more rounds of it. */
