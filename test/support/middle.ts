@@ -7,6 +7,7 @@
  *   left eth0 ── port0 ═ gate ═ in ── line-in ~~ line-out ── out ═ switch ═ port1 ── eth0 right
  */
 import type { ChildProcess } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Impairment } from './impaired-line.ts'
@@ -30,8 +31,7 @@ export class Middle {
     this.host = lab.namespace(label)
     this.#ends = ends
     // It is no host of the network, and says nothing by itself.
-    for (const which of ['all', 'default'])
-      this.host.run('sysctl', '-qw', `net.ipv6.conf.${which}.disable_ipv6=1`)
+    silenceIpv6(this.host)
     for (const [index, end] of ends.entries()) lab.veth(this.host, portOf(index), end, OUTWARD)
   }
 
@@ -80,6 +80,11 @@ export class Middle {
     const [link] = this.host.list<{ readonly ifindex: number }>('link', 'show', 'dev', name)
     return link?.ifindex as number
   }
+}
+
+/** Interfaces that come later say nothing by themselves. */
+export function silenceIpv6(host: Namespace): void {
+  host.inside(() => writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1'))
 }
 
 const portOf = (index: number): string => `port${index}`

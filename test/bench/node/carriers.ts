@@ -68,7 +68,7 @@ export async function openPeers(lab: RealLab, leftOut: (text: string) => void): 
   for (const [index, program] of SWITCHES.entries()) {
     const lack = lackOf(program)
     if (lack !== '') {
-      leftOut(lack)
+      leftOut(`${program.name}: ${lack}`)
       continue
     }
     try {
@@ -81,11 +81,11 @@ export async function openPeers(lab: RealLab, leftOut: (text: string) => void): 
 }
 
 /** What is not installed, and what has it; empty if there is all. */
-export function lackOf({ name, needs }: Program): string {
+export function lackOf({ needs }: Program): string {
   const lacking = Object.keys(needs).filter((program) => !isInstalled(program))
   if (lacking.length === 0) return ''
   const packages = new Set(lacking.map((program) => needs[program]))
-  return `${name}: no program ${lacking.join(', ')}; apt-get install ${[...packages].join(' ')}`
+  return `no program ${lacking.join(', ')}; apt-get install ${[...packages].join(' ')}`
 }
 
 /** Starts it, until it carries. */
