@@ -142,6 +142,12 @@ export const downVerb: Verb = {
 /** The file that a node runs, however its command was called. */
 const OWN_PROGRAM = /(^|[/])(peertap(\.mjs)?|main\.ts)$/
 
+/** linux/sched.h: one that ends has given up its arguments, and still holds files and interfaces. */
+const PF_EXITING = 4
+/** Of what follows the name in proc_pid_stat(5). */
+const STATE_AT = 0
+const FLAGS_AT = 6
+
 /**
  * Is seen from here, and has not ended yet; one whose exit code nobody took has (proc_pid_stat(5)). A node in
  * a container has another number here, and this may be that of any other program.
@@ -149,9 +155,11 @@ const OWN_PROGRAM = /(^|[/])(peertap(\.mjs)?|main\.ts)$/
 function isThere(pid: number): boolean {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-    if (!words.includes('up') || !words.some((word) => OWN_PROGRAM.test(word))) return false
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return !stat.slice(stat.lastIndexOf(')')).startsWith(') Z')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    if (fields[STATE_AT] === 'Z') return false
+    if (words.join('') === '') return (Number(fields[FLAGS_AT]) & PF_EXITING) !== 0
+    return words.includes('up') && words.some((word) => OWN_PROGRAM.test(word))
   } catch {
     return false
   }
