@@ -475,7 +475,8 @@ export class UdpOutbox {
     if (errno === ERRNO.EAGAIN) return false
     if (errno === ERRNO.EINTR) return true
     const pieces = this.#pieces[this.#first] as number
-    if (pieces > 1 && (errno === ERRNO.EIO || errno === ERRNO.EINVAL)) {
+    const isOfPieces = errno === ERRNO.EIO || errno === ERRNO.EINVAL || errno === ERRNO.EMSGSIZE
+    if (pieces > 1 && isOfPieces) {
       // Pieces longer than the interface takes are refused so too: then the message was at fault.
       if (!this.#sendPieces(this.#first)) {
         this.#alone = this.#aloneNext

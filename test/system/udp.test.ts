@@ -131,6 +131,7 @@ describe.skipIf(!isLinux)('UDP', () => {
   test.each([
     ['the way has none', ERRNO.EIO, false],
     ['a piece is too long', ERRNO.EINVAL, true],
+    ['a piece is longer than the way takes', ERRNO.EMSGSIZE, true],
   ] as const)('segmentation that the kernel refuses as %s is asked for again', (_, refusal, isLength) => {
     const libc = openLibc()
     const [from, to] = [opened(libc, 4, true), opened(libc, 4, false)]
