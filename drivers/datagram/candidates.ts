@@ -28,10 +28,11 @@ for (const [net, bits] of [
   ['224.0.0.0', 3],
 ] as const)
   NOWHERE.addSubnet(net, bits, 'ipv4')
-/** RFC 6890, section 2.2.3: assignments for protocols; documentation, of which RFC 9637 adds one. */
+/** RFC 6890, section 2.2.3: assignments for protocols; documentation, of which RFC 9637 adds one; 6to4. */
 for (const [net, bits] of [
   ['2001::', 23],
   ['2001:db8::', 32],
+  ['2002::', 16],
   ['3fff::', 20],
 ] as const)
   NOWHERE.addSubnet(net, bits, 'ipv6')
@@ -44,10 +45,17 @@ for (const [net, bits] of [
 ] as const)
   SOMEWHERE.addSubnet(net, bits, 'ipv6')
 
+const TRANSLATED = new BlockList()
+TRANSLATED.addSubnet('64:ff9b::', 96, 'ipv6')
+
 /** Whether a datagram to that host may be forwarded. */
 function leadsSomewhere(host: string): boolean {
   if (isIPv4(host)) return !NOWHERE.check(host, 'ipv4')
-  return SOMEWHERE.check(host, 'ipv6') && !NOWHERE.check(host, 'ipv6')
+  if (!SOMEWHERE.check(host, 'ipv6') || NOWHERE.check(host, 'ipv6')) return false
+  // RFC 6052, section 3.1: what would not do as IPv4 does not behind a translator.
+  return (
+    !TRANSLATED.check(host, 'ipv6') || leadsSomewhere([...(parseAddress(host) ?? []).slice(-4)].join('.'))
+  )
 }
 
 function isLinkLocal(host: string | undefined): boolean {

@@ -70,7 +70,8 @@ export class Datagrams {
   readonly #wall: WallWatch
   #now: Micros = 0
   #due: Micros = NEVER
-  #hosts = ''
+  /** Not looked yet. */
+  #hosts: string | undefined
   #hostsAt: Micros = 0
   readonly #counts: Counts = {
     datagramsIn: 0,
@@ -275,7 +276,7 @@ export class Datagrams {
     this.#hostsAt = now + HOSTS_EVERY
     const hosts = this.#world.hosts().join(' ')
     if (hosts === this.#hosts) return
-    const isFirst = this.#hosts === ''
+    const isFirst = this.#hosts === undefined
     this.#hosts = hosts
     if (!isFirst) for (const link of this.#links.values()) link.moved(now)
   }

@@ -146,6 +146,8 @@ export class DatagramLink {
   #offerAt: Micros
   #saidAt: Micros = Number.NEGATIVE_INFINITY
   #retry: Micros = RETRY_FIRST
+  /** Said that keys are wanted, and has none since. */
+  #isAsking = false
   #number = 0
   #bytesIn = 0
   #bytesOut = 0
@@ -190,6 +192,8 @@ export class DatagramLink {
     if (this.#paths.used !== undefined) this.#world.say(Uint8Array.of(SAID.lost))
     this.#forgetPending()
     this.#ring.clear()
+    // What was asked before cannot have been answered meanwhile.
+    this.#stream.heard(now)
     this.#paths.leave('this machine was copied, or stood still')
     this.#wantOffer(now)
     this.#schedule()
@@ -270,6 +274,7 @@ export class DatagramLink {
     this.#saidAt = now
     this.#offerAt = NEVER
     if (!this.#facts.dialled) {
+      this.#isAsking = true
       this.#world.say(Uint8Array.of(SAID.ask))
       return
     }
@@ -351,6 +356,7 @@ export class DatagramLink {
   }
 
   #agreed(now: Micros, set: KeySet, known: boolean): void {
+    this.#isAsking = false
     this.#counts.datagramKeys += 1
     this.#world.register(set.receiveIndex, set)
     this.#ring.add(now, set, known)
@@ -519,15 +525,15 @@ export class DatagramLink {
     if (this.#paths.due <= now) this.#paths.tend(now)
     this.#ring.tend(now)
     if (this.#ring.wantsNext(now) && this.#pending === undefined) this.#wantOffer(now)
-    if (this.#pending !== undefined && now - this.#pending.at >= ANSWER_WITHIN) this.#forgetPending()
+    // An end that only asks hears of nobody who refuses.
+    let isUnanswered = this.#facts.dialled ? !this.#paths.hasHope : this.#isAsking
+    if (this.#pending !== undefined && now - this.#pending.at >= ANSWER_WITHIN) {
+      this.#forgetPending()
+      isUnanswered = true
+    }
     if (this.#offerAt <= now) this.#offer(now)
     if (this.#stream.tend(now, this.#paths.isBusy(now))) this.#die()
-    if (
-      this.#facts.dialled &&
-      this.#offerAt === NEVER &&
-      this.#pending === undefined &&
-      !this.#paths.hasHope
-    ) {
+    if (isUnanswered && this.#offerAt === NEVER && this.#pending === undefined) {
       this.#offerAt = now + this.#retry
       this.#retry = Math.min(2 * this.#retry, RETRY_MAX)
     }

@@ -221,7 +221,11 @@ describe('candidates', () => {
     ['40000000000000000000000000000001', false],
     ['fd000000000000000000000000000001', true],
     ['2a000000000000000000000000000001', true],
-    ['0064ff9b0000000000000000c0000201', true],
+    ['0064ff9b0000000000000000c6336501', true],
+    ['0064ff9b0000000000000000c0000201', false],
+    ['0064ff9b00000000000000007f000001', false],
+    ['0064ff9b0000000000000000a9fea9fe', false],
+    ['20027f00000100000000000000000001', false],
   ])('of IPv6, %s may be asked: %s', (host, expected) => {
     expect(isAdmissible(endpointOf(unhex(host), 1), '10.0.0.1', () => false)).toBe(expected)
   })

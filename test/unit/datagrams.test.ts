@@ -263,6 +263,20 @@ describe('keys', () => {
     expect(world.ends.map(({ view }) => view.used)).toEqual([true, true])
   })
 
+  test.each(['dialler', 'listener'] as const)(
+    'are agreed on in the end though the other end would hear no more of a %s with ever new lives',
+    (which) => {
+      const world = new DatagramWorld().linkUp().untilUsed()
+      const other = which === 'dialler' ? world.listener : world.dialler
+      while (other.count('datagramOffersRefused') === 0) {
+        world[which].wallAheadMillis += 3_600_000
+        world.run(5_500)
+      }
+      world.run(200_000, () => world.dialler.send(packetOf(50, 1)))
+      expect(world.ends.map(({ view }) => view.used)).toEqual([true, true])
+    },
+  )
+
   test.each(['open', 'closed'] as const)(
     'that changed in a rest, with the path %s meanwhile, are known to the end that sends first after it',
     (path) => {
