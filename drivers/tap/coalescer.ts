@@ -6,7 +6,7 @@
  * No frame overtakes another of its flow. One that is of no flow that could be told goes after all that wait.
  */
 import type { Pinned } from '../linux/libc.ts'
-import { FLOW_BYTES, HeldFlow, isPushed, mayBeHeld } from './held-flow.ts'
+import { FLOW_BYTES, HeldFlow, isPushed, isTooShort, mayBeHeld } from './held-flow.ts'
 import { PacketHeaders, PROTOCOL } from './packet-headers.ts'
 
 /** As many as the kernel's GRO has in a bucket (MAX_GRO_SKBS of net/core/gro.c); then the oldest goes. */
@@ -53,7 +53,7 @@ export class Coalescer {
       }
       this.#give(flow)
     }
-    if (!mayWait || isPushed(frame, headers)) return this.#world.write(frame)
+    if (!mayWait || isPushed(frame, headers) || isTooShort(headers)) return this.#world.write(frame)
     this.#age += 1
     this.#waiting += 1
     this.#free().begin(frame, headers, this.#age)

@@ -9,7 +9,7 @@
 import type { Pinned } from '../linux/libc.ts'
 import { fold, Summable } from './checksum.ts'
 import { IPV4_BYTES_MIN, IPV6_BYTES, type PacketHeaders, PROTOCOL, u16 } from './packet-headers.ts'
-import { GSO, NEEDS_CHECKSUM, VIRTIO_AT, VIRTIO_BYTES } from './virtio.ts'
+import { GSO, NEEDS_CHECKSUM, TCP_SEGMENT_BYTES_MIN, VIRTIO_AT, VIRTIO_BYTES } from './virtio.ts'
 
 /** What the length of an IPv4 packet can say. */
 const PACKET_BYTES_MAX = 0xffff
@@ -41,6 +41,11 @@ export function mayBeHeld(frame: Uint8Array, headers: PacketHeaders): boolean {
   // No SYN, FIN, RST, URG or CWR, and none of the bits before them.
   const flags = u16(frame, transport + 12) & 0x0fff
   return (flags & ~(PSH | ECE)) === ACK
+}
+
+/** Hosts take no segments of TCP of that length from a frame that stands for many; the last may be shorter. */
+export function isTooShort({ protocol, payload, end }: PacketHeaders): boolean {
+  return protocol === PROTOCOL.tcp && end - payload < TCP_SEGMENT_BYTES_MIN
 }
 
 /** PSH: what was said is complete, and nothing is waited for. */

@@ -47,7 +47,7 @@ export class OffloadedFrames implements FrameFile {
   }
 
   get lost(): number {
-    return this.#segmenter.lost
+    return this.#segmenter.lost + (this.#isGone ? this.#lostInFlush : 0)
   }
 
   // HOT PATH

@@ -1,13 +1,13 @@
 /**
- * Where the headers of a frame are that carries TCP or UDP: Ethernet with at most one 802.1Q tag, IPv4 or
- * IPv6, and what these carry. One object is read into again and again, so that nothing is allocated. Sources:
- * IEEE 802.1Q, RFC 791, 8200, 9293 and 768.
+ * Where the headers of a frame are that carries TCP or UDP: Ethernet with at most one tag of a customer or
+ * a provider, IPv4 or IPv6, and what these carry. One object is read into again and again, so that nothing is
+ * allocated. Sources: IEEE 802.1Q, RFC 791, 8200, 9293 and 768.
  */
 
 export const PROTOCOL = { tcp: 6, udp: 17 } as const
 
 const TYPE_AT = 12
-const TYPE = { ipv4: 0x0800, tagged: 0x8100, ipv6: 0x86dd } as const
+const TYPE = { ipv4: 0x0800, tagged: 0x8100, serviceTagged: 0x88a8, ipv6: 0x86dd } as const
 const TAG_BYTES = 4
 
 export const IPV4_BYTES_MIN = 20
@@ -43,7 +43,7 @@ export class PacketHeaders {
     let at = from + TYPE_AT
     if (at + 2 > end) return false
     let type = u16(bytes, at)
-    if (type === TYPE.tagged) {
+    if (type === TYPE.tagged || type === TYPE.serviceTagged) {
       at += TAG_BYTES
       if (at + 2 > end) return false
       type = u16(bytes, at)

@@ -9,10 +9,8 @@
 import { fold, Summable } from './checksum.ts'
 import { IPV6_BYTES, PacketHeaders, PROTOCOL } from './packet-headers.ts'
 import { FRAME_BYTES_MIN } from './settings.ts'
-import { GSO, GSO_ECN, NEEDS_CHECKSUM, VIRTIO_AT, VIRTIO_BYTES } from './virtio.ts'
+import { GSO, GSO_ECN, NEEDS_CHECKSUM, TCP_SEGMENT_BYTES_MIN, VIRTIO_AT, VIRTIO_BYTES } from './virtio.ts'
 
-/** TCP_MIN_GSO_SIZE of net/tcp.h: less is no segment of anybody, only many frames for one. */
-const TCP_SEGMENT_BYTES_MIN = 8
 /** UDP_MAX_SEGMENTS of linux/udp.h. */
 const UDP_SEGMENTS_MAX = 128
 

@@ -132,6 +132,16 @@ describe('coalescing', () => {
     )
   })
 
+  it('joins no segments so short that who cuts again would not take them', () => {
+    const payload = new Uint8Array(70).fill(1)
+    const frame: CarriedFrame = { version: 4, protocol: 'tcp', flags: FLAG.ack, payload }
+    for (const bytes of [1, 7, 8]) {
+      const sent = segmentsOf(frame, bytes)
+      const heard = new JoiningHost().turn(...sent)
+      expect(heard.flatMap((each) => cut(each, FRAME_MAX).frames)).toHaveLength(sent.length)
+    }
+  })
+
   it('loses and reorders nothing of a flow, whatever comes', () => {
     const step = fc.record({
       flow: fc.nat(11),

@@ -10,6 +10,8 @@ export interface CarriedFrame {
   readonly payload: Uint8Array
   /** 802.1Q. */
   readonly tagged?: boolean
+  /** The tag's EtherType: a customer's (0x8100) if not given. */
+  readonly tagType?: number
   /** Told apart by it alone. */
   readonly port?: number
   readonly sequence?: number
@@ -68,11 +70,11 @@ function headersLength(wish: CarriedFrame): number {
   return carriedFrame({ ...wish, payload: new Uint8Array(0) }).length
 }
 
-function ethernetHeader({ version, tagged = false }: CarriedFrame): Uint8Array {
+function ethernetHeader({ version, tagged = false, tagType = 0x8100 }: CarriedFrame): Uint8Array {
   const header = new Uint8Array(tagged ? 18 : 14)
   writeMac(header, 0, TO)
   writeMac(header, 6, FROM)
-  if (tagged) header.set([0x81, 0, 0xa4, 0xd2], 12)
+  if (tagged) header.set([tagType >> 8, tagType & 0xff, 0xa4, 0xd2], 12)
   header.set(version === 4 ? [0x08, 0] : [0x86, 0xdd], header.length - 2)
   return header
 }

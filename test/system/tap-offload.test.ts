@@ -20,6 +20,7 @@ const IPV4 = 0x0800
 const IPV6 = 0x86dd
 /** 802.1Q. */
 const TAGGED = 0x8100
+const PROVIDER_TAGGED = 0x88a8
 /** Of a virtio header. */
 const HEADER = 10
 
@@ -50,13 +51,14 @@ const FRAMES: readonly (readonly [what: string, frame: CarriedFrame, size: numbe
   ['UDP over IPv4', UDP, 1_200],
   ['UDP over IPv6', { ...UDP, version: 6 }, 1_201],
   ['UDP with a tag', { ...UDP, tagged: true }, 1_200],
+  ['TCP with the tag of a provider', { ...TCP, tagged: true, tagType: PROVIDER_TAGGED }, SIZE],
 ]
 
 const hex = (frames: readonly Uint8Array[]) => frames.map((frame) => Buffer.from(frame).toString('hex'))
 
 /** What a socket has to be opened for to send it. */
-function typeOf({ version, tagged = false }: CarriedFrame): number {
-  return tagged ? TAGGED : version === 4 ? IPV4 : IPV6
+function typeOf({ version, tagged = false, tagType = TAGGED }: CarriedFrame): number {
+  return tagged ? tagType : version === 4 ? IPV4 : IPV6
 }
 
 describe.skipIf(!requires.namespaces())('offloads of a TAP', () => {
