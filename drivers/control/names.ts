@@ -62,7 +62,7 @@ export function resolveVlan(
   const [first] = fitting
   if (first !== undefined && fitting.length === 1) return done(first)
   if (first !== undefined) {
-    const ids = all.map((each) => `${short(each.kept.vlan)} (${stateOf(each)})`).join(', ')
+    const ids = fitting.map((each) => `${short(each.kept.vlan)} (${stateOf(each)})`).join(', ')
     const mend = `write the digits of the one that is meant, such as ${short(first.kept.vlan)}, for its name`
     return refused(REFUSAL.ambiguous, `'${name}' may be any of ${ids}; ${mend}`)
   }

@@ -1,7 +1,7 @@
 /**
  * Keys with which invitations were redeemed that have not led in. Whoever redeems one binds it to a member
  * key (sec:C5), and members may know of that: with another key the invitation is spent, with the same one it
- * can be used again. Kept until it is over, or a bound is reached; the oldest go first.
+ * can be used again. One that is over goes when another one is added; of too many the oldest go first.
  */
 import { sameBytes } from '../../core/ids.ts'
 import type { HeldVlan } from './held.ts'

@@ -301,8 +301,11 @@ export class Interfaces {
 
   #shut(held: Held): void {
     if (held.device !== undefined && held.device.fd >= 0) this.#world.unwatch(held.device.fd)
-    held.framesLost += held.device?.lost ?? 0
-    held.device?.close()
+    const { device } = held
+    const unsaid = device?.flush() ?? 0
+    if (unsaid > 0) held.framesOut -= unsaid
+    held.framesLost += Math.max(0, unsaid) + (device?.lost ?? 0)
+    device?.close()
     held.device = undefined
     this.#reorder()
   }
