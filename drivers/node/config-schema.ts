@@ -46,7 +46,7 @@ const transports = z
 
 const datagrams = z
   .strictObject({
-    enabled: z.boolean().default(false).describe('Use them wherever they get through.'),
+    enabled: z.boolean().default(true).describe('Use them wherever they get through.'),
     port: port
       .default(4_003)
       .describe('UDP port of both families. Where another program has it, one that is free is taken.'),
