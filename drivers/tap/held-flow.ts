@@ -43,7 +43,7 @@ export function mayBeHeld(frame: Uint8Array, headers: PacketHeaders): boolean {
   return (flags & ~(PSH | ECE)) === ACK
 }
 
-/** Hosts take no segments of TCP of that length from a frame that stands for many; the last may be shorter. */
+/** Hosts take no frame that stands for segments of TCP of that length; the last of many may be shorter. */
 export function isTooShort({ protocol, payload, end }: PacketHeaders): boolean {
   return protocol === PROTOCOL.tcp && end - payload < TCP_SEGMENT_BYTES_MIN
 }

@@ -21,7 +21,7 @@ export const GSO = { none: 0, tcp4: 1, tcp6: 4, udp: 5 } as const
 /** VIRTIO_NET_HDR_GSO_ECN, beside one of TCP: the first segment has CWR, and the others must not. */
 export const GSO_ECN = 0x80
 
-/** TCP_MIN_GSO_SIZE of net/tcp.h: a frame that stands for segments of less is not taken by hosts, nor here. */
+/** TCP_MIN_GSO_SIZE of net/tcp.h: hosts take no frame that stands for segments of less. */
 export const TCP_SEGMENT_BYTES_MIN = 8
 
 // linux/if_tun.h
