@@ -96,75 +96,33 @@ describe.skipIf(!requires.namespaces())('the host in the middle', () => {
     outbox.close()
   })
 
-  test('a clean line loses none of 50,000 long frames a second, and keeps their order', async () => {
+  test('a clean line loses none of 10,000 long frames a second, and keeps their order', async () => {
     const middle = await opened(CLEAN)
-    const arrivals = sendAll(50_000, 20, LONG_BYTES)
+    const arrivals = sendAll(10_000, 100, LONG_BYTES)
     const [counts] = (await middle.counts()) ?? []
     expect(counts).toMatchObject({ sent: counts?.received, lost: 0, refused: 0, missed: 0 })
-    expect(arrivals.every(({ number }, at) => number === at)).toBe(true)
-    expect(arrivals).toHaveLength(50_000)
+    expect(arrivals.map(({ number }) => number)).toEqual(Array.from({ length: 10_000 }, (_, at) => at))
   })
 
-  test('frames are lost, delayed and reordered as often and for as long as it says', async () => {
-    const middle = await opened({ loss: 0.005, reorder: 0.01, delayMicros: 4_000, seed: 7 })
-    const count = 40_000
+  // How many, and which, is a matter of test/unit/impaired-line.test.ts.
+  test('what it says that it lost is lost, and what it did not reorder is late', async () => {
+    const middle = await opened({ loss: 0.05, reorder: 0.1, delayMicros: 4_000, seed: 7 })
+    const count = 5_000
     const arrivals = sendAll(count, 100)
     const [counts] = (await middle.counts()) ?? []
-    expect(arrivals).toHaveLength(count - (counts?.lost as number))
-    expect(counts).toMatchObject({ refused: 0, missed: 0 })
-    // Four standard deviations of so many draws.
-    expect(Math.abs((counts?.lost as number) - 200)).toBeLessThan(57)
-
-    // A frame is sent each 100 µs: some forty wait, fewer where the test falls behind.
-    const overtook = overtakers(arrivals)
-    expect(middleOf(overtook.map(({ by }) => by))).toBeGreaterThan(5)
+    const { received = 0, lost = 0, reordered = 0 } = counts ?? {}
+    expect(counts).toMatchObject({ sent: received - lost, refused: 0, missed: 0 })
+    // What the kernel says on a new interface is counted too, and may be lost.
+    const others = received - count
+    expect(count - arrivals.length).toBeLessThanOrEqual(lost)
+    expect(count - arrivals.length).toBeGreaterThanOrEqual(lost - others)
     const soon = arrivals.filter(({ afterMicros }) => afterMicros < 4_000)
-    const isEarly = new Set([...overtook, ...soon].map(({ number }) => number))
-    expect(Math.abs((counts?.reordered as number) - 400)).toBeLessThan(80)
-    // Where the machine lets the test pause, nothing waits that could be overtaken.
-    expect(isEarly.size).toBeLessThanOrEqual(counts?.reordered as number)
-    expect(isEarly.size).toBeGreaterThan((counts?.reordered as number) * 0.95)
-    const late = arrivals.filter(({ number }) => !isEarly.has(number))
-    expect(late.every(({ number }, at) => at === 0 || number > (late[at - 1] as Arrival).number)).toBe(true)
-    // Of the fastest tenth: the rest is as late as the machine lets the line and the test be.
-    const delays = late.map(({ afterMicros }) => afterMicros).toSorted((one, other) => one - other)
-    expect(delays[Math.floor(delays.length / 10)]).toBeLessThan(6_000)
-  })
-
-  test('the same seed loses the same frames', async () => {
-    const lost: number[][] = []
-    for (const name of ['first', 'second']) {
-      const middle = new Middle(lab, name, [left, right])
-      await middle.open({ ...CLEAN, loss: 0.02, delayMicros: lost.length * 1_000, seed: 3 })
-      const arrived = new Set(sendAll(2_000, 100).map(({ number }) => number))
-      // What the kernel says on a new interface comes first, and is drawn for too.
-      const others = ((await middle.counts())?.[0]?.received ?? 0) - 2_000
-      const missing = Array.from({ length: 2_000 }, (_, at) => at).filter((at) => !arrived.has(at))
-      lost.push(missing.map((at) => at + others))
-      left.ip('link', 'del', OUTWARD)
-      right.ip('link', 'del', OUTWARD)
-    }
-    expect(lost[0]?.length).toBeGreaterThan(10)
-    expect(lost[1]?.join()).toBe(lost[0]?.join())
+    expect(soon.length).toBeLessThanOrEqual(reordered)
+    expect(soon.length).toBeGreaterThan(0)
   })
 })
 
 function socketAt(host: Namespace, protocol: number): PacketSocket {
   const [link] = host.list<{ ifindex: number }>('link', 'show', 'dev', OUTWARD)
   return host.inside(() => new PacketSocket(openLibc(), link?.ifindex as number, protocol))
-}
-
-/** Those that arrived before one that was sent earlier, and how many places they were too early by. */
-function overtakers(arrivals: readonly Arrival[]): { number: number; by: number }[] {
-  const found: { number: number; by: number }[] = []
-  let least = Number.POSITIVE_INFINITY
-  for (const { number } of arrivals.toReversed()) {
-    if (number > least) found.push({ number, by: number - least })
-    least = Math.min(least, number)
-  }
-  return found
-}
-
-function middleOf(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[values.length >> 1] as number
 }
