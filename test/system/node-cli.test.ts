@@ -319,13 +319,32 @@ describe('completion', () => {
       .split('\n')
   }
 
+  /** The same for many at once, none of whose words is empty. */
+  function offeredToEach(lines: readonly (readonly string[])[]): string[][] {
+    const script = `${completionScript('bash', VERBS)}
+      while IFS=$'\\t' read -r -a words; do
+        COMP_WORDS=(peertap "\${words[@]}"); COMP_CWORD=\${#words[@]}; COMPREPLY=(); _peertap
+        printf '%s\\t' "\${COMPREPLY[@]}"; echo
+      done`
+    const input = lines.map((words) => `${words.join('\t')}\n`).join('')
+    const { stdout } = spawnSync('bash', ['-c', script], { encoding: 'utf8', input })
+    return stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split('\t'))
+  }
+
   it('knows all verbs and flags', () => {
     expect(offered('s')).toEqual(['status', 'service', 'sim'])
     expect(offered('config', '')).toEqual(['check', 'schema', '--help'])
     expect(offered('sim', 'run', 'x.json', '--se')).toEqual(['--seed', '--set', '--seeds'])
     expect(offered('completion', '')).toContain('fish')
-    for (const { words, flags } of VERBS)
-      for (const flag of Object.keys(flags)) expect(offered(...words, `--${flag}`)).toContain(`--${flag}`)
+    const wanted = VERBS.flatMap(({ words, flags }) =>
+      Object.keys(flags).map((flag) => [...words, `--${flag}`]),
+    )
+    const all = offeredToEach(wanted)
+    expect(all).toHaveLength(wanted.length)
+    for (const [index, words] of wanted.entries()) expect(all[index]).toContain(words.at(-1))
   })
 
   it('is written for other shells too', () => {
