@@ -76,7 +76,7 @@ export class ReplayWindow {
     this.#missing = Math.max(this.#missing, patience, counter - REPLAY_WINDOW + 1)
     this.#reserve(counter - this.#missing + 1)
     const from = Math.max(this.#top + 1, this.#missing)
-    for (let each = from; each < counter; each++) this.#clear(each)
+    this.#clear(from, counter)
     this.#top = counter
     this.#skipMarked()
   }
@@ -109,8 +109,18 @@ export class ReplayWindow {
     this.#bits[slot >>> 5] = (this.#bits[slot >>> 5] as number) | (1 << (slot & 31))
   }
 
-  #clear(counter: number): void {
-    const slot = (counter & (this.#bits.length * 32 - 1)) >>> 0
-    this.#bits[slot >>> 5] = (this.#bits[slot >>> 5] as number) & ~(1 << (slot & 31))
+  /** By whole words (RFC 6479), so that nobody gains by leaving counters out. */
+  #clear(from: number, to: number): void {
+    const mask = this.#bits.length * 32 - 1
+    for (let counter = from; counter < to; ) {
+      const slot = (counter & mask) >>> 0
+      if ((slot & 31) === 0 && to - counter >= 32) {
+        this.#bits[slot >>> 5] = 0
+        counter += 32
+      } else {
+        this.#bits[slot >>> 5] = (this.#bits[slot >>> 5] as number) & ~(1 << (slot & 31))
+        counter += 1
+      }
+    }
   }
 }

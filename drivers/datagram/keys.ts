@@ -10,7 +10,7 @@
 import { assert } from '../../core/errors.ts'
 import { type Micros, NEVER, SECOND } from '../../core/io.ts'
 import { FAILURES_MAX, KEY_LIMITS as SEAL_LIMITS } from '../../core/seal/limits.ts'
-import { CounterWindow } from './window.ts'
+import { REPLAY_NOTHING_HEARD, ReplayWindow } from '../../core/vlan/replay.ts'
 
 const COUNTERS = 0x1_0000_0000
 /** Less what may be on its way into one packet's pieces: no counter ever comes twice. */
@@ -33,7 +33,7 @@ export class KeySet {
   readonly sendIndex: number
   readonly sealKey: Uint8Array
   readonly openKey: Uint8Array
-  readonly window = new CounterWindow()
+  readonly window = new ReplayWindow(0, REPLAY_NOTHING_HEARD)
   /** The counter that is sent next, and the highest that came; −1 before any. */
   counter = 0
   highest = -1

@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { REPLAY_NOTHING_HEARD, ReplayWindow, REPLAY_WINDOW as WINDOW } from '../../core/vlan/replay.ts'
 import { Joiner, PIECE_HEADER_BYTES, writePiece } from '../../drivers/datagram/pieces.ts'
-import { CounterWindow, WINDOW } from '../../drivers/datagram/window.ts'
 
 test('the window of a key takes a counter once, if it is not too old', () => {
   const step = fc.oneof(
@@ -17,7 +17,7 @@ test('the window of a key takes a counter once, if it is not too old', () => {
       fc.integer({ min: 0, max: 4_000_000_000 }),
       fc.array(step, { maxLength: 300 }),
       (start, steps) => {
-        const window = new CounterWindow()
+        const window = new ReplayWindow(0, REPLAY_NOTHING_HEARD)
         const taken = new Set<number>()
         let top = -1
         let counter = start
@@ -38,7 +38,7 @@ test('the window of a key takes a counter once, if it is not too old', () => {
 })
 
 test('the window of a key moves by any distance for the same price, and forgets what it passed', () => {
-  const window = new CounterWindow()
+  const window = new ReplayWindow(0, REPLAY_NOTHING_HEARD)
   const jump = 5 * WINDOW
   for (let counter = 0; counter < 2 ** 32; counter += jump) {
     window.mark(counter)
