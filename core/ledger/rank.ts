@@ -11,9 +11,8 @@ import { MILLISECOND, type Micros } from '../io.ts'
 export const WITNESSES = 16
 /**
  * How long each waits for the one before (sec:B5); removals are not batched and do not wait so long. They
- * wait 300 ms where sec:B5 has 150: news crosses a wide mesh in that time, and members who heard of a
- * revocation together made rival commits, under which none could read the others' frames for a while (evict,
- * seed 9: 149 frames, now 2).
+ * wait 300 ms where sec:B5 has 150: news crosses a wide mesh in that time, and members who hear of a
+ * revocation together would make rival commits, under which none could read the others' frames for a while.
  */
 const STEP_IN: Micros = 400 * MILLISECOND
 const STEP_IN_REMOVING: Micros = 300 * MILLISECOND

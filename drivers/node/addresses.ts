@@ -11,6 +11,7 @@ import { peerIdOf } from '../../core/ids.ts'
 import type { PeerId } from '../../core/io.ts'
 import { isLinkLocal } from '../libp2p/hosts.ts'
 import { whyUnfit } from '../tap/addresses.ts'
+import { NAME_BYTES_MAX } from '../tap/settings.ts'
 
 export type Read<T> =
   | { readonly ok: true; readonly value: T }
@@ -133,14 +134,11 @@ export function readCidr(text: string): Read<4 | 6> {
   return { ok: true, value: family }
 }
 
-/** Linux: IFNAMSIZ less the zero at the end. */
-const INTERFACE_NAME_BYTES_MAX = 15
-
 /** A name that Linux takes for an interface; `%d` at most once. */
 export function readInterfaceName(text: string): Read<string> {
   const bytes = new TextEncoder().encode(text).length
-  if (bytes > INTERFACE_NAME_BYTES_MAX)
-    return wrong(`it has ${bytes} bytes; an interface has a name of at most 15; shorten it`)
+  if (bytes > NAME_BYTES_MAX)
+    return wrong(`it has ${bytes} bytes; an interface has a name of at most ${NAME_BYTES_MAX}; shorten it`)
   const named = text.replace('%d', '0')
   if (!/^[!-~]+$/.test(named) || /[/:%]/.test(named) || named === '.' || named === '..')
     return wrong('a name of an interface has no blanks, slashes or colons, and % only as %d; write peertap%d')

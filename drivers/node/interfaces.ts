@@ -9,14 +9,11 @@ import { type Micros, NEVER, type PortId, SECOND } from '../../core/io.ts'
 import { short } from '../control/names.ts'
 import { ulaOf } from '../tap/addresses.ts'
 import { DEVICE, type Device, type DeviceKind, type DeviceOffload, type OpenDevice } from '../tap/device.ts'
+import { IPV6_MTU_MIN, NAME_BYTES_MAX } from '../tap/settings.ts'
 import type { InterfaceOrder, LogEntry } from './messages.ts'
 
 /** How soon an interface that could not be had is tried again. Guess. */
 const RETRY: Micros = 10 * SECOND
-/** RFC 8200, section 5: below it there is no IPv6. */
-const IPV6_MTU_MIN = 1_280
-/** linux/if.h: IFNAMSIZ less the zero at its end. */
-const NAME_BYTES_MAX = 15
 /** An Ethernet header with one tag (IEEE 802.1Q) before the largest payload. */
 const FRAME_BYTES_MAX = 65_535 + 18
 
@@ -185,12 +182,7 @@ export class Interfaces {
     const open = this.#open
     for (let index = 0; index < open.length; index++) {
       const held = open[index] as Held
-      const lost = held.device?.flush() ?? 0
-      if (lost === DEVICE.gone) this.#lost(held)
-      else if (lost > 0) {
-        held.framesOut -= lost
-        held.framesLost += lost
-      }
+      if (!flushOne(held)) this.#lost(held)
     }
   }
 
@@ -301,11 +293,9 @@ export class Interfaces {
 
   #shut(held: Held): void {
     if (held.device !== undefined && held.device.fd >= 0) this.#world.unwatch(held.device.fd)
-    const { device } = held
-    const unsaid = device?.flush() ?? 0
-    if (unsaid > 0) held.framesOut -= unsaid
-    held.framesLost += Math.max(0, unsaid) + (device?.lost ?? 0)
-    device?.close()
+    flushOne(held)
+    held.framesLost += held.device?.lost ?? 0
+    held.device?.close()
     held.device = undefined
     this.#reorder()
   }
@@ -355,12 +345,22 @@ const NOTHING_YET = {
   framesLost: 0,
 }
 
-function isFor({ vlan }: InterfaceOrder, facts: Pick<PortFacts, 'label' | 'vlan'>): boolean {
-  return vlan === facts.label || isIdOf(vlan, facts.vlan)
+/** Gives the host what its device kept. False if the interface is gone. */
+function flushOne(held: Held): boolean {
+  const lost = held.device?.flush() ?? 0
+  if (lost === DEVICE.gone) return false
+  held.framesOut -= lost
+  held.framesLost += lost
+  return true
 }
 
-function isIdOf(written: string, vlan: string): boolean {
-  return /^[0-9a-f]{8,32}$/i.test(written) && vlan.startsWith(written.toLowerCase())
+/** Whether a configuration means that VLAN: by its label, or by the first digits of its VLAN-ID. */
+export function isFor(
+  { vlan }: Pick<InterfaceOrder, 'vlan'>,
+  facts: Pick<PortFacts, 'label' | 'vlan'>,
+): boolean {
+  const isId = /^[0-9a-f]{8,32}$/i.test(vlan) && facts.vlan.startsWith(vlan.toLowerCase())
+  return vlan === facts.label || isId
 }
 
 /** The same at every start: `pt-` and the label, or the VLAN-ID where a label makes no name. */

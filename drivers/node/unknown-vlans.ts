@@ -4,10 +4,8 @@ import { join } from 'node:path'
 import { UsageError } from '../../core/errors.ts'
 import { BookFile } from './book-file.ts'
 import type { Config } from './config.ts'
+import { isFor } from './interfaces.ts'
 import { systemMistake, VERSION_FILE } from './state-files.ts'
-
-/** What `interfaces[].vlan` may say of a VLAN beside its label: the first digits of its VLAN-ID. */
-const ID_DIGITS = /^[0-9a-f]{8,32}$/i
 
 export type Compared =
   /** Of each: where it stands, and what is wrong. */
@@ -24,10 +22,7 @@ export function unknownVlans({ interfaces }: Config, state: string): Compared {
     if (!existsSync(join(state, VERSION_FILE))) return { ok: false, why: `${state} holds no state` }
     const vlans = new BookFile(state).read()?.vlans ?? []
     const isKnown = (written: string): boolean =>
-      vlans.some(
-        ({ vlan, identity }) =>
-          written === identity.label || (ID_DIGITS.test(written) && vlan.startsWith(written.toLowerCase())),
-      )
+      vlans.some(({ vlan, identity }) => isFor({ vlan: written }, { vlan, label: identity.label }))
     const labels = vlans.map(({ identity }) => identity.label).join(', ')
     const has = vlans.length === 0 ? 'this node has no VLAN yet' : `this node has ${labels}`
     const unknown = interfaces.flatMap(({ vlan }, index) => {

@@ -20,7 +20,7 @@ const MTU_MIN = 68
 /** The largest of Linux's TAP: 65,535 less the header. */
 const MTU_MAX = 65_521
 /** RFC 8200, section 5; Linux takes IPv6 away from an interface with less. */
-const IPV6_MTU_MIN = 1_280
+export const IPV6_MTU_MIN = 1_280
 const MAC_MAX = 0xffff_ffff_ffff
 
 /** What the settings say, understood. */
