@@ -53,8 +53,9 @@ export class Contacts {
     }
     if (!this.#isFresh(now, epoch, peer, card)) return 'unproven'
     const life = known ?? this.#takeUp(now, epoch, peer, card, sentMillis)
-    // All others are over: whoever speaks for this member now does so after them.
-    this.leave(peer, (other) => other !== life)
+    // Others are over if they were heard of before the last start was believed: this card is of after that.
+    // One that was heard of since, by an INIT, may be the later of the two, for cards are overtaken.
+    this.leave(peer, (other) => other !== life && other.after < peer.starts)
     return this.#accept(peer, life, card)
   }
 

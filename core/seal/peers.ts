@@ -24,6 +24,8 @@ export type Roster = ReadonlyMap<number, RosterEntry>
 /** One start of a member, of which there is proof that it was alive after this member's own start. */
 export class Life {
   readonly peer: Peer
+  /** How many other starts of the member had been believed when this one was first heard of. */
+  readonly after: number
   /** The boot that its group key is made of now, 16 bytes; successors take its place (derive.ts). */
   boot: Uint8Array
   /** The boot before, if there was one. */
@@ -42,6 +44,7 @@ export class Life {
 
   constructor(peer: Peer, boot: Uint8Array, floorMillis: number) {
     this.peer = peer
+    this.after = peer.starts
     this.boot = boot
     this.floorMillis = floorMillis
   }

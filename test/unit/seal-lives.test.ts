@@ -191,6 +191,33 @@ describe('a boot that was left', () => {
     expect([times(world, bob, next), times(world, bob, direct)]).toEqual([1, 1])
   })
 
+  test('is not one whose INIT overtook a card of the start before it', () => {
+    const [world, alice, bob] = pair()
+    // Bob knows nobody; what alice answers him is on its way for long.
+    bob.restart()
+    const held: Uint8Array[] = []
+    world.onPacket = (from, packet) => {
+      if (from === alice) held.push(packet)
+      return from !== alice
+    }
+    world.runFor(2 * SECOND)
+    alice.restart()
+    // She believes his card by the wall clock, though he hears none of her questions.
+    world.runFor(5 * MINUTE)
+    const later = held.length
+    alice.send(bob)
+    const inits = held.slice(later)
+    world.onPacket = () => true
+    for (const packet of inits) bob.open(packet)
+    expect(bob.count('initsTaken')).toBe(1)
+    for (const packet of held) bob.open(packet)
+    world.runFor(3 * SECOND)
+    const frames = [alice.send('all').frame, alice.send(bob).frame]
+    world.runFor(SECOND)
+    for (const frame of frames) expect(times(world, bob, frame)).toBe(1)
+    expect(bob.events.some(({ kind }) => kind === 'identityTwice')).toBe(false)
+  })
+
   test('that answers the newest challenge is two processes with one identity: an event', () => {
     const [world, alice, bob] = pair()
     // A copy of alice's process: its life goes on while another start speaks for her too.
