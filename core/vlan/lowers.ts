@@ -198,8 +198,10 @@ export class Lowers {
       if (index < 0) index = this.#tables.addToken(now, vlan, token)
       this.#claims.take(now, lower, index, verdict, shown)
     }
-    // Who says again what it said may not have taken the answer: it had no such token when that came.
-    if (had && lower.seen === undefined && vlan.hasBit(index, ROW.toldLow, peer)) {
+    // Who says again what it said may not have taken the answer: it had no such token when that came. Where
+    // there are no others any more, the news of that is on its way.
+    const toTell = had && lower.seen === undefined && vlan.othersFor(index)
+    if (toTell && vlan.hasBit(index, ROW.toldLow, peer)) {
       vlan.clearBit(index, ROW.toldLow, peer)
       this.#tables.touchedBelow(vlan, index)
     }
