@@ -17,6 +17,7 @@ export const GROUP_COUNTS = [
   'foldsSaid',
   'foldsFollowed',
   'foldsBack',
+  'foldsCalledOff',
   'factsAdded',
   // What peers sent and nothing came of.
   'malformed',

@@ -11,7 +11,6 @@ import type { Purpose } from './effects.ts'
 import { introduce, offer } from './entry.ts'
 import { answerTo, openingOf, passOn, takeFacts } from './facts.ts'
 import {
-  CLEAN_WITHIN,
   HEARD_JUST_NOW,
   HEARD_WITHIN,
   LOG_MAX,
@@ -26,7 +25,7 @@ import {
   SESSION_LIFE,
   SESSIONS_MAX,
 } from './limits.ts'
-import { onEvidence, onLog, onTooOld, relate, serveLog } from './meeting.ts'
+import { isClean, onEvidence, onLog, onTooOld, relate, serveLog } from './meeting.ts'
 import { type Branch, type DoorMessage, decodeDoor, encodeDoor, type Offer } from './messages.ts'
 import { certifying, inBatches, takeOffer } from './offers.ts'
 import { countHeard, hearsNobody, isOneOfFew, placeAmong } from './presence.ts'
@@ -191,8 +190,8 @@ function sayBranch(group: GroupState, now: Micros, session: Session): void {
   if (session.purpose !== 'catchUp' && session.purpose !== 'merge') return
   if (head === undefined || session.sentBranch || !session.isCompared) return
   // Who asks to catch up is dirty because it is behind: the commit that cleans it is what it asks for.
-  const isAsking = session.purpose === 'catchUp' && session.isInitiator
-  if (!isAsking && group.isDirty(head) && now < session.openedAt + CLEAN_WITHIN) return
+  const isAsking = session.purpose === 'catchUp' && session.isInitiator && session.isParted !== true
+  if (!isAsking && !isClean(group, now, session)) return
   session.sentBranch = true
   const lineage = group.lineage.toReversed().map(unhex)
   send(group, session, { kind: 'branch', head: head.mlsId, digest: group.ledger.digest(), lineage })
@@ -219,7 +218,7 @@ function finish(group: GroupState, session: Session): void {
 
 /** KeyPackages of members that fold, for the session that leads to the winner. */
 export function onFoldOffers(group: GroupState, now: Micros, offers: readonly Offer[]): void {
-  const into = group.entry?.fold?.head
+  const into = group.entry?.fold?.sides.winner.head
   for (const session of group.sessions.values()) {
     if (session.leadsToWinner !== true || session.theirEvidence === undefined) continue
     // One of an earlier fold may still be open.

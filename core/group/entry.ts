@@ -33,7 +33,9 @@ const FOLD_ATTEMPTS = 1
 /** Begins to ask; what was asked before is forgotten. */
 export function startEntry(group: GroupState, now: Micros, purpose: Purpose, fold?: Entry['fold']): void {
   cancelEntry(group)
-  const askAt = fold === undefined ? now : now + Math.round(FOLD_SPREAD * unit(group.ports.dice))
+  // Whoever gave the word for it waits for those who know better.
+  const share = fold?.via === group.keyName ? 1 : unit(group.ports.dice)
+  const askAt = fold === undefined ? now : now + Math.round(FOLD_SPREAD * share)
   group.entry = {
     purpose,
     keyPackage: undefined,
@@ -79,6 +81,8 @@ export function planKeyPackage(
   )
     return undefined
   if (entry.fold !== undefined && now < entry.askAt) return undefined
+  if (entry.fold !== undefined && entry.attempts === 0)
+    group.note({ kind: 'folding', into: hex(entry.fold.sides.winner.head) })
   const leafSeed = ports.keys.bytes(32)
   const joinNumber = Math.max(group.joinNumber + 1, group.wall() ?? 0)
   group.joinNumber = joinNumber
@@ -189,7 +193,7 @@ function askOnceMore(group: GroupState, now: Micros, entry: Entry): void {
   // Whoever shares its invitation may have lost it to the other, which no ambassador says.
   const isDoubtful = group.ledger.holders(group.serial).length > 1
   if (entry.fold?.via !== undefined && entry.attempts < FOLD_ATTEMPTS && !isDoubtful) return
-  const head = entry.fold?.head
+  const head = entry.fold?.sides.winner.head
   entry.fold = undefined
   group.out.knock(entry.purpose === 'join' ? 'join' : 'rejoin', head)
 }

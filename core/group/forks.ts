@@ -10,12 +10,19 @@ import { rankOf, WITNESSES } from '../ledger/rank.ts'
 import { cancelEntry, startEntry } from './entry.ts'
 import type { Epoch } from './epoch.ts'
 import { takeAck } from './evidence.ts'
-import { FOLD_AGAIN } from './limits.ts'
-import { decodeHandshake, type Evidence, encodeEvidence, type Fold, foldBody } from './messages.ts'
-import { countThere } from './presence.ts'
+import { FOLD_AGAIN, OBJECT_AGAIN } from './limits.ts'
+import {
+  decodeHandshake,
+  type Evidence,
+  encodeEvidence,
+  type Fold,
+  foldBody,
+  type Witnessed,
+} from './messages.ts'
+import { countThere, isOneOfFew } from './presence.ts'
 import { takeRival, wouldLead } from './rivals.ts'
 import { say } from './say.ts'
-import type { GroupState } from './state.ts'
+import type { Folding, Fork, GroupState } from './state.ts'
 import { acksOf } from './way.ts'
 
 const FOLD = 'fold'
@@ -35,8 +42,6 @@ export function evidenceOf(
   parent: string | undefined,
 ): Evidence {
   const fork = parent === undefined ? undefined : group.forks.get(parent)
-  const acks: { witness: Uint8Array; ack: Uint8Array }[] = []
-  for (const [witness, { bytes }] of fork?.acks ?? []) acks.push({ witness: unhex(witness), ack: bytes })
   return {
     head: head.mlsId,
     dirty: group.isDirty(head),
@@ -46,7 +51,28 @@ export function evidenceOf(
       ...fork.child,
       acks: acksOf(group, fork, fork.child.mlsId),
     },
-    acks,
+    acks: signedAcks(fork),
+  }
+}
+
+function signedAcks(fork: Fork | undefined): Evidence['acks'] {
+  return [...(fork?.acks ?? [])].map(([witness, { bytes }]) => ({ witness: unhex(witness), ack: bytes }))
+}
+
+/** Evidence outlives the message that it came in. */
+export function copyOf({ head, dirty, heard, child, acks }: Evidence): Evidence {
+  return {
+    head: head.slice(),
+    dirty,
+    heard,
+    child: child && {
+      ...child,
+      parent: child.parent.slice(),
+      mlsId: child.mlsId.slice(),
+      committer: child.committer.slice(),
+      commitHash: child.commitHash.slice(),
+    },
+    acks: acks.map(({ witness, ack }) => ({ witness: witness.slice(), ack: ack.slice() })),
   }
 }
 
@@ -57,7 +83,7 @@ export function prefers(group: GroupState, left: Evidence, right: Evidence): boo
     right.child !== undefined &&
     sameBytes(left.child.parent, right.child.parent)
   ) {
-    for (const side of [left, right]) takeAcks(group, left.child.parent, side)
+    for (const side of [left, right]) takeAcks(group, left.child.parent, side.acks)
     const { order } = compareWeights(weightOf(group, left, right), weightOf(group, right, left))
     if (order !== 0) return order < 0
   }
@@ -66,7 +92,7 @@ export function prefers(group: GroupState, left: Evidence, right: Evidence): boo
   return compareBytes(left.head, right.head) < 0
 }
 
-function takeAcks(group: GroupState, parent: Uint8Array, { acks }: Evidence): void {
+function takeAcks(group: GroupState, parent: Uint8Array, acks: Evidence['acks']): void {
   const fork = group.forks.get(hex(parent))
   // Who came in later cannot tell whose they are.
   if (fork === undefined || fork.witnesses.size === 0) return
@@ -117,7 +143,7 @@ export function sayFold(
   if (said === undefined) return
   group.foldNotBefore = now + FOLD_AGAIN
   group.ports.counts.add('foldsSaid')
-  goOver(group, now, winner, group.keyName, said)
+  goOver(group, now, { winner, loser }, group.keyName, said)
 }
 
 /**
@@ -127,10 +153,11 @@ export function sayFold(
 function goOver(
   group: GroupState,
   now: Micros,
-  { head, child }: Evidence,
+  sides: Folding['sides'],
   via: string,
   commit: Uint8Array,
 ): void {
+  const { child } = sides.winner
   const parent = child && group.kept(child.parent)
   const said = decodeHandshake(commit)
   const rival = parent && said?.kind === 'commit' ? takeRival(group, parent, said, commit) : undefined
@@ -142,10 +169,9 @@ function goOver(
     group.wakeBy(now)
     return
   }
-  group.note({ kind: 'folding', into: hex(head) })
   // An ambassador that went back is not there any more to lead others over.
   const isGone = commit.length > 0 && via !== group.keyName
-  startEntry(group, now, 'rejoin', { via: isGone ? undefined : via, head: head.slice() })
+  startEntry(group, now, 'rejoin', { via: isGone ? undefined : via, sides })
 }
 
 /** Follows an ambassador's word, if its evidence says the same here. */
@@ -162,12 +188,43 @@ export function onFold(group: GroupState, now: Micros, under: Epoch, sender: Uin
   const canJudge = child === undefined || group.forks.has(hex(child.parent))
   if (!isMeant || (canJudge && !prefers(group, fold.winner, fold.loser))) {
     counts.add('foldRefused')
+    if (isMeant && child !== undefined) object(group, now, under, child.parent)
     return
   }
   if (now < group.foldNotBefore || group.endAt !== NEVER) return
   group.foldNotBefore = now + FOLD_AGAIN
   counts.add('foldsFollowed')
-  goOver(group, now, fold.winner, hex(sender), fold.commit)
+  goOver(group, now, { winner: copyOf(fold.winner), loser: copyOf(fold.loser) }, hex(sender), fold.commit)
+}
+
+/**
+ * Beyond sec:B11: an ambassador that was cut off when the branches parted has not heard all who were
+ * witnesses of it, and would go over with those who heard as little. A few of those who judge by more say
+ * what they have.
+ */
+function object(group: GroupState, now: Micros, under: Epoch, parent: Uint8Array): void {
+  const fork = group.forks.get(hex(parent))
+  if (fork === undefined || fork.acks.size === 0 || now < group.objectNotBefore) return
+  group.objectNotBefore = now + OBJECT_AGAIN
+  if (!isOneOfFew(group, countThere(group, now))) return
+  say(group, under, { kind: 'witnessed', parent, acks: signedAcks(fork) })
+}
+
+/** More is known of who witnessed what: a fold that it speaks against is called off. */
+export function onWitnessed(group: GroupState, now: Micros, { parent, acks }: Witnessed): void {
+  takeAcks(group, parent, acks)
+  const { sides } = group.entry?.fold ?? {}
+  const { child } = sides?.loser ?? {}
+  if (sides === undefined || child === undefined || !sameBytes(child.parent, parent)) return
+  // Who came in later followed one member's word; that of another with more to show stops it.
+  const isBlind = (group.forks.get(hex(parent))?.witnesses.size ?? 0) === 0
+  if (isBlind ? acks.length <= child.acks : prefers(group, sides.winner, sides.loser)) return
+  cancelEntry(group)
+  group.foldNotBefore = now
+  group.ports.counts.add('foldsCalledOff')
+  for (const session of group.sessions.values())
+    if (session.theirEvidence !== undefined && sameBytes(session.theirEvidence.head, sides.winner.head))
+      session.leadsToWinner = false
 }
 
 function hashOf(group: GroupState, winner: Evidence, loser: Evidence): Uint8Array {

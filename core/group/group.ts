@@ -47,7 +47,7 @@ import type { Stored } from './events.ts'
 import { forkOf, takeAck } from './evidence.ts'
 import { factsDue, onLedger, passOn, spread, takeFacts } from './facts.ts'
 import { followLog, noteChild, onCommit, onWant, repairsDue, unseenDue } from './following.ts'
-import { onFold } from './forks.ts'
+import { onFold, onWitnessed } from './forks.ts'
 import { finish, pump } from './jobs.ts'
 import { decodeHandshake } from './messages.ts'
 import { takeOffer } from './offers.ts'
@@ -441,6 +441,9 @@ export class Group implements DoorPort {
       case 'fold':
         postponeMeeting(group, now)
         onFold(group, now, under, sender, said)
+        return
+      case 'witnessed':
+        onWitnessed(group, now, said)
         return
     }
   }

@@ -217,6 +217,8 @@ export const LOOK_AROUND: Micros = 10 * SECOND
 export const CLEAN_WITHIN: Micros = 10 * SECOND
 /** No second fold before (sec:B11). */
 export const FOLD_AGAIN: Micros = 10 * SECOND
+/** A member says what speaks against a fold at most this often, whoever says folds. Guess. */
+export const OBJECT_AGAIN: Micros = 1 * SECOND
 /** Members that fold spread their KeyPackages over so long. */
 export const FOLD_SPREAD: Micros = 500 * MILLISECOND
 /** Whoever is refused tells the others and then ends. */

@@ -5,8 +5,8 @@
 import { hex, sameBytes } from '../ids.ts'
 import type { Micros } from '../io.ts'
 import { stuck } from './entry.ts'
-import { evidenceOf, forkParent, prefers, sayFold } from './forks.ts'
-import { LOGS_ASKED } from './limits.ts'
+import { copyOf, evidenceOf, forkParent, prefers, sayFold } from './forks.ts'
+import { CLEAN_WITHIN, LOGS_ASKED } from './limits.ts'
 import { type DoorMessage, type Evidence, encodeDoor, type LogPart } from './messages.ts'
 import type { GroupState, Session } from './state.ts'
 
@@ -27,11 +27,23 @@ export function relate(group: GroupState, now: Micros, session: Session): boolea
   if (!isBehind) group.cautiousUntil = 0
   if (group.lineage.includes(theirName)) serveLog(group, session, theirName)
   else if (!isBehind) {
+    session.isParted = true
+    // It removes who is refused before it is compared, and then says again where it stands.
+    if (!isClean(group, now, session)) {
+      session.sentBranch = false
+      return false
+    }
     session.sentEvidence = evidenceOf(group, now, head, forkParent(group, theirs.lineage))
     send(group, session, { kind: 'evidence', ...session.sentEvidence })
     decide(group, now, session)
   }
   return false
+}
+
+/** Whether the own branch may be compared: nobody refused is in it, or too long to wait for that. */
+export function isClean(group: GroupState, now: Micros, session: Session): boolean {
+  const { head } = group
+  return head !== undefined && (!group.isDirty(head) || now >= session.openedAt + CLEAN_WITHIN)
 }
 
 /** The commits that lead from the other's head to the own one (sec:B12): to unrefused members only. */
@@ -64,23 +76,6 @@ export function onTooOld(group: GroupState, now: Micros, session: Session): void
 export function onEvidence(group: GroupState, now: Micros, session: Session, said: Evidence): void {
   session.theirEvidence = copyOf(said)
   decide(group, now, session)
-}
-
-/** Evidence outlives the message that it came in. */
-function copyOf({ head, dirty, heard, child, acks }: Evidence): Evidence {
-  return {
-    head: head.slice(),
-    dirty,
-    heard,
-    child: child && {
-      ...child,
-      parent: child.parent.slice(),
-      mlsId: child.mlsId.slice(),
-      committer: child.committer.slice(),
-      commitHash: child.commitHash.slice(),
-    },
-    acks: acks.map(({ witness, ack }) => ({ witness: witness.slice(), ack: ack.slice() })),
-  }
 }
 
 /** Both sides of a fork are told: the less preferred goes over to the other. */

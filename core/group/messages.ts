@@ -8,6 +8,7 @@
  *              or 4 | offers, facts that certify who they are of
  *              or 5 | offers of members that fold
  *              or 6 | winner's head 16 | signature 64 | evidence of both branches | commit that parted them
+ *              or 7 | parent 16 | acks of its witnesses
  *     offer       route | credential 118 | leaf key 32 | KeyPackage
  *
  * A commit shows to nobody but its parent's members who made it and what it does, and to them only after it
@@ -93,6 +94,9 @@ export interface Way {
   readonly steps: readonly Decoded<typeof step>[]
 }
 
+/** What witnesses of one epoch said, signed by themselves. */
+const evidenceAcks = list(struct({ witness: key, ack: fixed(ACK_BYTES) }), WITNESSES)
+
 /**
  * One side of a fork, as it is told to the other side and compared by both (sec:B6, B11). What is not signed
  * is the word of a certified member; who lies about it makes members rejoin a branch, and no more: whether
@@ -116,10 +120,14 @@ const evidence = struct({
       acks: u8,
     }),
   ),
-  /** What witnesses of the common epoch said, signed by themselves, whatever they preferred. */
-  acks: list(struct({ witness: key, ack: fixed(ACK_BYTES) }), WITNESSES),
+  /** What witnesses of the common epoch said, whatever they preferred. */
+  acks: evidenceAcks,
 })
 export type Evidence = Decoded<typeof evidence>
+
+/** What witnesses of an epoch said, for one who heard less of it. */
+const witnessed = struct({ parent: epochId, acks: evidenceAcks })
+export type Witnessed = Decoded<typeof witnessed>
 
 const fold = struct({
   head: epochId,
@@ -138,6 +146,7 @@ export type Handshake =
   | { readonly kind: 'offers'; readonly offers: readonly Offer[]; readonly facts: readonly Uint8Array[] }
   | { readonly kind: 'foldOffers'; readonly offers: readonly Offer[] }
   | ({ readonly kind: 'fold' } & Fold)
+  | ({ readonly kind: 'witnessed' } & Witnessed)
 
 const branch = struct({
   head: epochId,
@@ -223,6 +232,7 @@ const handshakes = new Forms<Handshake>({
   offers: form(4, 'offers', offeredFields as Schema<never>),
   foldOffers: form(5, 'foldOffers', offersFields as Schema<never>),
   fold: form(6, 'fold', fold as Schema<never>),
+  witnessed: form(7, 'witnessed', witnessed as Schema<never>),
 })
 
 type Framed =

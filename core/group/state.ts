@@ -145,6 +145,12 @@ export interface Repeat {
 
 type Joined = Extract<MlsSuccess, { kind: 'joined' }>
 
+export interface Folding {
+  /** Whose door leads to the winner, in hex, or none but one's own. */
+  readonly via: string | undefined
+  readonly sides: { readonly winner: Evidence; readonly loser: Evidence }
+}
+
 /** The own request to be added: one KeyPackage at a time. */
 export interface Entry {
   readonly purpose: Purpose
@@ -169,8 +175,8 @@ export interface Entry {
     | undefined
   /** Whether a folding member's offer went out. */
   isOffered?: boolean
-  /** While folding: whose door leads to the winner, in hex, or none but one's own; and the winner's head. */
-  fold: { readonly via: string | undefined; readonly head: Uint8Array } | undefined
+  /** While folding. */
+  fold: Folding | undefined
 }
 
 export interface Session {
@@ -187,6 +193,8 @@ export interface Session {
   /** The other side's log does not lead on from here; said again it tells nothing new. */
   isTooOld?: boolean
   sentBranch: boolean
+  /** Neither of the two is on the other's line. */
+  isParted?: boolean
   sentEvidence: Evidence | undefined
   sentOffer: string
   theirs: { readonly head: Uint8Array; readonly lineage: readonly Uint8Array[] } | undefined
@@ -327,6 +335,7 @@ export class GroupState {
   lookNotBefore: Micros = 0
   meetTarget: Uint8Array | undefined
   meetNotBefore: Micros = 0
+  objectNotBefore: Micros = 0
   foldNotBefore: Micros = 0
   pendingLog: LogEntry[] = []
   /** How many members had no log that leads on from that epoch. */

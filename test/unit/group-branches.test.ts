@@ -1,7 +1,7 @@
 /** Branches that met: what their members know of where they parted, and who goes over to whom. */
 import { describe, expect, test } from 'vitest'
 import { hex } from '../../core/ids.ts'
-import { SECOND } from '../../core/io.ts'
+import { MILLISECOND, type Micros, SECOND } from '../../core/io.ts'
 import type { GroupNode } from '../support/group-node.ts'
 import { GroupWorld } from '../support/group-world.ts'
 
@@ -11,8 +11,11 @@ const folded = (nodes: readonly GroupNode[]): GroupNode[] =>
   nodes.filter(({ events }) => events.some(({ kind }) => kind === 'folding'))
 
 /** Two halves, cut from each other. */
-function parted(seed: number): { world: GroupWorld; halves: [GroupNode[], GroupNode[]] } {
-  const world = new GroupWorld({ seed })
+function parted(
+  seed: number,
+  delay?: readonly [Micros, Micros],
+): { world: GroupWorld; halves: [GroupNode[], GroupNode[]] } {
+  const world = new GroupWorld({ seed, ...(delay && { delay }) })
   const members = world.established(8)
   const halves: [GroupNode[], GroupNode[]] = [members.slice(0, 4), members.slice(4)]
   world.partition(...halves)
@@ -81,6 +84,57 @@ describe('two halves that were apart', () => {
     for (const node of right) world.act(node, (group) => group.met(world.now))
     expect(world.until(() => world.isOne([...left, ...right], 7), 4 * SECOND)).toBe(true)
   })
+
+  test.each([2, 15, 25, 26, 31])(
+    'of which one put out a member that the other has: one goes over, seed %i',
+    (seed) => {
+      const { world, halves } = parted(seed)
+      const [left, right] = halves
+      const evicted = left.pop() as GroupNode
+      world.revoke(evicted, left[0] as GroupNode)
+      const joiner = world.person()
+      right.push(joiner)
+      world.partition(...halves)
+      world.join(joiner)
+      const isSettled = () => world.isOne(left, 7) && world.isOne(right, 9)
+      expect(world.until(isSettled, 20 * SECOND)).toBe(true)
+      world.run(40 * SECOND)
+      world.heal()
+      // Everybody asks at once, the right half before it has heard of the revocation.
+      for (const node of [...right, ...left]) world.act(node, (group) => group.met(world.now))
+      expect(world.until(() => world.isOne([...left, ...right], 8), 30 * SECOND)).toBe(true)
+      world.run(20 * SECOND)
+      expect(halves.filter((half) => folded(half).length > 0).length).toBeLessThanOrEqual(1)
+    },
+  )
+
+  test.each([2, 3, 4, 5, 8, 9, 11, 16])(
+    'and one of whom heard no witness does not go over alone, seed %i',
+    (seed) => {
+      // What speaks against going over is heard after the word for it.
+      const { world, halves } = parted(seed, [20 * MILLISECOND, 20 * MILLISECOND])
+      const [, right] = halves
+      const late = right.pop() as GroupNode
+      for (const half of halves) {
+        const joiner = world.person()
+        half.push(joiner)
+        world.partition(...halves, [late])
+        world.join(joiner)
+        expect(world.until(() => world.isOne(half, 9), 20 * SECOND)).toBe(true)
+      }
+      world.run(20 * SECOND)
+      right.push(late)
+      world.partition(...halves)
+      world.act(late, (group) => group.met(world.now))
+      expect(world.until(() => world.isOne(right, 9), 30 * SECOND)).toBe(true)
+      world.run(40 * SECOND)
+      world.heal()
+      world.act(late, (group) => group.met(world.now))
+      expect(world.until(() => world.isOne(halves.flat(), 10), 60 * SECOND)).toBe(true)
+      world.run(20 * SECOND)
+      expect(halves.filter((half) => folded(half).length > 0).length).toBeLessThanOrEqual(1)
+    },
+  )
 
   test.each([1, 2, 3, 4, 5, 6])('for a moment: one goes back, and nobody is added anew, seed %i', (seed) => {
     const { world, halves } = parted(seed)
