@@ -111,6 +111,11 @@ export const COMMIT_COST_PER_MEMBER: Micros = 250
 export const COMMIT_COST_PER_ADD: Micros = 16 * MILLISECOND
 /** A Welcome leaves when its child had no rival for so long, if it is not settled before (sec:B8). */
 export const WELCOME_AFTER: Micros = 1 * SECOND
+/**
+ * It leaves although there is a rival if for so long nothing more was said for either: who could still turn
+ * it is not there. Whoever waits for it asks again soon (ASK_AGAIN), and then with another KeyPackage. Guess.
+ */
+export const WELCOME_AFTER_RIVALS: Micros = 3 * SECOND
 /** A Welcome is given up with the states that could still make it true. */
 export const WELCOME_LIFE: Micros = 30 * SECOND
 /** A key update follows the last commit of Adds only by so much (sec:B2, S19). */

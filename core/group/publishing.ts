@@ -16,6 +16,7 @@ import {
   HANDSHAKE_BYTES_MAX,
   RESEND_AFTER,
   WELCOME_AFTER,
+  WELCOME_AFTER_RIVALS,
   WELCOME_LIFE,
 } from './limits.ts'
 import { encodeHandshake, encodeWelcome, sendWelcome } from './messages.ts'
@@ -25,7 +26,7 @@ import { wouldLead } from './rivals.ts'
 import { sayCommit, timeToSay } from './say.ts'
 import type { GroupState, HeldWelcome, Rival } from './state.ts'
 import type { Task } from './tasks.ts'
-import { wayTo } from './way.ts'
+import { acksOf, wayTo } from './way.ts'
 
 type CommitTask = Extract<Task, { kind: 'commit' }>
 type EncodeTask = Extract<Task, { kind: 'encodeNext' }>
@@ -198,6 +199,7 @@ export function publish(group: GroupState, now: Micros, rival: Rival, record: Ne
       routes: record.routes,
       message: record.welcome,
       since: now,
+      seen: { rivals: 0, acks: 0, ours: 0, since: now },
     })
   }
   if (group.head === parent) adoptChild(group, now, rival, made)
@@ -254,6 +256,21 @@ function welcomesDue(group: GroupState, now: Micros): Micros {
   return next
 }
 
+/** Whether nothing was said for another child of the parent, or nothing more for a while. */
+function isQuiet(group: GroupState, now: Micros, welcome: HeldWelcome, parent: Epoch, child: Epoch): boolean {
+  const fork = forkOf(group, parent)
+  const rivals = (group.rivals.get(parent.name) ?? []).filter(
+    ({ childName, verdict }) => childName !== child.name && verdict !== 'failed',
+  ).length
+  const acks = fork.acks.size
+  const ours = acksOf(group, fork, child.mlsId)
+  const { seen } = welcome
+  if (rivals !== seen.rivals || acks !== seen.acks || ours !== seen.ours)
+    welcome.seen = { rivals, acks, ours, since: now }
+  if (rivals === 0) return welcome.since + WELCOME_AFTER <= now
+  return welcome.seen.since + WELCOME_AFTER_RIVALS <= now
+}
+
 /** When to look at it again; NEVER if it is done with. */
 function welcomeDue(group: GroupState, now: Micros, welcome: HeldWelcome): Micros {
   if (welcome.since + WELCOME_LIFE <= now) return NEVER
@@ -266,11 +283,8 @@ function welcomeDue(group: GroupState, now: Micros, welcome: HeldWelcome): Micro
     if (!isOurs) return NEVER
   } else {
     if (child.name !== welcome.child) return now + WELCOME_AFTER
-    const hasRival = (group.rivals.get(parent.name) ?? []).some(
-      ({ childName, verdict }) => childName !== child.name && verdict !== 'failed',
-    )
-    const isQuiet = !hasRival && welcome.since + WELCOME_AFTER <= now
-    if (!isQuiet && !isDecided(group, now, parent, child)) return now + WELCOME_AFTER / 4
+    if (!isQuiet(group, now, welcome, parent, child) && !isDecided(group, now, parent, child))
+      return now + WELCOME_AFTER / 4
   }
   const message = sendWelcome(wayTo(group, welcome.child), welcome.message)
   for (const route of welcome.routes) group.out.welcome(route, message)

@@ -133,6 +133,8 @@ export interface HeldWelcome {
   readonly routes: readonly Uint8Array[]
   readonly message: Uint8Array
   readonly since: Micros
+  /** What was known of rivals of the child and of its witnesses, and since when nothing more is. */
+  seen: { readonly rivals: number; readonly acks: number; readonly ours: number; readonly since: Micros }
 }
 
 /** Facts that are said again, in case the first time was lost. */
