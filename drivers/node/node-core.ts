@@ -43,6 +43,7 @@ import { type DatagramSeat, openDatagrams } from './datagram-seat.ts'
 import { Echoes, type PingOrder } from './echoes.ts'
 import { type ExplainWorld, explain } from './explain.ts'
 import { GarbageMan, LOOK_MILLIS } from './garbage.ts'
+import { HoldBack } from './hold-back.ts'
 import { Interfaces } from './interfaces.ts'
 import type { Answer, CoreStart, LogEntry, Mail } from './messages.ts'
 import { CoreEnd, channelOf, hopOf, reasonOf, TO_CORE } from './pipe.ts'
@@ -54,11 +55,6 @@ import { type CoreStatus, coreStatus } from './views.ts'
 
 /** Longest sleep (mesh:S15): what is missed is noticed then. */
 const SLEEP_MAX: Micros = 250 * MILLISECOND
-/**
- * While a trunk is full, frames are left with the kernel, whose queues make senders wait where ours could
- * only lose frames. Not for longer than this, since others' frames wait behind them.
- */
-const HOLD_BACK: Micros = 20 * MILLISECOND
 /** How soon it is looked whether the main thread, which has had no room, has some again. */
 const LOOK_AGAIN: Micros = MILLISECOND
 /** Frames of an interface between two looks at what else came. */
@@ -104,15 +100,10 @@ export class NodeCore implements Clock, Alarm, Effects {
   #deadline: Micros = NEVER
   #suspended: Micros
   #suspendLookAt: Micros = 0
-  /** Links whose data has no room now, and until when frames of interfaces wait for that. */
-  readonly #full = new Set<LinkId>()
-  /** Those that frames of interfaces have gone out on since they last waited: no other is waited for. */
-  readonly #carried = new Set<LinkId>()
-  #readsFrames = false
+  readonly #holdBack = new HoldBack((waits) => this.#listen(!waits))
   readonly #garbage = new GarbageMan()
   /** From interfaces and trunks. */
   #packets = 0
-  #heldUntil: Micros = NEVER
   #leaving = false
   #ended = false
   /** Packets of data for which the main thread had no room. */
@@ -267,7 +258,7 @@ export class NodeCore implements Clock, Alarm, Effects {
   send(link: LinkId, channel: Channel, hop: Hop, packet: Uint8Array): void {
     if (this.#capture.on) this.#capture.packet(link, true, channel, hop, packet)
     if (channel === CHANNEL.data) {
-      if (this.#readsFrames) this.#carried.add(link)
+      this.#holdBack.sent(link)
       if (this.#datagrams?.send(link, hop, packet)) return
       if (this.#end.packet(link, channel, hop, packet)) return
       this.#dropped += 1
@@ -307,8 +298,8 @@ export class NodeCore implements Clock, Alarm, Effects {
     // First, as it is there that a new life of a copied machine is noticed: nothing is sealed before.
     const fromPeers = this.#datagrams?.receive(now) ?? false
     const fromMain = this.#end.take(this.#onRecord, this.#onMail)
-    if (this.#heldUntil <= now) this.#letGo()
-    const mayRead = this.#heldUntil === NEVER && this.#end.hasRoom
+    this.#holdBack.expire(now)
+    const mayRead = !this.#holdBack.waits && this.#end.hasRoom
     const fromInterfaces = mayRead && this.#interfaces.read(FRAMES_AT_ONCE, this.#onFrame)
     if (this.#deadline <= now) {
       this.#deadline = NEVER
@@ -328,12 +319,13 @@ export class NodeCore implements Clock, Alarm, Effects {
   #sleep(): void {
     this.#lookForSuspend()
     const now = this.now()
-    const lacksRoom = this.#heldUntil === NEVER && !this.#end.hasRoom
+    const { waits } = this.#holdBack
+    const lacksRoom = !waits && !this.#end.hasRoom
     const until = Math.min(
-      this.#heldUntil,
+      this.#holdBack.until,
       lacksRoom ? now + LOOK_AGAIN : NEVER,
       // There was no room for them when interfaces were read, and now there is.
-      this.#heldUntil === NEVER && !lacksRoom && this.#interfaces.holds ? now : NEVER,
+      !waits && !lacksRoom && this.#interfaces.holds ? now : NEVER,
       this.#deadline,
       this.#timers.next(),
       this.#interfaces.nextRetry(),
@@ -370,9 +362,9 @@ export class NodeCore implements Clock, Alarm, Effects {
     this.#packets += 1
     if (this.#capture.on) this.#capture.frame(port, false, frame)
     if (this.#trace.on) this.#trace.begin(this.#host.machine)
-    this.#readsFrames = true
+    this.#holdBack.reading = true
     this.#host.frame(port, frame)
-    this.#readsFrames = false
+    this.#holdBack.reading = false
     if (this.#trace.on) this.#trace.end(this.#host.machine, this.now(), 'frame', port, frame)
   }
 
@@ -396,34 +388,14 @@ export class NodeCore implements Clock, Alarm, Effects {
   }
 
   #onReady(link: LinkId, channel: Channel, ready: boolean): void {
-    if (channel === CHANNEL.data) {
-      if (ready) this.#full.delete(link)
-      else if (this.#carried.has(link)) this.#full.add(link)
-      if (this.#full.size === 0) this.#letGo()
-      else if (!ready && this.#heldUntil === NEVER) this.#holdBack()
-    }
+    if (channel === CHANNEL.data) this.#holdBack.onReady(this.now(), link, ready)
     this.#host.linkReady(link, channel, ready)
   }
 
   #onDown(link: LinkId, reason: CloseReason): void {
-    this.#full.delete(link)
-    this.#carried.delete(link)
+    this.#holdBack.onDown(link)
     this.#datagrams?.linkDown(link)
-    if (this.#full.size === 0) this.#letGo()
     this.#host.linkDown(link, reason)
-  }
-
-  #holdBack(): void {
-    this.#heldUntil = this.now() + HOLD_BACK
-    this.#listen(false)
-  }
-
-  #letGo(): void {
-    if (this.#heldUntil === NEVER) return
-    this.#heldUntil = NEVER
-    this.#full.clear()
-    this.#carried.clear()
-    this.#listen(true)
   }
 
   /** Whether a frame at an interface ends a sleep. */
