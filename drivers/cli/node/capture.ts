@@ -6,6 +6,7 @@ import { finished } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '../../../core/errors.ts'
 import { systemMistake } from '../../node/state-files.ts'
+import { NotNow } from '../../not-now.ts'
 import { EXIT } from '../exit.ts'
 import type { Verb } from '../flags.ts'
 import { clientOf, NODE_FLAGS } from './line.ts'
@@ -42,11 +43,8 @@ export const captureVerb: Verb = {
     const client = await clientOf(given)
     const out = file === undefined ? process.stdout : opened(file, given.on('force'))
     const stream = await client.stream(only === 'all' ? '/v1/capture' : `/v1/capture?only=${only}`)
-    await pour(stream, out)
-    if (file !== undefined) {
-      out.end()
-      await finished(out)
-    }
+    // Standard output that takes no more is the program's affair (main.ts).
+    await (file === undefined ? pour(stream, out) : pourInto(file, stream, out))
     return EXIT.ok
   },
 }
@@ -61,6 +59,22 @@ function opened(file: string, force: boolean): NodeJS.WritableStream {
     return createWriteStream(file, { fd: openSync(file, 'w', FILE_MODE) })
   } catch (error) {
     throw systemMistake(file, error)
+  }
+}
+
+/** A file that takes no more, as on a disk that is full, ends the capture, and it is said why. */
+async function pourInto(file: string, stream: IncomingMessage, out: NodeJS.WritableStream): Promise<void> {
+  const written = finished(out)
+  written.catch(() => stream.destroy())
+  try {
+    await pour(stream, out)
+    out.end()
+    await written
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw systemMistake(file, error)
+    throw new NotNow(
+      `${file}: the disk is full: make room, and capture again; what came before is in the file`,
+    )
   }
 }
 
