@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type ControlApi, ControlServer } from '../../drivers/node/control-server.ts'
+import { type ControlApi, ControlServer, json } from '../../drivers/node/control-server.ts'
 import { CliFolder, type Ended } from '../support/cli.ts'
 
 const cli = new CliFolder()
@@ -26,6 +26,53 @@ afterAll(() => cli.remove())
 function peertap(...words: readonly string[]): Promise<Ended> {
   return cli.perform([...words, '--socket', socket])
 }
+
+/** Answers by method and path, and counts on nothing else being asked. */
+function answering(answers: Readonly<Record<string, object>>): void {
+  api = {
+    ...api,
+    answer: async (method, path) => {
+      const answer = answers[`${method} ${path}`]
+      return answer === undefined ? undefined : json(answer)
+    },
+  }
+}
+
+const UP = { port: 1, label: 'my lan', name: 'pt-2f62d42c', mtu: 1280, addresses: ['10.7.0.1/24'] }
+const DOWN = {
+  port: 1,
+  label: 'my lan',
+  mtu: 1280,
+  addresses: [],
+  trouble: "there is an interface named 'x'",
+}
+
+describe('a reload', () => {
+  const told = { ok: true, changed: ['interfaces'], needRestart: [] }
+
+  it('names the interfaces that it took away, and the VLANs that are not here', async () => {
+    answering({
+      'POST /v1/reload': told,
+      'GET /v1/status': { vlansMissing: ['hoem'], interfaces: [DOWN] },
+    })
+    const troubles = [
+      'hoem: an interface is configured for it, and this node has no such VLAN',
+      "my lan: there is an interface named 'x'",
+    ]
+    expect(await peertap('reload')).toEqual({
+      code: 0,
+      out: `changed: interfaces\n! ${troubles.join('\n! ')}\n`,
+      err: '',
+    })
+    const { out } = await peertap('reload', '--json')
+    expect(JSON.parse(out)).toEqual({ ...told, troubles })
+  })
+
+  it('says no more than that where all is well', async () => {
+    answering({ 'POST /v1/reload': told, 'GET /v1/status': { vlansMissing: [], interfaces: [UP] } })
+    expect(await peertap('reload')).toEqual({ code: 0, out: 'changed: interfaces\n', err: '' })
+  })
+})
 
 describe('a capture', () => {
   /** A block of pcapng without a body: its type, its length, and its length again. */

@@ -13,6 +13,7 @@ import type { Verb } from '../flags.ts'
 import { counted } from '../table.ts'
 import { wayWords } from './explain.ts'
 import { clientOf, NODE_FLAGS, show, showFailure, showOutcome } from './line.ts'
+import { interfaceTroubles } from './status-lines.ts'
 
 const STOP_LOOK_MILLIS = 20
 const STOP_WITHIN_MILLIS = 15_000
@@ -109,13 +110,17 @@ export const reloadVerb: Verb = {
   describe: 'Read the configuration again; frames go on meanwhile',
   flags: NODE_FLAGS,
   run: async (given) => {
-    const said = (await (await clientOf(given)).post('/v1/reload', {})) as {
+    const client = await clientOf(given)
+    const said = (await client.post('/v1/reload', {})) as {
       readonly changed: readonly string[]
       readonly needRestart: readonly string[]
     }
+    // It is read all the same, and whoever mistook a name in it has lost an interface.
+    const troubles = interfaceTroubles((await client.get('/v1/status')) as NodeStatus)
     const lines = [said.changed.length === 0 ? 'nothing changed' : `changed: ${said.changed.join(', ')}`]
     if (said.needRestart.length > 0) lines.push(`only after a restart: ${said.needRestart.join(', ')}`)
-    return show(given, said, lines)
+    lines.push(...troubles.map((trouble) => `! ${trouble}`))
+    return show(given, { ...said, troubles }, lines)
   },
 }
 

@@ -10,7 +10,7 @@ import { vlanStateWords } from '../vlan-words.ts'
 const NAME_CHARS = 8
 
 export function statusLines(status: NodeStatus): string[] {
-  const { process, vlans, vlansMissing, interfaces, links, trees } = status
+  const { process, vlans, interfaces, links, trees } = status
   const neighbours = links.filter(({ neighbour }) => neighbour)
   const head = `${process.peer}, up ${duration(process.upSeconds)}, ${reachWords(status)}`
   const memory = `${mebibytes(process.rssBytes)} MiB`
@@ -35,14 +35,21 @@ export function statusLines(status: NodeStatus): string[] {
           ['left', 'left', 'left', 'right', 'right', 'right', 'left'],
           0,
         )
-  const troubles = [
-    ...process.errors,
+  const troubles = [...process.errors, ...interfaceTroubles(status)]
+  return [head, mesh, '', ...table, '', ...peerLines(status), ...troubles.map((trouble) => `! ${trouble}`)]
+}
+
+/** Interfaces that there should be, and why there are none. */
+export function interfaceTroubles({
+  vlansMissing,
+  interfaces,
+}: Pick<NodeStatus, 'vlansMissing' | 'interfaces'>): string[] {
+  return [
     ...vlansMissing.map(
       (vlan) => `${vlan}: an interface is configured for it, and this node has no such VLAN`,
     ),
     ...interfaces.flatMap(({ label, trouble }) => (trouble === undefined ? [] : [`${label}: ${trouble}`])),
   ]
-  return [head, mesh, '', ...table, '', ...peerLines(status), ...troubles.map((trouble) => `! ${trouble}`)]
 }
 
 /** Neighbours and how they are reached. */
