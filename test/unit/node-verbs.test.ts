@@ -74,6 +74,31 @@ describe('a reload', () => {
   })
 })
 
+describe('whoever founds a VLAN', () => {
+  const entered = { vlan: '2f62d42c'.repeat(4), label: 'my lan', member: '8f14bcbb'.repeat(8), port: 1 }
+  const founded = { ok: true, value: { ...entered, mac: '02:00:00:00:00:01', members: 1, seconds: 0.1 } }
+  const line = 'VLAN my lan 2f62d42c is founded; own key 8f14bcbb, MAC 02:00:00:00:00:01\n'
+
+  it('learns what its interface is called, which does not follow from every label', async () => {
+    answering({ 'POST /v1/ask': founded, 'GET /v1/status': { interfaces: [UP] } })
+    const said = 'its interface is pt-2f62d42c, MTU 1280, 10.7.0.1/24\n'
+    expect(await peertap('vlan', 'create', 'my lan')).toEqual({ code: 0, out: line + said, err: '' })
+    const { out } = await peertap('vlan', 'create', 'my lan', '--json')
+    expect(JSON.parse(out)).toEqual({ ...founded.value, interface: 'pt-2f62d42c' })
+  })
+
+  it('learns why it has none', async () => {
+    answering({ 'POST /v1/ask': founded, 'GET /v1/status': { interfaces: [DOWN] } })
+    const said = "my lan has no interface yet: there is an interface named 'x'\n"
+    expect(await peertap('vlan', 'create', 'my lan')).toEqual({ code: 0, out: line, err: said })
+  })
+
+  it('has founded it, whatever the node says then', async () => {
+    answering({ 'POST /v1/ask': founded })
+    expect(await peertap('vlan', 'create', 'my lan')).toEqual({ code: 0, out: line, err: '' })
+  })
+})
+
 describe('a capture', () => {
   /** A block of pcapng without a body: its type, its length, and its length again. */
   const block = new Uint8Array(12)

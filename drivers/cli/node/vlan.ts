@@ -4,6 +4,7 @@ import { verbsOver } from '../../control/asks.ts'
 import type { ControlClient } from '../../control/client.ts'
 import { type Outcome, REFUSAL } from '../../control/outcome.ts'
 import type { Entered } from '../../control/vlans.ts'
+import type { InterfaceView } from '../../node/interfaces.ts'
 import type { NodeStatus } from '../../node/views.ts'
 import type { Given, Verb } from '../flags.ts'
 import { VLAN_WORDS, type VlanWord } from '../vlan-words.ts'
@@ -19,8 +20,14 @@ export const vlanVerbs: readonly Verb[] = VLAN_WORDS.map((word) => ({
   run: async (given) => {
     const client = await clientOf(given)
     const outcome = await (verbOf(word) === 'leave' ? leave(word, given, client) : ask(word, given, client))
-    if (outcome.ok && ENTERING.includes(verbOf(word))) await warnOfInterface(given, client, outcome.value)
-    return showOutcome(given, outcome, (value) => word.answer(value as never, given, () => '').lines)
+    const lines = (value: object): readonly string[] => word.answer(value as never, given, () => '').lines
+    if (!outcome.ok || !ENTERING.includes(verbOf(word))) return showOutcome(given, outcome, lines)
+    const port = await interfaceOf(client, outcome.value as Entered)
+    const value = { ...outcome.value, interface: port?.name }
+    // Told to people, who think it is there.
+    if (port?.trouble !== undefined && !given.on('json'))
+      console.error(`${(outcome.value as Entered).label} has no interface yet: ${port.trouble}`)
+    return showOutcome(given, { ok: true, value }, () => [...lines(value), ...interfaceLines(port)])
   },
 }))
 
@@ -54,14 +61,17 @@ async function leave(word: VlanWord, given: Given, client: ControlClient): Promi
   }
 }
 
-/** A VLAN without its interface is one that the machine cannot use: told to people, who think it is there. */
-async function warnOfInterface(given: Given, client: ControlClient, value: object): Promise<void> {
-  const { port, label } = value as Entered
-  if (given.on('json')) return
-  // What was asked for is done, whatever the node says now.
+/** What was asked for is done, whatever the node says now. */
+async function interfaceOf(client: ControlClient, { port }: Entered): Promise<InterfaceView | undefined> {
   const status = (await client.get('/v1/status').catch(() => undefined)) as NodeStatus | undefined
-  const trouble = status?.interfaces.find((each) => each.port === port)?.trouble
-  if (trouble !== undefined) console.error(`${label} has no interface yet: ${trouble}`)
+  return status?.interfaces.find((each) => each.port === port)
+}
+
+/** Its name does not follow from every label. */
+function interfaceLines(port: InterfaceView | undefined): string[] {
+  if (port?.name === undefined) return []
+  const { name, mtu, addresses } = port
+  return [`its interface is ${name}, MTU ${mtu}${addresses.length === 0 ? '' : `, ${addresses.join(' ')}`}`]
 }
 
 function verbOf({ words }: VlanWord): string | undefined {
