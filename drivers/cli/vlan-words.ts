@@ -187,25 +187,28 @@ const members = word<{
   describe: 'Who is in a VLAN, as this node knows',
   arguments: [VLAN],
   start: (verbs, given) => verbs.members(given.argument('vlan')),
-  lines: ({ label, epoch, members: rows }, _, nameOf) => [
-    `${label}, epoch ${epoch}: ${counted(rows.length, 'member')}`,
-    ...tableLines(
-      [
-        ['member', '', 'mac', 'state', 'role', 'since', 'until'],
-        ...rows.map((row) => [
-          short(row.member),
-          row.self ? 'this node' : nameOf(row.member),
-          row.mac ?? '',
-          stateOf(row),
-          row.role,
-          momentOf(row.sinceMillis),
-          row.endsMillis === undefined ? '' : dateOf(row.endsMillis),
-        ]),
-      ],
-      ['left', 'left', 'left', 'left', 'left', 'left', 'left'],
-      0,
-    ),
-  ],
+  lines: ({ label, epoch, members: rows }, _, nameOf) =>
+    epoch < 0
+      ? [`${label}: this node is in no epoch of it, and knows no member; "vlan show" says why`]
+      : [
+          `${label}, epoch ${epoch}: ${counted(rows.length, 'member')}`,
+          ...tableLines(
+            [
+              ['member', '', 'mac', 'state', 'role', 'since', 'until'],
+              ...rows.map((row) => [
+                short(row.member),
+                row.self ? 'this node' : nameOf(row.member),
+                row.mac ?? '',
+                stateOf(row),
+                row.role,
+                momentOf(row.sinceMillis),
+                row.endsMillis === undefined ? '' : dateOf(row.endsMillis),
+              ]),
+            ],
+            ['left', 'left', 'left', 'left', 'left', 'left', 'left'],
+            0,
+          ),
+        ],
 })
 
 const evict = word<Evicted>('evict', {

@@ -99,6 +99,17 @@ describe('whoever founds a VLAN', () => {
   })
 })
 
+describe('the members of a VLAN', () => {
+  it('are not counted by a node that is out of it, or not in yet', async () => {
+    answering({ 'POST /v1/ask': { ok: true, value: { label: 'home', epoch: -1, members: [] } } })
+    expect(await peertap('vlan', 'members', 'home')).toEqual({
+      code: 0,
+      out: 'home: this node is in no epoch of it, and knows no member; "vlan show" says why\n',
+      err: '',
+    })
+  })
+})
+
 describe('a capture', () => {
   /** A block of pcapng without a body: its type, its length, and its length again. */
   const block = new Uint8Array(12)
