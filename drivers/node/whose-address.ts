@@ -1,6 +1,7 @@
 /** Which MAC of a VLAN a written MAC or an address of IP means, by all that this machine knows unasked. */
 import { readFileSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { BROADCAST_MAC, ipv4GroupMac, ipv6GroupMac, type Mac, parseMac, unhex } from '../../core/ids.ts'
 import { REFUSAL, type Refused, refused } from '../control/outcome.ts'
 import type { MemberRow } from '../control/views.ts'
@@ -28,7 +29,7 @@ export function macOfIp(
   if (bytes === undefined) return undefined
   const written = isIPv4(ip) ? ip : formatIpv6(bytes)
   const isMembers = ({ member }: MemberRow): boolean => addressOf(vlan, member) === written
-  const member = members.find(device?.addresses.some((each) => hostOf(each) === written) ? isSelf : isMembers)
+  const member = members.find(hasAddress(device, written) ? isSelf : isMembers)
   if (member?.mac !== undefined) return macOf(member.mac)
   if (ip === BROADCAST_IPV4) return BROADCAST_MAC
   if (isGroupAddress(bytes)) return isIPv4(ip) ? ipv4GroupMac(bytes) : ipv6GroupMac(bytes)
@@ -41,6 +42,13 @@ export function nobodyHas(ip: string, label: string): Refused {
     REFUSAL.macUnknown,
     `no machine is known to have ${ip} in ${label}; ${mend}, or name the member`,
   )
+}
+
+/** By the node's order, or because somebody gave it to the interface since. */
+function hasAddress(device: InterfaceView | undefined, ip: string): boolean {
+  if (device?.addresses.some((each) => hostOf(each) === ip)) return true
+  const given = device?.name === undefined ? undefined : networkInterfaces()[device.name]
+  return given?.some(({ address }) => address === ip) === true
 }
 
 function isSelf({ self }: MemberRow): boolean {

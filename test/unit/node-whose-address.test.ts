@@ -30,6 +30,12 @@ describe('an address in a VLAN', () => {
     expect(macOf('fd00:0::1')).toBe('020000000001')
   })
 
+  it('is of this node itself where somebody gave it to the interface since', () => {
+    const loopback = { name: 'lo', addresses: [] } as unknown as InterfaceView
+    expect(macOfIp(MEMBERS, VLAN, loopback, '127.0.0.1')?.toString(16)).toBe('20000000001')
+    expect(macOfIp(MEMBERS, VLAN, { ...loopback, name: 'eth9' }, '127.0.0.1')).toBeUndefined()
+  })
+
   it.each([
     ['255.255.255.255', 'ffffffffffff'],
     ['224.0.0.251', '01005e0000fb'],
