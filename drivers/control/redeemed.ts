@@ -1,7 +1,7 @@
 /**
  * Keys with which invitations were redeemed that have not led in. Whoever redeems one binds it to a member
  * key (sec:C5), and members may know of that: with another key the invitation is spent, with the same one it
- * can be used again. One that is over goes when another one is added; of too many the oldest go first.
+ * can be used again. One that is over goes with whatever is kept next; of too many the oldest go first.
  */
 import { sameBytes } from '../../core/ids.ts'
 import type { HeldVlan } from './held.ts'
@@ -19,14 +19,17 @@ export function redemptionOf(held: HeldVlan): KeptRedemption | undefined {
   return grant && { serial: grant.id, memberSeed: identity.memberSeed.slice(), endsMillis: grant.end }
 }
 
-/** One more; `now` is 0 while the clock is not set. */
+/** One more. */
 export function withRedemption(
   kept: readonly KeptRedemption[],
   one: KeptRedemption,
-  now: number,
 ): readonly KeptRedemption[] {
-  const others = withoutRedemption(kept, one.serial).filter(({ endsMillis }) => now < endsMillis)
-  return [...others, one].slice(-REDEEMED_MAX)
+  return [...withoutRedemption(kept, one.serial), one].slice(-REDEEMED_MAX)
+}
+
+/** Those that are not over; `now` is 0 while the clock is not set. */
+export function lastingRedemptions(kept: readonly KeptRedemption[], now: number): readonly KeptRedemption[] {
+  return kept.filter(({ endsMillis }) => now < endsMillis)
 }
 
 export function withoutRedemption(

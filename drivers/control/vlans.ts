@@ -19,7 +19,7 @@ import { checkLabel, macWritten, type Preference, resolveVlan, short } from './n
 import type { ControlledNode, KeptRedemption, KeptVlan } from './node.ts'
 import { ownMemberOut } from './out.ts'
 import { done, type Outcome, Pending, REFUSAL, type Refused, refused } from './outcome.ts'
-import { redemptionOf, withoutRedemption, withRedemption } from './redeemed.ts'
+import { lastingRedemptions, redemptionOf, withoutRedemption, withRedemption } from './redeemed.ts'
 import {
   type GrantRow,
   grantRows,
@@ -401,10 +401,7 @@ export class VlanVerbs {
   /** Forgets all but the key: with another one the invitation may be spent. */
   #giveUpAsking(held: HeldVlan): void {
     const redemption = redemptionOf(held)
-    const redeemed =
-      redemption === undefined
-        ? this.#redeemed
-        : withRedemption(this.#redeemed, redemption, this.#node.wallMillis())
+    const redeemed = redemption === undefined ? this.#redeemed : withRedemption(this.#redeemed, redemption)
     this.#strike(held, redeemed)
     this.#close(held)
   }
@@ -442,7 +439,9 @@ export class VlanVerbs {
 
   #save(): void {
     const vlans = this.#held.map(({ kept }) => kept)
-    this.#node.book.save({ vlans, nextPort: this.#nextPort, redeemed: this.#redeemed })
+    const redeemed = lastingRedemptions(this.#redeemed, this.#node.wallMillis())
+    this.#node.book.save({ vlans, nextPort: this.#nextPort, redeemed })
+    this.#redeemed = redeemed
   }
 
   #full(): Refused | undefined {
