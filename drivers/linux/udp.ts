@@ -11,6 +11,21 @@
  */
 import { UsageError } from '../../core/errors.ts'
 import { ERRNO, errnoName, type Libc, type Pinned, refuse } from './libc.ts'
+import {
+  CONTROL_AT,
+  CONTROL_LENGTH_AT,
+  FLAGS_AT,
+  MESSAGE_BYTES,
+  MOVED_AT,
+  MSG_DONTWAIT,
+  MSG_TRUNC,
+  NAME_AT,
+  NAME_LENGTH_AT,
+  VECTOR_AT,
+  VECTOR_BYTES,
+  VECTOR_COUNT_AT,
+  VECTOR_LENGTH_AT,
+} from './mmsghdr.ts'
 
 // linux/socket.h, linux/in.h, linux/in6.h, linux/udp.h, asm-generic/socket.h
 const AF_INET = 2
@@ -31,8 +46,6 @@ const UDP_SEGMENT = 103
 const UDP_GRO = 104
 /** Never cut on the way, and what the kernel believes of the path's MTU is not asked: it is measured here. */
 const PMTUDISC_PROBE = 3
-const MSG_DONTWAIT = 0x40
-const MSG_TRUNC = 0x20
 
 /** struct sockaddr_in6, the longer of the two; both begin with family (2) and port (2, big-endian). */
 const ADDRESS_BYTES = 28
@@ -40,18 +53,6 @@ const IPV4_ADDRESS_BYTES = 16
 const PORT_AT = 2
 const IPV4_AT = 4
 const IPV6_AT = 8
-/** Of a 64-bit system: struct msghdr (56), then how many bytes were moved (4) and padding (4). */
-const MESSAGE_BYTES = 64
-const NAME_AT = 0
-const NAME_LENGTH_AT = 8
-const VECTOR_AT = 16
-const VECTOR_LENGTH_AT = 24
-const CONTROL_AT = 32
-const CONTROL_LENGTH_AT = 40
-const FLAGS_AT = 48
-const MOVED_AT = 56
-/** struct iovec: address and length, 8 bytes each. */
-const VECTOR_BYTES = 16
 /** struct cmsghdr (length 8, level 4, type 4) with an int behind it, aligned to 8. */
 const CONTROL_BYTES = 24
 const CONTROL_LEVEL_AT = 8
@@ -242,11 +243,11 @@ export class UdpInbox {
     for (let index = 0; index < RECEIVED_MAX; index++) {
       const vector = index * VECTOR_BYTES
       block.write(this.#vectors.view, vector, own + index * RECEIVED_BYTES)
-      this.#vectors.view.setUint32(vector + 8, RECEIVED_BYTES, true)
+      this.#vectors.view.setUint32(vector + VECTOR_LENGTH_AT, RECEIVED_BYTES, true)
       const message = index * MESSAGE_BYTES
       names.write(this.#messages.view, message + NAME_AT, index * NAME_BYTES)
       vectors.write(this.#messages.view, message + VECTOR_AT, vector)
-      this.#messages.view.setUint32(message + VECTOR_LENGTH_AT, 1, true)
+      this.#messages.view.setUint32(message + VECTOR_COUNT_AT, 1, true)
       controls.write(this.#messages.view, message + CONTROL_AT, index * CONTROL_BYTES)
     }
   }
@@ -360,7 +361,7 @@ export class UdpOutbox {
       const nameLength = socket.family === 4 ? IPV4_ADDRESS_BYTES : ADDRESS_BYTES
       this.#messages.view.setUint32(message + NAME_LENGTH_AT, nameLength, true)
       vectors.write(this.#messages.view, message + VECTOR_AT, index * VECTOR_BYTES)
-      this.#messages.view.setUint32(message + VECTOR_LENGTH_AT, 1, true)
+      this.#messages.view.setUint32(message + VECTOR_COUNT_AT, 1, true)
       const control = index * CONTROL_BYTES
       this.#controls.view.setUint32(control, SEGMENT_CONTROL_LENGTH, true)
       this.#controls.view.setUint32(control + CONTROL_LEVEL_AT, SOL_UDP, true)
@@ -448,7 +449,7 @@ export class UdpOutbox {
   #describe(index: number): void {
     const vector = index * VECTOR_BYTES
     this.#base.write(this.#vectors.view, vector, this.#offsets[index] as number)
-    this.#vectors.view.setUint32(vector + 8, this.#lengths[index] as number, true)
+    this.#vectors.view.setUint32(vector + VECTOR_LENGTH_AT, this.#lengths[index] as number, true)
     const message = index * MESSAGE_BYTES
     const { view } = this.#messages
     if ((this.#pieces[index] as number) > 1) {

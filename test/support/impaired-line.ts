@@ -7,6 +7,17 @@
  * the delay is. As in tc-netem(8), a frame that is reordered is sent at once, past those that are delayed.
  */
 import { ERRNO, errnoName, type Libc, type Pinned } from '../../drivers/linux/libc.ts'
+import {
+  FLAGS_AT,
+  MESSAGE_BYTES,
+  MOVED_AT,
+  MSG_DONTWAIT,
+  MSG_TRUNC,
+  VECTOR_AT,
+  VECTOR_BYTES,
+  VECTOR_COUNT_AT,
+  VECTOR_LENGTH_AT,
+} from '../../drivers/linux/mmsghdr.ts'
 import { Streams } from '../../sim/random.ts'
 
 /** What happens to the frames of one direction. */
@@ -27,17 +38,6 @@ export interface LineCounts {
   /** Not taken by the interface, or too long for a slot: both are faults of the line itself. */
   readonly refused: number
 }
-
-// linux/socket.h; struct mmsghdr and struct iovec of a 64-bit system, as in drivers/linux/udp.ts.
-const MSG_DONTWAIT = 0x40
-const MSG_TRUNC = 0x20
-const MESSAGE_BYTES = 64
-const VECTOR_AT = 16
-const VECTOR_COUNT_AT = 24
-const FLAGS_AT = 48
-const MOVED_AT = 56
-const VECTOR_BYTES = 16
-const LENGTH_AT = 8
 
 /** A frame of 1,500 bytes and its header, rounded up. */
 const SLOT_BYTES = 2_048
@@ -106,7 +106,7 @@ export class ImpairedLine {
     const room = Math.min(BATCH, SLOTS - first, SLOTS - (this.#head - this.#tail))
     if (room === 0) return false
     for (let slot = first; slot < first + room; slot++)
-      this.#vectors.view.setUint32(slot * VECTOR_BYTES + LENGTH_AT, SLOT_BYTES, true)
+      this.#vectors.view.setUint32(slot * VECTOR_BYTES + VECTOR_LENGTH_AT, SLOT_BYTES, true)
     const start = this.#starts[first] as bigint
     const count = this.#libc.recvmmsg(this.#from, start, room, MSG_DONTWAIT, null)
     if (count < 0) this.#failed('receive')
@@ -150,7 +150,7 @@ export class ImpairedLine {
     if (!isWhole) this.#counts.refused += 1
     else if (isLost) this.#counts.lost += 1
     else {
-      this.#vectors.view.setUint32(slot * VECTOR_BYTES + LENGTH_AT, length, true)
+      this.#vectors.view.setUint32(slot * VECTOR_BYTES + VECTOR_LENGTH_AT, length, true)
       if (isReordered) {
         this.#counts.reordered += 1
         this.#push(slot, 1)

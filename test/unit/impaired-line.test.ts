@@ -1,15 +1,11 @@
 /** The line of benchmarks without a kernel and a clock: frames come and go when the test says so. */
 import { describe, expect, test } from 'vitest'
 import type { Libc, Pinned } from '../../drivers/linux/libc.ts'
+import { MESSAGE_BYTES, MOVED_AT, VECTOR_AT, VECTOR_LENGTH_AT } from '../../drivers/linux/mmsghdr.ts'
 import { ImpairedLine, type Impairment } from '../support/impaired-line.ts'
 
 const FROM = 3
 const BETWEEN_MICROS = 100
-// linux/socket.h, as impaired-line.ts has them.
-const MESSAGE_BYTES = 64
-const VECTOR_AT = 16
-const MOVED_AT = 56
-const LENGTH_AT = 8
 
 /** Two sockets: one that numbered frames come from, and one that keeps what is sent by it. */
 class Sockets {
@@ -54,7 +50,7 @@ class Sockets {
   #frame(message: DataView, at: number, act: (view: DataView, from: number, length: number) => void): void {
     const [vector, vectorAt] = this.#at(message.getBigUint64(at + VECTOR_AT, true))
     const [block, from] = this.#at(vector.getBigUint64(vectorAt, true))
-    act(block, from, vector.getUint32(vectorAt + LENGTH_AT, true))
+    act(block, from, vector.getUint32(vectorAt + VECTOR_LENGTH_AT, true))
   }
 }
 
