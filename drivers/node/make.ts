@@ -1,7 +1,7 @@
 /**
  * A new node on the disk: its key and state, and a configuration to begin with.
  */
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { noble } from '../../core/crypto/noble.ts'
 import { UsageError } from '../../core/errors.ts'
@@ -24,6 +24,11 @@ export interface MadeNode {
 
 /** Makes what is missing and changes nothing that is there. Throws UsageError. */
 export function makeNode({ state, config }: Pick<Places, 'state' | 'config'>, relay: boolean): MadeNode {
+  // Before a key is made: no program could read it, and it would be kept.
+  if (statSync(config, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw new UsageError(
+      `${config} is a directory; name the file in it with --config ${join(config, 'config.json')}`,
+    )
   if (relay && existsSync(config) && !isRelay(config)) {
     throw new UsageError(
       `${config} is there, is no relay's, and would be kept: move it away, and run this again; ` +

@@ -2,7 +2,7 @@
  * The verbs about a node's files, as people and scripts call them.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { completionScript } from '../../drivers/cli/node/completion.ts'
@@ -64,6 +64,17 @@ describe('a new node', () => {
     const wrong = await init('{"version":1,"listn":[]}')
     expect(wrong.json).toMatchObject({ config: { made: false }, contacts: [] })
     expect(wrong.out).toContain('found.json is wrong, so that it is not known where others may dial')
+  })
+
+  it('has no key yet where its configuration cannot be read', async () => {
+    const folder = inFolder('folder')
+    mkdirSync(folder)
+    expect(await peertap('init --state keyless --config folder')).toEqual({
+      code: 2,
+      out: '',
+      err: `${folder} is a directory; name the file in it with --config ${join(folder, 'config.json')}\n`,
+    })
+    expect(existsSync(inFolder('keyless'))).toBe(false)
   })
 
   it('may be a public relay', async () => {
