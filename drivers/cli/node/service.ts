@@ -3,6 +3,7 @@
  * matter of systemd: it is said how.
  */
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '../../../core/errors.ts'
 import { UNIT_MARK, UNIT_PATH, unitText, whyUnseen } from '../../node/service-unit.ts'
@@ -86,9 +87,19 @@ function install(given: Given): ExitCode {
   } catch (error) {
     throw systemMistake(path, error)
   }
+  const { config } = placesGiven(given)
+  // The unit waits for it (ConditionPathExists), and systemd says of that what few would find.
+  if (!existsSync(config))
+    console.error(`${config} is not there yet, and the service does not start without; run "peertap init"`)
   console.log(`${path} is written. Start it now and at every boot:\n  systemctl daemon-reload`)
-  console.log('  systemctl enable --now peertap')
+  console.log(`  systemctl enable --now ${enabledAs(path)}`)
   return EXIT.ok
+}
+
+/** By its name where systemd looks for units, else by its path, which makes a link there. */
+function enabledAs(path: string): string {
+  const whole = resolve(path)
+  return dirname(whole) === dirname(UNIT_PATH) ? basename(whole, '.service') : whole
 }
 
 function uninstall(given: Given): ExitCode {
@@ -101,7 +112,9 @@ function uninstall(given: Given): ExitCode {
   } catch (error) {
     throw systemMistake(path, error)
   }
-  console.log(`${path} is removed. If the node runs, it runs on until:\n  systemctl stop peertap`)
+  console.log(
+    `${path} is removed. If the node runs, it runs on until:\n  systemctl stop ${basename(path, '.service')}`,
+  )
   console.log('  systemctl daemon-reload')
   return EXIT.ok
 }
