@@ -74,11 +74,19 @@ function checkAddresses(config: Config, listens: boolean, report: Report): void 
     if (transport !== undefined && listens) checkOn(config, transport, ['listen', index], report)
     if (listen.indexOf(text) < index)
       report(['listen', index], `is "${text}" once more; remove one of the two`)
+    else if (listen.findIndex((other) => samePort(other, text)) < index)
+      report(['listen', index], `is "${text}", and another address has that port; choose another port`)
   }
   for (const [index, text] of announce.entries()) {
     const transport = readAt(['announce', index], text, readAnnounce, report)
     if (transport !== undefined) checkOn(config, transport, ['announce', index], report)
   }
+}
+
+/** `/ip4/0.0.0.0/tcp/1` of `/ip4/0.0.0.0/tcp/1/ws`: it can be had once. Port 0 is any that is free. */
+function samePort(one: string, other: string): boolean {
+  const [first, second] = [one, other].map((text) => text.split('/').slice(0, 5).join('/'))
+  return first === second && !first?.endsWith('/0')
 }
 
 function checkOn({ transports }: Config, transport: Transport, path: Path, report: Report): void {

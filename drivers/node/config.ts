@@ -77,7 +77,10 @@ export function checkConfig(text: string): CheckedConfig {
 
 /** What is wrong in form, and what is wrong in the rest. */
 function allMistakes(value: object, issues: readonly z.core.$ZodIssue[], listens: boolean): Mistake[] {
-  const mistakes = explain(configSchema, value, issues, ELSEWHERE)
+  // One part can break two rules that are mended alike.
+  const mistakes = explain(configSchema, value, issues, ELSEWHERE).filter(
+    ({ message }, index, all) => all.findIndex((each) => each.message === message) === index,
+  )
   const sound = new SoundParts(value, issues, standIn)
   const rest = configSchema.safeParse(sound.value)
   return rest.success ? [...mistakes, ...checkTogether(rest.data, listens, sound)] : mistakes

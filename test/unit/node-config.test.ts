@@ -180,6 +180,22 @@ const MISTAKES: readonly (readonly [changes: object, ...messages: string[]])[] =
     'listen[1] is "/ip4/0.0.0.0/tcp/1" once more; remove one of the two',
   ],
   [
+    {
+      listen: [
+        '/ip4/0.0.0.0/tcp/1',
+        '/ip6/::/tcp/1/ws',
+        '/ip4/0.0.0.0/udp/1/quic-v1',
+        '/ip4/0.0.0.0/tcp/1/ws',
+      ],
+    },
+    'listen[3] is "/ip4/0.0.0.0/tcp/1/ws", and another address has that port; choose another port',
+  ],
+  [
+    { announce: '/ip4/203.0.113.7/udp/4001/quic-v1' },
+    'announce is "/ip4/203.0.113.7/udp/4001/quic-v1" (a string); ' +
+      'it must be a list of at most 32; put it in [ ]',
+  ],
+  [
     { listen: ['/ip4/0.0.0.0/tcp/1/ws'], transports: { ws: false } },
     'listen[0] is for ws, and transports.ws is false; remove one of the two',
   ],
