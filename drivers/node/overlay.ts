@@ -1,10 +1,12 @@
 /**
  * The networks that this node itself carries: no trunk may run through them, or trunks would carry trunks.
- * They are those of its interfaces, by whatever addresses these have now.
+ * They are those of its interfaces, by whatever addresses these have now, and those of a bridge that has no
+ * port but these: one with a cable too may be the way out.
  */
 import { BlockList, isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { isLinkLocal } from '../libp2p/hosts.ts'
+import { bridgeOf, portsOf } from '../linux/bridges.ts'
 
 /** Addresses of interfaces change by hand or by DHCP; so old a look is good enough. */
 const LOOK_MILLIS = 1_000
@@ -43,9 +45,10 @@ export class Overlay {
     this.#lookedAt = performance.now()
     const nets = new BlockList()
     const hosts: string[] = []
+    const ours = withBridges(this.#names)
     for (const [name, addresses] of Object.entries(networkInterfaces())) {
       for (const { address, cidr, family } of addresses ?? []) {
-        if (!this.#names.has(name)) hosts.push(address)
+        if (!ours.has(name)) hosts.push(address)
         else if (cidr !== null && !isLinkLocal(address)) {
           nets.addSubnet(address, Number(cidr.split('/')[1]), family === 'IPv4' ? 'ipv4' : 'ipv6')
         }
@@ -54,6 +57,16 @@ export class Overlay {
     this.#nets = nets
     this.#hosts = hosts
   }
+}
+
+/** And the bridges that lead nowhere else. */
+function withBridges(names: ReadonlySet<string>): ReadonlySet<string> {
+  const bridges = [...names].flatMap((name) => bridgeOf(name) ?? [])
+  const closed = bridges.filter((bridge) => {
+    const ports = portsOf(bridge)
+    return ports.length > 0 && ports.every((port) => names.has(port))
+  })
+  return new Set([...names, ...closed])
 }
 
 /** A link-local network is the same on every cable, so that no trunk is told from another by it. */

@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os'
 import { BROADCAST_MAC, ipv4GroupMac, ipv6GroupMac, type Mac, parseMac, unhex } from '../../core/ids.ts'
 import { REFUSAL, type Refused, refused } from '../control/outcome.ts'
 import type { MemberRow } from '../control/views.ts'
+import { bridgeOf } from '../linux/bridges.ts'
 import { formatIpv6, isGroupAddress, parseAddress, ulaOf } from '../tap/addresses.ts'
 import type { InterfaceView } from './interfaces.ts'
 
@@ -47,8 +48,13 @@ export function nobodyHas(ip: string, label: string): Refused {
 /** By the node's order, or because somebody gave it to the interface since. */
 function hasAddress(device: InterfaceView | undefined, ip: string): boolean {
   if (device?.addresses.some((each) => hostOf(each) === ip)) return true
-  const given = device?.name === undefined ? undefined : networkInterfaces()[device.name]
-  return given?.some(({ address }) => address === ip) === true
+  const all = networkInterfaces()
+  return namesOf(device?.name).some((name) => all[name]?.some(({ address }) => address === ip))
+}
+
+/** Of the interface, and of the bridge that it is in: there the host then has addresses and neighbours. */
+function namesOf(device: string | undefined): readonly string[] {
+  return device === undefined ? [] : [device, bridgeOf(device) ?? device]
 }
 
 function isSelf({ self }: MemberRow): boolean {
@@ -66,10 +72,14 @@ function hostOf(cidr: string): string {
 /** On the interface of the VLAN, where that is known: another network may have the same addresses. */
 function neighbour(ip: string, device: string | undefined): Mac | undefined {
   try {
+    const names = namesOf(device)
     const rows = readFileSync(ARP_TABLE, 'utf8').split('\n').slice(1)
     const row = rows
       .map((line) => line.trim().split(/\s+/))
-      .find(([address, , , , , name]) => address === ip && (device === undefined || name === device))
+      .find(
+        ([address, , , , , name]) =>
+          address === ip && (device === undefined || names.includes(name as string)),
+      )
     const mac = row?.[3]
     return mac === undefined || mac === NO_MAC ? undefined : macOf(mac)
   } catch {
