@@ -11,7 +11,7 @@ import { planCommit } from './commits.ts'
 import { joined, judgeJoined, madeKeyPackage, planJoin, planKeyPackage, stuck } from './entry.ts'
 import { epochOfRoster, firstSalts, WISHES } from './epoch.ts'
 import { planProcess, processed } from './following.ts'
-import { LIVE_AGAIN_WITHIN } from './limits.ts'
+import { CAUTIOUS_ALONE, LIVE_AGAIN_WITHIN } from './limits.ts'
 import { decodeHandshake } from './messages.ts'
 import { madeCommit, publish, storeCommit } from './publishing.ts'
 import { encodeHead } from './record.ts'
@@ -224,6 +224,8 @@ function restored(
   if (task.slot === 'head') {
     beginLine(group, now, made, 'restored', head.way)
     if (group.liveBy !== NEVER) group.liveBy = now + LIVE_AGAIN_WITHIN
+    if (made.epoch.roster.size === 1)
+      group.cautiousUntil = Math.min(group.cautiousUntil, now + CAUTIOUS_ALONE)
     group.storedHead = made.epoch.name
     const follows = next !== undefined && sameBytes(next.parent, made.epoch.mlsId)
     group.restoring = follows ? { ...restoring, isHeadThere: true } : undefined

@@ -222,6 +222,12 @@ export const LOOK_AROUND: Micros = 10 * SECOND
 export const CLEAN_WITHIN: Micros = 10 * SECOND
 /** No second fold before (sec:B11). */
 export const FOLD_AGAIN: Micros = 10 * SECOND
+/**
+ * The only member of its epoch, restored, waits so long before it commits and lets others in. Nobody else can
+ * have gone on from there; but it may have been a backup, and who was let in since shows in this time. Guess:
+ * two rounds of knocking.
+ */
+export const CAUTIOUS_ALONE: Micros = 5 * SECOND
 /** A member says what speaks against a fold at most this often, whoever says folds. Guess. */
 export const OBJECT_AGAIN: Micros = 1 * SECOND
 /** Members that fold spread their KeyPackages over so long. */

@@ -37,6 +37,16 @@ test('who is turned away for what does not pass asks three times, and is out by 
   expect(joiner.events).toContainEqual({ kind: 'ended', why: 'lost' })
 })
 
+test('a founder that started again lets others in within seconds: nobody can have gone on without it', () => {
+  const world = new GroupWorld({ seed: 7 })
+  const founder = world.found()
+  world.run(2 * SECOND)
+  world.crash(founder)
+  world.restart(founder)
+  const joiner = world.join()
+  expect(world.until(() => world.isOne([founder, joiner], 2), 15 * SECOND)).toBe(true)
+})
+
 test('two that were away are no group of their own: they follow the others', () => {
   const world = new GroupWorld({ seed: 3 })
   const members = world.established(7)
