@@ -9,7 +9,7 @@ import { peerIdFromPublicKey, peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { peerIdOf } from '../../core/ids.ts'
 import type { PeerId } from '../../core/io.ts'
-import { isLinkLocal } from '../libp2p/hosts.ts'
+import { isLinkLocal, isLoopback } from '../libp2p/hosts.ts'
 import { whyUnfit } from '../tap/addresses.ts'
 import { NAME_BYTES_MAX } from '../tap/settings.ts'
 
@@ -89,6 +89,9 @@ export function readAnnounce(text: string): Read<Transport> {
   if (!read.ok) return read
   if (read.value.some(({ name }) => name === 'p2p'))
     return wrong('an address of this node has no /p2p/ and id; remove it with all that follows')
+  const host = read.value[0]?.value ?? ''
+  if (host === '0.0.0.0' || host === '::' || isLoopback(host))
+    return wrong('nobody else can dial that; write the address that others reach this host at')
   return transportOf(text)
 }
 

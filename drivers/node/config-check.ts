@@ -66,7 +66,7 @@ function readAt<T>(
 }
 
 function checkAddresses(config: Config, listens: boolean, report: Report): void {
-  const { listen, announce, transports } = config
+  const { listen, announce, transports, datagrams } = config
   if (!Object.values(transports).includes(true))
     report(['transports'], 'are all off; a node needs one; set one of quic, tcp and ws to true')
   for (const [index, text] of listen.entries()) {
@@ -76,6 +76,16 @@ function checkAddresses(config: Config, listens: boolean, report: Report): void 
       report(['listen', index], `is "${text}" once more; remove one of the two`)
     else if (listen.findIndex((other) => samePort(other, text)) < index)
       report(['listen', index], `is "${text}", and another address has that port; choose another port`)
+    if (
+      datagrams.enabled &&
+      transports.quic &&
+      text.includes(`/udp/${datagrams.port}/`) &&
+      datagrams.port > 0
+    )
+      report(
+        ['listen', index],
+        `is "${text}", and datagrams.port is ${datagrams.port}; change one of the two`,
+      )
   }
   for (const [index, text] of announce.entries()) {
     const transport = readAt(['announce', index], text, readAnnounce, report)
@@ -141,6 +151,10 @@ function checkPolicy({ relay: { policy } }: Config, report: Report): void {
     report([...path, 'allow'], 'is empty, so that no pattern matches; add "*", or set mode to "restricted"')
 }
 
+function hostOf(cidr: string): string {
+  return (cidr.split('/')[0] as string).toLowerCase()
+}
+
 function checkInterface({ interfaces }: Config, entry: InterfaceConfig, index: number, report: Report): void {
   const path = ['interfaces', index] as const
   const { vlan, name, addresses } = entry
@@ -148,6 +162,13 @@ function checkInterface({ interfaces }: Config, entry: InterfaceConfig, index: n
   for (const [place, text] of addresses.entries())
     readAt([...path, 'addresses', place], text, readCidr, report)
   const before = interfaces.slice(0, index)
+  const hosts = new Set(before.flatMap((other) => other.addresses.map(hostOf)))
+  for (const [place, text] of addresses.entries())
+    if (hosts.has(hostOf(text)))
+      report(
+        [...path, 'addresses', place],
+        `is "${text}", and another interface has that address; choose another`,
+      )
   if (before.some((other) => other.vlan === vlan))
     report(
       [...path, 'vlan'],

@@ -205,6 +205,29 @@ const MISTAKES: readonly (readonly [changes: object, ...messages: string[]])[] =
       'and id; remove it with all that follows',
   ],
   [
+    { announce: ['/ip4/127.0.0.1/tcp/1'] },
+    'announce[0] is "/ip4/127.0.0.1/tcp/1"; nobody else can dial that; ' +
+      'write the address that others reach this host at',
+  ],
+  [
+    { announce: ['/ip6/::/udp/1/quic-v1'] },
+    'announce[0] is "/ip6/::/udp/1/quic-v1"; nobody else can dial that; ' +
+      'write the address that others reach this host at',
+  ],
+  [
+    { listen: ['/ip4/0.0.0.0/udp/4003/quic-v1'] },
+    'listen[0] is "/ip4/0.0.0.0/udp/4003/quic-v1", and datagrams.port is 4003; change one of the two',
+  ],
+  [
+    {
+      interfaces: [
+        { vlan: 'home', addresses: ['10.7.0.1/24'] },
+        { vlan: 'work', addresses: ['10.8.0.1/24', '10.7.0.1/16'] },
+      ],
+    },
+    'interfaces[1].addresses[1] is "10.7.0.1/16", and another interface has that address; choose another',
+  ],
+  [
     { transports: { quic: false, tcp: false, ws: false } },
     'transports are all off; a node needs one; set one of quic, tcp and ws to true',
   ],
