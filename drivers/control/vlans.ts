@@ -213,7 +213,7 @@ export class VlanVerbs {
     const removed = (held: HeldVlan): Pending<Gone> => {
       // Just after a start it is a member that is not in again yet.
       if (held.phase() !== 'over' && !held.isAsking() && !force) {
-        const message = `this node is in ${held.label}; leave it, or remove it with --force, which tells nobody`
+        const message = `this node is in ${held.label}; leave it, or remove it with --force and tell nobody`
         return Pending.of<Gone>(refused(REFUSAL.stillIn, message))
       }
       const what = gone(held)

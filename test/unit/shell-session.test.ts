@@ -14,7 +14,7 @@ describe('a session', () => {
     // It is not in again, and is a member all the same.
     expect(shell.perform('expect stillIn node1 vlan remove home')).toBe('done')
     expect(shell.said().slice(-1)).toEqual([
-      'refused (stillIn): this node is in home; leave it, or remove it with --force, which tells nobody',
+      'refused (stillIn): this node is in home; leave it, or remove it with --force and tell nobody',
     ])
     // Twice at one instant, so that the life between was never seen.
     shell.perform(
