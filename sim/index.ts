@@ -17,6 +17,7 @@ export {
   type Manifest,
   type Metric,
   type Metrics,
+  type Onlooker,
   type Progress,
   type RunOptions,
   type RunReport,
@@ -26,10 +27,12 @@ export {
   type Violation,
 } from './results.ts'
 export { Run } from './run.ts'
+export { endOfFault } from './scenario/faults.ts'
 export { nearestName } from './scenario/names.ts'
 export { canonicalScenario, type DataNeed, dataNeeds, publishedSchema } from './scenario/publish.ts'
 export { blamed, readScenario } from './scenario/read.ts'
 export { parseSetting, type Setting } from './scenario/settings.ts'
 export type { Limit, Scenario } from './scenario.ts'
 export { summarise } from './statistics.ts'
-export { VISITOR_PORT } from './visitors.ts'
+export { isVisitorPort, VISITOR_PORT } from './visitors.ts'
+export { vlanOf } from './vlans.ts'

@@ -9,6 +9,7 @@
  * measured is left out: zero means that zero was measured.
  */
 import type { Crypto } from '../core/crypto/ports.ts'
+import type { NodeEvent } from '../core/io.ts'
 import type { CreateTree } from '../core/node.ts'
 import type { MlsEngines } from './mls/engines.ts'
 import type { BoundName, Limit, Scenario } from './scenario.ts'
@@ -51,6 +52,15 @@ export interface RunOptions {
   readonly createTree?: CreateTree | undefined
   /** People at its machines (sim/live.ts). */
   readonly visitors?: Visitors | undefined
+  /** Somebody who watches: the run is the same with it and without. */
+  readonly onlooker?: Onlooker | undefined
+}
+
+/** Told within the step in which it happens; it only looks. Nodes are numbers. */
+export interface Onlooker {
+  started(node: number): void
+  stopped(node: number): void
+  noted(node: number, event: NodeEvent): void
 }
 
 /** Something that must never happen. */

@@ -245,10 +245,12 @@ export class Run implements Observer, DeliveryWorld, Simulation {
     this.#startedAt[node.index] = this.world.now
     this.stage.connectivity.setAlive(node.index, true)
     this.#options.visitors?.started(node.index)
+    this.#options.onlooker?.started(node.index)
   }
 
   stopped(node: SimNode): void {
     this.#options.visitors?.stopped(node.index)
+    this.#options.onlooker?.stopped(node.index)
     this.#collect(node)
     const from = Math.max(this.#startedAt[node.index] as number, this.#warmup)
     this.meter.wasUp(node.index, this.world.now - from)
@@ -279,6 +281,7 @@ export class Run implements Observer, DeliveryWorld, Simulation {
   noted(node: SimNode, event: NodeEvent): void {
     this.eventKinds[event.kind] = (this.eventKinds[event.kind] ?? 0) + 1
     this.#options.visitors?.noted(node.index, event)
+    this.#options.onlooker?.noted(node.index, event)
     if ('port' in event && isVisitorPort(event.port)) return
     if (event.kind === 'treeLink') {
       const cycle = this.stage.cycles.roleChanged(node.index, event.link, event.role)

@@ -11,16 +11,20 @@ import { type RepeatParts, repeatLine } from './repeat.ts'
 const SEED_MAX = 4_294_967_295
 const DEFAULT_SEED = 1
 
-/** What all verbs that run a scenario share. */
+/** What all verbs share that have to do with a scenario. */
 export const SCENARIO_ARGUMENT = {
   name: 'scenario',
   describe: 'A file, or the name of a scenario that comes with PeerTap',
 }
-export const SCENARIO_FLAGS: Readonly<Record<string, Flag>> = {
+export const RUN_FLAGS: Readonly<Record<string, Flag>> = {
   seed: { kind: 'text', describe: `Seed of all random draws, 0 to ${SEED_MAX} (default ${DEFAULT_SEED})` },
   set: { kind: 'list', describe: 'Change the scenario: path=value, as nodes.count=100; may be repeated' },
   data: { kind: 'text', describe: 'Directory of recorded data (default PEERTAP_DATA, or ../shared/data)' },
   'no-dither': { kind: 'switch', describe: 'Take the instants of a trace as they stand' },
+}
+/** Of those that print what comes of it. */
+export const SCENARIO_FLAGS: Readonly<Record<string, Flag>> = {
+  ...RUN_FLAGS,
   json: { kind: 'switch', describe: 'Print one JSON object alone; progress goes to stderr unless --quiet' },
 }
 /** Of verbs that take their time. */
@@ -32,9 +36,13 @@ export const PROGRESS_FLAGS: Readonly<Record<string, Flag>> = {
 export interface Request {
   readonly source: string
   readonly scenario: Scenario
+  /** The scenario as it can be named from any directory. */
+  readonly anywhere: string
   readonly directory: string
   readonly dither: boolean
   readonly repeat: (seed: number) => string
+  /** The line that shows the run. */
+  readonly view: (seed: number) => string
   readonly flags: readonly string[]
 }
 
@@ -55,9 +63,11 @@ export function readRequest(given: Given, words: string): Request {
   return {
     source,
     scenario,
+    anywhere,
     directory,
     dither,
     repeat: (seed) => repeatLine(parts, seed),
+    view: (seed) => repeatLine({ ...parts, words: 'view' }, seed),
     flags: [...settings.map(({ text }) => `--set ${text}`), ...(dither ? [] : ['--no-dither'])],
   }
 }

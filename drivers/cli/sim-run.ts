@@ -21,6 +21,7 @@ import {
   SCENARIO_FLAGS,
   seedOf,
 } from './sim-request.ts'
+import { viewRequest } from './view.ts'
 
 /** More seeds than this in one call are a job for a cluster. */
 const SEEDS_MAX = 100_000
@@ -34,6 +35,7 @@ export const simRun: Verb = {
     ...PROGRESS_FLAGS,
     seeds: { kind: 'text', describe: 'Instead of one seed: run seeds 1 to this on all cores, and compare' },
     out: { kind: 'text', describe: 'Write result.json, scenario.json and manifest.json into this directory' },
+    view: { kind: 'switch', describe: 'Show the run in the browser afterwards (peertap view)' },
     force: { kind: 'switch', describe: 'Let --out write into a directory that holds something else' },
   },
   examples: [
@@ -49,6 +51,8 @@ async function run(given: Given): Promise<ExitCode> {
   if (count !== undefined && given.text('seed') !== undefined) {
     throw new UsageError('--seed and --seeds exclude each other; give one of them')
   }
+  if (given.on('view') && (count !== undefined || given.on('json')))
+    throw new UsageError('--view shows one run to people; leave out --seeds and --json, or leave out --view')
   const seeds = count === undefined ? [seedOf(given)] : Array.from({ length: count }, (_, index) => index + 1)
   const request = readRequest(given, 'sim run')
   const { scenario, directory, dither, flags } = request
@@ -77,6 +81,7 @@ async function run(given: Given): Promise<ExitCode> {
       // In words, even under --json: its one object is printed.
       return reportError(error)
     }
+    if (given.on('view')) await viewRequest(request, seeds[0] as number)
     return reports.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed
   } finally {
     stopListening()
@@ -153,10 +158,10 @@ function seedsResult(
   }
 }
 
-function humanLines({ scenario, repeat }: Request, reports: readonly RunReport[], many: boolean): string[] {
+function humanLines({ scenario, repeat, view }: Request, reports: readonly RunReport[], many: boolean): string[] {
   if (!many) {
     const report = reports[0] as RunReport
-    return runLines(scenario, report, repeat(report.seed))
+    return [...runLines(scenario, report, repeat(report.seed)), `view    ${view(report.seed)}`]
   }
   const failing = reports
     .filter(({ ok }) => !ok)

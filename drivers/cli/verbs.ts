@@ -18,12 +18,13 @@ export const GROUPS: Readonly<Record<string, string>> = {
 
 /** All of them, for whoever wants to see what there is. */
 export async function allVerbs(): Promise<Verb[]> {
-  const [files, node, sim] = await Promise.all([
+  const [files, node, sim, view] = await Promise.all([
     import('./node/file-verbs.ts'),
     import('./node/verbs.ts'),
     import('./sim-verbs.ts'),
+    import('./view.ts'),
   ])
-  const rest = [...node.NODE_VERBS, ...files.FILE_VERBS, ...sim.SIM_VERBS]
+  const rest = [...node.NODE_VERBS, ...files.FILE_VERBS, ...sim.SIM_VERBS, view.viewVerb]
   const completion = completionVerb(() => [upVerb, completion, ...rest])
   return [upVerb, ...rest, completion]
 }
@@ -32,6 +33,7 @@ export async function allVerbs(): Promise<Verb[]> {
 export async function verbsFor(word: string | undefined): Promise<readonly Verb[]> {
   if (word === 'up') return [upVerb]
   if (word === 'sim') return (await import('./sim-verbs.ts')).SIM_VERBS
+  if (word === 'view') return [(await import('./view.ts')).viewVerb]
   const { NODE_VERBS } = await import('./node/verbs.ts')
   if (NODE_VERBS.some(({ words: [first] }) => first === word)) return NODE_VERBS
   return allVerbs()

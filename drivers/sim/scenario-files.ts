@@ -64,6 +64,11 @@ export function loadScenario(
   return { source, anywhere, scenario: readScenario(text, source, settings) }
 }
 
+/** The text of a scenario's file, whole. Throws UsageError. */
+export function scenarioText(name: string): string {
+  return openScenario(name).text
+}
+
 /** Names of the scenarios that come with PeerTap, sorted. */
 export function scenarioNames(): string[] {
   const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'))

@@ -1,0 +1,91 @@
+/** `peertap view`: the picture of a simulated mesh in the browser, served on the loopback interface. */
+import { spawn } from 'node:child_process'
+import { UsageError } from '../../core/errors.ts'
+import { canonicalScenario, dataNeeds } from '../../sim/index.ts'
+import { DiskData } from '../sim/data-files.ts'
+import { scenarioText } from '../sim/scenario-files.ts'
+import { PageServer, type Shown } from '../view/server.ts'
+import { EXIT, type ExitCode } from './exit.ts'
+import type { Given, Verb } from './flags.ts'
+import { type Request, RUN_FLAGS, readRequest, SCENARIO_ARGUMENT, seedOf } from './sim-request.ts'
+
+export const viewVerb: Verb = {
+  words: ['view'],
+  describe: 'Look at a simulated mesh in the browser',
+  arguments: [{ ...SCENARIO_ARGUMENT, optional: true }],
+  flags: {
+    ...RUN_FLAGS,
+    port: { kind: 'text', describe: 'Port on the loopback interface (default: any that is free)' },
+    'no-browser': { kind: 'switch', describe: 'Only say the address' },
+  },
+  examples: [
+    ['peertap view root-crash --seed 7', 'that run, from its beginning'],
+    ['peertap view', 'choose in the page'],
+  ],
+  run,
+}
+
+async function run(given: Given): Promise<ExitCode> {
+  const port = given.whole('port', 0, 65_535, 'leave it out for any that is free') ?? 0
+  const shown = shownBy(given)
+  await show(shown, port, !given.on('no-browser'))
+  return EXIT.ok
+}
+
+/** Serves until somebody ends the program. */
+async function show(shown: Shown, port: number, inBrowser: boolean): Promise<void> {
+  console.error('building the page ...')
+  // Loads Vite, which nobody else needs.
+  const { buildPage } = await import('../view/page.ts')
+  const server = await PageServer.listen(await buildPage(), shown, port)
+  console.log(server.url)
+  if (inBrowser) openBrowser(server.url)
+  console.error('Ctrl-C ends it')
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, resolve)
+  })
+  await server.close()
+}
+
+/** Shows a run that was just made, as `sim run --view` does. */
+export async function viewRequest(request: Request, seed: number): Promise<void> {
+  await show(shownOf(request, seed), 0, true)
+}
+
+function shownBy(given: Given): Shown {
+  if (given.optional(SCENARIO_ARGUMENT.name) === undefined) {
+    const flag = ['seed', 'set', 'data'].find((name) => given.list(name).length > 0)
+    if (flag !== undefined)
+      throw new UsageError(`--${flag} without a scenario; write peertap view SCENARIO --${flag} ...`)
+    return { run: undefined, data: () => undefined }
+  }
+  return shownOf(readRequest(given, 'view'), seedOf(given))
+}
+
+function shownOf({ scenario, directory, dither, flags, anywhere }: Request, seed: number): Shown {
+  const needs = dataNeeds(scenario).map(({ name }) => name)
+  const disk = new DiskData(directory)
+  // A scenario as it comes with PeerTap keeps its own text, and so its name in the page.
+  const isChanged = flags.some((flag) => flag.startsWith('--set'))
+  const text = isChanged ? JSON.stringify(JSON.parse(canonicalScenario(scenario)), null, 2) : scenarioText(anywhere)
+  return {
+    run: { name: scenario.name, text, seed, dither, data: needs },
+    data: (name) => (needs.includes(name) ? disk.text(name) : undefined),
+  }
+}
+
+/** Where there is a desktop; nobody is told if that fails, since the address has been said. */
+function openBrowser(url: string): void {
+  const desktop: Partial<Record<NodeJS.Platform, readonly [string, ...string[]]>> = {
+    darwin: ['open', url],
+    win32: ['cmd', '/c', 'start', '', url],
+    linux: ['xdg-open', url],
+  }
+  const command = desktop[process.platform]
+  const isHeadless = process.platform === 'linux' && !process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY']
+  if (command === undefined || isHeadless) return
+  const [program, ...words] = command
+  spawn(program, words, { stdio: 'ignore', detached: true })
+    .on('error', () => undefined)
+    .unref()
+}

@@ -1,0 +1,62 @@
+/**
+ * The page of `viz/` as files in memory, built by Vite when somebody wants to see it: nothing built lies
+ * about that could be older than its sources. It knows the page by its folder and imports nothing of it.
+ */
+import { join } from 'node:path'
+import { build, type Plugin, type Rollup } from 'vite'
+import { REPOSITORY, version } from '../program.ts'
+import { codeOf } from '../sim/manifest.ts'
+
+export interface PageFile {
+  readonly type: string
+  readonly bytes: Uint8Array
+}
+
+/** By the path behind the origin; `/` is the page. */
+export type Page = ReadonlyMap<string, PageFile>
+
+const TYPES: Readonly<Record<string, string>> = {
+  css: 'text/css; charset=utf-8',
+  html: 'text/html; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+}
+
+/** Digits of the code's hash: enough to tell the versions apart that anybody has open. */
+const HASH_DIGITS = 8
+
+/** Which program simulates in the page: versions with one text give one run. */
+export function pageVersion(): string {
+  return `${version()}-${codeOf(REPOSITORY).codeHash.slice(0, HASH_DIGITS)}`
+}
+
+/** Takes a second or a few. */
+export async function buildPage(): Promise<Page> {
+  const made = await build({
+    configFile: false,
+    root: join(REPOSITORY, 'viz'),
+    base: './',
+    logLevel: 'error',
+    plugins: [versioned(pageVersion())],
+    worker: { format: 'es' },
+    build: { write: false, target: 'es2022', modulePreload: false, chunkSizeWarningLimit: 1_000 },
+  })
+  const files = new Map<string, PageFile>()
+  for (const file of (made as Rollup.RollupOutput).output) {
+    const source = file.type === 'chunk' ? file.code : file.source
+    const bytes = typeof source === 'string' ? Buffer.from(source) : source
+    const type = TYPES[file.fileName.split('.').at(-1) as string] ?? 'application/octet-stream'
+    const path = file.fileName === 'index.html' ? '/' : `/${file.fileName}`
+    files.set(path, { type, bytes })
+  }
+  return files
+}
+
+/** The page knows which program it is. */
+function versioned(text: string): Plugin {
+  return {
+    name: 'peertap-version',
+    transformIndexHtml: () => [
+      { tag: 'meta', attrs: { name: 'peertap-version', content: text }, injectTo: 'head' },
+    ],
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Serves the page on the loopback interface, with what it was asked to show beside it. Nothing is written
+ * and nothing else of the disk is read: files are those of the page, and the data files of one scenario.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import { UsageError } from '../../core/errors.ts'
+import type { Page, PageFile } from './page.ts'
+
+/** Only for this machine, whoever else shares a network with it. */
+const HOST = '127.0.0.1'
+
+/** The best takes ten times as long for a twentieth less. */
+const BROTLI_QUALITY = 9
+
+/** What the page may do: run what came from here, and ask nobody else for anything. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "worker-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': POLICY,
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+}
+
+/** What `peertap view` was asked to show. */
+export interface Shown {
+  /** The page reads it as `Asked` (viz/files.ts). */
+  readonly run: object | undefined
+  /** The text of a data file that the scenario names; undefined for any other name. */
+  data(name: string): string | undefined
+}
+
+export class PageServer {
+  readonly #server: Server
+  readonly #page: Page
+  readonly #shown: Shown
+
+  private constructor(page: Page, shown: Shown) {
+    this.#page = page
+    this.#shown = shown
+    this.#server = createServer((request, response) => this.#answer(request, response))
+  }
+
+  /** `port`: 0 for any that is free. Throws UsageError for one that is taken. */
+  static async listen(page: Page, shown: Shown, port: number): Promise<PageServer> {
+    const made = new PageServer(page, shown)
+    await new Promise<void>((resolve, reject) => {
+      made.#server.once('error', (error: NodeJS.ErrnoException) => {
+        const what = error.code === 'EADDRINUSE' ? 'another program has it' : error.message
+        reject(new UsageError(`--port ${port}: ${what}; name another one, or leave it out for any`))
+      })
+      made.#server.listen(port, HOST, resolve)
+    })
+    return made
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  get url(): string {
+    return `http://${HOST}:${this.port}/`
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    // A name that leads here by another's doing (DNS rebinding) is not ours to answer to.
+    const hosts = [`${HOST}:${this.port}`, `localhost:${this.port}`]
+    if (!hosts.includes(request.headers.host ?? '')) return end(response, 421, 'this server has another name')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return end(response, 405, 'only GET')
+    const path = pathOf(request.url ?? '/')
+    if (path === undefined) return end(response, 400, 'no path')
+    if (path === '/run.json') return this.#run(response)
+    if (path.startsWith('/data/')) return this.#data(path.slice('/data/'.length), response)
+    const file = this.#page.get(path)
+    if (file === undefined) return end(response, 404, 'there is no such file')
+    const { encoding, bytes } = packed(file, String(request.headers['accept-encoding'] ?? ''))
+    response.writeHead(200, {
+      ...HEADERS,
+      'content-type': file.type,
+      ...(encoding === undefined ? {} : { 'content-encoding': encoding }),
+    })
+    response.end(request.method === 'HEAD' ? undefined : bytes)
+  }
+
+  #run(response: ServerResponse): void {
+    const { run } = this.#shown
+    // No fault: the page chooses then, and no browser reports an empty answer as one.
+    if (run === undefined) return end(response, 204, '')
+    response.writeHead(200, { ...HEADERS, 'content-type': 'application/json' })
+    response.end(JSON.stringify(run))
+  }
+
+  #data(name: string, response: ServerResponse): void {
+    const text = this.#shown.data(name)
+    if (text === undefined) return end(response, 404, 'there is no such data file')
+    response.writeHead(200, { ...HEADERS, 'content-type': 'text/plain; charset=utf-8' })
+    response.end(text)
+  }
+}
+
+/** By the best way that the browser takes. */
+export function packed(
+  { bytes }: PageFile,
+  accepted: string,
+): { readonly encoding: 'br' | 'gzip' | undefined; readonly bytes: Uint8Array } {
+  if (/\bbr\b/.test(accepted)) {
+    const params = { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY }
+    return { encoding: 'br', bytes: brotliCompressSync(bytes, { params }) }
+  }
+  if (/\bgzip\b/.test(accepted)) return { encoding: 'gzip', bytes: gzipSync(bytes) }
+  return { encoding: undefined, bytes }
+}
+
+function pathOf(url: string): string | undefined {
+  try {
+    return decodeURIComponent(new URL(url, `http://${HOST}`).pathname)
+  } catch {
+    return undefined
+  }
+}
+
+function end(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { ...HEADERS, 'content-type': 'text/plain; charset=utf-8' })
+  response.end(text)
+}

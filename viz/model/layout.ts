@@ -1,0 +1,157 @@
+/**
+ * Where nodes are drawn: a force layout of d3, stepped by hand and seeded, so that one run at one moment
+ * looks the same wherever it is opened. Links of the tree pull harder than other trunks.
+ */
+import {
+  forceLink,
+  forceManyBody,
+  forceSimulation,
+  forceX,
+  forceY,
+  type Simulation,
+  type SimulationLinkDatum,
+  type SimulationNodeDatum,
+} from 'd3'
+import { NODE, type Picture } from '../source/source.ts'
+
+interface Spot extends SimulationNodeDatum {
+  x: number
+  y: number
+  isUp: boolean
+}
+interface Spring extends SimulationLinkDatum<Spot> {
+  readonly isTree: boolean
+}
+
+/** Steps after which a picture stands nearly still, from scratch and after a small change. Guesses. */
+const SETTLE_STEPS = 240
+const NUDGE = 0.12
+/** Below this a step moves nothing that could be seen. */
+const STILL = 0.004
+const LENGTH = { tree: 26, trunk: 60 } as const
+
+export class Layout {
+  readonly #spots: Spot[]
+  readonly #simulation: Simulation<Spot, Spring>
+  /** Who is down pushes nobody. */
+  readonly #charge = forceManyBody<Spot>()
+    .strength(({ isUp }) => (isUp ? -60 : 0))
+    .distanceMax(600)
+  #shape = ''
+  /** Steps to be done before it is worth looking at. */
+  #owed = 0
+
+  constructor(nodes: number, seed: number) {
+    this.#spots = Array.from({ length: nodes }, () => ({ x: 0, y: 0, isUp: false }))
+    this.#simulation = forceSimulation<Spot, Spring>(this.#spots)
+      .randomSource(generator(seed))
+      .force('charge', this.#charge)
+      .force('x', forceX<Spot>(0).strength(0.05))
+      .force('y', forceY<Spot>(0).strength(0.05))
+      .alphaDecay(1 - 0.001 ** (1 / SETTLE_STEPS))
+      .stop()
+  }
+
+  get nodes(): readonly { readonly x: number; readonly y: number }[] {
+    return this.#spots
+  }
+
+  /** Another picture. After a leap all begins anew, so that it does not matter what came before. */
+  show(picture: Picture): void {
+    const springs: Spring[] = []
+    const { links, uppers } = picture
+    let shape = ''
+    for (let place = 0; place < links.length; place += 2) {
+      const [a, b] = [links[place] as number, links[place + 1] as number]
+      const isTree = uppers[a] === b || uppers[b] === a
+      springs.push({ source: this.#spots[a] as Spot, target: this.#spots[b] as Spot, isTree })
+      shape += isTree ? `${a}:${b} ` : `${a}-${b} `
+    }
+    if (shape === this.#shape && !picture.leap) return
+    this.#shape = shape
+    if (picture.leap) this.#restart()
+    this.#rise(picture)
+    this.#simulation.force('charge', this.#charge)
+    this.#simulation.force(
+      'link',
+      forceLink<Spot, Spring>(springs)
+        .distance(({ isTree }) => (isTree ? LENGTH.tree : LENGTH.trunk))
+        .strength(({ isTree }) => (isTree ? 0.7 : 0.02)),
+    )
+    if (!picture.leap) this.#simulation.alpha(Math.max(this.#simulation.alpha(), NUDGE))
+  }
+
+  /** Goes on for about so long; false when it stands still. */
+  step(millis: number): boolean {
+    const until = performance.now() + millis
+    do {
+      if (this.#simulation.alpha() < STILL) return false
+      this.#simulation.tick()
+      this.#owed -= 1
+    } while (this.#owed > 0 && performance.now() < until)
+    return true
+  }
+
+  /** It has just begun and looks like nothing yet. */
+  get isForming(): boolean {
+    return this.#owed > 0
+  }
+
+  /** Puts a node where somebody drags it; it stays there until it is let go. */
+  hold(node: number, x: number, y: number): void {
+    const spot = this.#spots[node]
+    if (spot === undefined) return
+    spot.fx = x
+    spot.fy = y
+    this.#simulation.alpha(Math.max(this.#simulation.alpha(), NUDGE * 2))
+  }
+
+  release(node: number): void {
+    const spot = this.#spots[node]
+    if (spot === undefined) return
+    spot.fx = null
+    spot.fy = null
+  }
+
+  /** Whoever comes up appears beside a neighbour that is there. */
+  #rise({ states, links }: Picture): void {
+    const isNew = this.#spots.map(({ isUp }, node) => !isUp && ((states[node] as number) & NODE.up) !== 0)
+    for (const [node, spot] of this.#spots.entries()) spot.isUp = ((states[node] as number) & NODE.up) !== 0
+    if (this.#owed === SETTLE_STEPS / 2) return
+    for (let place = 0; place < links.length; place += 2) {
+      const [a, b] = [links[place] as number, links[place + 1] as number]
+      const [comes, stays] = isNew[a] === true ? [a, b] : [b, a]
+      if (isNew[comes] !== true || isNew[stays] === true) continue
+      isNew[comes] = false
+      const [spot, beside] = [this.#spots[comes] as Spot, this.#spots[stays] as Spot]
+      // In some direction, so that two of them do not fall together.
+      spot.x = beside.x + 12 * Math.cos(comes)
+      spot.y = beside.y + 12 * Math.sin(comes)
+    }
+  }
+
+  /** A spiral, as d3 begins with. */
+  #restart(): void {
+    for (const [index, spot] of this.#spots.entries()) {
+      const radius = 10 * Math.sqrt(0.5 + index)
+      const angle = index * Math.PI * (3 - Math.sqrt(5))
+      spot.x = radius * Math.cos(angle)
+      spot.y = radius * Math.sin(angle)
+      spot.vx = 0
+      spot.vy = 0
+    }
+    this.#simulation.alpha(1)
+    this.#owed = SETTLE_STEPS / 2
+  }
+}
+
+/** Mulberry32: draws of the layout, which has nothing to do with those of the run. */
+function generator(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
