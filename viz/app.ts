@@ -2,6 +2,10 @@
  * The application: what somebody does becomes orders to a source, what the source tells becomes what is
  * seen. It knows sources by their interface alone.
  */
+
+import { csvOf } from './export/csv.ts'
+import { dotOf, graphmlOf } from './export/graphs.ts'
+import { type Asked, askedOf, dataOf, type Recorded, save, textOf } from './files.ts'
 import { KEYS, keysOf } from './keys.ts'
 import {
   COLOURS,
@@ -15,9 +19,6 @@ import {
 import { History } from './model/history.ts'
 import { Layout } from './model/layout.ts'
 import { clock } from './model/text.ts'
-import { csvOf } from './export/csv.ts'
-import { dotOf, graphmlOf } from './export/graphs.ts'
-import { type Asked, askedOf, dataOf, save, textOf } from './files.ts'
 import { type Scene, sceneOf } from './paint/scene.ts'
 import { svgOf } from './paint/svg.ts'
 import { showDetail } from './parts/detail.ts'
@@ -79,7 +80,7 @@ export class App {
     (node) => this.#choose(node),
     () => this.#dirty(),
   )
-  readonly #timeline = new Timeline(element('timeline', SVGSVGElement), (at) => this.#seek(at))
+  readonly #timeline = new Timeline(element('timeline', HTMLDivElement), (at) => this.#seek(at))
   readonly #source: Source = new Simulator((news) => this.#hear(news))
   /** Recorded data that came so far, by name without folders. */
   readonly #data = new Map<string, string>()
@@ -95,6 +96,8 @@ export class App {
     node: -1,
     version: this.#version,
   }
+  /** Of the run that is open, if it was kept. */
+  #recorded: Recorded | undefined
   #about: About | undefined
   #picture: Picture | undefined
   #layout: Layout | undefined
@@ -132,9 +135,9 @@ export class App {
       const place = await readPlace(location.hash)
       if (place !== undefined) {
         this.#place = { ...place, version: this.#version }
-        if (place.version !== this.#version) {
+        if (place.version !== '' && place.version !== this.#version) {
           this.#say(
-            `This address was made by PeerTap ${place.version || 'of an unknown version'}, and this page is ` +
+            `This address was made by PeerTap ${place.version}, and this page is ` +
               `${this.#version}. The same scenario and seed may go another way here.`,
           )
         }
@@ -152,7 +155,7 @@ export class App {
     }
   }
 
-  async #take({ name, text, seed, dither, data }: Asked): Promise<void> {
+  async #take({ name, text, seed, dither, data, recorded }: Asked): Promise<void> {
     for (const each of data) this.#data.set(baseOf(each), await dataOf(each))
     const known = KNOWN.find((each) => each.name === name && each.text === text)
     this.#place = {
@@ -162,12 +165,13 @@ export class App {
       seed,
       dither,
     }
-    await this.#open(0)
+    await this.#open(0, recorded)
     this.#play()
   }
 
   /** Opens what `#place` says and goes to that moment. */
-  async #open(at: number): Promise<void> {
+  async #open(at: number, recorded?: Recorded): Promise<void> {
+    this.#recorded = recorded
     const { scenario, edited, seed, dither } = this.#place
     const text = edited ?? KNOWN.find(({ name }) => name === scenario)?.text
     if (text === undefined)
@@ -301,7 +305,14 @@ export class App {
   }
 
   #openText(text: string): void {
-    this.#place = { ...this.#place, scenario: EDITED, edited: text, seed: page.seed.valueAsNumber, node: -1, vlan: -1 }
+    this.#place = {
+      ...this.#place,
+      scenario: EDITED,
+      edited: text,
+      seed: page.seed.valueAsNumber,
+      node: -1,
+      vlan: -1,
+    }
     this.#hush()
     void this.#open(0).then(
       () => this.#play(),
@@ -434,16 +445,10 @@ export class App {
         this.#showPlaying()
         break
       case 'ended':
-        showResult(page.result, news.result)
+        showResult(page.result, news.result, this.#recorded)
         break
       case 'failed':
-        this.#fail(
-          new Error(
-            news.fault
-              ? `This is a fault of PeerTap itself: ${news.message}\nPlease report it with the address of this page.`
-              : news.message,
-          ),
-        )
+        this.#fail(new Error(news.fault ? faultText(news.message) : news.message))
     }
   }
 
@@ -491,7 +496,8 @@ export class App {
   // What is seen.
 
   #scene(): Scene | undefined {
-    if (this.#picture === undefined || this.#about === undefined || this.#layout === undefined) return undefined
+    if (this.#picture === undefined || this.#about === undefined || this.#layout === undefined)
+      return undefined
     return sceneOf(this.#picture, this.#layout.nodes, this.#about, this.#place, this.#theme.now)
   }
 
@@ -526,6 +532,7 @@ export class App {
     const theme = this.#theme.now
     page.clock.textContent = clock(picture.at)
     page.digest.textContent = picture.digest
+    page.digest.dataset['at'] = String(picture.at)
     this.#timeline.draw(about, this.#history, picture.at, theme)
     showLegend(page.legend, picture, about, this.#place, theme)
     const summary = summaryOf(picture, about)
@@ -568,6 +575,10 @@ export class App {
   #hush(): void {
     page.notice.hidden = true
   }
+}
+
+function faultText(message: string): string {
+  return `This is a fault of PeerTap itself: ${message}\nPlease report it with the address of this page.`
 }
 
 function baseOf(name: string): string {

@@ -21,12 +21,21 @@ export async function textOf(file: File): Promise<Dropped> {
   }
 }
 
+/** A run that was kept by `sim run --out`. */
+export interface Recorded {
+  readonly digest: string
+  /** Of the program that ran it. */
+  readonly version: string
+}
+
 /** What `peertap view` was asked to show. */
 export interface Asked {
   readonly name: string
   readonly text: string
   readonly seed: number
   readonly dither: boolean
+  /** Where it was run before: what came of it there. */
+  readonly recorded?: Recorded
   /** Names of data files that the server has. */
   readonly data: readonly string[]
 }

@@ -158,7 +158,11 @@ function seedsResult(
   }
 }
 
-function humanLines({ scenario, repeat, view }: Request, reports: readonly RunReport[], many: boolean): string[] {
+function humanLines(
+  { scenario, repeat, view }: Request,
+  reports: readonly RunReport[],
+  many: boolean,
+): string[] {
   if (!many) {
     const report = reports[0] as RunReport
     return [...runLines(scenario, report, repeat(report.seed)), `view    ${view(report.seed)}`]

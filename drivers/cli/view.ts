@@ -1,18 +1,22 @@
 /** `peertap view`: the picture of a simulated mesh in the browser, served on the loopback interface. */
 import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { UsageError } from '../../core/errors.ts'
-import { canonicalScenario, dataNeeds } from '../../sim/index.ts'
-import { DiskData } from '../sim/data-files.ts'
+import { canonicalScenario, dataNeeds, readScenario } from '../../sim/index.ts'
+import { checkData, DiskData, dataDirectory } from '../sim/data-files.ts'
 import { scenarioText } from '../sim/scenario-files.ts'
+import { isKept, readKept } from '../view/kept.ts'
 import { PageServer, type Shown } from '../view/server.ts'
 import { EXIT, type ExitCode } from './exit.ts'
 import type { Given, Verb } from './flags.ts'
 import { type Request, RUN_FLAGS, readRequest, SCENARIO_ARGUMENT, seedOf } from './sim-request.ts'
 
+const WHAT = 'A scenario, or a directory that sim run --out wrote'
+
 export const viewVerb: Verb = {
   words: ['view'],
   describe: 'Look at a simulated mesh in the browser',
-  arguments: [{ ...SCENARIO_ARGUMENT, optional: true }],
+  arguments: [{ name: SCENARIO_ARGUMENT.name, describe: WHAT, optional: true }],
   flags: {
     ...RUN_FLAGS,
     port: { kind: 'text', describe: 'Port on the loopback interface (default: any that is free)' },
@@ -20,6 +24,7 @@ export const viewVerb: Verb = {
   },
   examples: [
     ['peertap view root-crash --seed 7', 'that run, from its beginning'],
+    ['peertap view results/7', 'a run that sim run --out kept'],
     ['peertap view', 'choose in the page'],
   ],
   run,
@@ -59,7 +64,25 @@ function shownBy(given: Given): Shown {
       throw new UsageError(`--${flag} without a scenario; write peertap view SCENARIO --${flag} ...`)
     return { run: undefined, data: () => undefined }
   }
-  return shownOf(readRequest(given, 'view'), seedOf(given))
+  const name = given.argument(SCENARIO_ARGUMENT.name)
+  return isKept(name) ? shownKept(name, given) : shownOf(readRequest(given, 'view'), seedOf(given))
+}
+
+function shownKept(directory: string, given: Given): Shown {
+  if (given.list('set').length > 0 || given.on('no-dither'))
+    throw new UsageError(`${directory} holds a run as it was made; leave out --set and --no-dither`)
+  const seed = given.text('seed') === undefined ? undefined : seedOf(given)
+  const { text, digest, version, ...kept } = readKept(directory, seed)
+  const scenario = readScenario(text, join(directory, 'scenario.json'))
+  const needs = dataNeeds(scenario)
+  const data = dataDirectory(given.text('data'))
+  checkData(needs, data, () => directory)
+  const names = needs.map((need) => need.name)
+  const disk = new DiskData(data)
+  return {
+    run: { name: scenario.name, text, ...kept, data: names, recorded: { digest, version } },
+    data: (name) => (names.includes(name) ? disk.text(name) : undefined),
+  }
 }
 
 function shownOf({ scenario, directory, dither, flags, anywhere }: Request, seed: number): Shown {
@@ -67,7 +90,9 @@ function shownOf({ scenario, directory, dither, flags, anywhere }: Request, seed
   const disk = new DiskData(directory)
   // A scenario as it comes with PeerTap keeps its own text, and so its name in the page.
   const isChanged = flags.some((flag) => flag.startsWith('--set'))
-  const text = isChanged ? JSON.stringify(JSON.parse(canonicalScenario(scenario)), null, 2) : scenarioText(anywhere)
+  const text = isChanged
+    ? JSON.stringify(JSON.parse(canonicalScenario(scenario)), null, 2)
+    : scenarioText(anywhere)
   return {
     run: { name: scenario.name, text, seed, dither, data: needs },
     data: (name) => (needs.includes(name) ? disk.text(name) : undefined),
@@ -82,7 +107,8 @@ function openBrowser(url: string): void {
     linux: ['xdg-open', url],
   }
   const command = desktop[process.platform]
-  const isHeadless = process.platform === 'linux' && !process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY']
+  const isHeadless =
+    process.platform === 'linux' && !process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY']
   if (command === undefined || isHeadless) return
   const [program, ...words] = command
   spawn(program, words, { stdio: 'ignore', detached: true })

@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path'
 import { build, type Plugin, type Rollup } from 'vite'
-import { REPOSITORY, version } from '../program.ts'
-import { codeOf } from '../sim/manifest.ts'
+import { REPOSITORY } from '../program.ts'
+import { pageVersion } from './version.ts'
 
 export interface PageFile {
   readonly type: string
@@ -19,14 +19,6 @@ const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',
   html: 'text/html; charset=utf-8',
   js: 'text/javascript; charset=utf-8',
-}
-
-/** Digits of the code's hash: enough to tell the versions apart that anybody has open. */
-const HASH_DIGITS = 8
-
-/** Which program simulates in the page: versions with one text give one run. */
-export function pageVersion(): string {
-  return `${version()}-${codeOf(REPOSITORY).codeHash.slice(0, HASH_DIGITS)}`
 }
 
 /** Takes a second or a few. */

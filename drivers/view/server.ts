@@ -82,16 +82,8 @@ export class PageServer {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    // A name that leads here by another's doing (DNS rebinding) is not ours to answer to.
-    const hosts = [`${HOST}:${this.port}`, `localhost:${this.port}`]
-    if (!hosts.includes(request.headers.host ?? '')) return end(response, 421, 'this server has another name')
-    if (request.method !== 'GET' && request.method !== 'HEAD') return end(response, 405, 'only GET')
-    const path = pathOf(request.url ?? '/')
-    if (path === undefined) return end(response, 400, 'no path')
-    if (path === '/run.json') return this.#run(response)
-    if (path.startsWith('/data/')) return this.#data(path.slice('/data/'.length), response)
-    const file = this.#page.get(path)
-    if (file === undefined) return end(response, 404, 'there is no such file')
+    const file = this.#find(request, response)
+    if (file === undefined) return
     const { encoding, bytes } = packed(file, String(request.headers['accept-encoding'] ?? ''))
     response.writeHead(200, {
       ...HEADERS,
@@ -101,24 +93,40 @@ export class PageServer {
     response.end(request.method === 'HEAD' ? undefined : bytes)
   }
 
+  /** A file of the page; undefined when the request is answered already. */
+  #find({ headers, method, url = '/' }: IncomingMessage, response: ServerResponse): PageFile | undefined {
+    const path = pathOf(url)
+    // A name that leads here by another's doing (DNS rebinding) is not ours to answer to.
+    const names = [`${HOST}:${this.port}`, `localhost:${this.port}`]
+    if (!names.includes(headers.host ?? '')) end(response, 421, 'this server has another name')
+    else if (method !== 'GET' && method !== 'HEAD') end(response, 405, 'only GET')
+    else if (path === undefined) end(response, 400, 'no path')
+    else if (path === '/run.json') this.#run(response)
+    else if (path.startsWith('/data/')) this.#data(path.slice('/data/'.length), response)
+    else {
+      const file = this.#page.get(path)
+      if (file !== undefined) return file
+      end(response, 404, 'there is no such file')
+    }
+    return undefined
+  }
+
   #run(response: ServerResponse): void {
     const { run } = this.#shown
     // No fault: the page chooses then, and no browser reports an empty answer as one.
-    if (run === undefined) return end(response, 204, '')
-    response.writeHead(200, { ...HEADERS, 'content-type': 'application/json' })
-    response.end(JSON.stringify(run))
+    if (run === undefined) end(response, 204, '')
+    else end(response, 200, JSON.stringify(run), 'application/json')
   }
 
   #data(name: string, response: ServerResponse): void {
     const text = this.#shown.data(name)
-    if (text === undefined) return end(response, 404, 'there is no such data file')
-    response.writeHead(200, { ...HEADERS, 'content-type': 'text/plain; charset=utf-8' })
-    response.end(text)
+    if (text === undefined) end(response, 404, 'there is no such data file')
+    else end(response, 200, text)
   }
 }
 
 /** By the best way that the browser takes. */
-export function packed(
+function packed(
   { bytes }: PageFile,
   accepted: string,
 ): { readonly encoding: 'br' | 'gzip' | undefined; readonly bytes: Uint8Array } {
@@ -138,7 +146,7 @@ function pathOf(url: string): string | undefined {
   }
 }
 
-function end(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { ...HEADERS, 'content-type': 'text/plain; charset=utf-8' })
+function end(response: ServerResponse, status: number, text: string, type = 'text/plain'): void {
+  response.writeHead(status, { ...HEADERS, 'content-type': `${type}; charset=utf-8` })
   response.end(text)
 }

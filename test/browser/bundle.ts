@@ -18,7 +18,7 @@ const GLOBAL = 'peertapEntry'
 const ORIGIN = 'https://peertap.test/'
 
 /** Quiet and self-contained: Chromium otherwise asks its maker's servers for updates at every start. */
-const FLAGS = [
+export const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',

@@ -95,7 +95,7 @@ export function checkText(file: string, text: string): Finding[] {
       if (rule.broken(line)) findings.push({ file, line: index + 1, message: rule.message })
     }
   }
-  if (/^(core|sim|drivers)\/.*\.ts$/.test(file) && !text.startsWith('/**')) {
+  if (/^(core|sim|drivers|viz)\/.*\.ts$/.test(file) && !text.startsWith('/**')) {
     findings.push({
       file,
       line: 1,

@@ -39,7 +39,8 @@ export function graphmlOf(picture: Picture, about: About): string {
     `  <graph id="${escaped(about.name)}" edgedefault="undirected">`,
   ]
   for (let node = 0; node < about.nodes; node++) {
-    const data = `<data key="role">${roleOf(picture, node)}</data><data key="side">${picture.sides[node]}</data>`
+    const role = roleOf(picture, node)
+    const data = `<data key="role">${role}</data><data key="side">${picture.sides[node]}</data>`
     lines.push(`    <node id="n${node}">${data}</node>`)
   }
   for (const { a, b, kind, isCut } of edgesOf(picture)) {
@@ -54,7 +55,10 @@ export function dotOf(picture: Picture, about: About): string {
   const lines = [`digraph "${about.name.replaceAll('"', '')}" {`, '  node [shape=circle];']
   for (let node = 0; node < about.nodes; node++) lines.push(`  ${node} [role=${roleOf(picture, node)}];`)
   for (const { a, b, kind, isCut } of edgesOf(picture)) {
-    const look = [kind === 'tree' ? 'kind=tree' : 'kind=trunk, dir=none, color=gray', ...(isCut ? ['style=dashed'] : [])]
+    const look = [
+      kind === 'tree' ? 'kind=tree' : 'kind=trunk, dir=none, color=gray',
+      ...(isCut ? ['style=dashed'] : []),
+    ]
     lines.push(`  ${a} -> ${b} [${look.join(', ')}];`)
   }
   return `${[...lines, '}'].join('\n')}\n`

@@ -61,7 +61,9 @@ export async function readPlace(hash: string): Promise<Place | undefined> {
   const parts = new URLSearchParams(text)
   const scenario = parts.get('scenario') ?? ''
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(scenario))
-    throw new Error(`scenario is "${scenario}" in this address; it must be a scenario's name: choose one below`)
+    throw new Error(
+      `scenario is "${scenario}" in this address; it must be a scenario's name: choose one below`,
+    )
   const file = parts.get('file')
   if (scenario === EDITED && file === null)
     throw new Error('this address lacks its file, which holds the scenario; ask for the whole address')
@@ -125,19 +127,22 @@ async function through(
 ): Promise<Uint8Array> {
   const writer = stream.writable.getWriter()
   // What is wrong with the bytes is told by the reading end.
-  const written = writer.write(bytes).then(
-    () => writer.close(),
-    () => undefined,
-  )
+  const written = writer
+    .write(bytes)
+    .then(() => writer.close())
+    .catch(() => undefined)
   const chunks: Uint8Array[] = []
   let length = 0
   const reader = (stream.readable as ReadableStream<Uint8Array>).getReader()
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
     length += next.value.length
-    if (length > EDITED_BYTES_MAX) throw new Error(`more than ${EDITED_BYTES_MAX} bytes`)
+    if (length > EDITED_BYTES_MAX) {
+      await reader.cancel()
+      throw new Error(`more than ${EDITED_BYTES_MAX} bytes`)
+    }
     chunks.push(next.value)
   }
-  await written.catch(() => undefined)
+  await written
   const result = new Uint8Array(length)
   let at = 0
   for (const chunk of chunks) {

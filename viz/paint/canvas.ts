@@ -39,7 +39,7 @@ export function paint(context: CanvasRenderingContext2D, scene: Scene, view: Vie
 function paintDot(context: CanvasRenderingContext2D, dot: Dot): void {
   const { x, y, radius, shape, fill, edge, edgeWidth } = dot
   context.beginPath()
-  if (shape === 'circle') context.arc(x, y, radius, 0, 2 * Math.PI)
+  if (shape === 'circle' || shape === 'ring') context.arc(x, y, radius, 0, 2 * Math.PI)
   else if (shape === 'square') context.rect(x - radius * 0.9, y - radius * 0.9, radius * 1.8, radius * 1.8)
   else if (shape === 'diamond') {
     context.moveTo(x, y - radius)

@@ -16,7 +16,7 @@ export interface Line {
   readonly isDashed: boolean
 }
 
-export type Shape = 'circle' | 'square' | 'diamond' | 'cross'
+export type Shape = 'circle' | 'ring' | 'square' | 'diamond' | 'cross'
 
 export interface Dot {
   readonly node: number
@@ -63,11 +63,14 @@ export function sceneOf(
   const dots: Dot[] = []
   for (const [node, spot] of spots.entries()) {
     const isSeen = looks.layers.includes('down') || (picture.states[node] as number) !== 0
+    if ((picture.sides[node] as number) > 0 && (picture.states[node] as number) !== 0)
+      dots.push(ringOf(node, spot, theme))
     if (isSeen || node === looks.node) dots.push(dotOf(picture, node, spot, looks, members, theme))
   }
   const words: Words[] = []
   const { ink } = PALETTES[theme]
-  for (const { node, x, y, radius } of dots) {
+  for (const { node, x, y, radius, shape } of dots) {
+    if (shape === 'ring') continue
     const matters = node === looks.node || node === picture.root
     if (!matters && !(looks.layers.includes('numbers') && about.nodes <= NUMBERED_MAX)) continue
     words.push({ x: x + radius + 3, y: y + 3.5, text: String(node), colour: ink })
@@ -171,6 +174,16 @@ function dotOf(
   return { node, x, y, radius, shape, fill, edge, edgeWidth }
 }
 
+/** Around whoever is on another side of a partition than the first node. */
+function ringOf(
+  node: number,
+  { x, y }: { readonly x: number; readonly y: number },
+  theme: 'light' | 'dark',
+): Dot {
+  const edge = PALETTES[theme].alarm
+  return { node, x, y, radius: 9.5, shape: 'ring', fill: 'none', edge, edgeWidth: 1 }
+}
+
 function fillOf(
   picture: Picture,
   node: number,
@@ -203,5 +216,10 @@ export function extentOf(scene: Scene): { x: number; y: number; width: number; h
     bottom = Math.max(bottom, y + radius)
   }
   const margin = 24
-  return { x: left - margin, y: top - margin, width: right - left + 2 * margin, height: bottom - top + 2 * margin }
+  return {
+    x: left - margin,
+    y: top - margin,
+    width: right - left + 2 * margin,
+    height: bottom - top + 2 * margin,
+  }
 }

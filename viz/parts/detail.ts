@@ -9,7 +9,11 @@ const ROLES = ['', 'upper', 'lower'] as const
 /** Digits of an id that tell it from others on one page. */
 const SHORT = 8
 
-export function showDetail(place: HTMLElement, detail: Detail | undefined, choose: (node: number) => void): void {
+export function showDetail(
+  place: HTMLElement,
+  detail: Detail | undefined,
+  choose: (node: number) => void,
+): void {
   if (detail === undefined) {
     place.replaceChildren(make('p', {}, 'Choose a node in the picture to see its tables.'))
     return

@@ -1,10 +1,12 @@
 /** The canvas: fits, zooms, and finds the node under a pointer. What is drawn comes from elsewhere. */
-import { select, zoom, type ZoomTransform, zoomIdentity } from 'd3'
+import { select, type ZoomTransform, zoom, zoomIdentity } from 'd3'
 import { paint } from '../paint/canvas.ts'
 import { extentOf, type Scene } from '../paint/scene.ts'
 
 /** A finger is no needle. */
 const REACH_PIXELS = { mouse: 12, touch: 24 } as const
+/** A few nodes look lost on a large screen, and like a poster when they fill it. */
+const FIT_MOST = 1.7
 const ZOOM = { least: 0.05, most: 20 } as const
 
 export class Stage {
@@ -55,7 +57,7 @@ export class Stage {
       canvas.height = h
     }
     const room = extentOf(scene)
-    const k = Math.min(width / room.width, height / room.height)
+    const k = Math.min(FIT_MOST, width / room.width, height / room.height)
     this.#fit = {
       k,
       x: width / 2 - (room.x + room.width / 2) * k,
@@ -90,7 +92,8 @@ export class Stage {
     const view = this.#view()
     let best = { node: -1, distance: reach }
     for (const dot of this.#scene?.dots ?? []) {
-      const distance = Math.hypot(dot.x * view.k + view.x - x, dot.y * view.k + view.y - y) - dot.radius * view.k
+      const distance =
+        Math.hypot(dot.x * view.k + view.x - x, dot.y * view.k + view.y - y) - dot.radius * view.k
       if (distance < best.distance) best = { node: dot.node, distance }
     }
     return best.node

@@ -44,21 +44,23 @@ const CURVES: readonly Curve[] = [
 ]
 
 export class Timeline {
+  readonly #slider: HTMLElement
   readonly #svg: SVGSVGElement
   #about: About | undefined
   #scale = scaleLinear()
   #at = 0
 
   /** `seek`: somebody wants to see that moment. */
-  constructor(svg: SVGSVGElement, seek: (at: number) => void) {
-    this.#svg = svg
-    svg.addEventListener('pointerdown', (event) => {
+  constructor(slider: HTMLElement, seek: (at: number) => void) {
+    this.#slider = slider
+    this.#svg = slider.querySelector('svg') as SVGSVGElement
+    slider.addEventListener('pointerdown', (event) => {
       if (this.#about === undefined) return
-      const { left } = svg.getBoundingClientRect()
+      const { left } = slider.getBoundingClientRect()
       const at = this.#scale.invert(event.clientX - left)
       seek(Math.min(this.#about.endsAt, Math.max(0, at)))
     })
-    svg.addEventListener('keydown', (event) => {
+    slider.addEventListener('keydown', (event) => {
       const about = this.#about
       if (about === undefined) return
       const steps: Record<string, number> = {
@@ -86,10 +88,9 @@ export class Timeline {
     const x = scaleLinear([0, about.endsAt], [MARGIN.left, width - MARGIN.right])
     this.#scale = x
     svg.setAttribute('viewBox', `0 0 ${width} ${height}`)
-    svg.setAttribute('aria-valuemin', '0')
-    svg.setAttribute('aria-valuemax', String(Math.round(about.endsAt)))
-    svg.setAttribute('aria-valuenow', String(Math.round(at)))
-    svg.setAttribute('aria-valuetext', `${clock(at)} of ${clock(about.endsAt)}`)
+    this.#slider.setAttribute('aria-valuemax', String(Math.round(about.endsAt)))
+    this.#slider.setAttribute('aria-valuenow', String(Math.round(at)))
+    this.#slider.setAttribute('aria-valuetext', `${clock(at)} of ${clock(about.endsAt)}`)
     const root = select(svg)
     root.selectAll('*').remove()
     const bottom = height - MARGIN.bottom
@@ -172,14 +173,24 @@ export class Timeline {
       .text(`${curve.name}: ${says} (scale to ${curve.write(most)})`)
   }
 
-  #mark({ at, kind, text }: Happening, x: (at: number) => number, bottom: number, theme: 'light' | 'dark'): void {
+  #mark(
+    { at, kind, text }: Happening,
+    x: (at: number) => number,
+    bottom: number,
+    theme: 'light' | 'dark',
+  ): void {
     if (!MARKED.includes(kind)) return
     const palette = PALETTES[theme]
     const isWrong = kind === 'cut' || kind === 'fault' || kind === 'violation' || kind === 'out'
     select(this.#svg)
       .append('path')
       .attr('class', 'mark')
-      .attr('d', isWrong ? `M${x(at) - 4} ${bottom}L${x(at) + 4} ${bottom}L${x(at)} ${bottom - 8}Z` : `M${x(at)} ${bottom}V${bottom - 8}`)
+      .attr(
+        'd',
+        isWrong
+          ? `M${x(at) - 4} ${bottom}L${x(at) + 4} ${bottom}L${x(at)} ${bottom - 8}Z`
+          : `M${x(at)} ${bottom}V${bottom - 8}`,
+      )
       .attr('fill', isWrong ? palette.alarm : 'none')
       .attr('stroke', isWrong ? palette.alarm : palette.tree)
       .append('title')

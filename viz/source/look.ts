@@ -14,6 +14,7 @@ const GONE_SECONDS = 30
 export interface Beside {
   readonly leap: boolean
   readonly epochs: Int32Array
+  readonly epochNames: Readonly<Record<number, string>>
   readonly measures: Measures | undefined
 }
 

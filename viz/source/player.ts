@@ -6,7 +6,7 @@
 import { UsageError } from '../../core/errors.ts'
 import { type DataFiles, dataNeeds, endOfFault, Run, readScenario, type Scenario } from '../../sim/index.ts'
 import { detailOf, measure, pictureOf } from './look.ts'
-import type { About, Focus, Measures, News, Opening, Order } from './source.ts'
+import type { About, Focus, Measures, News, Opening, Order, Planned } from './source.ts'
 import { Watcher } from './watcher.ts'
 
 /** One slice of work; orders are heard between two. */
@@ -211,24 +211,23 @@ export class Player {
 
   #show(run: Run): void {
     const { vlan, node, measures } = this.#focus
-    const epochs =
-      vlan < 0
-        ? new Int32Array(run.world.nodes.length).fill(-1)
-        : this.#watcher.epochs(vlan, run.world.nodes.length)
-    const bare = pictureOf(run, this.#watcher, { leap: this.#leap, epochs, measures: undefined })
+    const watcher = this.#watcher
+    const epochs = watcher.epochs(vlan, run.world.nodes.length)
+    const epochNames = watcher.epochNames(vlan)
+    const bare = pictureOf(run, watcher, { leap: this.#leap, epochs, epochNames, measures: undefined })
     this.#leap = false
     const wants = measures || vlan >= 0
     const isPaused = this.#speed === undefined || run.done
     const began = this.#clock()
     if (wants && (isPaused || began >= this.#measureAfter)) {
-      this.#measures = measure(run, bare.links, this.#watcher.vlanId(vlan))
+      this.#measures = measure(run, bare.links, watcher.vlanId(vlan))
       const now = this.#clock()
       this.#measureAfter = now + (now - began) * MEASURE_REST
     }
     const picture = { ...bare, measures: wants ? this.#measures : undefined }
     this.#stale = false
     this.#awaitsDrawing = true
-    this.#tell({ kind: 'picture', picture, ...this.#watcher.take() })
+    this.#tell({ kind: 'picture', picture, ...watcher.take() })
     if (node >= 0) this.#tell({ kind: 'detail', detail: detailOf(run, node) })
   }
 
@@ -265,10 +264,16 @@ function aboutOf(scenario: Scenario, seed: number, run: Run): About {
     endsAt: run.endsAtSeconds,
     warmupSeconds: scenario.warmupSeconds,
     vlans: run.stage.vlans.map(({ members, mls }) => ({ members, hasEpochs: mls !== undefined })),
-    planned: scenario.faults.map((fault) => ({
-      kind: fault.kind,
-      from: fault.atSeconds,
-      until: endOfFault(fault),
-    })),
+    planned: scenario.faults.flatMap(plannedOf),
   }
+}
+
+function plannedOf(fault: Scenario['faults'][number]): Planned[] {
+  const { kind, atSeconds } = fault
+  if (fault.kind !== 'relay-crashes') return [{ kind, from: atSeconds, until: endOfFault(fault) }]
+  const { times, everySeconds, restartAfterSeconds, target } = fault
+  return Array.from({ length: times }, (_, index) => {
+    const from = atSeconds + index * everySeconds
+    return { kind: `crash of a ${target}`, from, until: from + restartAfterSeconds }
+  })
 }

@@ -71,6 +71,8 @@ export interface Picture {
   readonly cut: Uint8Array
   /** Of each node its epoch of the chosen VLAN, numbered as they were first seen; −1 in none. */
   readonly epochs: Int32Array
+  /** Of the epochs that somebody is in, by that number: the group's number and the MLS-ID's beginning. */
+  readonly epochNames: Readonly<Record<number, string>>
   readonly measures: Measures | undefined
   readonly digest: string
   readonly messages: number

@@ -8,6 +8,8 @@ import { HAPPENING, type Happening, type HappeningKind, type Sample } from './so
 
 /** Kept between two pictures: a flash crowd of ten thousand, and what else happens then. */
 const KEPT_MAX = 20_000
+/** Enough to tell branches of one VLAN apart. */
+const ID_DIGITS = 6
 
 export class Watcher implements Onlooker {
   /** Set as soon as there is one; starts of the very first instant come before. */
@@ -18,6 +20,8 @@ export class Watcher implements Onlooker {
   readonly #ids = new Map<number, string>()
   /** Of each VLAN its epochs by MLS-ID, numbered as they were first seen. */
   readonly #epochs = new Map<number, Map<string, number>>()
+  /** What those are called. */
+  readonly #epochNames = new Map<number, Map<number, string>>()
   /** Of each VLAN the epoch that a node is in. */
   readonly #memberOf = new Map<number, Map<number, number>>()
   /** Of each node when it went down last, in seconds. */
@@ -55,9 +59,14 @@ export class Watcher implements Onlooker {
     if (event.kind === 'epoch') {
       const epochs = entry(this.#epochs, vlan)
       if (!epochs.has(event.mlsId)) {
+        entry(this.#epochNames, vlan).set(epochs.size, `${event.number} (${event.mlsId.slice(0, ID_DIGITS)})`)
         epochs.set(event.mlsId, epochs.size)
         const members = `${event.members} ${event.members === 1 ? 'member' : 'members'}`
-        this.#add(HAPPENING.epoch, node, `VLAN ${vlan}: epoch ${event.number} with ${members}, at node ${node}`)
+        this.#add(
+          HAPPENING.epoch,
+          node,
+          `VLAN ${vlan}: epoch ${event.number} with ${members}, at node ${node}`,
+        )
       }
       entry(this.#memberOf, vlan).set(node, epochs.get(event.mlsId) as number)
     } else if (event.kind === 'ended') {
@@ -128,6 +137,12 @@ export class Watcher implements Onlooker {
     const result = new Int32Array(nodes).fill(-1)
     for (const [node, epoch] of this.#memberOf.get(vlan) ?? []) result[node] = epoch
     return result
+  }
+
+  epochNames(vlan: number): Record<number, string> {
+    const used = new Set(this.#memberOf.get(vlan)?.values())
+    const names = this.#epochNames.get(vlan) ?? new Map<number, string>()
+    return Object.fromEntries([...names].filter(([epoch]) => used.has(epoch)))
   }
 
   take(): { happenings: Happening[]; samples: Sample[] } {
