@@ -19,11 +19,13 @@ import {
 import { History } from './model/history.ts'
 import { Layout } from './model/layout.ts'
 import { clock } from './model/text.ts'
+import { PALETTES } from './paint/palette.ts'
 import { type Scene, sceneOf } from './paint/scene.ts'
 import { svgOf } from './paint/svg.ts'
 import { showDetail } from './parts/detail.ts'
 import { element, make } from './parts/elements.ts'
 import { showLegend } from './parts/legend.ts'
+import { page } from './parts/page.ts'
 import { Stage } from './parts/stage.ts'
 import { showHappenings, showNodes, showResult, summaryOf } from './parts/tables.ts'
 import { Timeline } from './parts/timeline.ts'
@@ -39,38 +41,6 @@ const SLOW_MILLIS = 300
 /** Of an exported PNG: pixels for a unit of the scene. */
 const PNG_SCALE = 2
 const FIRST_SCENARIO = 'steady-16'
-
-const page = {
-  scenario: element('scenario', HTMLSelectElement),
-  seed: element('seed', HTMLInputElement),
-  run: element('run', HTMLFormElement),
-  question: element('question', HTMLElement),
-  notice: element('notice', HTMLElement),
-  mesh: element('mesh', HTMLCanvasElement),
-  empty: element('empty', HTMLElement),
-  busy: element('busy', HTMLElement),
-  legend: element('legend', HTMLElement),
-  looks: element('looks', HTMLFieldSetElement),
-  vlan: element('vlan', HTMLSelectElement),
-  colour: element('colour', HTMLSelectElement),
-  summary: element('summary', HTMLElement),
-  detail: element('detail', HTMLElement),
-  result: element('result', HTMLDetailsElement),
-  happenings: element('happenings', HTMLDetailsElement),
-  nodes: element('nodes', HTMLDetailsElement),
-  play: element('play', HTMLButtonElement),
-  back: element('back', HTMLButtonElement),
-  step: element('step', HTMLButtonElement),
-  stepSize: element('stepSize', HTMLSelectElement),
-  speed: element('speed', HTMLSelectElement),
-  clock: element('clock', HTMLOutputElement),
-  digest: element('digest', HTMLOutputElement),
-  editor: element('editor', HTMLDialogElement),
-  text: element('text', HTMLTextAreaElement),
-  mistake: element('mistake', HTMLElement),
-  share: element('share', HTMLButtonElement),
-  export: element('export', HTMLDetailsElement),
-}
 
 export class App {
   readonly #version = document.querySelector<HTMLMetaElement>('meta[name="peertap-version"]')?.content ?? ''
@@ -122,6 +92,7 @@ export class App {
         ]),
       )
     this.#listen()
+    this.#showPlaying()
     showDetail(page.detail, undefined, () => undefined)
     addEventListener('hashchange', () => {
       if (location.hash.slice(1) !== this.#hash) void this.#go()
@@ -448,6 +419,7 @@ export class App {
         showResult(page.result, news.result, this.#recorded)
         break
       case 'failed':
+        this.#closed()
         this.#fail(new Error(news.fault ? faultText(news.message) : news.message))
     }
   }
@@ -479,10 +451,25 @@ export class App {
     if (this.#place.node < 0) showDetail(page.detail, undefined, () => undefined)
   }
 
+  /** There is no run any more, and nothing to do with one. */
+  #closed(): void {
+    this.#about = undefined
+    this.#picture = undefined
+    this.#layout = undefined
+    page.empty.hidden = false
+    page.question.textContent = ''
+    page.legend.replaceChildren()
+    page.vlan.replaceChildren()
+    this.#stage.draw({ ground: PALETTES[this.#theme.now].ground, lines: [], dots: [], words: [] })
+  }
+
   #showPlaying(): void {
     const { playing, at, seeking, done } = this.#playing
+    const isOpen = this.#about !== undefined
+    for (const each of [page.play, page.back, page.vlan]) each.disabled = !isOpen
+    for (const each of page.export.querySelectorAll('button')) each.disabled = !isOpen
     page.play.textContent = playing || seeking !== undefined ? 'Pause' : done ? 'Play again' : 'Play'
-    page.step.disabled = done
+    page.step.disabled = done || !isOpen
     page.clock.textContent = clock(at)
     page.busy.hidden = seeking === undefined || seeking >= 1
     if (seeking !== undefined) {

@@ -153,7 +153,7 @@ const MISTAKES: readonly (readonly [words: string, message: string])[] = [
     '',
     'peertap: say what to do: up, down, status, peers, topology, ping, explain, trace, capture, logs, ' +
       'events, reload, vlan, relay, init, backup, restore, doctor, demo, config, service, sim, ' +
-      'completion; see peertap --help',
+      'view, completion; see peertap --help',
   ],
   ['simm run x', '"simm" is no verb of "peertap"; did you mean "peertap sim"?'],
   ['sim', 'peertap sim: say what to do: run, verify, shell, list, schema; see peertap sim --help'],

@@ -92,27 +92,6 @@ export class Layout {
     return true
   }
 
-  /** It has just begun and looks like nothing yet. */
-  get isForming(): boolean {
-    return this.#owed > 0
-  }
-
-  /** Puts a node where somebody drags it; it stays there until it is let go. */
-  hold(node: number, x: number, y: number): void {
-    const spot = this.#spots[node]
-    if (spot === undefined) return
-    spot.fx = x
-    spot.fy = y
-    this.#simulation.alpha(Math.max(this.#simulation.alpha(), NUDGE * 2))
-  }
-
-  release(node: number): void {
-    const spot = this.#spots[node]
-    if (spot === undefined) return
-    spot.fx = null
-    spot.fy = null
-  }
-
   /** Whoever comes up appears beside a neighbour that is there. */
   #rise({ states, links }: Picture): void {
     const isNew = this.#spots.map(({ isUp }, node) => !isUp && ((states[node] as number) & NODE.up) !== 0)
