@@ -54,6 +54,7 @@ export class Player {
         this.#guard(() => this.#open(order.opening), true)
         break
       case 'play':
+        if (this.#run === undefined) break
         this.#speed = order.speed ?? Number.POSITIVE_INFINITY
         this.#goal = undefined
         this.#anchorHere()
