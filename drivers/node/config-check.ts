@@ -74,7 +74,7 @@ function checkAddresses(config: Config, listens: boolean, report: Report): void 
     if (transport !== undefined && listens) checkOn(config, transport, ['listen', index], report)
     if (listen.indexOf(text) < index)
       report(['listen', index], `is "${text}" once more; remove one of the two`)
-    else if (listen.findIndex((other) => samePort(other, text)) < index)
+    else if (listen.slice(0, index).some((other) => samePort(other, text)))
       report(['listen', index], `is "${text}", and another address has that port; choose another port`)
     if (
       datagrams.enabled &&

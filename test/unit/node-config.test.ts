@@ -67,6 +67,11 @@ describe('a configuration', () => {
     expect(contact?.peer).toMatch(/^[0-9a-f]{64}$/)
   })
 
+  it('may listen at ports that are free, at as many as it likes', () => {
+    const listen = ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0/ws', '/ip4/127.0.0.1/udp/0/quic-v1']
+    expect(configOf({ listen }).listen).toEqual(listen)
+  })
+
   it('says of every key what it is and whether it can be reloaded', () => {
     const lacking: string[] = []
     const visit = (schema: JsonSchema, path: string, marked: boolean): void => {
