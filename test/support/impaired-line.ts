@@ -100,8 +100,11 @@ export class ImpairedLine {
   }
 
   // HOT PATH
-  /** One batch of what came in. True if there may be more, and room for it. */
-  receive(now: number): boolean {
+  /**
+   * One batch of what came in. True if there may be more, and room for it. `time` is asked after it was read:
+   * whoever is put aside before reads what came meanwhile, and would let it go too soon.
+   */
+  receive(time: () => number): boolean {
     const first = this.#head % SLOTS
     const room = Math.min(BATCH, SLOTS - first, SLOTS - (this.#head - this.#tail))
     if (room === 0) return false
@@ -110,6 +113,7 @@ export class ImpairedLine {
     const start = this.#starts[first] as bigint
     const count = this.#libc.recvmmsg(this.#from, start, room, MSG_DONTWAIT, null)
     if (count < 0) this.#failed('receive')
+    const now = time()
     for (let slot = first; slot < first + count; slot++) this.#take(slot, now)
     return count === room
   }

@@ -45,6 +45,7 @@ function main({ interfaces, ...impairment }: ImpairmentOrder): void {
   const poller = new Poller(libc)
   for (const fd of [STANDARD_INPUT, left, right]) poller.add(fd)
   const clock = createClock(libc)
+  const time = (): number => clock.monotonicMicros()
   const report = (): void => {
     const counts = lines.map((line, index) => ({ ...line.counts, missed: missed[index]?.() ?? 0 }))
     writeSync(STANDARD_OUTPUT, `${JSON.stringify(counts)}\n`)
@@ -53,7 +54,7 @@ function main({ interfaces, ...impairment }: ImpairmentOrder): void {
 
   const asked = new Uint8Array(1)
   for (let isBusy = false, ended = false; !ended; ) {
-    const due = Math.min(...lines.map(({ nextDue }) => nextDue)) - clock.monotonicMicros()
+    const due = Math.min(...lines.map(({ nextDue }) => nextDue)) - time()
     const ready = poller.wait(isBusy ? 0 : Math.min(due, WAIT_MICROS))
     // The input was added first, and is told first.
     if (ready > 0 && poller.fdAt(0) === STANDARD_INPUT) {
@@ -62,8 +63,8 @@ function main({ interfaces, ...impairment }: ImpairmentOrder): void {
     }
     isBusy = false
     for (const line of lines) {
-      if (line.receive(clock.monotonicMicros())) isBusy = true
-      line.send(clock.monotonicMicros())
+      if (line.receive(time)) isBusy = true
+      line.send(time())
     }
   }
 }

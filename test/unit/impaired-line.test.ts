@@ -62,7 +62,7 @@ function run(impairment: Impairment, count: number) {
   for (let step = 0; step < count || line.nextDue !== Number.POSITIVE_INFINITY; step++) {
     const now = step * BETWEEN_MICROS
     if (step < count) sockets.waiting.push(step)
-    line.receive(now)
+    line.receive(() => now)
     line.send(now)
     while (leftAt.length < sockets.sent.length) leftAt.push(now)
   }
