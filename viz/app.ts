@@ -178,20 +178,8 @@ export class App {
   #listen(): void {
     page.run.addEventListener('submit', (event) => {
       event.preventDefault()
-      const isEdited = page.scenario.value === EDITED
-      this.#place = {
-        ...this.#place,
-        scenario: page.scenario.value,
-        edited: isEdited ? this.#place.edited : undefined,
-        seed: page.seed.valueAsNumber,
-        node: -1,
-        vlan: -1,
-      }
-      this.#hush()
-      void this.#open(0).then(
-        () => this.#play(),
-        (error) => this.#fail(error),
-      )
+      const { value } = page.scenario
+      this.#begin(value, value === EDITED ? this.#place.edited : undefined)
     })
     page.play.addEventListener('click', () => this.#toggle())
     page.back.addEventListener('click', () => this.#seek(0))
@@ -276,14 +264,13 @@ export class App {
   }
 
   #openText(text: string): void {
-    this.#place = {
-      ...this.#place,
-      scenario: EDITED,
-      edited: text,
-      seed: page.seed.valueAsNumber,
-      node: -1,
-      vlan: -1,
-    }
+    this.#begin(EDITED, text)
+  }
+
+  /** Another run, from its beginning. */
+  #begin(scenario: string, edited: string | undefined): void {
+    const seed = page.seed.valueAsNumber
+    this.#place = { ...this.#place, scenario, edited, seed, node: -1, vlan: -1 }
     this.#hush()
     void this.#open(0).then(
       () => this.#play(),

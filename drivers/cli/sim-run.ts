@@ -21,7 +21,6 @@ import {
   SCENARIO_FLAGS,
   seedOf,
 } from './sim-request.ts'
-import { viewRequest } from './view.ts'
 
 /** More seeds than this in one call are a job for a cluster. */
 const SEEDS_MAX = 100_000
@@ -81,7 +80,7 @@ async function run(given: Given): Promise<ExitCode> {
       // In words, even under --json: its one object is printed.
       return reportError(error)
     }
-    if (given.on('view')) await viewRequest(request, seeds[0] as number)
+    if (given.on('view')) await (await import('./view.ts')).viewRequest(request, seeds[0] as number)
     return reports.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed
   } finally {
     stopListening()

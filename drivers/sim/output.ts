@@ -22,7 +22,10 @@ import type { Manifest, Scenario } from '../../sim/index.ts'
 import { LOCK, releaseLock, takeLock } from './lock.ts'
 import { identity } from './manifest.ts'
 
-const MANIFEST = 'manifest.json'
+/** Files of a directory with results. */
+export const SCENARIO = 'scenario.json'
+export const RESULT = 'result.json'
+export const MANIFEST = 'manifest.json'
 
 /** A directory that this process alone writes into. */
 export interface Output {
@@ -82,8 +85,8 @@ function takeLockOf(directory: string): void {
 
 function writeOutput(directory: string, scenario: Scenario, manifest: Manifest, result: object): void {
   try {
-    writeAtomically(join(directory, 'scenario.json'), scenario)
-    writeAtomically(join(directory, 'result.json'), result)
+    writeAtomically(join(directory, SCENARIO), scenario)
+    writeAtomically(join(directory, RESULT), result)
     // Last, so that a manifest vouches for complete results.
     writeAtomically(join(directory, MANIFEST), manifest)
   } catch (error) {

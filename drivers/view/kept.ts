@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { UsageError } from '../../core/errors.ts'
 import type { Manifest } from '../../sim/index.ts'
+import { MANIFEST, RESULT, SCENARIO } from '../sim/output.ts'
 import { versionName } from './version.ts'
 
 export interface Kept {
@@ -23,13 +24,13 @@ interface Ended {
 
 /** Whether a run was kept in that directory. */
 export function isKept(directory: string): boolean {
-  return existsSync(join(directory, 'manifest.json'))
+  return existsSync(join(directory, MANIFEST))
 }
 
 /** `seed`: which one of many, the first by default. Throws UsageError. */
 export function readKept(directory: string, seed: number | undefined): Kept {
-  const manifest = read(directory, 'manifest.json') as Manifest
-  const result = read(directory, 'result.json') as Ended & { readonly seeds?: readonly Ended[] }
+  const manifest = read(directory, MANIFEST) as Manifest
+  const result = read(directory, RESULT) as Ended & { readonly seeds?: readonly Ended[] }
   const runs = result.seeds ?? [result]
   const run = seed === undefined ? runs[0] : runs.find((each) => each.seed === seed)
   if (run === undefined || typeof run.digest !== 'string') {
@@ -37,7 +38,7 @@ export function readKept(directory: string, seed: number | undefined): Kept {
     throw new UsageError(`--seed ${seed ?? ''}: ${directory} holds the seeds ${seeds}; name one of them`)
   }
   return {
-    text: readText(directory, 'scenario.json'),
+    text: readText(directory, SCENARIO),
     seed: run.seed,
     dither: manifest.dither,
     digest: run.digest,

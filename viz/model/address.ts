@@ -2,6 +2,7 @@
  * What is looked at as the part of an address behind its `#`, and back: whoever opens it sees the same.
  * It knows no page; what it reads is somebody else's text, so all of it is checked and bounded.
  */
+import { concat } from '../../core/ids.ts'
 
 export const LAYERS = ['trunks', 'tree', 'numbers', 'down'] as const
 export type Layer = (typeof LAYERS)[number]
@@ -143,11 +144,5 @@ async function through(
     chunks.push(next.value)
   }
   await written
-  const result = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    result.set(chunk, at)
-    at += chunk.length
-  }
-  return result
+  return concat(...chunks)
 }
