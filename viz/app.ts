@@ -1,45 +1,37 @@
 /**
- * The application: what somebody does becomes orders to a source, what the source tells becomes what is
- * seen. It knows sources by their interface alone.
+ * The application: what somebody does becomes orders to a run, what the run tells becomes what is seen.
+ * It knows where runs come from no more than the runs' interface says.
  */
 
-import { csvOf } from './export/csv.ts'
-import { dotOf, graphmlOf } from './export/graphs.ts'
-import { type Asked, askedOf, dataOf, type Recorded, save, textOf } from './files.ts'
-import { KEYS, keysOf } from './keys.ts'
-import {
-  COLOURS,
-  DEFAULT_LAYERS,
-  EDITED,
-  LAYERS,
-  type Place,
-  readPlace,
-  writePlace,
-} from './model/address.ts'
-import { History } from './model/history.ts'
-import { Layout } from './model/layout.ts'
-import { clock } from './model/text.ts'
+import { exportRun } from './export/exports.ts'
+import { type Asked, askedOf, dataOf, type Recorded, textOf } from './files.ts'
+import { keysOf, listKeys } from './keys.ts'
+import { DEFAULT_LAYERS, EDITED, type Place, readPlace } from './model/address.ts'
+import { nodeFrom, type Step } from './model/walk.ts'
+import { Openings } from './opening.ts'
 import { PALETTES } from './paint/palette.ts'
-import { type Scene, sceneOf } from './paint/scene.ts'
-import { svgOf } from './paint/svg.ts'
+import { chosenSpeed, showPlaying } from './parts/controls.ts'
 import { showDetail } from './parts/detail.ts'
+import { listenToDrops } from './parts/drops.ts'
+import { listenToEditor } from './parts/editor.ts'
 import { element, make } from './parts/elements.ts'
-import { showLegend } from './parts/legend.ts'
+import { readLooks, showLooks, showVlans, toggleLayer } from './parts/looks.ts'
+import { faultText, hush, listenToNotice, say } from './parts/notice.ts'
 import { page } from './parts/page.ts'
+import { showReport } from './parts/report.ts'
+import { Sharing } from './parts/sharing.ts'
 import { Stage } from './parts/stage.ts'
-import { showHappenings, showNodes, showResult, summaryOf } from './parts/tables.ts'
+import { showResult } from './parts/tables.ts'
 import { Timeline } from './parts/timeline.ts'
 import { KNOWN } from './scenarios.ts'
-import { Simulator } from './source/simulator.ts'
-import { type About, type News, NODE, type Picture, type Playing, type Source } from './source/source.ts'
+import { Shown } from './shown.ts'
+import type { About, News } from './source/source.ts'
 import { Theme } from './theme.ts'
 
 /** The layout may have so much of a frame. */
 const LAYOUT_MILLIS = 9
 /** Curves, tables and the address change no faster while it plays. */
 const SLOW_MILLIS = 300
-/** Of an exported PNG: pixels for a unit of the scene. */
-const PNG_SCALE = 2
 const FIRST_SCENARIO = 'steady-16'
 
 export class App {
@@ -50,10 +42,13 @@ export class App {
     (node) => this.#choose(node),
     () => this.#dirty(),
   )
-  readonly #timeline = new Timeline(element('timeline', HTMLDivElement), (at) => this.#seek(at))
-  readonly #source: Source = new Simulator((news) => this.#hear(news))
-  /** Recorded data that came so far, by name without folders. */
-  readonly #data = new Map<string, string>()
+  readonly #timeline = new Timeline(element('timeline', HTMLDivElement), (at) => this.#run.seek(at))
+  readonly #run = new Shown((news) => this.#hear(news))
+  readonly #sharing = new Sharing(
+    () => this.#seen,
+    () => void this.#go(),
+  )
+  readonly #openings = new Openings()
   #place: Place = {
     scenario: FIRST_SCENARIO,
     edited: undefined,
@@ -68,36 +63,25 @@ export class App {
   }
   /** Of the run that is open, if it was kept. */
   #recorded: Recorded | undefined
-  #about: About | undefined
-  #picture: Picture | undefined
-  #layout: Layout | undefined
-  #history = new History()
-  #playing: Playing = { playing: false, at: 0, seeking: undefined, done: false }
+  /** Of the run before. */
+  #shape: Pick<About, 'name' | 'nodes'> | undefined
   #frame = 0
-  #isDrawn = true
   #slowAt = 0
   #slowTimer: ReturnType<typeof setTimeout> | undefined
-  /** The address that this page wrote last. */
-  #hash = ''
 
   async start(): Promise<void> {
     element('version', HTMLElement).textContent = this.#version
     page.scenario.replaceChildren(...KNOWN.map(({ name }) => make('option', { value: name }, name)))
-    element('keys', HTMLElement)
-      .querySelector('dl')
-      ?.append(
-        ...KEYS.flatMap(({ keys, what }) => [
-          make('dt', {}, ...keys.split(' ').flatMap((key) => [make('kbd', {}, key), ' '])),
-          make('dd', {}, what),
-        ]),
-      )
+    listKeys()
     this.#listen()
     this.#showPlaying()
     showDetail(page.detail, undefined, () => undefined)
-    addEventListener('hashchange', () => {
-      if (location.hash.slice(1) !== this.#hash) void this.#go()
-    })
     await this.#go()
+  }
+
+  /** What is seen now. */
+  get #seen(): Place {
+    return { ...this.#place, at: this.#run.picture?.at ?? 0 }
   }
 
   /** Opens what the address says, or else what the server was asked to show, or else the first scenario. */
@@ -107,7 +91,7 @@ export class App {
       if (place !== undefined) {
         this.#place = { ...place, version: this.#version }
         if (place.version !== '' && place.version !== this.#version) {
-          this.#say(
+          say(
             `This address was made by PeerTap ${place.version}, and this page is ` +
               `${this.#version}. The same scenario and seed may go another way here.`,
           )
@@ -127,7 +111,7 @@ export class App {
   }
 
   async #take({ name, text, seed, dither, data, recorded }: Asked): Promise<void> {
-    for (const each of data) this.#data.set(baseOf(each), await dataOf(each))
+    for (const each of data) this.#openings.keep(each, await dataOf(each))
     const known = KNOWN.find((each) => each.name === name && each.text === text)
     this.#place = {
       ...this.#place,
@@ -143,34 +127,21 @@ export class App {
   /** Opens what `#place` says and goes to that moment. */
   async #open(at: number, recorded?: Recorded): Promise<void> {
     this.#recorded = recorded
-    const { scenario, edited, seed, dither } = this.#place
-    const text = edited ?? KNOWN.find(({ name }) => name === scenario)?.text
-    if (text === undefined)
-      throw new Error(`there is no scenario "${scenario}" in this version; choose another one and open it`)
     this.#showForm()
     page.result.hidden = true
-    const data: Record<string, string> = {}
-    for (const need of text.matchAll(/"file"\s*:\s*"([^"]+)"/g)) {
-      const name = need[1] as string
-      const found = this.#data.get(baseOf(name)) ?? (await dataOf(name).catch(() => undefined))
-      if (found !== undefined) data[name] = found
-    }
-    const name = edited === undefined ? `${scenario}.json` : 'the scenario'
-    this.#source.order({ kind: 'open', opening: { text, name, seed, dither, data } })
+    this.#run.open({ kind: 'simulation', opening: await this.#openings.of(this.#place) })
     this.#focus()
-    if (at > 0) this.#source.order({ kind: 'seek', at })
+    if (at > 0) this.#run.order({ kind: 'seek', at })
   }
 
   #showForm(): void {
-    const { scenario, edited, seed, layers, colour } = this.#place
+    const { scenario, edited, seed } = this.#place
     const old = page.scenario.querySelector(`option[value="${EDITED}"]`)
     if (edited !== undefined && old === null)
       page.scenario.prepend(make('option', { value: EDITED }, 'edited scenario'))
     page.scenario.value = scenario
     page.seed.value = String(seed)
-    page.colour.value = colour
-    for (const box of page.looks.querySelectorAll<HTMLInputElement>('input[name="layer"]'))
-      box.checked = layers.some((layer) => layer === box.value)
+    showLooks(this.#place)
   }
 
   // What somebody does.
@@ -182,58 +153,44 @@ export class App {
       this.#begin(value, value === EDITED ? this.#place.edited : undefined)
     })
     page.play.addEventListener('click', () => this.#toggle())
-    page.back.addEventListener('click', () => this.#seek(0))
+    page.back.addEventListener('click', () => this.#run.seek(0))
     page.step.addEventListener('click', () => this.#stepOn())
     page.speed.addEventListener('change', () => {
-      if (this.#playing.playing) this.#play()
+      if (this.#run.playing.playing) this.#play()
     })
     page.looks.addEventListener('change', () => this.#look())
-    page.share.addEventListener('click', () => void this.#share())
-    element('dismiss', HTMLButtonElement).addEventListener('click', () => this.#hush())
-    element('edit', HTMLButtonElement).addEventListener('click', () => this.#edit())
-    page.editor.addEventListener('close', () => {
-      if (page.editor.returnValue === 'open') this.#openText(page.text.value)
-    })
+    listenToNotice()
+    listenToEditor(
+      () => this.#text(),
+      (text) => this.#begin(EDITED, text),
+    )
     for (const button of page.export.querySelectorAll<HTMLButtonElement>('[data-export]'))
       button.addEventListener('click', () => {
         page.export.open = false
-        void this.#export(button.dataset['export'] ?? '').catch((error) => this.#fail(error))
+        const scene = this.#run.scene(this.#place, this.#theme.now)
+        void exportRun(button.dataset['export'] ?? '', this.#run, scene, this.#stage).catch((error) =>
+          this.#fail(error),
+        )
       })
     page.nodes.addEventListener('toggle', () => this.#slowly(true))
+    this.#listenToKeys()
+    listenToDrops((files) => void this.#dropped(files).catch((error) => this.#fail(error)))
+  }
+
+  #listenToKeys(): void {
     keysOf(page.mesh, {
       toggle: () => this.#toggle(),
       step: () => this.#stepOn(),
-      start: () => this.#seek(0),
+      start: () => this.#run.seek(0),
       choose: (to) => this.#walk(to),
       clear: () => this.#choose(-1),
       read: () => page.detail.focus(),
       zoom: (factor) => (factor === 0 ? this.#stage.reset() : this.#stage.zoomBy(factor)),
-      layer: (name) => {
-        const box = page.looks.querySelector<HTMLInputElement>(`input[value="${name}"]`)
-        box?.click()
-      },
+      layer: toggleLayer,
       vlan: () => {
         page.vlan.selectedIndex = (page.vlan.selectedIndex + 1) % page.vlan.options.length
         this.#look()
       },
-    })
-    this.#listenToDrops()
-  }
-
-  #listenToDrops(): void {
-    const { classList } = document.body
-    addEventListener('dragover', (event) => {
-      event.preventDefault()
-      classList.add('dropping')
-    })
-    addEventListener('dragleave', (event) => {
-      if (event.relatedTarget === null) classList.remove('dropping')
-    })
-    addEventListener('drop', (event) => {
-      event.preventDefault()
-      classList.remove('dropping')
-      const files = [...(event.dataTransfer?.files ?? [])]
-      void this.#dropped(files).catch((error) => this.#fail(error))
     })
   }
 
@@ -243,35 +200,29 @@ export class App {
     for (const file of files) {
       const { name, text } = await textOf(file)
       if (name.endsWith('.json') && /"question"\s*:/.test(text)) scenario = text
-      else this.#data.set(name, text)
+      else this.#openings.keep(name, text)
     }
-    if (scenario !== undefined) this.#openText(scenario)
+    if (scenario !== undefined) this.#begin(EDITED, scenario)
     else if (files.length > 0) {
-      this.#hush()
+      hush()
       await this.#open(0)
       this.#play()
     }
   }
 
-  #edit(): void {
+  /** Of the scenario that is chosen, to edit it. */
+  #text(): string {
     const { scenario, edited } = this.#place
     const chosen = page.scenario.value
     const text = chosen === EDITED || chosen === scenario ? edited : undefined
-    page.text.value = text ?? KNOWN.find(({ name }) => name === chosen)?.text ?? ''
-    page.mistake.textContent = ''
-    page.editor.returnValue = ''
-    page.editor.showModal()
-  }
-
-  #openText(text: string): void {
-    this.#begin(EDITED, text)
+    return text ?? KNOWN.find(({ name }) => name === chosen)?.text ?? ''
   }
 
   /** Another run, from its beginning. */
   #begin(scenario: string, edited: string | undefined): void {
     const seed = page.seed.valueAsNumber
     this.#place = { ...this.#place, scenario, edited, seed, node: -1, vlan: -1 }
-    this.#hush()
+    hush()
     void this.#open(0).then(
       () => this.#play(),
       (error) => this.#fail(error),
@@ -279,68 +230,41 @@ export class App {
   }
 
   #toggle(): void {
-    if (this.#playing.playing || this.#playing.seeking !== undefined) this.#source.order({ kind: 'pause' })
-    else if (this.#playing.done) {
-      this.#source.order({ kind: 'seek', at: 0 })
+    const { playing, seeking, done } = this.#run.playing
+    if (playing || seeking !== undefined) this.#run.order({ kind: 'pause' })
+    else if (done) {
+      this.#run.order({ kind: 'seek', at: 0 })
       this.#play()
     } else this.#play()
   }
 
   #play(): void {
-    const { value } = page.speed
-    this.#source.order({ kind: 'play', speed: value === 'max' ? null : Number(value) })
+    this.#run.order({ kind: 'play', speed: chosenSpeed() })
   }
 
   #stepOn(): void {
-    this.#seek(this.#playing.at + Number(page.stepSize.value))
-  }
-
-  #seek(at: number): void {
-    if (this.#about === undefined) return
-    // What follows from here may be seen to grow; only a leap is laid out anew.
-    this.#source.order({ kind: 'seek', at: Math.round(at * 1e6) / 1e6 })
+    this.#run.seek(this.#run.playing.at + Number(page.stepSize.value))
   }
 
   #choose(node: number): void {
     this.#place = { ...this.#place, node }
     if (node < 0) showDetail(page.detail, undefined, () => undefined)
-    this.#focus()
-    this.#dirty()
-    this.#slowly(true)
+    this.#looked()
   }
 
   /** To another node from the chosen one. */
-  #walk(to: 'next' | 'previous' | 'upper' | 'lower'): void {
-    const picture = this.#picture
-    if (picture === undefined) return
-    const { node } = this.#place
-    const count = picture.states.length
-    if (to === 'upper' || to === 'lower') {
-      const found = to === 'upper' ? picture.uppers[node] : picture.uppers.indexOf(node)
-      if (found !== undefined && found >= 0 && node >= 0) this.#choose(found)
-      return
-    }
-    const direction = to === 'next' ? 1 : count - 1
-    let at = node < 0 ? (to === 'next' ? count - 1 : 0) : node
-    for (let tries = 0; tries < count; tries++) {
-      at = (at + direction) % count
-      if (((picture.states[at] as number) & NODE.up) === 0) continue
-      this.#choose(at)
-      return
-    }
+  #walk(to: Step): void {
+    const { picture } = this.#run
+    const found = picture === undefined ? undefined : nodeFrom(picture, this.#place.node, to)
+    if (found !== undefined) this.#choose(found)
   }
 
   #look(): void {
-    const boxes = [...page.looks.querySelectorAll<HTMLInputElement>('input[name="layer"]')]
-    const on = boxes.filter(({ checked }) => checked).map(({ value }) => value)
-    let vlan = Number(page.vlan.value)
-    const colour = COLOURS.find((each) => each === page.colour.value) ?? 'role'
-    if (colour === 'epoch' && this.#about?.vlans[vlan]?.hasEpochs !== true) {
-      const first = this.#about?.vlans.findIndex(({ hasEpochs }) => hasEpochs) ?? -1
-      if (first >= 0) vlan = first
-      page.vlan.value = String(vlan)
-    }
-    this.#place = { ...this.#place, layers: LAYERS.filter((layer) => on.includes(layer)), vlan, colour }
+    this.#place = { ...this.#place, ...readLooks(this.#run.about) }
+    this.#looked()
+  }
+
+  #looked(): void {
     this.#focus()
     this.#dirty()
     this.#slowly(true)
@@ -349,37 +273,10 @@ export class App {
   #focus(): void {
     const { node, vlan, colour } = this.#place
     const measures = colour === 'latency' || colour === 'loss' || colour === 'load'
-    this.#source.order({ kind: 'focus', focus: { node, vlan, measures } })
+    this.#run.order({ kind: 'focus', focus: { node, vlan, measures } })
   }
 
-  async #share(): Promise<void> {
-    await this.#address()
-    try {
-      await navigator.clipboard.writeText(location.href)
-      page.share.textContent = 'Copied'
-    } catch {
-      page.share.textContent = 'Copy it from the address bar'
-    }
-    setTimeout(() => {
-      page.share.textContent = 'Copy address'
-    }, 2_500)
-  }
-
-  async #export(what: string): Promise<void> {
-    const [picture, about] = [this.#picture, this.#about]
-    const scene = this.#scene()
-    if (picture === undefined || about === undefined || scene === undefined)
-      throw new Error('there is nothing to export yet; open a scenario first')
-    const name = `${about.name}-${about.seed}-${picture.at.toFixed(3)}s`
-    const title = `${about.name}, seed ${about.seed}, at ${clock(picture.at)}: ${summaryOf(picture, about)}`
-    if (what === 'svg') save(`${name}.svg`, svgOf(scene, title), 'image/svg+xml')
-    else if (what === 'png') save(`${name}.png`, await this.#stage.png(scene, PNG_SCALE), 'image/png')
-    else if (what === 'csv') save(`${name}.csv`, csvOf(this.#history.samples), 'text/csv')
-    else if (what === 'graphml') save(`${name}.graphml`, graphmlOf(picture, about), 'application/xml')
-    else save(`${name}.dot`, dotOf(picture, about), 'text/vnd.graphviz')
-  }
-
-  // What the source tells.
+  // What the run tells.
 
   #hear(news: News): void {
     switch (news.kind) {
@@ -387,11 +284,7 @@ export class App {
         this.#began(news.about)
         break
       case 'picture':
-        this.#picture = news.picture
-        this.#history.add(news.happenings, news.samples)
-        this.#layout?.show(news.picture)
         page.empty.hidden = true
-        this.#isDrawn = false
         this.#dirty()
         break
       case 'detail':
@@ -399,7 +292,6 @@ export class App {
           showDetail(page.detail, news.detail, (node) => this.#choose(node))
         break
       case 'playing':
-        this.#playing = news.playing
         this.#showPlaying()
         break
       case 'ended':
@@ -412,10 +304,8 @@ export class App {
   }
 
   #began(about: About): void {
-    const isOther = this.#about?.name !== about.name || this.#about.nodes !== about.nodes
-    this.#about = about
-    this.#history = new History()
-    this.#layout = new Layout(about.nodes, about.seed)
+    const isOther = this.#shape?.name !== about.name || this.#shape.nodes !== about.nodes
+    this.#shape = about
     page.result.hidden = true
     page.question.textContent = about.question
     document.title = `${about.name}, seed ${about.seed} – PeerTap`
@@ -425,24 +315,14 @@ export class App {
       node: node < about.nodes ? node : -1,
       vlan: vlan < about.vlans.length ? vlan : -1,
     }
-    const options = about.vlans.map(({ members, hasEpochs }, index) =>
-      make(
-        'option',
-        { value: String(index) },
-        `${index}: ${members.length} members${hasEpochs ? ', MLS' : ''}`,
-      ),
-    )
-    page.vlan.replaceChildren(make('option', { value: '-1' }, 'none'), ...options)
-    page.vlan.value = String(this.#place.vlan)
+    showVlans(about, this.#place.vlan)
     if (isOther) this.#stage.reset()
     if (this.#place.node < 0) showDetail(page.detail, undefined, () => undefined)
   }
 
   /** There is no run any more, and nothing to do with one. */
   #closed(): void {
-    this.#about = undefined
-    this.#picture = undefined
-    this.#layout = undefined
+    this.#shape = undefined
     page.empty.hidden = false
     page.question.textContent = ''
     page.legend.replaceChildren()
@@ -451,29 +331,12 @@ export class App {
   }
 
   #showPlaying(): void {
-    const { playing, at, seeking, done } = this.#playing
-    const isOpen = this.#about !== undefined
-    for (const each of [page.play, page.back, page.vlan]) each.disabled = !isOpen
-    for (const each of page.export.querySelectorAll('button')) each.disabled = !isOpen
-    page.play.textContent = playing || seeking !== undefined ? 'Pause' : done ? 'Play again' : 'Play'
-    page.step.disabled = done || !isOpen
-    page.clock.textContent = clock(at)
-    page.busy.hidden = seeking === undefined || seeking >= 1
-    if (seeking !== undefined) {
-      ;(page.busy.firstElementChild as HTMLElement).textContent = `Going on to the moment, at ${clock(at)}`
-      ;(page.busy.lastElementChild as HTMLProgressElement).value = seeking
-    }
-    page.summary.setAttribute('aria-live', playing ? 'off' : 'polite')
-    if (!playing && seeking === undefined) this.#slowly(true)
+    const { playing, about } = this.#run
+    showPlaying(playing, about !== undefined)
+    if (!playing.playing && playing.seeking === undefined) this.#slowly(true)
   }
 
   // What is seen.
-
-  #scene(): Scene | undefined {
-    if (this.#picture === undefined || this.#about === undefined || this.#layout === undefined)
-      return undefined
-    return sceneOf(this.#picture, this.#layout.nodes, this.#about, this.#place, this.#theme.now)
-  }
 
   #dirty(): void {
     if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#draw())
@@ -481,13 +344,10 @@ export class App {
 
   #draw(): void {
     this.#frame = 0
-    const isMoving = this.#layout?.step(LAYOUT_MILLIS) ?? false
-    const scene = this.#scene()
+    const isMoving = this.#run.layOut(LAYOUT_MILLIS)
+    const scene = this.#run.scene(this.#place, this.#theme.now)
     if (scene !== undefined) this.#stage.draw(scene)
-    if (!this.#isDrawn) {
-      this.#isDrawn = true
-      this.#source.order({ kind: 'drawn' })
-    }
+    this.#run.drawn()
     this.#slowly(false)
     if (isMoving) this.#dirty()
   }
@@ -501,60 +361,22 @@ export class App {
       return
     }
     this.#slowAt = performance.now()
-    const [picture, about] = [this.#picture, this.#about]
-    if (picture === undefined || about === undefined) return
-    const theme = this.#theme.now
-    page.clock.textContent = clock(picture.at)
-    page.digest.textContent = picture.digest
-    page.digest.dataset['at'] = String(picture.at)
-    this.#timeline.draw(about, this.#history, picture.at, theme)
-    showLegend(page.legend, picture, about, this.#place, theme)
-    const summary = summaryOf(picture, about)
-    page.summary.textContent = summary
-    page.mesh.setAttribute('aria-label', `The mesh at ${clock(picture.at)}`)
-    const list = page.happenings.querySelector('ol') as HTMLElement
-    if (page.happenings.open && !list.contains(document.activeElement))
-      showHappenings(list, this.#history, ({ at, node }) => {
+    if (this.#run.picture === undefined) return
+    showReport(this.#run, this.#timeline, this.#place, this.#theme.now, {
+      choose: (node) => this.#choose(node),
+      seek: ({ at, node }) => {
         if (node >= 0) this.#choose(node)
-        this.#seek(at)
-      })
-    const rows = page.nodes.querySelector('.scroll') as HTMLElement
-    if (page.nodes.open && !rows.contains(document.activeElement))
-      showNodes(rows, picture, about, (node) => this.#choose(node))
-    void this.#address()
-  }
-
-  /** The address says what is seen. */
-  async #address(): Promise<void> {
-    const at = this.#picture?.at ?? 0
-    const hash = await writePlace({ ...this.#place, at })
-    if (hash === this.#hash) return
-    this.#hash = hash
-    history.replaceState(null, '', `#${hash}`)
+        this.#run.seek(at)
+      },
+    })
+    void this.#sharing.write(this.#seen)
   }
 
   // What is wrong.
 
   #fail(error: unknown): void {
-    this.#say(error instanceof Error ? error.message : String(error))
-    this.#playing = { ...this.#playing, playing: false, seeking: undefined }
+    say(error instanceof Error ? error.message : String(error))
+    this.#run.halt()
     this.#showPlaying()
   }
-
-  #say(text: string): void {
-    ;(page.notice.querySelector('pre') as HTMLElement).textContent = text
-    page.notice.hidden = false
-  }
-
-  #hush(): void {
-    page.notice.hidden = true
-  }
-}
-
-function faultText(message: string): string {
-  return `This is a fault of PeerTap itself: ${message}\nPlease report it with the address of this page.`
-}
-
-function baseOf(name: string): string {
-  return name.split('/').at(-1) as string
 }

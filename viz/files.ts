@@ -62,3 +62,8 @@ export function save(name: string, content: string | Blob, type: string): void {
   // The browser has taken it by then.
   setTimeout(() => URL.revokeObjectURL(url), 10_000)
 }
+
+/** Without folders. */
+export function baseOf(name: string): string {
+  return name.split('/').at(-1) as string
+}

@@ -1,10 +1,12 @@
 /** What can be done with the keyboard alone. */
+import type { Step } from './model/walk.ts'
+import { element, make } from './parts/elements.ts'
 
 export interface Actions {
   toggle(): void
   step(): void
   start(): void
-  choose(to: 'next' | 'previous' | 'upper' | 'lower'): void
+  choose(to: Step): void
   clear(): void
   /** To the tables of the chosen node. */
   read(): void
@@ -15,7 +17,7 @@ export interface Actions {
 }
 
 /** As they are listed. */
-export const KEYS: readonly { readonly keys: string; readonly what: string }[] = [
+const KEYS: readonly { readonly keys: string; readonly what: string }[] = [
   { keys: 'Space', what: 'play and pause' },
   { keys: '.', what: 'one step on' },
   { keys: 'Home', what: 'back to the beginning' },
@@ -27,6 +29,16 @@ export const KEYS: readonly { readonly keys: string; readonly what: string }[] =
   { keys: 't u n d', what: 'tree, trunks, numbers, all that are down: on and off' },
   { keys: 'v', what: 'the next VLAN' },
 ]
+
+export function listKeys(): void {
+  const rows = KEYS.flatMap(({ keys, what }) => [
+    make('dt', {}, ...keys.split(' ').flatMap((key) => [make('kbd', {}, key), ' '])),
+    make('dd', {}, what),
+  ])
+  element('keys', HTMLElement)
+    .querySelector('dl')
+    ?.append(...rows)
+}
 
 export function keysOf(canvas: HTMLElement, actions: Actions): void {
   const inPicture: Record<string, () => void> = {

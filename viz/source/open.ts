@@ -1,0 +1,17 @@
+/** Picks the source for what somebody opens. Whoever adds a kind of source adds it here. */
+import { Simulator } from './simulator.ts'
+import type { News, Opening, Source } from './source.ts'
+
+export type Opened = { readonly kind: 'simulation'; readonly opening: Opening }
+
+/** `old`: the source so far, which goes on to be used if it can show this too, and is closed if not. */
+export function openSource(opened: Opened, old: Source | undefined, tell: (news: News) => void): Source {
+  switch (opened.kind) {
+    case 'simulation': {
+      const source = old instanceof Simulator ? old : new Simulator(tell)
+      if (source !== old) old?.close()
+      source.order({ kind: 'open', opening: opened.opening })
+      return source
+    }
+  }
+}
