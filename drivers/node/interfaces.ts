@@ -6,6 +6,7 @@
 import { UsageError } from '../../core/errors.ts'
 import { unhex } from '../../core/ids.ts'
 import { type Micros, NEVER, type PortId, SECOND } from '../../core/io.ts'
+import { MTU_MAX, tooLarge } from '../control/mtu.ts'
 import { short } from '../control/names.ts'
 import { ulaOf } from '../tap/addresses.ts'
 import { DEVICE, type Device, type DeviceKind, type DeviceOffload, type OpenDevice } from '../tap/device.ts'
@@ -37,6 +38,8 @@ export interface InterfaceView {
   readonly addresses: readonly string[]
   /** Why there is none. */
   readonly trouble: string | undefined
+  /** What its owner should know of how it is configured. */
+  readonly advice: string | undefined
   readonly framesIn: number
   readonly framesOut: number
   /** For which the interface had no room, that came while there was none, or that nobody can carry. */
@@ -219,6 +222,7 @@ export class Interfaces {
       mtu: wish.mtu,
       addresses: wish.addresses,
       trouble,
+      advice: wish.advice,
       framesIn: counts.framesIn,
       framesOut: counts.framesOut,
       framesLost: counts.framesLost + (device?.lost ?? 0),
@@ -232,7 +236,8 @@ export class Interfaces {
 
   #wishOf(facts: PortFacts): Wish {
     const order = this.#orders.find((each) => isFor(each, facts))
-    const mtu = order?.mtu ?? facts.mtu
+    const mtu = order?.mtu ?? Math.min(facts.mtu, MTU_MAX)
+    const wrong = tooLarge(mtu, facts.label, facts.mtu)
     const wantsUla = (order === undefined || order.ula) && mtu >= IPV6_MTU_MIN
     const ula = wantsUla ? [ulaOf(unhex(facts.vlan), unhex(facts.member))] : []
     return {
@@ -241,6 +246,7 @@ export class Interfaces {
       mtu,
       addresses: [...(order?.addresses ?? []), ...ula],
       ...(order?.offload && { offload: order.offload }),
+      ...(wrong !== undefined && { advice: `mtu of its interface ${wrong}` }),
     }
   }
 
@@ -259,6 +265,8 @@ export class Interfaces {
         message: `interface ${held.device.name} is up`,
         details,
       })
+      if (wish.advice !== undefined)
+        this.#world.log({ level: 'warn', module: 'tap', message: `${facts.label}: ${wish.advice}` })
       if (held.device.fd >= 0) this.#world.watch(held.device.fd)
       this.#reorder()
     } catch (error) {
@@ -323,6 +331,7 @@ interface Wish {
   readonly mtu: number
   readonly addresses: readonly string[]
   readonly offload?: DeviceOffload
+  readonly advice?: string
 }
 
 interface Held {
