@@ -67,6 +67,8 @@ export class Interfaces {
   #orders: readonly InterfaceOrder[]
   /** The earliest of those that are tried again. */
   #retryAt: Micros = NEVER
+  /** By the system, that it had said it has. */
+  #offloadsRefused = 0
   readonly #buffer = new Uint8Array(FRAME_BYTES_MAX)
   /** Views of the buffer by length, made once each. */
   readonly #views: (Uint8Array | undefined)[] = []
@@ -76,12 +78,20 @@ export class Interfaces {
     this.#orders = orders
   }
 
-  /** What the owner wants, anew: interfaces that are to be otherwise are opened again. */
+  /**
+   * What the owner wants, anew: interfaces that are to be otherwise are opened again. One that is only to
+   * have other offloads stays, and with it its bridge and all that others gave it, if it can have them.
+   */
   order(orders: readonly InterfaceOrder[]): void {
     this.#orders = orders
     for (const held of this.#held.values()) {
       const wish = this.#wishOf(held.facts)
-      if (JSON.stringify(wish) === JSON.stringify(held.wish)) continue
+      if (isSame(wish, held.wish)) continue
+      const isKept = isSame({ ...wish, offload: held.wish.offload }, held.wish)
+      if (isKept && held.device?.setOffload(wish.offload)) {
+        held.wish = wish
+        continue
+      }
       this.#shut(held)
       held.wish = wish
       this.#try(held)
@@ -229,6 +239,10 @@ export class Interfaces {
     }))
   }
 
+  counts(): Readonly<Record<string, number>> {
+    return { interfaceOffloadsRefused: this.#offloadsRefused }
+  }
+
   /** Names that orders give to VLANs of which none is among these. */
   unmatched(vlans: readonly Pick<PortFacts, 'label' | 'vlan'>[]): string[] {
     return this.#orders.filter((order) => !vlans.some((each) => isFor(order, each))).map(({ vlan }) => vlan)
@@ -245,7 +259,7 @@ export class Interfaces {
       name: order?.name ?? defaultName(facts),
       mtu,
       addresses: [...(order?.addresses ?? []), ...ula],
-      ...(order?.offload && { offload: order.offload }),
+      offload: order?.offload ?? ALL_OFFLOADS,
       ...(wrong !== undefined && { advice: `mtu of its interface ${wrong}` }),
     }
   }
@@ -255,7 +269,7 @@ export class Interfaces {
     // Before it has addresses: whoever tells others of this machine's must not take these for some of them.
     this.#tell(wish.name)
     try {
-      held.device = this.#world.open({ ...wish, mac: facts.mac })
+      held.device = this.#world.open({ ...wish, mac: facts.mac, refused: (why) => this.#refused(held, why) })
       held.trouble = undefined
       held.retryAt = NEVER
       const details = { name: held.device.name, vlan: facts.label, addresses: wish.addresses, mtu: wish.mtu }
@@ -283,6 +297,12 @@ export class Interfaces {
       held.trouble = error.message
       this.#retryLater(held)
     }
+  }
+
+  #refused({ device, facts }: Held, why: string): void {
+    this.#offloadsRefused += 1
+    const message = `interface ${device?.name}: ${why}`
+    this.#world.log({ level: 'warn', module: 'tap', message, details: { vlan: facts.label } })
   }
 
   #lost(held: Held): void {
@@ -330,7 +350,7 @@ interface Wish {
   readonly name: string
   readonly mtu: number
   readonly addresses: readonly string[]
-  readonly offload?: DeviceOffload
+  readonly offload: DeviceOffload
   readonly advice?: string
 }
 
@@ -345,6 +365,8 @@ interface Held {
   framesLost: number
 }
 
+const ALL_OFFLOADS: DeviceOffload = { segmentation: true, coalescing: true, udp: true }
+
 const NOTHING_YET = {
   device: undefined,
   trouble: undefined,
@@ -352,6 +374,10 @@ const NOTHING_YET = {
   framesIn: 0,
   framesOut: 0,
   framesLost: 0,
+}
+
+function isSame(one: Wish, other: Wish): boolean {
+  return JSON.stringify(one) === JSON.stringify(other)
 }
 
 /** Gives the host what its device kept. False if the interface is gone. */

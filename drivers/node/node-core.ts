@@ -497,7 +497,12 @@ export class NodeCore implements Clock, Alarm, Effects {
     const vlans = this.#vlans()
     const missing = this.#interfaces.unmatched(vlans)
     const status = coreStatus(this.#host.machine.view(), vlans, this.#interfaces.view(), missing)
-    const counters = { ...status.counters, ...this.#datagrams?.counts(), dropMainBusy: this.#dropped }
+    const counters = {
+      ...status.counters,
+      ...this.#datagrams?.counts(),
+      ...this.#interfaces.counts(),
+      dropMainBusy: this.#dropped,
+    }
     return { ...status, datagrams: this.#datagrams?.views() ?? [], counters }
   }
 
