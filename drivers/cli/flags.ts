@@ -129,7 +129,9 @@ export class Given {
     for (const name of Object.keys(this.#values)) {
       if (known.includes(name) || COMMON.includes(name) || list.some((each) => each.name === name)) continue
       const dashes = name.length === 1 ? '-' : '--'
-      throw new UsageError(`${dashes}${name} is no flag of "${command}"; ${flagHint(name, known, command)}`)
+      const [wanted] = list.filter((each) => this.#values[each.name] === undefined)
+      const mend = wanted === undefined ? flagHint(name, known, command) : dashHint(wanted, known, name)
+      throw new UsageError(`${dashes}${name} is no flag of "${command}"; ${mend}`)
     }
     const extra = (this.#values._ as readonly unknown[]).slice(words.length)
     if (extra.length > 0) {
@@ -181,6 +183,13 @@ export function givenBy(verb: Wording, words: readonly string[]): Given {
 function flagHint(name: string, known: readonly string[], command: string): string {
   const meant = nearestName(name, known)
   return meant === undefined ? `"${command} --help" lists its flags` : `did you mean --${meant}?`
+}
+
+/** It may have been meant for what is missing. */
+function dashHint({ name }: Argument, known: readonly string[], flag: string): string {
+  const meant = nearestName(flag, known)
+  const hint = meant === undefined ? '' : `did you mean --${meant}? `
+  return `${hint}a ${name} that begins with a dash stands after --, with all that follows it`
 }
 
 function withoutValue(flag: string): UsageError {

@@ -9,10 +9,11 @@ import type { Verbs } from '../control/asks.ts'
 import type { Certified } from '../control/certify.ts'
 import type { Evicted, GrantRevoked } from '../control/evict.ts'
 import { INVITATIONS_MAX, type Invited } from '../control/invite.ts'
+import { MTU_MAX } from '../control/mtu.ts'
 import { short } from '../control/names.ts'
 import type { Pending } from '../control/outcome.ts'
-import type { GrantRow, MemberRow, VlanDetails } from '../control/views.ts'
-import { type Entered, type Gone, JOIN_WITHIN, type VlanRow } from '../control/vlans.ts'
+import type { MemberRow, VlanDetails } from '../control/views.ts'
+import { type Entered, type Gone, type Granted, JOIN_WITHIN, type VlanRow } from '../control/vlans.ts'
 import type { Flag, Given, Wording } from './flags.ts'
 import { qrLines } from './qr.ts'
 import { counted, tableLines, WIDTH, wrapWords } from './table.ts'
@@ -73,7 +74,7 @@ const create = word<Entered>('create', {
       kind: 'text',
       describe: 'private: tokens tell outsiders nothing; spec: those of the specification',
     },
-    mtu: { kind: 'text', describe: 'Of its interfaces, in bytes (default 1280)' },
+    mtu: { kind: 'text', describe: `Of its interfaces, 576 to ${MTU_MAX} bytes (default 1280)` },
     suite: { kind: 'text', describe: 'x25519, or xwing against quantum computers (default x25519)' },
     sign: { kind: 'text', describe: 'Which frames are signed: group (default), or all' },
     padding: { kind: 'text', describe: 'small (default), none, or all' },
@@ -83,7 +84,7 @@ const create = word<Entered>('create', {
     verbs.create({
       label: given.argument('label'),
       privacy: given.choice('privacy', ['private', 'spec']),
-      mtu: given.whole('mtu', 576, 65_535) ?? 1_280,
+      mtu: given.whole('mtu', 576, MTU_MAX) ?? 1_280,
       suite: SUITE[given.choice('suite', ['x25519', 'xwing'])],
       sign: given.choice('sign', ['group', 'all']),
       padding: given.choice('padding', ['small', 'none', 'all']),
@@ -231,12 +232,12 @@ const revoke = word<GrantRevoked>('revoke', {
   lines: ({ label, serial }) => [`grant ${short(serial)} of ${label} is revoked`],
 })
 
-const grants = word<{ readonly label: string; readonly grants: readonly GrantRow[] }>('grants', {
+const grants = word<Granted>('grants', {
   describe: 'Who was admitted or invited, by whom, and until when',
   arguments: [VLAN],
   start: (verbs, given) => verbs.grants(given.argument('vlan')),
-  lines: ({ label, grants: rows }, _, nameOf) => [
-    `${label}: ${counted(rows.length, 'grant')}`,
+  lines: ({ label, over, grants: rows }, _, nameOf) => [
+    `${label}: ${counted(rows.length, 'grant')}${over === undefined ? '' : outOfIt(over)}`,
     ...tableLines(
       [
         ['grant', 'kind', 'role', 'holder', '', 'by', 'state', 'until'],
@@ -310,6 +311,10 @@ function lifeOf(given: Given): number {
   return (given.whole('days', 1, DAYS_MAX) ?? DAYS_DEFAULT) * DAY_MILLIS
 }
 
+function outOfIt(over: string): string {
+  return `; this member is out (${over}), its own are void, and of the rest it knows what was before`
+}
+
 /** Where this node is of a VLAN. */
 export function vlanStateWords({
   phase,
@@ -349,10 +354,15 @@ function ownWords({ member, mac }: Entered): string {
   return `own key ${short(member)}, MAC ${mac ?? 'not drawn yet'}`
 }
 
-function stateOf({ self, online, refused, heardSecondsAgo }: MemberRow): string {
+function stateOf({ presence, refused, heardSecondsAgo }: MemberRow): string {
   if (refused !== undefined) return refused
-  if (self || online) return 'online'
-  return heardSecondsAgo === undefined ? 'not heard yet' : `heard ${Math.round(heardSecondsAgo)} s ago`
+  if (presence === 'online') return 'online'
+  const heard = heardSecondsAgo === undefined ? 'not heard yet' : `heard ${agoOf(heardSecondsAgo)} ago`
+  return presence === 'offline' ? `offline, ${heard}` : heard
+}
+
+function agoOf(seconds: number): string {
+  return seconds < 600 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`
 }
 
 function secondsOf(seconds: number): string {

@@ -2,9 +2,11 @@
  * Whether what came over a line can be the arguments of a verb. A compiler looked at the calls of programs,
  * but not at these; what the core would trip over has to end here. What names and numbers mean is the verbs'.
  */
+
 import { UsageError } from '../../core/errors.ts'
 import { SUITE } from '../../core/mls/engine.ts'
 import { FRAME_BYTES_MAX } from './echo.ts'
+import { MTU_MAX } from './mtu.ts'
 
 /** What a value must be, in words, and whether it is. */
 interface Check {
@@ -17,7 +19,6 @@ type Shape = Readonly<Record<string, Check>>
 const CENTURY_MILLIS = 3_155_760_000_000
 const CENTURY_MICROS = CENTURY_MILLIS * 1_000
 const MTU_MIN = 576
-const MTU_MAX = 65_535
 const COUNT_MAX = 65_535
 
 const text: Check = { words: 'a text', holds: (value) => typeof value === 'string' }

@@ -15,9 +15,12 @@ export class NoNode extends Error {
 export class ControlClient {
   readonly #socket: string
 
-  /** `socket`: the path of the node's control socket. */
-  constructor(socket: string) {
+  readonly #doubt: string | undefined
+
+  /** `socket`: the path of the node's control socket; `doubt`: why it may be wrong, if nobody is there. */
+  constructor(socket: string, doubt?: string) {
     this.#socket = socket
+    this.#doubt = doubt
   }
 
   /** The outcome of a verb. A NoNode if no node answers, a UsageError for what cannot be asked. */
@@ -63,7 +66,10 @@ export class ControlClient {
     switch (error.code) {
       case 'ENOENT':
       case 'ECONNREFUSED':
-        return new NoNode(`no node runs here (nobody listens on ${socket}); start one with "peertap up"`)
+        return new NoNode(
+          `no node runs here (nobody listens on ${socket}); start one with "peertap up"` +
+            (this.#doubt === undefined ? '' : `; ${this.#doubt}`),
+        )
       case 'EACCES':
         return new UsageError(
           `${socket} may be opened by the owner of the node alone; ask as that user, or root`,

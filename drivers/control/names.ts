@@ -40,6 +40,15 @@ export function checkLabel(label: string): void {
   )
 }
 
+/** One that is chosen here: it must be good to write in commands. Others' labels are taken as they are. */
+export function checkNewLabel(label: string): void {
+  checkLabel(label)
+  if (!label.startsWith('-')) return
+  throw new UsageError(
+    `the label '${label}' begins with a dash, which commands take for a flag; begin it with a letter`,
+  )
+}
+
 /**
  * Which of several with one label can be meant: for what takes a member one that this node is in, or was and
  * comes back to; else one that it is not out of; and for whoever clears away one that it is out of.

@@ -8,6 +8,7 @@
 import type { Crypto } from '../../core/crypto/ports.ts'
 import type { Keys } from '../../core/dice.ts'
 import type { Stored } from '../../core/group/events.ts'
+import type { Mac } from '../../core/ids.ts'
 import type { Command, Micros, NodeView, PeerHint, PortId } from '../../core/io.ts'
 import type { Refused } from '../../core/ledger/refusals.ts'
 import type { IssuerKeys } from '../../core/ledger/shapes.ts'
@@ -32,9 +33,14 @@ export interface ControlledNode {
   isKept(port: PortId): boolean
   /** The VLAN of that port was removed: nothing of it is to be kept. */
   erase(port: PortId): void
+  /** Where the mesh has the token of a MAC in the VLAN of that port; `unknown` without this. */
+  placeOf?(port: PortId, mac: Mac): Place
   /** Where whoever is invited may dial this node, or others that lead to it: at most three. */
   contacts(): readonly PeerHint[]
 }
+
+/** `below`: registered behind a link of this node. `nowhere`: neither there, nor could others have it. */
+export type Place = 'below' | 'nowhere' | 'unknown'
 
 /** The VLANs that a node is to be in, with all secrets: kept over restarts, readable by its owner alone. */
 export interface VlanBook {

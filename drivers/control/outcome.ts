@@ -15,6 +15,8 @@ export const REFUSAL = {
   ambiguous: 'ambiguous',
   /** The node is in this VLAN, or was and has not removed it. */
   alreadyHere: 'alreadyHere',
+  /** The node asks to be let in to this VLAN with another invitation. */
+  asksAlready: 'asksAlready',
   /** Another VLAN at this node is called so. */
   labelTaken: 'labelTaken',
   /** Still asks to be let in. */

@@ -1,13 +1,28 @@
 /** What verbs show, as plain data: rows of members and of grants, and one VLAN in full. */
-import { hex, unhex } from '../../core/ids.ts'
+import { hex, type Mac, unhex } from '../../core/ids.ts'
 import { type Micros, SECOND } from '../../core/io.ts'
 import type { Grant } from '../../core/ledger/facts.ts'
 import type { Ledger } from '../../core/ledger/ledger.ts'
 import type { HeldVlan } from './held.ts'
 import { macWritten } from './names.ts'
+import type { Place } from './node.ts'
 
-/** Cards come every 30 to 90 s; one may be lost. */
-const ONLINE_WITHIN: Micros = 200 * SECOND
+/**
+ * Cards come every 30 to 90 s (core/seal/limits.ts): so long a member that is there may well say nothing, and
+ * nothing speaks against it.
+ */
+const FRESH: Micros = 30 * SECOND
+/** Registrations come to the root within this. Guess. */
+const ARRIVING: Micros = 2 * SECOND
+/** Two cards in a row are missing. */
+const LOST: Micros = 200 * SECOND
+
+/**
+ * `online`: its token is registered below here, or it was heard just now. `quiet`: it was heard a while ago,
+ * and whether it is still there only others can know. `offline`: nobody has its token, or it was not heard
+ * for longer than one that is there is silent.
+ */
+export type Presence = 'online' | 'quiet' | 'offline'
 
 export interface MemberRow {
   /** Key in hex. */
@@ -16,8 +31,10 @@ export interface MemberRow {
   readonly role: 'member' | 'admin'
   /** Undefined until its card came. */
   readonly mac: string | undefined
-  /** Heard of late; this node itself always. */
+  /** This node itself is always online. */
+  readonly presence: Presence
   readonly online: boolean
+  /** Undefined for this node itself, and for one that was not heard since this node is in. */
   readonly heardSecondsAgo: number | undefined
   /** Wall times in milliseconds. */
   readonly sinceMillis: number
@@ -69,7 +86,8 @@ export interface VlanDetails {
   readonly counters: Readonly<Record<string, number>>
 }
 
-export function memberRows(held: HeldVlan, now: Micros): MemberRow[] {
+/** `placeOf`: where the mesh has the token of a MAC of that VLAN, as far as this node knows. */
+export function memberRows(held: HeldVlan, now: Micros, placeOf: (mac: Mac) => Place): MemberRow[] {
   const view = held.view()
   if (view === undefined) return []
   const ledger = held.ledger()
@@ -77,12 +95,15 @@ export function memberRows(held: HeldVlan, now: Micros): MemberRow[] {
   return view.members.map(({ member, mac, joinedMillis, heardAt }) => {
     const key = unhex(member)
     const self = member === view.self
+    const place = mac === undefined ? 'unknown' : placeOf(mac)
+    const presence = self ? 'online' : presenceOf(heardAt === undefined ? undefined : now - heardAt, place)
     return {
       member,
       self,
       role: admins.has(member) ? 'admin' : 'member',
       mac: macWritten(self ? view.mac : mac),
-      online: self || (heardAt !== undefined && now - heardAt <= ONLINE_WITHIN),
+      presence,
+      online: presence === 'online',
       heardSecondsAgo: heardAt === undefined ? undefined : (now - heardAt) / SECOND,
       sinceMillis: joinedMillis,
       endsMillis: ledger.certificate(key)?.grant.end,
@@ -91,10 +112,23 @@ export function memberRows(held: HeldVlan, now: Micros): MemberRow[] {
   })
 }
 
+function presenceOf(silent: Micros | undefined, place: Place): Presence {
+  // A card that came after a restart is there before the registration is.
+  if (silent !== undefined && silent <= ARRIVING) return 'online'
+  if (place === 'nowhere') return 'offline'
+  if (silent === undefined) return 'quiet'
+  if (silent > LOST) return 'offline'
+  return place === 'below' || silent <= FRESH ? 'online' : 'quiet'
+}
+
+/** A member that is out may never have seen what put it out: what it holds is void all the same. */
 export function grantRows(held: HeldVlan, wallMillis: number): GrantRow[] {
   const ledger = held.ledger()
+  const { self } = held
+  const { over } = held.kept
   return held.grants().map((grant) => {
     const [holder] = ledger.holders(grant.id)
+    const isOut = over !== undefined && holder !== undefined && hex(holder) === self
     return {
       serial: hex(grant.id),
       kind: grant.holderKind,
@@ -102,7 +136,7 @@ export function grantRows(held: HeldVlan, wallMillis: number): GrantRow[] {
       holder: holder && hex(holder),
       issuer: grant.issuer && hex(grant.issuer),
       endsMillis: grant.end,
-      state: stateOf(ledger, grant, holder, wallMillis),
+      state: isOut ? over : stateOf(ledger, grant, holder, wallMillis),
     }
   })
 }

@@ -6,20 +6,20 @@
  * To drive it: `start` when the node runs, `noted` for each of its events once the step is over, `stop` when
  * it has stopped. Every verb answers with something pending; those that need nobody else are settled at once.
  */
-import { hex, sameBytes } from '../../core/ids.ts'
+import { hex, type Mac, sameBytes } from '../../core/ids.ts'
 import { MILLISECOND, type Micros, type NodeEvent, type PortId, SECOND } from '../../core/io.ts'
 import { hintsOf, type Invitation, parseInvitation } from '../../core/ledger/invitation.ts'
 import { isFinal, notLetIn, turnedAway } from './admission.ts'
 import { type Certified, type CertifyOrder, certify } from './certify.ts'
 import { becomeFounder, becomeGuest, type CreateOrder, macNonceOf } from './enter.ts'
 import { type Evicted, type EvictOrder, evict, type GrantRevoked, revokeGrant } from './evict.ts'
-import { HeldVlan, type Tools } from './held.ts'
+import type { HeldVlan, Tools } from './held.ts'
 import { type Invited, type InviteOrder, invite } from './invite.ts'
-import { checkLabel, macWritten, type Preference, resolveVlan, short } from './names.ts'
-import type { ControlledNode, KeptRedemption, KeptVlan } from './node.ts'
+import { checkLabel, checkNewLabel, macWritten, type Preference, resolveVlan, short } from './names.ts'
+import type { ControlledNode, KeptVlan, Place } from './node.ts'
 import { ownMemberOut } from './out.ts'
 import { done, type Outcome, Pending, REFUSAL, type Refused, refused } from './outcome.ts'
-import { lastingRedemptions, redemptionOf, withoutRedemption, withRedemption } from './redeemed.ts'
+import { Shelf } from './shelf.ts'
 import {
   type GrantRow,
   grantRows,
@@ -63,6 +63,12 @@ export interface Gone {
   readonly asked: boolean
   readonly seconds: number
 }
+export interface Granted {
+  readonly label: string
+  /** Why this member is out, if it is: the grants are those that it knew of. */
+  readonly over: string | undefined
+  readonly grants: readonly GrantRow[]
+}
 export interface VlanRow {
   readonly vlan: string
   readonly label: string
@@ -80,25 +86,20 @@ export interface VlanRow {
 export class VlanVerbs {
   readonly #node: ControlledNode
   readonly #waits: Waits
-  #held: readonly HeldVlan[] = []
-  #redeemed: readonly KeptRedemption[] = []
-  #nextPort: number
+  readonly #shelf: Shelf
 
   constructor(node: ControlledNode) {
     this.#node = node
     this.#waits = new Waits(node)
-    this.#nextPort = node.book.load().nextPort
+    this.#shelf = new Shelf(node)
   }
 
   // What the node does.
 
   /** The node runs, again or for the first time: it goes back into the VLANs that are kept. */
   start(): void {
-    const { vlans, nextPort, redeemed = [] } = this.#node.book.load()
-    this.#held = vlans.map((kept) => new HeldVlan(this.#node, kept))
-    this.#redeemed = redeemed
-    this.#nextPort = nextPort
-    for (const { kept } of this.#held) if (kept.over === undefined) this.#enter(kept)
+    this.#shelf.load()
+    for (const { kept } of this.#shelf.held) if (kept.over === undefined) this.#enter(kept)
   }
 
   stop(): void {
@@ -108,14 +109,14 @@ export class VlanVerbs {
   /** To be told after the step in which it happened. */
   noted(event: NodeEvent): void {
     if (!('port' in event)) return
-    const held = this.#held.find(({ kept }) => kept.port === event.port)
+    const held = this.#shelf.held.find(({ kept }) => kept.port === event.port)
     if (held === undefined) return
     const change = event.kind === 'group' ? event.event : undefined
     if (change?.kind === 'ended') held.kept = { ...held.kept, over: change.why }
     else if (change?.kind === 'welcomeRefused') held.welcomeRefused = change.why
     // Before it is kept, which a full disk prevents: it is so all the same.
     this.#waits.noted(event.port, event)
-    if (change?.kind === 'ended') this.#save()
+    if (change?.kind === 'ended') this.#shelf.save()
   }
 
   // Verbs: getting in and out.
@@ -123,10 +124,10 @@ export class VlanVerbs {
   /** A new VLAN with this node as its first member. A UsageError for terms that no VLAN can have. */
   create(order: CreateOrder): Pending<Entered> {
     if (this.#node.wallMillis() === 0) return Pending.of<Entered>(clockNotSet())
-    checkLabel(order.label)
+    checkNewLabel(order.label)
     const no = this.#full() ?? this.#isTaken(order.label)
     if (no !== undefined) return Pending.of<Entered>(no)
-    const held = this.#keep(becomeFounder(this.#node, order))
+    const held = this.#shelf.add(becomeFounder(this.#node, order))
     const pending = this.#untilIn(held, FOUND_WITHIN, 'founded', () =>
       refused(
         REFUSAL.notFounded,
@@ -139,25 +140,26 @@ export class VlanVerbs {
 
   /**
    * Redeems an invitation and waits to be let in; what did not lead in before goes on with the key that it
-   * had. A UsageError for a text that is none.
+   * had. While this node asks with one invitation it takes no other: it would be two members that wish in.
+   * A UsageError for a text that is none.
    */
   join(text: string, within: Micros = JOIN_WITHIN): Pending<Entered> {
     const invitation = parseInvitation(this.#node.crypto, text)
     checkLabel(invitation.label)
-    const known = this.#held.find(({ kept }) => kept.vlan === hex(invitation.vlan))
+    const known = this.#shelf.held.find(({ kept }) => kept.vlan === hex(invitation.vlan))
     if (known !== undefined) {
-      // A new invitation takes the place of one that did not lead in.
       const isOther = hex(known.kept.identity.serial) !== hex(invitation.grant.id)
       const isIn = known.phase() !== 'over' && !known.isAsking()
       if (isIn || !isOther) return this.#joinAgain(known, within)
     }
     const no = this.#isOver(invitation) ?? (known === undefined ? this.#full() : this.#waits.full())
     if (no !== undefined) return Pending.of<Entered>(no)
-    const before = this.#redeemed.find(({ serial }) => sameBytes(serial, invitation.grant.id))
-    const becoming = becomeGuest(this.#node, invitation, before)
-    // Not before the new one can be asked with.
-    if (known !== undefined) this.#giveUpAsking(known)
-    const held = this.#keep(becoming)
+    if (known?.isAsking() && !invitationEnded(known, this.#node.wallMillis()))
+      return Pending.of<Entered>(asksWithAnother(known))
+    const before = this.#shelf.redemption(invitation.grant.id)
+    // The new one takes the place of one that has led out again, or never in.
+    const held = this.#shelf.add(becomeGuest(this.#node, invitation, before), known)
+    if (known !== undefined) this.#close(known)
     const { contacts } = invitation
     if (contacts.length > 0) this.#node.command({ kind: 'bootstrap', peers: hintsOf(contacts) })
     const pending = this.#untilLetIn(held, within)
@@ -179,6 +181,9 @@ export class VlanVerbs {
       const out = notIn(held) ?? this.#waits.full()
       if (out !== undefined) return Pending.of<Gone>(out)
       if (held.kept.authority !== undefined && !yes) return Pending.of<Gone>(authorityHere(held))
+      // Nobody is told of what could not be struck from the book, and would be back after a start.
+      const unkept = this.#shelf.whyUnkept()
+      if (unkept !== undefined) return Pending.of<Gone>(unkept)
       const began = this.#node.now()
       const { port } = held.kept
       const pending = this.#waits.for<Gone>({
@@ -199,9 +204,10 @@ export class VlanVerbs {
           this.#node.after(LEAVE_LOOK, look)
           return
         }
-        this.#strike(held)
-        pending.settle(done(gone(held, (this.#node.now() - began) / SECOND)))
-        this.#close(held)
+        const left = gone(held, (this.#node.now() - began) / SECOND)
+        const kept = this.#shelf.whyUnkept(() => this.#shelf.strike(held, false))
+        pending.settle(kept === undefined ? done(left) : leftAndKept(held, kept))
+        if (kept === undefined) this.#close(held)
       }
       this.#node.after(LEAVE_LOOK, look)
       return pending
@@ -248,12 +254,12 @@ export class VlanVerbs {
   // Verbs: what is.
 
   list(): Pending<{ readonly vlans: readonly VlanRow[] }> {
-    return Pending.of(done({ vlans: this.#held.map(rowOf) }))
+    return Pending.of(done({ vlans: this.#shelf.held.map(rowOf) }))
   }
 
   /** For what only somebody in a VLAN can do, at this machine. */
   which(name: string): Outcome<VlanRow> {
-    const found = resolveVlan(this.#held, name, 'in')
+    const found = resolveVlan(this.#shelf.held, name, 'in')
     return found.ok ? done(rowOf(found.value)) : found
   }
 
@@ -265,22 +271,23 @@ export class VlanVerbs {
     name: string,
   ): Pending<{ readonly label: string; readonly epoch: number; readonly members: readonly MemberRow[] }> {
     return this.#with('in', name, (held) => {
-      const members = memberRows(held, this.#node.now())
+      const placeOf = (mac: Mac): Place => this.#node.placeOf?.(held.kept.port, mac) ?? 'unknown'
+      const members = memberRows(held, this.#node.now(), placeOf)
       return Pending.of(done({ label: held.label, epoch: held.view()?.epoch ?? -1, members }))
     })
   }
 
-  grants(name: string): Pending<{ readonly label: string; readonly grants: readonly GrantRow[] }> {
+  grants(name: string): Pending<Granted> {
     return this.#with('in', name, (held) => {
       const grants = grantRows(held, this.#node.wallMillis())
-      return Pending.of(done({ label: held.label, grants }))
+      return Pending.of(done({ label: held.label, over: held.kept.over, grants }))
     })
   }
 
   // Within.
 
   #with<T>(prefers: Preference, name: string, verb: (held: HeldVlan) => Pending<T>): Pending<T> {
-    const found = resolveVlan(this.#held, name, prefers)
+    const found = resolveVlan(this.#shelf.held, name, prefers)
     return found.ok ? verb(found.value) : Pending.of<T>(found)
   }
 
@@ -290,6 +297,8 @@ export class VlanVerbs {
       if (out !== undefined) return Pending.of<T>(out)
       if (this.#node.wallMillis() === 0) return Pending.of<T>(clockNotSet())
       const issuer = held.issuer()
+      const unkept = issuer && this.#shelf.whyUnkept()
+      if (unkept !== undefined) return Pending.of<T>(unkept)
       if (issuer !== undefined) return verb({ node: this.#node, waits: this.#waits, held, issuer })
       const message = `this node is neither the authority of ${held.label} nor an admin; ask one of them`
       return Pending.of<T>(refused(REFUSAL.notAuthorised, message))
@@ -322,7 +331,7 @@ export class VlanVerbs {
 
   /** The same once the core has drawn that conclusion itself, if it was not removed meanwhile. */
   #dropDead(held: HeldVlan): void {
-    if (this.#held.includes(held)) this.#giveUpAsking(held)
+    if (this.#shelf.held.includes(held)) this.#giveUpAsking(held)
   }
 
   /** Until the group is there and the port can be used. */
@@ -385,47 +394,16 @@ export class VlanVerbs {
     this.#node.command({ kind: 'enter', port, identity, entrance })
   }
 
-  #keep(becoming: Omit<KeptVlan, 'port' | 'over'>): HeldVlan {
-    this.#nextPort += 1
-    const port = (this.#nextPort - 1) as PortId
-    const held = new HeldVlan(this.#node, { ...becoming, port, over: undefined })
-    this.#change([...this.#held, held], withoutRedemption(this.#redeemed, becoming.identity.serial))
-    return held
-  }
-
+  /** The book without it comes first: what follows is made up for at the next start, if this was the last. */
   #forget(held: HeldVlan): void {
-    this.#strike(held)
+    this.#shelf.strike(held, false)
     this.#close(held)
   }
 
   /** Forgets all but the key: with another one the invitation may be spent. */
   #giveUpAsking(held: HeldVlan): void {
-    const redemption = redemptionOf(held)
-    const redeemed = redemption === undefined ? this.#redeemed : withRedemption(this.#redeemed, redemption)
-    this.#strike(held, redeemed)
+    this.#shelf.strike(held, true)
     this.#close(held)
-  }
-
-  /** The book without it comes first: what follows is made up for at the next start, if this was the last. */
-  #strike(held: HeldVlan, redeemed = this.#redeemed): void {
-    this.#change(
-      this.#held.filter((each) => each !== held),
-      redeemed,
-    )
-  }
-
-  /** What is kept is what is here: a change that cannot be kept would be undone by the next start. */
-  #change(held: readonly HeldVlan[], redeemed: readonly KeptRedemption[]): void {
-    const before = { held: this.#held, redeemed: this.#redeemed }
-    this.#held = held
-    this.#redeemed = redeemed
-    try {
-      this.#save()
-    } catch (error) {
-      this.#held = before.held
-      this.#redeemed = before.redeemed
-      throw error
-    }
   }
 
   #close(held: HeldVlan): void {
@@ -437,21 +415,14 @@ export class VlanVerbs {
     identity.memberSeed.fill(0)
   }
 
-  #save(): void {
-    const vlans = this.#held.map(({ kept }) => kept)
-    const redeemed = lastingRedemptions(this.#redeemed, this.#node.wallMillis())
-    this.#node.book.save({ vlans, nextPort: this.#nextPort, redeemed })
-    this.#redeemed = redeemed
-  }
-
   #full(): Refused | undefined {
-    if (this.#held.length < VLANS_MAX) return this.#waits.full()
+    if (this.#shelf.held.length < VLANS_MAX) return this.#waits.full()
     return refused(REFUSAL.tooMany, `this node has ${VLANS_MAX} VLANs, the most there may be; remove one`)
   }
 
   /** Whoever founds may choose; who is invited takes the label as it is, and names the VLAN by digits. */
   #isTaken(label: string): Refused | undefined {
-    const taken = this.#held.find((held) => held.label === label)
+    const taken = this.#shelf.held.find((held) => held.label === label)
     if (taken === undefined) return undefined
     const which = short(taken.kept.vlan)
     return refused(
@@ -498,6 +469,26 @@ function notIn(held: HeldVlan): Refused | undefined {
     ? `this node still asks to be let in to ${held.label}; wait until it is in, or leave to give that up`
     : `this node is on its way back into ${held.label}; ask again in a moment`
   return refused(REFUSAL.notInYet, message)
+}
+
+/** Whether what it asks with can lead in no more. */
+function invitationEnded(held: HeldVlan, wallMillis: number): boolean {
+  const { serial } = held.kept.identity
+  const grant = held.grants().find(({ id }) => sameBytes(id, serial))
+  return grant !== undefined && wallMillis >= grant.end
+}
+
+function asksWithAnother(held: HeldVlan): Refused {
+  const { label, kept } = held
+  const which = `with invitation ${short(hex(kept.identity.serial))}`
+  const mend = `"vlan leave ${short(kept.vlan)}" gives that up, and then this one can be joined with`
+  return refused(REFUSAL.asksAlready, `this node asks to be let in to ${label} already, ${which}; ${mend}`)
+}
+
+/** The others know that it left; the keys could not be removed from here. */
+function leftAndKept({ label, kept }: HeldVlan, { message }: Refused): Refused {
+  const mend = `"vlan remove ${short(kept.vlan)}" forgets its keys then`
+  return refused(REFUSAL.notNow, `this node left ${label}, whose keys are still kept: ${message}; ${mend}`)
 }
 
 /** Of one that is still there. */

@@ -91,6 +91,7 @@ export class Datagrams {
     dropDatagramAnswer: 0,
     dropDatagramSource: 0,
     dropDatagramPing: 0,
+    dropDatagramLearned: 0,
     datagramOffersRefused: 0,
     datagramCandidatesRefused: 0,
   }

@@ -71,6 +71,7 @@ export type Counts = Record<
   | 'dropDatagramAnswer'
   | 'dropDatagramSource'
   | 'dropDatagramPing'
+  | 'dropDatagramLearned'
   | 'datagramOffersRefused'
   | 'datagramCandidatesRefused',
   number
@@ -503,14 +504,14 @@ export class DatagramLink {
 
   #answer(from: Endpoint): void {
     // To where it came from: that the way there is open is what the answer shows.
-    if (this.#isKnownOrFit(from) && this.#paths.mayAnswer(from, CHALLENGE_BYTES))
+    if (this.#isKnownOrFit(from) && this.#paths.mayAnswer(this.#now, from, CHALLENGE_BYTES))
       this.#token({ endpoint: from }, DATAGRAM.answer, this.#bench.openedOf(TOKEN_BYTES), TOKEN_BYTES)
     else this.#counts.dropDatagramSource += 1
   }
 
   #elsewhere(now: Micros, from: Endpoint, bytes: number, isData: boolean): void {
-    if (this.#isKnownOrFit(from)) this.#paths.heard(now, from, bytes, isData)
-    else this.#counts.dropDatagramSource += 1
+    if (!this.#isKnownOrFit(from)) this.#counts.dropDatagramSource += 1
+    else if (!this.#paths.heard(now, from, bytes, isData)) this.#counts.dropDatagramLearned += 1
   }
 
   #isKnownOrFit(from: Endpoint): boolean {

@@ -20,6 +20,7 @@
 import { assert } from '../../core/errors.ts'
 import { sameBytes } from '../../core/ids.ts'
 import { MILLISECOND, MINUTE, type Micros, NEVER, SECOND } from '../../core/io.ts'
+import { Bucket } from '../../core/vlan/storm.ts'
 import type { Endpoint } from '../linux/udp.ts'
 import { OVERHEAD_BYTES, PAYLOAD_MAX, TOKEN_BYTES } from './packet.ts'
 import { FIRST_SIZES, SIZE_TRIES, SizeSearch } from './sizes.ts'
@@ -60,6 +61,12 @@ const FOLLOW_EVERY: Micros = SECOND
 const LEARNED_MAX = 4
 /** All addresses: those of one offer, learned ones, the one in use, and some that answered before. */
 export const PATHS_MAX = 16
+/**
+ * New ones of them that anything is sent to. A peer can write any sender on what it sends, and would have
+ * this node knock at others' doors. Who moves has a new address now and then.
+ */
+const LEARNED_PER_SECOND = 1
+const LEARNED_BURST = 8
 const LEARNED_EVERY: Micros = 200 * MILLISECOND
 /** sec:S11: what may go to an address that has not answered, in what came from there. */
 const AMPLIFICATION_MAX = 3
@@ -138,6 +145,7 @@ export class Paths {
   readonly #follows: boolean
   readonly #keeps: boolean
   readonly #owed: Owed[] = []
+  readonly #learns: Bucket
   /** Data went out since the last challenge; the longest datagram of it. */
   #isDirty = false
   #longest = 0
@@ -150,6 +158,7 @@ export class Paths {
     this.#follows = !dialled
     this.#keeps = dialled
     this.#dataAt = now
+    this.#learns = new Bucket(now, LEARNED_PER_SECOND, LEARNED_BURST)
   }
 
   /** Addresses that the peer says it has. Those that are known stay as they are. */
@@ -198,10 +207,13 @@ export class Paths {
     this.#tryNext(now)
   }
 
-  /** What came last was sealed, newer than all before, and from elsewhere than the path in use. */
-  heard(now: Micros, endpoint: Endpoint, bytes: number, isData: boolean): void {
+  /**
+   * What came last was sealed, newer than all before, and from elsewhere than the path in use. False if there
+   * were too many such addresses: nothing is asked of this one.
+   */
+  heard(now: Micros, endpoint: Endpoint, bytes: number, isData: boolean): boolean {
     const path = this.find(endpoint) ?? this.#learn(now, endpoint)
-    if (path === undefined) return
+    if (path === undefined) return false
     if (!path.hasAnswered) path.came += bytes
     if (path.state === 'bad') this.#soon(path, Math.max(now, path.askedAt + RETRY_EVERY))
     else if (path.state === 'asked' || path.state === 'spent') {
@@ -213,12 +225,14 @@ export class Paths {
       if (path.state === 'open') this.#size(now, path)
     }
     this.tend(now)
+    return true
   }
 
   /** May so much go to an address from which a challenge came? */
-  mayAnswer(endpoint: Endpoint, bytes: number): boolean {
+  mayAnswer(now: Micros, endpoint: Endpoint, bytes: number): boolean {
     const path = this.find(endpoint)
-    if (path === undefined || path.hasAnswered) return true
+    if (path === undefined) return this.#learns.take(now, 1)
+    if (path.hasAnswered) return true
     if (path.isLearned && path.went + bytes > AMPLIFICATION_MAX * path.came) return false
     path.went += bytes
     return true
@@ -531,6 +545,7 @@ export class Paths {
   }
 
   #learn(now: Micros, endpoint: Endpoint): Path | undefined {
+    if (!this.#learns.take(now, 1)) return undefined
     const learned = this.all.filter((path) => path.isLearned)
     if (learned.length >= LEARNED_MAX) {
       const old = learned.find((path) => path !== this.used && !path.hasAnswered)

@@ -28,3 +28,19 @@ export function isLoopback(host: string): boolean {
 export function isLinkLocal(host: string): boolean {
   return /^fe[89ab][0-9a-f]:/i.test(host)
 }
+
+/**
+ * Whether a machine with these addresses may send anything to that one: it needs one of the same family, and
+ * one that leads as far. What it can send there is for its routes.
+ */
+export function reaches(hosts: Iterable<string>, remote: string): boolean {
+  // On a socket of both families IPv4 is written so.
+  const isFour = isIPv4(remote.replace(/^::ffff:(?=\d+\.)/i, ''))
+  for (const host of hosts) {
+    if (isIPv4(host) !== isFour) continue
+    if (isLoopback(remote) || !isLoopback(host)) {
+      if (isLinkLocal(remote) || !isLinkLocal(host)) return true
+    }
+  }
+  return false
+}

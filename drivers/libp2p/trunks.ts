@@ -26,11 +26,12 @@ import { Dialler, type Opened, openStreams } from './dialler.ts'
 import { Discovery } from './discovery.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { FRAME_BYTES_MAX } from './framing.ts'
+import { reaches } from './hosts.ts'
 import { addressBytes, addressOf, corePeer, libp2pPeer, withPeer } from './names.ts'
 import { PEER_ADDRESSES_MAX, type TrunkOptions } from './options.ts'
 import { carriesRelayed, hasPlace, relayedAddresses } from './relays.ts'
 import { Teller } from './teller.ts'
-import { hostName, isRelayed } from './transports.ts'
+import { hostAddress, hostName, isRelayed } from './transports.ts'
 import { type Streams, Trunk, type TrunkOwner } from './trunk.ts'
 import { Watch } from './watch.ts'
 
@@ -359,11 +360,16 @@ export class Trunks implements Carrier, TrunkOwner {
     this.#tell((listener) => listener.addressesChanged(addresses, now.reach))
   }
 
-  /** A trunk from an address that this machine no longer has is dead: better known now than by silence. */
+  /**
+   * A trunk from an address that this machine no longer has is dead: better known now than by silence. So is
+   * one to an address of a family of which it has none any more.
+   */
   #loseVanished(hosts: ReadonlySet<string>): void {
     for (const trunk of this.#trunks.values()) {
       const local = localHost(trunk.connection)
-      if (local !== undefined && !hosts.has(local)) this.#cut(trunk)
+      const remote = hostAddress(trunk.connection.remoteAddr)
+      const isGone = local === undefined ? remote !== undefined && !reaches(hosts, remote) : !hosts.has(local)
+      if (isGone) this.#cut(trunk)
     }
   }
 

@@ -70,11 +70,15 @@ export class Watch {
     this.#timer = setInterval(() => this.#tick(), TICK_MILLIS).unref()
   }
 
-  /** Data came by other ways until now, and then none did: the next that goes unanswered is asked about. */
+  /**
+   * Data came by other ways until now, and then none did. That is silence enough to ask at once; and the next
+   * data that goes unanswered is asked about.
+   */
   doubt(trunk: Trunk): void {
     const watched = this.#trunks.get(trunk)
     if (watched === undefined) return
     watched.rested = 0
+    if (!watched.asking && !watched.isBarred) this.#ask(trunk, watched, true)
     this.sent()
   }
 
@@ -106,18 +110,19 @@ export class Watch {
       if (watched.quiet === 0) continue
       waiting = true
       const isDue = ASKED_AFTER.includes(watched.quiet) && watched.rested <= RECENT_TICKS
-      if (isDue && !watched.asking && !watched.isBarred) this.#ask(trunk, watched)
+      if (isDue && !watched.asking && !watched.isBarred) this.#ask(trunk, watched, false)
     }
     if (waiting) return
     clearInterval(this.#timer)
     this.#timer = undefined
   }
 
-  #ask(trunk: Trunk, watched: Watched): void {
+  /** `isDoubted`: it was silent before its streams were asked for anything. */
+  #ask(trunk: Trunk, watched: Watched, isDoubted: boolean): void {
     watched.asking = true
     void isPortClosed(watched.host, watched.port).then((closed) => {
       watched.asking = false
-      if (closed && trunk.isUnanswered && this.#trunks.has(trunk)) this.#gone(trunk)
+      if (closed && (isDoubted || trunk.isUnanswered) && this.#trunks.has(trunk)) this.#gone(trunk)
     })
   }
 }

@@ -5,6 +5,15 @@ import { basename, join } from 'node:path'
 /** Documentation/ABI/testing/sysfs-class-net; `brif` is of net/bridge/br_sysfs_if.c. */
 const INTERFACES = '/sys/class/net'
 
+/** Of all interfaces, those without an address too. */
+export function interfaceNames(): readonly string[] {
+  try {
+    return readdirSync(INTERFACES)
+  } catch {
+    return []
+  }
+}
+
 /** Undefined for one that is in none, or that is not there. */
 export function bridgeOf(name: string): string | undefined {
   try {

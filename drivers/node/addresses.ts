@@ -142,6 +142,8 @@ export function readInterfaceName(text: string): Read<string> {
   const bytes = new TextEncoder().encode(text).length
   if (bytes > NAME_BYTES_MAX)
     return wrong(`it has ${bytes} bytes; an interface has a name of at most ${NAME_BYTES_MAX}; shorten it`)
+  if (text.startsWith('-'))
+    return wrong('it begins with a dash, which other programs take for a flag; begin it with a letter')
   const named = text.replace('%d', '0')
   if (!/^[!-~]+$/.test(named) || /[/:%]/.test(named) || named === '.' || named === '..')
     return wrong('a name of an interface has no blanks, slashes or colons, and % only as %d; write peertap%d')

@@ -17,6 +17,8 @@ export type { Config, InterfaceConfig, LogConfig, LogLevel } from './config-sche
 /** Ten times what the largest lists take; whatever is longer is something else. */
 const CONFIG_BYTES_MAX = 1_048_576
 
+const NEW_LINE = 0x0a
+
 /** Keys that people look for in a place where they are not, and where they are. */
 const ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ['state', 'the state directory is named by --state or PEERTAP_STATE'],
@@ -123,11 +125,40 @@ export function readConfigText(path: string): string {
         `${path} has ${size} bytes and a configuration at most ${CONFIG_BYTES_MAX}; name the right file`,
       )
     }
-    return readFileSync(path, 'utf8')
+    return textOf(path, readFileSync(path))
   } catch (error) {
     if (error instanceof UsageError) throw error
     throw new UsageError(`${path} cannot be read: ${whyNot(error)}`)
   }
+}
+
+/** With a byte order mark, if it has one: whoever reads JSON names that. */
+function textOf(path: string, bytes: Uint8Array): string {
+  const isUtf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)
+  if (isUtf16) throw new UsageError(`${path}: it is UTF-16; it must be UTF-8; save it as that`)
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    throw new UsageError(`${path}: ${whereNoUtf8(bytes)}; it must be UTF-8; save it as that`)
+  }
+}
+
+function whereNoUtf8(bytes: Uint8Array): string {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let line = 1
+  for (let from = 0; from < bytes.length; line++) {
+    const end = bytes.indexOf(NEW_LINE, from)
+    const part = bytes.subarray(from, end < 0 ? bytes.length : end)
+    try {
+      decoder.decode(part)
+    } catch {
+      const begin = new TextDecoder().decode(part).split('\u{fffd}')[0] ?? ''
+      const byte = part[new TextEncoder().encode(begin).length]?.toString(16)
+      return `line ${line}, column ${begin.length + 1}: the byte 0x${byte} is no text`
+    }
+    from += part.length + 1
+  }
+  return 'it is no text'
 }
 
 const WHY_NOT: Readonly<Record<string, string>> = {

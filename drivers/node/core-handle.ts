@@ -42,6 +42,8 @@ export interface CoreOwner {
   /** False if it could not be kept. */
   store(id: StoreId, record: Uint8Array): Promise<boolean>
   erase(port: PortId): void
+  /** Whether the book of VLANs is on the disk as it is here. */
+  bookKept(ok: boolean): void
   interfacesChanged(names: readonly string[]): void
   captured(packets: readonly Captured[], lost: number): void
   /** The thread has ended: by itself after `stop`, else with what went wrong. */
@@ -194,6 +196,9 @@ export class CoreHandle implements TrunkListener {
         break
       case 'erase':
         this.#owner.erase(answer.port)
+        break
+      case 'bookKept':
+        this.#owner.bookKept(answer.ok)
         break
       case 'interfaces':
         this.#owner.interfacesChanged(answer.names)

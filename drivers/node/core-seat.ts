@@ -5,10 +5,11 @@
 import type { Crypto } from '../../core/crypto/ports.ts'
 import type { Keys } from '../../core/dice.ts'
 import type { Stored } from '../../core/group/events.ts'
+import type { Mac } from '../../core/ids.ts'
 import type { Command, Machine, Micros, NodeView, PeerHint, PortId, StoreId } from '../../core/io.ts'
 import { recordOf } from '../../core/member/records.ts'
 import { NODE_RECORD } from '../../core/node.ts'
-import type { ControlledNode, VlanBook } from '../control/node.ts'
+import type { ControlledNode, Kept, Place, VlanBook } from '../control/node.ts'
 import type { Answer } from './messages.ts'
 import { systemKeys } from './randomness.ts'
 
@@ -44,14 +45,30 @@ export class CoreSeat implements ControlledNode {
   readonly #thread: SeatThread
   readonly #files: CoreFiles
   #contacts: readonly PeerHint[]
+  /** The book is on the disk as it is here. */
+  #isKept = true
 
   constructor(thread: SeatThread, files: CoreFiles, contacts: readonly PeerHint[], crypto: Crypto) {
     this.#thread = thread
     this.crypto = crypto
     this.#files = files
-    this.book = files.book
+    this.book = {
+      load: () => files.book.load(),
+      save: (kept) => this.#save(kept),
+    }
     this.restored = files.record(NODE_RECORD)
     this.#contacts = invitationContacts(contacts)
+  }
+
+  #save(kept: Kept): void {
+    let ok = false
+    try {
+      this.#files.book.save(kept)
+      ok = true
+    } finally {
+      if (ok !== this.#isKept) this.#thread.mail({ kind: 'bookKept', ok })
+      this.#isKept = ok
+    }
   }
 
   now(): Micros {
@@ -89,6 +106,17 @@ export class CoreSeat implements ControlledNode {
 
   erase(port: PortId): void {
     this.#thread.mail({ kind: 'erase', port })
+  }
+
+  placeOf(port: PortId, mac: Mac): Place {
+    const { machine } = this.#thread
+    // Its port is open from the first epoch on.
+    const isIn = machine.view().memberships.some((each) => each.port === port && each.phase === 'member')
+    if (!isIn) return 'unknown'
+    const { token, here, lowers, upper } = machine.wayTo(this.now(), port, mac)
+    if (token === undefined || here) return 'unknown'
+    if (lowers.length > 0) return 'below'
+    return upper === undefined ? 'nowhere' : 'unknown'
   }
 
   contacts(): readonly PeerHint[] {

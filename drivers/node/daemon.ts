@@ -25,7 +25,14 @@ import { EarlyCarrier } from './early-carrier.ts'
 import { GarbageMan, LOOK_MILLIS } from './garbage.ts'
 import { LogLimiter } from './log-limiter.ts'
 import type { Captured, InterfaceOrder, LogEntry } from './messages.ts'
-import { EVER_NAMED_MAX, FOUND_MAX, type NamedPeer, namedPeers, roomForKept } from './named-peers.ts'
+import {
+  EVER_NAMED_MAX,
+  FOUND_MAX,
+  type NamedPeer,
+  namedPeers,
+  ownIdRemarks,
+  roomForKept,
+} from './named-peers.ts'
 import { Overlay } from './overlay.ts'
 import { Reach } from './reach.ts'
 import type { ProcessView } from './views.ts'
@@ -165,6 +172,7 @@ export class Daemon implements CoreOwner, ApiNode {
     const book = files.book()
     const libc = openLibc()
     this.#lookForTap(libc)
+    this.#lookForSelf(this.#config)
     const core = new CoreHandle(
       libc,
       {
@@ -183,6 +191,12 @@ export class Daemon implements CoreOwner, ApiNode {
     )
     if (book.vlans.length > 0) this.#mls.warm()
     return core
+  }
+
+  /** As it may be where several machines share one configuration. */
+  #lookForSelf(config: Config): void {
+    for (const { message } of ownIdRemarks(config, this.#self))
+      this.log({ level: 'warn', module: 'node', message })
   }
 
   /** Told at once: the first VLAN may come much later, and be somebody else's command. */
@@ -256,7 +270,7 @@ export class Daemon implements CoreOwner, ApiNode {
       configFile: this.#options.configFile,
       stateDirectory: this.#options.files.directory,
       crypto: this.#crypto,
-      errors: [...this.#errors.values()],
+      errors: [...new Set(this.#errors.values())],
     }
   }
 
@@ -314,6 +328,7 @@ export class Daemon implements CoreOwner, ApiNode {
     this.#core?.mail({ kind: 'contacts', peers: contacts })
     this.#core?.mail({ kind: 'interfaces', interfaces: interfaceOrders(next) })
     this.#config = next
+    this.#lookForSelf(next)
     this.log({ level: 'info', module: 'node', message: 'configuration read again', details: { ...reload } })
     return reload
   }
@@ -357,13 +372,18 @@ export class Daemon implements CoreOwner, ApiNode {
 
   async store(id: StoreId, record: Uint8Array): Promise<boolean> {
     const isKept = await this.#options.files.put(id, record)
-    if (isKept) this.#errors.delete('store')
-    else
-      this.#errors.set(
-        'store',
-        `state cannot be written to ${this.#options.files.directory}; make room there`,
-      )
+    this.#tellKept('store', isKept)
     return isKept
+  }
+
+  bookKept(ok: boolean): void {
+    this.#tellKept('book', ok)
+  }
+
+  #tellKept(what: 'store' | 'book', isKept: boolean): void {
+    const { directory } = this.#options.files
+    if (isKept) this.#errors.delete(what)
+    else this.#errors.set(what, `state cannot be written to ${directory}; make room there`)
   }
 
   erase(port: PortId): void {

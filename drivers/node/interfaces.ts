@@ -6,6 +6,7 @@
 import { UsageError } from '../../core/errors.ts'
 import { unhex } from '../../core/ids.ts'
 import { type Micros, NEVER, type PortId, SECOND } from '../../core/io.ts'
+import { MTU_MAX, tooLarge } from '../control/mtu.ts'
 import { short } from '../control/names.ts'
 import { ulaOf } from '../tap/addresses.ts'
 import { DEVICE, type Device, type DeviceKind, type DeviceOffload, type OpenDevice } from '../tap/device.ts'
@@ -37,6 +38,8 @@ export interface InterfaceView {
   readonly addresses: readonly string[]
   /** Why there is none. */
   readonly trouble: string | undefined
+  /** What its owner should know of how it is configured. */
+  readonly advice: string | undefined
   readonly framesIn: number
   readonly framesOut: number
   /** For which the interface had no room, that came while there was none, or that nobody can carry. */
@@ -64,6 +67,8 @@ export class Interfaces {
   #orders: readonly InterfaceOrder[]
   /** The earliest of those that are tried again. */
   #retryAt: Micros = NEVER
+  /** By the system, that it had said it has. */
+  #offloadsRefused = 0
   readonly #buffer = new Uint8Array(FRAME_BYTES_MAX)
   /** Views of the buffer by length, made once each. */
   readonly #views: (Uint8Array | undefined)[] = []
@@ -73,12 +78,20 @@ export class Interfaces {
     this.#orders = orders
   }
 
-  /** What the owner wants, anew: interfaces that are to be otherwise are opened again. */
+  /**
+   * What the owner wants, anew: interfaces that are to be otherwise are opened again. One that is only to
+   * have other offloads stays, and with it its bridge and all that others gave it, if it can have them.
+   */
   order(orders: readonly InterfaceOrder[]): void {
     this.#orders = orders
     for (const held of this.#held.values()) {
       const wish = this.#wishOf(held.facts)
-      if (JSON.stringify(wish) === JSON.stringify(held.wish)) continue
+      if (isSame(wish, held.wish)) continue
+      const isKept = isSame({ ...wish, offload: held.wish.offload }, held.wish)
+      if (isKept && held.device?.setOffload(wish.offload)) {
+        held.wish = wish
+        continue
+      }
       this.#shut(held)
       held.wish = wish
       this.#try(held)
@@ -219,10 +232,15 @@ export class Interfaces {
       mtu: wish.mtu,
       addresses: wish.addresses,
       trouble,
+      advice: wish.advice,
       framesIn: counts.framesIn,
       framesOut: counts.framesOut,
       framesLost: counts.framesLost + (device?.lost ?? 0),
     }))
+  }
+
+  counts(): Readonly<Record<string, number>> {
+    return { interfaceOffloadsRefused: this.#offloadsRefused }
   }
 
   /** Names that orders give to VLANs of which none is among these. */
@@ -232,7 +250,8 @@ export class Interfaces {
 
   #wishOf(facts: PortFacts): Wish {
     const order = this.#orders.find((each) => isFor(each, facts))
-    const mtu = order?.mtu ?? facts.mtu
+    const mtu = order?.mtu ?? Math.min(facts.mtu, MTU_MAX)
+    const wrong = tooLarge(mtu, facts.label, facts.mtu)
     const wantsUla = (order === undefined || order.ula) && mtu >= IPV6_MTU_MIN
     const ula = wantsUla ? [ulaOf(unhex(facts.vlan), unhex(facts.member))] : []
     return {
@@ -240,7 +259,8 @@ export class Interfaces {
       name: order?.name ?? defaultName(facts),
       mtu,
       addresses: [...(order?.addresses ?? []), ...ula],
-      ...(order?.offload && { offload: order.offload }),
+      offload: order?.offload ?? ALL_OFFLOADS,
+      ...(wrong !== undefined && { advice: `mtu of its interface ${wrong}` }),
     }
   }
 
@@ -249,7 +269,7 @@ export class Interfaces {
     // Before it has addresses: whoever tells others of this machine's must not take these for some of them.
     this.#tell(wish.name)
     try {
-      held.device = this.#world.open({ ...wish, mac: facts.mac })
+      held.device = this.#world.open({ ...wish, mac: facts.mac, refused: (why) => this.#refused(held, why) })
       held.trouble = undefined
       held.retryAt = NEVER
       const details = { name: held.device.name, vlan: facts.label, addresses: wish.addresses, mtu: wish.mtu }
@@ -259,6 +279,8 @@ export class Interfaces {
         message: `interface ${held.device.name} is up`,
         details,
       })
+      if (wish.advice !== undefined)
+        this.#world.log({ level: 'warn', module: 'tap', message: `${facts.label}: ${wish.advice}` })
       if (held.device.fd >= 0) this.#world.watch(held.device.fd)
       this.#reorder()
     } catch (error) {
@@ -275,6 +297,12 @@ export class Interfaces {
       held.trouble = error.message
       this.#retryLater(held)
     }
+  }
+
+  #refused({ device, facts }: Held, why: string): void {
+    this.#offloadsRefused += 1
+    const message = `interface ${device?.name}: ${why}`
+    this.#world.log({ level: 'warn', module: 'tap', message, details: { vlan: facts.label } })
   }
 
   #lost(held: Held): void {
@@ -322,7 +350,8 @@ interface Wish {
   readonly name: string
   readonly mtu: number
   readonly addresses: readonly string[]
-  readonly offload?: DeviceOffload
+  readonly offload: DeviceOffload
+  readonly advice?: string
 }
 
 interface Held {
@@ -336,6 +365,8 @@ interface Held {
   framesLost: number
 }
 
+const ALL_OFFLOADS: DeviceOffload = { segmentation: true, coalescing: true, udp: true }
+
 const NOTHING_YET = {
   device: undefined,
   trouble: undefined,
@@ -343,6 +374,10 @@ const NOTHING_YET = {
   framesIn: 0,
   framesOut: 0,
   framesLost: 0,
+}
+
+function isSame(one: Wish, other: Wish): boolean {
+  return JSON.stringify(one) === JSON.stringify(other)
 }
 
 /** Gives the host what its device kept. False if the interface is gone. */

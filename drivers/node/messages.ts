@@ -84,6 +84,8 @@ export type Answer =
   | { readonly kind: 'start'; readonly job: JobId; readonly work: Job }
   | { readonly kind: 'store'; readonly id: StoreId; readonly record: Uint8Array }
   | { readonly kind: 'erase'; readonly port: PortId }
+  /** Whether the book of VLANs could be written, where that changed. */
+  | { readonly kind: 'bookKept'; readonly ok: boolean }
   /** The interfaces of VLANs are these now. */
   | { readonly kind: 'interfaces'; readonly names: readonly string[] }
   | { readonly kind: 'note'; readonly event: NodeEvent }

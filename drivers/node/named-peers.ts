@@ -42,3 +42,18 @@ export function namedPeers({ bootstrap }: Config): NamedPeer[] {
     texts,
   }))
 }
+
+/** What a configuration says that may be right elsewhere, and where it stands. */
+export interface Remark {
+  readonly path: (string | number)[]
+  readonly message: string
+}
+
+/** Contacts that are this node itself; `self` as the core has it. */
+export function ownIdRemarks({ bootstrap }: Config, self: string): Remark[] {
+  const rule = 'which is this node itself; contacts are others; remove it here'
+  return bootstrap.flatMap((text, index) => {
+    if (parseContact(text).peer !== self) return []
+    return [{ path: ['bootstrap', index], message: `bootstrap[${index}] is "${text}", ${rule}` }]
+  })
+}

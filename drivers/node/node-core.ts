@@ -29,13 +29,14 @@ import { createNode } from '../../core/node.ts'
 import { checkArguments } from '../control/arguments.ts'
 import { callVerb, isVlanVerb } from '../control/asks.ts'
 import { isEcho } from '../control/echo.ts'
-import { done, type Outcome, Pending } from '../control/outcome.ts'
+import { done, type Outcome, Pending, REFUSAL, refused } from '../control/outcome.ts'
 import { type VlanRow, VlanVerbs } from '../control/vlans.ts'
 import { chooseCrypto, sayChoice } from '../crypto/provider.ts'
 import { createClock } from '../linux/clock.ts'
 import { Doorbell } from '../linux/doorbell.ts'
 import type { Libc } from '../linux/libc.ts'
 import { POLL, Poller } from '../linux/poller.ts'
+import { NotNow } from '../not-now.ts'
 import type { OpenDevice } from '../tap/device.ts'
 import { Capture } from './capture.ts'
 import { type CoreFiles, CoreSeat } from './core-seat.ts'
@@ -468,7 +469,10 @@ export class NodeCore implements Clock, Alarm, Effects {
       this.#asked.push({ id, pending: this.#begin(verb, args) })
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
-      this.mail({ kind: 'outcome', id, outcome: { ok: false, mistake: error.message } })
+      const { message } = error
+      const isInTheWay = error instanceof NotNow
+      const outcome = isInTheWay ? refused(REFUSAL.notNow, message) : { ok: false as const, mistake: message }
+      this.mail({ kind: 'outcome', id, outcome })
     }
   }
 
@@ -493,7 +497,12 @@ export class NodeCore implements Clock, Alarm, Effects {
     const vlans = this.#vlans()
     const missing = this.#interfaces.unmatched(vlans)
     const status = coreStatus(this.#host.machine.view(), vlans, this.#interfaces.view(), missing)
-    const counters = { ...status.counters, ...this.#datagrams?.counts(), dropMainBusy: this.#dropped }
+    const counters = {
+      ...status.counters,
+      ...this.#datagrams?.counts(),
+      ...this.#interfaces.counts(),
+      dropMainBusy: this.#dropped,
+    }
     return { ...status, datagrams: this.#datagrams?.views() ?? [], counters }
   }
 

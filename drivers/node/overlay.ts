@@ -60,7 +60,7 @@ export class Overlay {
 }
 
 /** And the bridges that lead nowhere else. */
-function withBridges(names: ReadonlySet<string>): ReadonlySet<string> {
+export function withBridges(names: ReadonlySet<string>): ReadonlySet<string> {
   const bridges = [...names].flatMap((name) => bridgeOf(name) ?? [])
   const closed = bridges.filter((bridge) => {
     const ports = portsOf(bridge)

@@ -7,7 +7,9 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { hostsOf, whereabouts } from '../libp2p/addresses.ts'
 import { isLinkLocal, isLoopback, isPublic } from '../libp2p/hosts.ts'
 import { hostAddress } from '../libp2p/transports.ts'
+import { interfaceNames } from '../linux/bridges.ts'
 import type { Config } from './config.ts'
+import { withBridges } from './overlay.ts'
 
 export interface OwnContact {
   /** With `/p2p/` and the node's id. */
@@ -19,9 +21,8 @@ export interface OwnContact {
 /** Best first; `peer` as libp2p writes it. Ports that the system is to choose are known only when it did. */
 export function ownContacts({ listen, announce, interfaces }: Config, peer: string): OwnContact[] {
   const addresses = listen.map((text) => multiaddr(text))
-  const own = new Set(interfaces.map(({ name }) => name))
-  const isOurs = (name: string): boolean => name.startsWith('pt-') || own.has(name)
-  const others = Object.entries(networkInterfaces()).filter(([name]) => !isOurs(name))
+  const ours = overlayInterfaces(interfaces.flatMap(({ name }) => name ?? []))
+  const others = Object.entries(networkInterfaces()).filter(([name]) => !ours.has(name))
   const found = whereabouts(
     {
       listen: addresses,
@@ -36,6 +37,24 @@ export function ownContacts({ listen, announce, interfaces }: Config, peer: stri
     const host = hostAddress(address)
     return { text: `${address}/p2p/${peer}`, isPublic: host === undefined || isPublic(host) }
   })
+}
+
+/**
+ * Interfaces of VLANs, of this node or another one here, and bridges that lead nowhere else: whoever dialled
+ * an address of theirs would come by the very network that is to be reached. `names`: as they are configured.
+ */
+function overlayInterfaces(names: readonly string[]): ReadonlySet<string> {
+  const isOurs = (name: string): boolean =>
+    name.startsWith('pt-') || names.some((each) => isNamedBy(each, name))
+  return withBridges(new Set(interfaceNames().filter(isOurs)))
+}
+
+/** `%d` is a number that the system chose. */
+function isNamedBy(written: string, name: string): boolean {
+  const [before = '', after] = written.split('%d')
+  if (after === undefined) return written === name
+  const isAround = name.startsWith(before) && name.endsWith(after)
+  return isAround && /^\d+$/.test(name.slice(before.length, name.length - after.length))
 }
 
 /** Not of this machine or this cable alone. */

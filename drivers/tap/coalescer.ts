@@ -22,7 +22,8 @@ export interface CoalescerWorld {
 
 export class Coalescer {
   readonly #world: CoalescerWorld
-  readonly #joinsUdp: boolean
+  /** Datagrams of UDP too. */
+  joinsUdp: boolean
   readonly #headers = new PacketHeaders()
   /** Made when there are as many flows: each has 64 KiB. */
   readonly #flows: HeldFlow[] = []
@@ -32,7 +33,7 @@ export class Coalescer {
 
   constructor(world: CoalescerWorld, joinsUdp: boolean) {
     this.#world = world
-    this.#joinsUdp = joinsUdp
+    this.joinsUdp = joinsUdp
   }
 
   // HOT PATH
@@ -43,7 +44,7 @@ export class Coalescer {
       this.flush()
       return this.#world.write(frame)
     }
-    const isUnfit = headers.protocol === PROTOCOL.udp && !this.#joinsUdp
+    const isUnfit = headers.protocol === PROTOCOL.udp && !this.joinsUdp
     const mayWait = !isUnfit && mayBeHeld(frame, headers)
     const flow = this.#flowOf(frame)
     if (flow !== undefined) {

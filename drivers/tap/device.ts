@@ -19,6 +19,8 @@ export interface DeviceSettings {
   readonly addresses: readonly string[]
   /** All of them if not given; what the system does not have is done without. */
   readonly offload?: DeviceOffload
+  /** Called once for each offload that the system has and then does not take after all; with why. */
+  readonly refused?: (why: string) => void
 }
 
 /** What a host may leave to its network card, and get from it: one frame in place of many. */
@@ -54,6 +56,8 @@ export interface Device {
   flush(): number
   /** The interface goes by another MAC from now on. */
   setMac(mac: number): void
+  /** Other offloads from now on, without a frame lost. False if the interface must be made anew for that. */
+  setOffload(offload: DeviceOffload): boolean
   /** Removes the interface; twice does no harm. */
   close(): void
 }

@@ -154,6 +154,11 @@ export class EmulatedEthernet implements Device {
     return 0
   }
 
+  /** It has none. */
+  setOffload(): boolean {
+    return true
+  }
+
   setMac(mac: Mac): void {
     checkMac(mac)
     this.#mac = mac

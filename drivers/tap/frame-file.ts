@@ -1,5 +1,6 @@
 /** How frames pass the file of a TAP, one or many at a time, and what the kernel says when it is gone. */
 import { ERRNO } from '../linux/libc.ts'
+import type { DeviceOffload } from './device.ts'
 
 /** `read` and `write` answer as the kernel's do: bytes, or less than 0 and an errno. */
 export interface FrameFile {
@@ -13,6 +14,8 @@ export interface FrameFile {
   write(frame: Uint8Array): number
   /** Frames that `write` took and that were lost since the last time, or −1 if the interface is gone. */
   flush(): number
+  /** Other offloads from now on; false if this sort of file cannot. */
+  set(offload: DeviceOffload): boolean
 }
 
 /** The interface was deleted: the file has none any more. */

@@ -90,6 +90,11 @@ export class MemoryDevice implements Device {
     return this.#state === 'gone' ? DEVICE.gone : 0
   }
 
+  /** It has none. */
+  setOffload(): boolean {
+    return true
+  }
+
   setMac(mac: Mac): void {
     checkMac(mac)
     if (this.#state !== 'gone') this.#mac = mac

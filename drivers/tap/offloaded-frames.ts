@@ -22,24 +22,41 @@ export class OffloadedFrames implements FrameFile {
   readonly #write: Pinned
   readonly #segmenter: Segmenter
   readonly #coalescer: Coalescer
-  #joins: boolean
+  readonly #refused: (why: string) => void
+  #joins = false
   #lostInFlush = 0
   #isGone = false
 
-  constructor(libc: Libc, fd: number, frameMax: number, offload: DeviceOffload) {
+  constructor(
+    libc: Libc,
+    fd: number,
+    frameMax: number,
+    offload: DeviceOffload,
+    refused: (why: string) => void,
+  ) {
     this.#libc = libc
     this.#fd = fd
     this.#read = libc.pin(READ_BYTES)
     this.#write = libc.pin(VIRTIO_BYTES + frameMax)
     this.#segmenter = new Segmenter(this.#read.bytes, frameMax)
-    const knowsUdp = ask(libc, fd, offload)
-    this.#joins = offload.coalescing
+    this.#refused = refused
     const world = {
       pin: (length: number) => libc.pin(length),
       write: (frame: Uint8Array) => this.#writeOne(frame),
       writeMany: (address: bigint, length: number, count: number) => this.#writeMany(address, length, count),
     }
-    this.#coalescer = new Coalescer(world, offload.udp && knowsUdp)
+    this.#coalescer = new Coalescer(world, false)
+    setHeader(libc, fd)
+    this.set(offload)
+  }
+
+  /** Offloads from now on. What the host has sent is cut as it was made. */
+  set(offload: DeviceOffload): boolean {
+    this.#coalescer.flush()
+    const knowsUdp = ask(this.#libc, this.#fd, offload)
+    this.#joins = offload.coalescing
+    this.#coalescer.joinsUdp = offload.udp && knowsUdp
+    return true
   }
 
   get holds(): boolean {
@@ -92,8 +109,17 @@ export class OffloadedFrames implements FrameFile {
     this.#lostInFlush += count
     this.#isGone ||= isGone(errno)
     // A kernel that takes none joined would have the same segments sent, and refused, for ever.
-    if (errno === ERRNO.EINVAL && count > 1) this.#joins = false
+    if (errno !== ERRNO.EINVAL || count === 1 || !this.#joins) return
+    this.#joins = false
+    this.#refused('the kernel takes no segments that were joined (EINVAL); each is given to it by itself')
   }
+}
+
+/** A kernel that is too old for this call has the length that is asked for. */
+function setHeader(libc: Libc, fd: number): void {
+  const size = libc.pin(Int32Array.BYTES_PER_ELEMENT)
+  size.view.setInt32(0, VIRTIO_BYTES, true)
+  libc.ioctl(fd, TUNSETVNETHDRSZ, size.address)
 }
 
 /**
@@ -101,10 +127,6 @@ export class OffloadedFrames implements FrameFile {
  * it knows joined datagrams of UDP, which it then takes too.
  */
 function ask(libc: Libc, fd: number, { segmentation, udp }: DeviceOffload): boolean {
-  const size = libc.pin(Int32Array.BYTES_PER_ELEMENT)
-  size.view.setInt32(0, VIRTIO_BYTES, true)
-  // A kernel that is too old for this call has the length that is asked for.
-  libc.ioctl(fd, TUNSETVNETHDRSZ, size.address)
   const takes = (flags: number) => libc.ioctl(fd, TUNSETOFFLOAD, BigInt(flags)) === 0
   const knowsUdp = udp && takes(OFFLOAD_STEPS.udp)
   if (!segmentation) takes(0)

@@ -12,7 +12,7 @@ import { type Mac, macText, writeMac } from '../../core/ids.ts'
 import { ERRNO, errnoName, type Libc, type Pinned, refuse } from '../linux/libc.ts'
 import { type InterfaceAddress, RouteSocket } from '../linux/netlink.ts'
 import { formatIpv6, IPV6_BYTES } from './addresses.ts'
-import { DEVICE, type Device, type DeviceSettings, type OpenDevice } from './device.ts'
+import { DEVICE, type Device, type DeviceOffload, type DeviceSettings, type OpenDevice } from './device.ts'
 import { type FrameFile, isGone } from './frame-file.ts'
 import { OffloadedFrames } from './offloaded-frames.ts'
 import {
@@ -66,7 +66,10 @@ function openTap(libc: Libc, settings: DeviceSettings): Device {
   return openInterface(libc, plan, kinds, ({ fd, name, kind }, request) => {
     const frameMax = frameBytesMax(plan.mtu)
     const isPlain = (kind & IFF_VNET_HDR) === 0
-    const frames = isPlain ? new PlainFrames(libc, fd) : new OffloadedFrames(libc, fd, frameMax, plan.offload)
+    const refused = settings.refused ?? (() => undefined)
+    const frames = isPlain
+      ? new PlainFrames(libc, fd)
+      : new OffloadedFrames(libc, fd, frameMax, plan.offload, refused)
     const tap = new Tap(libc, fd, name, frames, frameMax, request)
     tap.setMac(plan.mac)
     return tap
@@ -189,6 +192,11 @@ class PlainFrames implements FrameFile {
   flush(): number {
     return 0
   }
+
+  /** Has no header before frames that would say of any. */
+  set({ segmentation, coalescing }: DeviceOffload): boolean {
+    return !segmentation && !coalescing
+  }
 }
 
 class Tap implements Device {
@@ -258,6 +266,10 @@ class Tap implements Device {
     if (this.#libc.ioctl(this.fd, SIOCSIFHWADDR, address) === 0) return
     const errno = this.#libc.errno()
     if (!isGone(errno)) refuseSetting(errno, `the MAC ${macText(mac)}`, this.name)
+  }
+
+  setOffload(offload: DeviceOffload): boolean {
+    return !this.#open || this.#frames.set(offload)
   }
 
   close(): void {

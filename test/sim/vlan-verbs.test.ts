@@ -4,6 +4,7 @@ import { UsageError } from '../../core/errors.ts'
 import { hex } from '../../core/ids.ts'
 import type { PortId } from '../../core/io.ts'
 import { parseInvitation } from '../../core/ledger/invitation.ts'
+import type { Place, VlanBook } from '../../drivers/control/node.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
 import { DAY, HOME, LiveMesh } from '../support/live.ts'
 
@@ -151,6 +152,57 @@ describe('getting in', () => {
     expect(mesh.value(entering).members).toBe(2)
   })
 
+  test('goes on with the invitation that it had, and says how another can be used', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const [first = '', second = ''] = [mesh.invitation(1), mesh.invitation(1)]
+    mesh.live.crash(1)
+    const { verbs, book } = mesh.node(2)
+    const entering = verbs.join(first)
+    const asked = book.load().vlans
+    mesh.run(5)
+    const said = mesh.refusal(verbs.join(second))
+    expect(said.refusal).toBe('asksAlready')
+    const leave = /"vlan leave ([0-9a-f]{8})"/.exec(said.message)?.[1] ?? ''
+    expect(entering.outcome).toBeUndefined()
+    expect(book.load().vlans).toEqual(asked)
+    // What it says can be done.
+    mesh.value(verbs.leave(leave))
+    const other = verbs.join(second)
+    mesh.live.start(1)
+    expect(mesh.value(other).members).toBe(2)
+    expect(mesh.members(1)).toHaveLength(2)
+  })
+
+  test('takes another invitation when the one that it asks with is over', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const order = { count: 1, lifeMillis: 20_000 }
+    const [short] = mesh.value(mesh.node(1).verbs.invite('home', order)).invitations
+    const good = mesh.invitation(1)
+    mesh.live.crash(1)
+    const { verbs } = mesh.node(2)
+    verbs.join(short?.url ?? '')
+    mesh.run(21)
+    const entering = verbs.join(good)
+    mesh.live.start(1)
+    expect(mesh.value(entering).members).toBe(2)
+  })
+
+  test('forgets in time the key of an invitation that is over, without anything else to keep', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const order = { count: 1, lifeMillis: 30_000 }
+    const [short] = mesh.value(mesh.node(1).verbs.invite('home', order)).invitations
+    mesh.live.crash(1)
+    const { verbs, book } = mesh.node(2)
+    verbs.join(short?.url ?? '')
+    mesh.value(verbs.leave('home'))
+    expect(book.load().redeemed).toHaveLength(1)
+    mesh.run(100)
+    expect(book.load().redeemed).toEqual([])
+  })
+
   test('is told to whoever waits, though the disk is full', () => {
     const mesh = new LiveMesh()
     mesh.vlan(1)
@@ -284,6 +336,21 @@ describe('putting out', () => {
     })
     const grants = mesh.value(mesh.node(1).verbs.grants('home')).grants
     expect(grants.map(({ state }) => state).sort()).toEqual(['revoked', 'stands', 'stands'])
+  })
+
+  test('makes void what the member holds, for that member itself too', () => {
+    const mesh = new LiveMesh()
+    const keys = mesh.vlan(1, 2)
+    mesh.value(mesh.node(1).verbs.evict('home', keys[1] ?? '', { voids: false }))
+    mesh.run(10)
+    // It begins anew with what it knew when it came in.
+    mesh.live.crash(2)
+    mesh.run(1)
+    mesh.live.start(2)
+    mesh.run(5)
+    const { over, grants } = mesh.value(mesh.node(2).verbs.grants('home'))
+    expect(over).toBe('revoked')
+    expect(grants).toMatchObject([{ holder: keys[1], state: 'revoked' }])
   })
 
   test('of oneself is leaving: the VLAN and all that was kept of it are gone', () => {
@@ -424,6 +491,43 @@ describe('what lasts', () => {
     expect(mesh.events.flatMap(({ event }) => (event.kind === 'group' ? [event.event.kind] : []))).toEqual([
       'epoch',
     ])
+  })
+
+  test('a member that is gone is not called online for long, and is again when it is back', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1, 2)
+    const row = () => mesh.value(mesh.node(1).verbs.members('home')).members.find(({ self }) => !self)
+    mesh.run(1)
+    expect(row()).toMatchObject({ presence: 'online', online: true })
+    mesh.live.crash(2)
+    mesh.run(95)
+    expect(row()).toMatchObject({ presence: 'quiet', online: false })
+    expect(row()?.heardSecondsAgo).toBeGreaterThan(90)
+    mesh.run(110)
+    expect(row()).toMatchObject({ presence: 'offline', online: false })
+    mesh.live.start(2)
+    mesh.run(10)
+    expect(row()).toMatchObject({ presence: 'online', online: true })
+  })
+
+  test('what the mesh knows of its token says more than when a member was heard', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1, 2)
+    let place: Place = 'nowhere'
+    const node = Object.assign(mesh.node(1), { placeOf: () => place })
+    const row = () => mesh.value(node.verbs.members('home')).members.find(({ self }) => !self)
+    mesh.run(1)
+    // It comes in just now: its card was sooner than its registration.
+    expect(row()).toMatchObject({ presence: 'online' })
+    mesh.live.crash(2)
+    mesh.run(5)
+    expect(row()).toMatchObject({ presence: 'offline', online: false })
+    mesh.run(90)
+    place = 'below'
+    expect(row()).toMatchObject({ presence: 'online', online: true })
+    // A registration that nobody took back.
+    mesh.run(110)
+    expect(row()).toMatchObject({ presence: 'offline', online: false })
   })
 
   test('what waits for a node that stops is told so', () => {
@@ -573,4 +677,70 @@ describe('what lasts', () => {
     expect(node.book.load().vlans).toEqual([])
     expect(node.view()?.memberships).toEqual([])
   })
+
+  test('nobody leaves, or changes who may be in, while nothing can be kept', () => {
+    const mesh = new LiveMesh()
+    const keys = mesh.vlan(1, 2)
+    const [anna, ben] = [mesh.node(1), mesh.node(2)]
+    for (const { book } of [anna, ben]) full(book)
+    const sayings = [
+      ben.verbs.leave('home'),
+      anna.verbs.invite('home', { count: 1, lifeMillis: DAY }),
+      anna.verbs.certify('home', keys[1] ?? '', { role: 'admin', lifeMillis: DAY }),
+      anna.verbs.evict('home', keys[1] ?? '', { voids: false }),
+    ].map((pending) => mesh.refusal<object>(pending))
+    for (const said of sayings) expect(said).toMatchObject({ refusal: 'notNow', message: FULL })
+    mesh.run(10)
+    expect(mesh.members(1)).toEqual(keys)
+    expect(mesh.members(2)).toEqual(keys)
+    expect(mesh.value(anna.verbs.grants('home')).grants.map(({ state }) => state)).toEqual([
+      'stands',
+      'stands',
+    ])
+  })
+
+  test('what a member became by itself is kept as soon as there is room', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1, 2)
+    const node = mesh.node(2)
+    const { verbs, book } = node
+    const told: unknown[] = []
+    // As the thread of a real node does.
+    node.noted = (event) => {
+      try {
+        verbs.noted(event)
+      } catch (error) {
+        told.push(error)
+      }
+    }
+    const leaving = verbs.leave('home')
+    // It fills up while the others are told.
+    const free = full(book)
+    expect(mesh.refusal(leaving)).toMatchObject({
+      refusal: 'notNow',
+      message: expect.stringMatching(
+        /^this node left home, whose keys are still kept: the disk is full; .*vlan remove/,
+      ),
+    })
+    expect(told).toMatchObject([{ message: FULL }])
+    expect(book.load().vlans).toMatchObject([{ over: undefined }])
+    free()
+    mesh.run(11)
+    expect(book.load().vlans).toMatchObject([{ over: 'left' }])
+    mesh.value(verbs.remove('home'))
+    expect(book.load().vlans).toEqual([])
+  })
 })
+
+const FULL = 'the disk is full'
+
+/** Nothing can be kept, until what this returns is called. */
+function full(book: VlanBook): () => void {
+  const { save } = book
+  book.save = () => {
+    throw new UsageError(FULL)
+  }
+  return () => {
+    book.save = save
+  }
+}

@@ -5,16 +5,34 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { noble } from '../../core/crypto/noble.ts'
+import { encodeLedger } from '../../core/group/record.ts'
+import { hex } from '../../core/ids.ts'
+import type { PortId } from '../../core/io.ts'
+import { found } from '../../core/ledger/founding.ts'
+import { recordOf } from '../../core/member/records.ts'
 import { completionScript } from '../../drivers/cli/node/completion.ts'
 import { allVerbs } from '../../drivers/cli/verbs.ts'
 import { BookFile } from '../../drivers/node/book-file.ts'
 import { BookKeeper } from '../../drivers/node/book-keeper.ts'
 import { publishedConfigSchema, readConfig } from '../../drivers/node/config.ts'
+import { writeDurable } from '../../drivers/node/durable.ts'
+import { enclose } from '../../drivers/node/envelope.ts'
+import { systemKeys } from '../../drivers/node/randomness.ts'
+import { recordName } from '../../drivers/node/records.ts'
 import { unitText, whyUnseen } from '../../drivers/node/service-unit.ts'
 import { CliFolder } from '../support/cli.ts'
 import { someVlan } from '../support/state.ts'
 
 const VERBS = await allVerbs()
+const TERMS = {
+  label: 'home',
+  privacy: 'private',
+  suite: 1,
+  mtu: 1_280,
+  sign: 'group',
+  padding: 'small',
+} as const
 
 const cli = new CliFolder()
 afterAll(() => cli.remove())
@@ -141,6 +159,79 @@ describe('a configuration', () => {
     expect((await peertap('config check lan.json --state nowhere')).out).toBe(
       `VLANs were not compared: ${inFolder('nowhere')} holds no state\nlan.json is all right\n`,
     )
+  })
+
+  it('is compared with what VLANs were founded for, and with the node itself', async () => {
+    const made = JSON.parse((await peertap('init --state large --config large.json --json')).out)
+    const crypto = noble
+    const terms = { ...TERMS, mtu: 1_400 }
+    const founding = found(crypto, systemKeys, { terms, now: Date.now() })
+    const { doorKey, memberSeed, grant, charter } = founding
+    const identity = { policy: charter.policy, label: 'home', doorKey, memberSeed, serial: grant.id }
+    const kept = { vlan: hex(founding.vlan), authority: undefined, over: undefined }
+    const guest = {
+      ...kept,
+      port: 1 as PortId,
+      identity: { ...identity, facts: [] },
+      entered: 'invited' as const,
+    }
+    const book = { ...new BookFile(inFolder('large')).load(), vlans: [guest], nextPort: 2 }
+    new BookKeeper(inFolder('large'), book).save(book)
+    const self = `/ip4/203.0.113.7/tcp/4001/p2p/${made.peer}`
+    const interfaces = [{ vlan: 'home', mtu: 1_401 }]
+    cli.file('wide.json', JSON.stringify({ version: 1, bootstrap: [self], interfaces }))
+    const own = `bootstrap[0] is "${self}", which is this node itself; contacts are others; remove it here`
+    const check = async () => (await peertap('config check wide.json --state large')).out
+    // Nobody has shown it the charter yet.
+    expect(await check()).toBe(`wide.json: ${own}\nwide.json is all right otherwise\n`)
+    const record = recordName(recordOf(guest.port, 'ledger'))
+    writeDurable(join(inFolder('large'), record), enclose(record, encodeLedger([charter, grant])), undefined)
+    const wide =
+      'interfaces[0].mtu is 1401, and home was founded with 1400: members whose interfaces have that lose ' +
+      'longer frames; write 1400 at most, or leave it out'
+    expect(await check()).toBe(`wide.json: ${own}\nwide.json: ${wide}\nwide.json is all right otherwise\n`)
+    const { out } = await peertap('config check wide.json --state large --json')
+    expect(JSON.parse(out)).toMatchObject({
+      ok: true,
+      unknownVlans: [],
+      remarks: [
+        { path: ['bootstrap', 0], message: own },
+        { path: ['interfaces', 0, 'mtu'], message: wide },
+      ],
+    })
+    cli.file('wide.json', JSON.stringify({ version: 1, interfaces: [{ vlan: 'home', mtu: 1_400 }] }))
+    expect(await check()).toBe('wide.json is all right\n')
+  })
+
+  it('is text in UTF-8, and it is said where it is not', async () => {
+    const latin = Buffer.from('{"version":1,\n "notes":["für"]}', 'latin1')
+    cli.file('latin.json', latin)
+    expect(await peertap('config check latin.json')).toEqual({
+      code: 2,
+      out: '',
+      err: 'latin.json: line 2, column 13: the byte 0xfc is no text; it must be UTF-8; save it as that\n',
+    })
+    cli.file('wide.json', Buffer.from('\u{feff}{"version":1}', 'utf16le'))
+    expect((await peertap('config check wide.json')).err).toBe(
+      'wide.json: it is UTF-16; it must be UTF-8; save it as that\n',
+    )
+  })
+
+  it('that is wrong is told in the one object of --json, where no node answers', async () => {
+    cli.file('broken.json', '{"version":1,')
+    const env = { PEERTAP_CONFIG: 'broken.json' }
+    const words = await peertap('status', env)
+    expect(words).toMatchObject({
+      code: 4,
+      err: expect.stringMatching(/broken.json is wrong.*\nno node runs/),
+    })
+    const json = await peertap('status --json', env)
+    expect(json).toMatchObject({ code: 4, err: '' })
+    const { error } = JSON.parse(json.out)
+    expect(error).toEqual({
+      code: 'noNode',
+      message: expect.stringMatching(/^no node runs.*broken.json is wrong/),
+    })
   })
 
   it('is checked, with a line for each mistake and an exit code', async () => {
@@ -315,6 +406,17 @@ describe('a service', () => {
     )
     expect((await peertap('service uninstall --unit peertap.service')).code).toBe(0)
     expect(existsSync(inFolder('peertap.service'))).toBe(false)
+    const json = async (words: string) => JSON.parse((await peertap(`service ${words} --json`)).out)
+    const again = await json('install --unit peertap.service --force')
+    expect(again).toMatchObject({ ok: true, unit: inFolder('peertap.service'), configured: false })
+    expect(again.next.at(-1)).toBe(`systemctl enable --now ${inFolder('peertap.service')}`)
+    expect((await json('show')).unit).toBe(readFileSync(inFolder('peertap.service'), 'utf8'))
+    expect(await json('uninstall --unit peertap.service')).toEqual({
+      ok: true,
+      unit: inFolder('peertap.service'),
+      next: ['systemctl stop peertap', 'systemctl daemon-reload'],
+    })
+    expect(await json('uninstall --unit peertap.service')).toMatchObject({ error: { code: 'usage' } })
     cli.file('foreign.service', '[Unit]\n')
     expect(await peertap('service uninstall --unit foreign.service')).toMatchObject({
       code: 2,

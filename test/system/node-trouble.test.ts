@@ -210,11 +210,16 @@ describe.skipIf(!requires.namespaces() || !requires.mounting())('a node whose di
     await fill()
     const refused = await node.cli('vlan', 'create', 'during')
     expect(refused).toMatchObject({ code: expect.any(Number), err: expect.not.stringMatching(FAULT) })
-    expect(refused.code).not.toBe(0)
+    expect(refused.code).toBe(1)
     expect(refused.err).toMatch(/room|space/)
-
-    // A grant that cannot be kept: it is told as long as it is so.
-    await node.client().ask('invite', ['before', { count: 1, lifeMillis: 86_400_000 }])
+    for (const words of ['leave before --yes', 'invite before']) {
+      const { code, out } = await node.cli('vlan', ...words.split(' '), '--json')
+      expect(code).toBe(1)
+      expect(JSON.parse(out)).toEqual({
+        error: { code: 'notNow', message: expect.stringMatching(/disk is full/) },
+      })
+    }
+    // It is told as long as it is so.
     await node.untilStatus('it says what is wrong', ({ process }) => process.errors.includes(words))
 
     await inside('rm', `${node.paths.state}/ballast`)

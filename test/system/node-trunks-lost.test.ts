@@ -145,6 +145,10 @@ const TALK = `const socket = require('node:net').connect(7777, process.argv[1])
   socket.on('error', (error) => { console.log(error.code); process.exit(1) })
   socket.pipe(process.stdout)`
 
+/** Beside those of IPv4, on the same cable. */
+const ALICE_6 = 'fd00:90:99::1'
+const BOB_6 = 'fd00:90:99::2'
+
 describe.skipIf(!isAble)('two members, one of which gets another address', () => {
   const lab = realLab()
   let alice: RealNode
@@ -190,5 +194,44 @@ describe.skipIf(!isAble)('two members, one of which gets another address', () =>
     )
     client.kill('SIGKILL')
     server.kill('SIGKILL')
+  })
+})
+
+describe.skipIf(!isAble)('two members, one of which loses IPv4 and gets IPv6', () => {
+  const lab = realLab()
+  let alice: RealNode
+  let bob: RealNode
+  let addresses: readonly string[]
+
+  beforeAll(async () => {
+    const transports = { quic: true, tcp: false, ws: false }
+    const listen = ['/ip4/0.0.0.0/udp/4001/quic-v1', '/ip6/::/udp/4001/quic-v1']
+    alice = lab.node('alice', { transports, listen })
+    bob = lab.node('bob', { transports, listen })
+    lab.direct(alice, bob)
+    const { name } = lab.end(alice, bob)
+    alice.host.ip('addr', 'add', `${ALICE_6}/64`, 'dev', name, 'nodad')
+    await lab.up(alice, bob)
+    addresses = await lab.vlan('home', alice, bob)
+  })
+
+  test('have a trunk over that, and talk on', async () => {
+    const remotes = async () => (await bob.status()).trunks.map(({ remote }) => remote)
+    await bob.until('they have a trunk', async () => (await remotes()).length > 0)
+    bob.configure({ bootstrap: [lab.contact(alice, bob), alice.contact(ALICE_6)] })
+    expect(await bob.cli('reload')).toMatchObject({ code: 0 })
+    const { name, address } = lab.end(bob, alice)
+    bob.host.ip('addr', 'add', `${BOB_6}/64`, 'dev', name, 'nodad')
+    bob.host.ip('addr', 'del', `${address}/24`, 'dev', name)
+    const millis = await bob.until(
+      'its trunks are over IPv6',
+      async () => {
+        const now = await remotes()
+        return now.length > 0 && now.every((remote) => remote.startsWith('/ip6/'))
+      },
+      10_000,
+    )
+    console.log(`from IPv4 to IPv6: a trunk after ${Math.round(millis)} ms`)
+    await bob.until('they talk', () => ping(bob.host, addresses[0] as string))
   })
 })

@@ -136,6 +136,39 @@ describe.skipIf(!requires.namespaces())('offloads of a TAP', () => {
     expect(socket.received()).toEqual([])
   })
 
+  test('are others from one moment on, on an interface that stays', () => {
+    const device = openTap(ALL)
+    const socket = socketOn(device.name, IPV4)
+    const sender = socketOn(device.name, typeOf(TCP))
+    const frames = segmentsOf(TCP, SIZE)
+    const index = () => host.list<{ ifindex: number }>('link', 'show', 'dev', device.name)[0]?.ifindex
+    const before = index()
+    const heard = () => {
+      for (const each of frames) expect(device.write(each)).toBe(each.length)
+      expect(device.flush()).toBe(0)
+      return socket.received().map((each) => each.subarray(HEADER))
+    }
+    expect(heard()).toHaveLength(1)
+    // What waits is not forgotten.
+    device.write(frames[0] as Uint8Array)
+    expect(device.setOffload(NONE)).toBe(true)
+    expect(hex(socket.received().map((each) => each.subarray(HEADER)))).toHaveLength(1)
+    expect(hex(heard())).toEqual(hex(frames))
+    // The kernel cuts now what was cut here before.
+    expect(sender.send(superFrame(TCP, SIZE))).toBe(true)
+    socket.received()
+    expect(hex(drain(device))).toEqual(hex(frames))
+    expect(device.setOffload(ALL)).toBe(true)
+    expect(heard()).toHaveLength(1)
+    expect(index()).toBe(before)
+  })
+
+  test('cannot be had by an interface that was made without', () => {
+    const device = openTap(NONE)
+    expect(device.setOffload(NONE)).toBe(true)
+    expect(device.setOffload(ALL)).toBe(false)
+  })
+
   test('lose segments that are longer than the MTU, and count them', () => {
     const device = openTap(ALL, 1_280)
     host.ip('link', 'set', device.name, 'mtu', '9000')

@@ -7,6 +7,7 @@ import { noble } from '../../core/crypto/noble.ts'
 import { SECOND } from '../../core/io.ts'
 import { type Offer, readOffer, SAID, writeOffer } from '../../drivers/datagram/offer.ts'
 import { DATAGRAM, PAYLOAD_MAX } from '../../drivers/datagram/packet.ts'
+import { hostOf } from '../../drivers/linux/udp.ts'
 import { at, DatagramWorld, type End, type Flying, LINK } from '../support/datagram-world.ts'
 
 const packetOf = (length: number, fill: number): Uint8Array => new Uint8Array(length).fill(fill)
@@ -458,6 +459,33 @@ describe('a hostile sender', () => {
     const toThief = world.seen.slice(begun).filter(({ to }) => to.bytes.join() === thief.bytes.join())
     expect(toThief.length).toBeGreaterThan(0)
     for (const { bytes } of toThief) expect([DATAGRAM.challenge, DATAGRAM.answer]).toContain(bytes[0])
+  })
+
+  test('that sends from ever new addresses has few of them asked', () => {
+    const world = new DatagramWorld().linkUp().untilUsed()
+    const { dialler, listener } = world
+    world.run(300)
+    const isOurs = isFrom(dialler)
+    let number = 0
+    world.fate = (flying) => {
+      if (!isOurs(flying)) return 0
+      number += 1
+      world.inject(listener, flying.bytes, at(`198.19.${number >> 8}.${number & 0xff}`, 9))
+      return undefined
+    }
+    const begun = world.seen.length
+    world.run(10_000, () => dialler.send(packetOf(400, 1)))
+    // It has no answers, and goes by the stream in between.
+    expect(number).toBeGreaterThan(100)
+    const asked = new Set(
+      world.seen
+        .slice(begun)
+        .map(({ to }) => hostOf(to).join('.'))
+        .filter((host) => host.startsWith('198.19.')),
+    )
+    expect(asked.size).toBeGreaterThan(8)
+    expect(asked.size).toBeLessThanOrEqual(8 + 10)
+    expect(listener.count('dropDatagramLearned')).toBeGreaterThan(80)
   })
 
   test('that lets a challenge come late, and from where nothing may be sent, gets no answer', () => {

@@ -63,6 +63,21 @@ describe('a trunk over QUIC', () => {
     await expect.poll(() => gone, { timeout: 5_000 }).toEqual([busy])
   })
 
+  it('is asked about at once when other ways have gone silent, and is gone if nobody listens', async () => {
+    const [alive, dead] = [await door(), await door()]
+    const { watch: watching, gone } = watch()
+    const [there, away] = [trunk(), trunk()]
+    watching.up(there, known(alive.at))
+    watching.up(away, known(dead.at))
+    await expect.poll(() => [alive.asked(), dead.asked()], { timeout: 5_000 }).toEqual([1, 1])
+    dead.close()
+    for (const each of [there, away]) watching.doubt(each)
+    // Nothing was sent by its streams, and so nothing is unanswered there.
+    await expect.poll(() => gone, { timeout: 5_000 }).toEqual([away])
+    await expect.poll(alive.asked, { timeout: 5_000 }).toBe(2)
+    expect(gone).toEqual([away])
+  })
+
   it('stays while somebody listens, and is asked about again', async () => {
     const { at, asked } = await door()
     const { watch: watching, gone } = watch()

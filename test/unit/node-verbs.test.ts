@@ -110,6 +110,34 @@ describe('the members of a VLAN', () => {
   })
 })
 
+describe('the members that a node knows', () => {
+  const other = { self: false, role: 'member', sinceMillis: 0 }
+
+  it('are online, were heard some time ago, or are offline', async () => {
+    const members = [
+      { ...other, member: 'aa'.repeat(32), self: true, presence: 'online', online: true },
+      { ...other, member: 'bb'.repeat(32), presence: 'online', online: true, heardSecondsAgo: 3 },
+      { ...other, member: 'cc'.repeat(32), presence: 'quiet', online: false, heardSecondsAgo: 41.6 },
+      { ...other, member: 'dd'.repeat(32), presence: 'offline', online: false, heardSecondsAgo: 1_300 },
+      { ...other, member: 'ee'.repeat(32), presence: 'offline', online: false },
+    ]
+    answering({ 'POST /v1/ask': { ok: true, value: { label: 'home', epoch: 3, members } } })
+    const { out } = await peertap('vlan', 'members', 'home')
+    const states = out
+      .split('\n')
+      .slice(2, -1)
+      .map((line) => line.slice(line.indexOf('  ')).split(/ {2,}/))
+    expect(states.map((cells) => cells.find((cell) => /line|heard/.test(cell)))).toEqual([
+      'online',
+      'online',
+      'heard 42 s ago',
+      'offline, heard 22 min ago',
+      'offline, not heard yet',
+    ])
+    expect(JSON.parse((await peertap('vlan', 'members', 'home', '--json')).out).members).toEqual(members)
+  })
+})
+
 describe('a capture', () => {
   /** A block of pcapng without a body: its type, its length, and its length again. */
   const block = new Uint8Array(12)

@@ -193,7 +193,7 @@ describe('a line that asks for nothing there is', () => {
     ['node1 vlan create', 'NODE vlan create: label is missing; write NODE vlan create LABEL'],
     ['node1 vlan create a b', '"b" is one argument too many for "NODE vlan create"'],
     ['node1 vlan create a --mtuu 9', '--mtuu is no flag of "NODE vlan create"; did you mean --mtu?'],
-    ['node1 vlan create a --mtu 9', '--mtu is "9"; it must be a whole number from 576 to 65535'],
+    ['node1 vlan create a --mtu 9', '--mtu is "9"; it must be a whole number from 576 to 9216'],
     ['node1 vlan create a --privacy open', '--privacy is "open"; it is one of private, spec'],
     ['node1 vlan create a --signers 2/3', '--signers is "2/3"; it must be how many of how many keys'],
     ['node1 vlan create a --signers 3-of-2', 'an authority of 3 in 2 keys'],

@@ -30,19 +30,20 @@ async function check(given: Given): Promise<ExitCode> {
   const path = given.optional('file') ?? config
   const { checkConfig, readConfig, readConfigText } = await import('../../node/config.ts')
   // Beside the file, and no mistake in it: the VLAN may come later.
-  const { unknownVlans } = await import('../../node/unknown-vlans.ts')
+  const { compareWithState } = await import('../../node/state-remarks.ts')
   if (!given.on('json')) {
-    const compared = unknownVlans(readConfig(path), state)
-    if (compared.ok) for (const { message } of compared.unknown) console.log(`${path}: ${message}`)
-    else if (given.text('state') !== undefined) console.log(`VLANs were not compared: ${compared.why}`)
-    const isFine = compared.ok && compared.unknown.length === 0
-    console.log(`${path} is all right${isFine || !compared.ok ? '' : ' otherwise'}`)
+    const compared = compareWithState(readConfig(path), state)
+    const remarks = compared.ok ? [...compared.unknown, ...compared.remarks] : []
+    for (const { message } of remarks) console.log(`${path}: ${message}`)
+    if (!compared.ok && given.text('state') !== undefined)
+      console.log(`VLANs were not compared: ${compared.why}`)
+    console.log(`${path} is all right${remarks.length === 0 ? '' : ' otherwise'}`)
     return EXIT.ok
   }
   const checked = checkConfig(readConfigText(path))
   const mistakes = checked.ok ? [] : checked.mistakes.map(({ path: at, message }) => ({ path: at, message }))
-  const compared = checked.ok ? unknownVlans(checked.config, state) : undefined
-  const unknown = compared?.ok ? { unknownVlans: compared.unknown } : {}
-  console.log(JSON.stringify({ file: path, ok: checked.ok, mistakes, ...unknown }))
+  const compared = checked.ok ? compareWithState(checked.config, state) : undefined
+  const found = compared?.ok ? { unknownVlans: compared.unknown, remarks: compared.remarks } : {}
+  console.log(JSON.stringify({ file: path, ok: checked.ok, mistakes, ...found }))
   return checked.ok ? EXIT.ok : EXIT.usage
 }

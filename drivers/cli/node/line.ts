@@ -20,22 +20,32 @@ export const NODE_FLAGS = { socket: SOCKET, json: JSON_FLAG } as const
 
 export async function clientOf(given: Given): Promise<ControlClient> {
   const { socket, config } = placesOf({ socket: given.text('socket') }, process.env)
-  return new ControlClient(socket ?? (await configuredSocket(config)))
+  if (socket !== undefined) return new ControlClient(socket)
+  const { path, doubt } = await configuredSocket(config)
+  // Programs get one object, and what may be wrong beside it only if it is.
+  if (doubt !== undefined && !given.on('json')) console.error(doubt)
+  return new ControlClient(path, given.on('json') ? doubt : undefined)
+}
+
+interface Found {
+  readonly path: string
+  /** Why it may be the wrong one. */
+  readonly doubt?: string
 }
 
 /** Where the configuration says, if there is one that may be read. */
-async function configuredSocket(config: string): Promise<string> {
-  if (!existsSync(config)) return serviceSocket() ?? DEFAULT_PLACES.socket
+async function configuredSocket(config: string): Promise<Found> {
+  if (!existsSync(config)) return { path: serviceSocket() ?? DEFAULT_PLACES.socket }
   // Only where it is needed: it knows all of libp2p's addresses.
   const { readConfig } = await import('../../node/config.ts')
-  let socket: string = DEFAULT_PLACES.socket
+  const found = (path: string): string => (existsSync(path) ? path : (serviceSocket() ?? path))
   try {
-    socket = readConfig(config).control.socket
+    return { path: found(readConfig(config).control.socket) }
   } catch {
     // A node that runs can be asked all the same; all that is wrong is for those who want to know it.
-    console.error(`${config} is wrong, as "peertap config check" shows; the node is asked where most listen`)
+    const doubt = `${config} is wrong, as "peertap config check" shows; the node is asked where most listen`
+    return { path: found(DEFAULT_PLACES.socket), doubt }
   }
-  return existsSync(socket) ? socket : (serviceSocket() ?? socket)
 }
 
 /** Where a node listens that systemd runs, if it does. */

@@ -11,16 +11,19 @@ import { systemMistake } from '../../node/state-files.ts'
 import { REPOSITORY } from '../../program.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import type { Flag, Given, Verb } from '../flags.ts'
-import { CONFIG_FLAG, placesGiven } from './places.ts'
+import { show } from './line.ts'
+import { CONFIG_FLAG, JSON_FLAG, placesGiven } from './places.ts'
 
 const UNIT_FLAG: Flag = { kind: 'text', describe: `Where the unit lies [default: ${UNIT_PATH}]` }
 
 export const serviceShow: Verb = {
   words: ['service', 'show'],
   describe: 'Print the unit that "install" writes',
-  flags: { config: CONFIG_FLAG },
+  flags: { config: CONFIG_FLAG, json: JSON_FLAG },
   run: async (given) => {
-    process.stdout.write(unitOf(given))
+    const unit = unitOf(given)
+    if (given.on('json')) return show(given, { unit }, [])
+    process.stdout.write(unit)
     return EXIT.ok
   },
 }
@@ -32,6 +35,7 @@ export const serviceInstall: Verb = {
     config: CONFIG_FLAG,
     unit: UNIT_FLAG,
     force: { kind: 'switch', describe: 'Write over a unit that is another, or one that cannot start' },
+    json: JSON_FLAG,
   },
   run: async (given) => install(given),
 }
@@ -39,7 +43,7 @@ export const serviceInstall: Verb = {
 export const serviceUninstall: Verb = {
   words: ['service', 'uninstall'],
   describe: 'Remove the unit; state and configuration stay',
-  flags: { unit: UNIT_FLAG },
+  flags: { unit: UNIT_FLAG, json: JSON_FLAG },
   run: async (given) => uninstall(given),
 }
 
@@ -88,12 +92,13 @@ function install(given: Given): ExitCode {
     throw systemMistake(path, error)
   }
   const { config } = placesGiven(given)
+  const configured = existsSync(config)
   // The unit waits for it (ConditionPathExists), and systemd says of that what few would find.
-  if (!existsSync(config))
+  if (!configured && !given.on('json'))
     console.error(`${config} is not there yet, and the service does not start without; run "peertap init"`)
-  console.log(`${path} is written. Start it now and at every boot:\n  systemctl daemon-reload`)
-  console.log(`  systemctl enable --now ${enabledAs(path)}`)
-  return EXIT.ok
+  const next = ['systemctl daemon-reload', `systemctl enable --now ${enabledAs(path)}`]
+  const lines = [`${path} is written. Start it now and at every boot:`, ...next.map((each) => `  ${each}`)]
+  return show(given, { ok: true, unit: resolve(path), config, configured, next }, lines)
 }
 
 /** By its name where systemd looks for units, else by its path, which makes a link there. */
@@ -112,9 +117,7 @@ function uninstall(given: Given): ExitCode {
   } catch (error) {
     throw systemMistake(path, error)
   }
-  console.log(
-    `${path} is removed. If the node runs, it runs on until:\n  systemctl stop ${basename(path, '.service')}`,
-  )
-  console.log('  systemctl daemon-reload')
-  return EXIT.ok
+  const next = [`systemctl stop ${basename(path, '.service')}`, 'systemctl daemon-reload']
+  const said = `${path} is removed. If the node runs, it runs on until:`
+  return show(given, { ok: true, unit: resolve(path), next }, [said, ...next.map((each) => `  ${each}`)])
 }

@@ -39,7 +39,7 @@ export function statusLines(status: NodeStatus): string[] {
   return [head, mesh, '', ...table, '', ...peerLines(status), ...troubles.map((trouble) => `! ${trouble}`)]
 }
 
-/** Interfaces that there should be, and why there are none. */
+/** Interfaces that there should be, why there are none, and what is not as it should be. */
 export function interfaceTroubles({
   vlansMissing,
   interfaces,
@@ -48,7 +48,9 @@ export function interfaceTroubles({
     ...vlansMissing.map(
       (vlan) => `${vlan}: an interface is configured for it, and this node has no such VLAN`,
     ),
-    ...interfaces.flatMap(({ label, trouble }) => (trouble === undefined ? [] : [`${label}: ${trouble}`])),
+    ...interfaces.flatMap(({ label, trouble, advice }) =>
+      [trouble, advice].flatMap((said) => (said === undefined ? [] : [`${label}: ${said}`])),
+    ),
   ]
 }
 
