@@ -327,7 +327,8 @@ export class App {
     page.question.textContent = ''
     page.legend.replaceChildren()
     page.vlan.replaceChildren()
-    this.#stage.draw({ ground: PALETTES[this.#theme.now].ground, lines: [], dots: [], words: [] })
+    const { ground } = PALETTES[this.#theme.now]
+    this.#stage.draw({ ground, lines: [], dots: [], words: [], showsDown: false })
   }
 
   #showPlaying(): void {

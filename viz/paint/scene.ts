@@ -41,6 +41,15 @@ export interface Scene {
   readonly lines: readonly Line[]
   readonly dots: readonly Dot[]
   readonly words: readonly Words[]
+  /** All that are down are asked for, so they have to be in sight too. */
+  readonly showsDown: boolean
+}
+
+export interface Room {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
 }
 
 export type Looks = Pick<Place, 'layers' | 'colour' | 'vlan' | 'node'>
@@ -75,7 +84,7 @@ export function sceneOf(
     if (!matters && !(looks.layers.includes('numbers') && about.nodes <= NUMBERED_MAX)) continue
     words.push({ x: x + radius + 3, y: y + 3.5, text: String(node), colour: ink })
   }
-  return { ground: PALETTES[theme].ground, lines, dots, words }
+  return { ground: PALETTES[theme].ground, lines, dots, words, showsDown: looks.layers.includes('down') }
 }
 
 function linesOf(
@@ -206,10 +215,19 @@ function fillOf(
   return ((picture.states[node] as number) & NODE.relay) !== 0 ? palette.relay : palette.node
 }
 
-/** The room that a scene needs, with a margin. */
-export function extentOf(scene: Scene): { x: number; y: number; width: number; height: number } {
+/** The room that a whole scene needs, with a margin. */
+export function extentOf({ dots }: Scene): Room {
+  return roomOf(dots)
+}
+
+/** The room to be looked at: whoever went down, and is drawn for a while where it was, widens nothing. */
+export function sightOf({ dots, showsDown }: Scene): Room {
+  return roomOf(showsDown ? dots : dots.filter(({ shape }) => shape !== 'cross'))
+}
+
+function roomOf(dots: readonly Dot[]): Room {
   let [left, right, top, bottom] = [-50, 50, -50, 50]
-  for (const { x, y, radius } of scene.dots) {
+  for (const { x, y, radius } of dots) {
     left = Math.min(left, x - radius)
     right = Math.max(right, x + radius)
     top = Math.min(top, y - radius)

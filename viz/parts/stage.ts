@@ -1,7 +1,7 @@
 /** The canvas: fits, zooms, and finds the node under a pointer. What is drawn comes from elsewhere. */
 import { select, type ZoomTransform, zoom, zoomIdentity } from 'd3'
 import { paint } from '../paint/canvas.ts'
-import { extentOf, type Scene } from '../paint/scene.ts'
+import { extentOf, type Scene, sightOf } from '../paint/scene.ts'
 
 /** A finger is no needle. */
 const REACH_PIXELS = { mouse: 12, touch: 24 } as const
@@ -56,7 +56,7 @@ export class Stage {
       canvas.width = w
       canvas.height = h
     }
-    const room = extentOf(scene)
+    const room = sightOf(scene)
     const k = Math.min(FIT_MOST, width / room.width, height / room.height)
     this.#fit = {
       k,
