@@ -14,12 +14,17 @@ import {
 } from 'd3'
 import { NODE, type Picture } from '../source/source.ts'
 
-interface Spot extends SimulationNodeDatum {
+export interface Spot {
+  readonly x: number
+  readonly y: number
+}
+
+interface Body extends SimulationNodeDatum {
   x: number
   y: number
   isUp: boolean
 }
-interface Spring extends SimulationLinkDatum<Spot> {
+interface Spring extends SimulationLinkDatum<Body> {
   readonly isTree: boolean
 }
 
@@ -31,10 +36,10 @@ const STILL = 0.004
 const LENGTH = { tree: 26, trunk: 60 } as const
 
 export class Layout {
-  readonly #spots: Spot[]
-  readonly #simulation: Simulation<Spot, Spring>
+  readonly #spots: Body[]
+  readonly #simulation: Simulation<Body, Spring>
   /** Who is down pushes nobody. */
-  readonly #charge = forceManyBody<Spot>()
+  readonly #charge = forceManyBody<Body>()
     .strength(({ isUp }) => (isUp ? -60 : 0))
     .distanceMax(600)
   #shape = ''
@@ -43,16 +48,16 @@ export class Layout {
 
   constructor(nodes: number, seed: number) {
     this.#spots = Array.from({ length: nodes }, () => ({ x: 0, y: 0, isUp: false }))
-    this.#simulation = forceSimulation<Spot, Spring>(this.#spots)
+    this.#simulation = forceSimulation<Body, Spring>(this.#spots)
       .randomSource(generator(seed))
       .force('charge', this.#charge)
-      .force('x', forceX<Spot>(0).strength(0.05))
-      .force('y', forceY<Spot>(0).strength(0.05))
+      .force('x', forceX<Body>(0).strength(0.05))
+      .force('y', forceY<Body>(0).strength(0.05))
       .alphaDecay(1 - 0.001 ** (1 / SETTLE_STEPS))
       .stop()
   }
 
-  get nodes(): readonly { readonly x: number; readonly y: number }[] {
+  get nodes(): readonly Spot[] {
     return this.#spots
   }
 
@@ -64,7 +69,7 @@ export class Layout {
     for (let place = 0; place < links.length; place += 2) {
       const [a, b] = [links[place] as number, links[place + 1] as number]
       const isTree = uppers[a] === b || uppers[b] === a
-      springs.push({ source: this.#spots[a] as Spot, target: this.#spots[b] as Spot, isTree })
+      springs.push({ source: this.#spots[a] as Body, target: this.#spots[b] as Body, isTree })
       shape += isTree ? `${a}:${b} ` : `${a}-${b} `
     }
     if (shape === this.#shape && !picture.leap) return
@@ -74,7 +79,7 @@ export class Layout {
     this.#simulation.force('charge', this.#charge)
     this.#simulation.force(
       'link',
-      forceLink<Spot, Spring>(springs)
+      forceLink<Body, Spring>(springs)
         .distance(({ isTree }) => (isTree ? LENGTH.tree : LENGTH.trunk))
         .strength(({ isTree }) => (isTree ? 0.7 : 0.02)),
     )
@@ -102,7 +107,7 @@ export class Layout {
       const [comes, stays] = isNew[a] === true ? [a, b] : [b, a]
       if (isNew[comes] !== true || isNew[stays] === true) continue
       isNew[comes] = false
-      const [spot, beside] = [this.#spots[comes] as Spot, this.#spots[stays] as Spot]
+      const [spot, beside] = [this.#spots[comes] as Body, this.#spots[stays] as Body]
       // In some direction, so that two of them do not fall together.
       spot.x = beside.x + 12 * Math.cos(comes)
       spot.y = beside.y + 12 * Math.sin(comes)
