@@ -383,7 +383,7 @@ export class App {
     page.legend.replaceChildren()
     page.vlan.replaceChildren()
     const { ground } = PALETTES[this.#theme.now]
-    this.#stage.draw({ ground, lines: [], dots: [], words: [], showsDown: false })
+    this.#stage.draw({ ground, back: [], lines: [], dots: [], words: [], showsDown: false })
   }
 
   #showPlaying(): void {

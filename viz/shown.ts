@@ -5,7 +5,7 @@
 import type { Place } from './model/address.ts'
 import { unionOf } from './model/difference.ts'
 import { History } from './model/history.ts'
-import { Layout, type Spot } from './model/layout.ts'
+import { Layout } from './model/layout.ts'
 import { type Scene, sceneOf } from './paint/scene.ts'
 import { type Opened, openSource } from './source/open.ts'
 import type { About, News, Order, Picture, Playing, Source } from './source/source.ts'
@@ -20,6 +20,8 @@ export class Shown {
   #layout: Layout | undefined
   /** The picture of the run beside it, for which there is room in the layout too. */
   #beside: Picture | undefined
+  /** The scene that was made last, and of what: while only the view moves it stays. */
+  #last: { readonly key: readonly unknown[]; readonly scene: Scene } | undefined
   #history = new History()
   #playing = STOPPED
   #isDrawn = true
@@ -88,14 +90,21 @@ export class Shown {
   }
 
   /** Where its nodes are drawn. */
-  get spots(): readonly Spot[] {
-    return this.#layout?.nodes ?? []
+  get layout(): Layout | undefined {
+    return this.#layout
   }
 
-  /** Undefined while there is no picture. `spots`: where nodes are drawn, if not where they are laid out. */
-  scene(place: Place, theme: 'light' | 'dark', spots = this.spots): Scene | undefined {
-    if (this.#picture === undefined || this.#about === undefined) return undefined
-    return sceneOf(this.#picture, spots, this.#about, place, theme)
+  /** Undefined while there is no picture. `layout`: where nodes are drawn, if not where they are here. */
+  scene(place: Place, theme: 'light' | 'dark', layout = this.#layout): Scene | undefined {
+    const [picture, about] = [this.#picture, this.#about]
+    if (picture === undefined || about === undefined || layout === undefined) return undefined
+    const { layers, colour, vlan, node } = place
+    const key = [picture, layout, layout.version, layers, colour, vlan, node, theme]
+    const last = this.#last
+    if (last !== undefined && key.every((each, index) => each === last.key[index])) return last.scene
+    const scene = sceneOf(picture, layout.nodes, about, place, theme)
+    this.#last = { key, scene }
+    return scene
   }
 
   /** Lays nodes out for about so long; false when they stand still. */

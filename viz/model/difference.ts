@@ -99,7 +99,8 @@ export class FirstDifference {
   }
 }
 
-/** `60.012345 s node 7 send-control link 12 length 40 detail 123`: what the last word hides is no one's. */
-export function saysEffect(line: string | undefined): string {
-  return line === undefined ? 'nothing up to that moment' : line.replace(/ detail \d+$/, '')
+/** Of each run in words. A line's last word stands for contents, which nobody reads. */
+export function saysEffects({ lines }: FirstEffect): readonly [string, string] {
+  const [first, second] = lines.map((line) => line?.replace(/ detail \d+$/, '') ?? 'nothing by then')
+  return first === second ? [`${first}`, 'the same with other content'] : [`${first}`, `${second}`]
 }

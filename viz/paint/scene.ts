@@ -38,6 +38,8 @@ export interface Words {
 
 export interface Scene {
   readonly ground: string
+  /** Behind all others: there may be very many of them. */
+  readonly back: readonly Line[]
   readonly lines: readonly Line[]
   readonly dots: readonly Dot[]
   readonly words: readonly Words[]
@@ -68,7 +70,7 @@ export function sceneOf(
   theme: 'light' | 'dark',
 ): Scene {
   const members = new Set(about.vlans[looks.vlan]?.members ?? [])
-  const lines = linesOf(picture, spots, looks, theme)
+  const { back, lines } = linesOf(picture, spots, looks, theme)
   const dots: Dot[] = []
   for (const [node, spot] of spots.entries()) {
     const isSeen = looks.layers.includes('down') || (picture.states[node] as number) !== 0
@@ -84,7 +86,14 @@ export function sceneOf(
     if (!matters && !(looks.layers.includes('numbers') && about.nodes <= NUMBERED_MAX)) continue
     words.push({ x: x + radius + 3, y: y + 3.5, text: String(node), colour: ink })
   }
-  return { ground: PALETTES[theme].ground, lines, dots, words, showsDown: looks.layers.includes('down') }
+  return {
+    ground: PALETTES[theme].ground,
+    back,
+    lines,
+    dots,
+    words,
+    showsDown: looks.layers.includes('down'),
+  }
 }
 
 function linesOf(
@@ -92,7 +101,7 @@ function linesOf(
   spots: readonly { readonly x: number; readonly y: number }[],
   looks: Looks,
   theme: 'light' | 'dark',
-): Line[] {
+): Pick<Scene, 'back' | 'lines'> {
   const palette = PALETTES[theme]
   const { links, uppers, cut } = picture
   const measured = looks.colour === 'latency' || looks.colour === 'loss' ? looks.colour : undefined
@@ -129,7 +138,7 @@ function linesOf(
     else if (looks.layers.includes('trunks'))
       back.push({ ...ends, colour: palette.trunk, width: 0.6, isDashed: false })
   }
-  return [...back, ...front]
+  return { back, lines: front }
 }
 
 /** Of each pair of nodes what its ends measured. */

@@ -89,15 +89,15 @@ export class BesideRun {
     const { second } = duet
     const found = this.#differences()
     const isAlike = second.about?.nodes === this.#first.about?.nodes
-    const spots = isAlike ? this.#first.spots : second.spots
-    const other = second.scene(place, theme, spots)
+    const layout = isAlike ? this.#first.layout : second.layout
+    const other = second.scene(place, theme, layout)
     if (other !== undefined) {
       const marks = { links: found?.onlySecond ?? [], nodes: found?.nodes ?? [] }
-      this.#stage.draw(markedScene(other, spots, marks, theme))
+      this.#stage.draw(markedScene(other, layout?.nodes ?? [], marks, theme))
       second.drawn()
     }
     const marks = { links: found?.onlyFirst ?? [], nodes: found?.nodes ?? [] }
-    return markedScene(scene, this.#first.spots, marks, theme)
+    return markedScene(scene, this.#first.layout?.nodes ?? [], marks, theme)
   }
 
   /** Lays the second run out where the first one's layout does not serve it; false when it stands still. */

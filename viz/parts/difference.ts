@@ -1,7 +1,7 @@
 /** In words and tables: in what two runs differ, since when, and what was the first that differed. */
 import type { Duet } from '../duet.ts'
 import { saysBranching } from '../model/change.ts'
-import { type Differences, saysEffect } from '../model/difference.ts'
+import { type Differences, saysEffects } from '../model/difference.ts'
 import type { Second } from '../model/second.ts'
 import { clock, percent, plural } from '../model/text.ts'
 import type { Shown } from '../shown.ts'
@@ -42,6 +42,7 @@ export function showDifference(
   place.replaceChildren(
     make('div', { class: 'head' }, make('h2', {}, 'Two runs'), button),
     make('p', { class: 'name' }, nameOf(second)),
+    make('p', {}, 'Trunks that only one has are thick there; nodes that differ have a ring.'),
     ...partingOf(duet),
     ...(differences === undefined ? [] : topology(differences, choose)),
     figures(duet),
@@ -68,7 +69,7 @@ function partingOf({ parting }: Duet): HTMLElement[] {
         {},
         ...(['first', 'second'] as const).flatMap((name, index) => [
           make('dt', {}, name),
-          make('dd', {}, saysEffect(effect.lines[index])),
+          make('dd', {}, saysEffects(effect)[index] ?? ''),
         ]),
       ),
     )
@@ -120,7 +121,7 @@ function figures({ first, second }: Duet): HTMLElement {
   const share = (value: number | undefined): string => (value === undefined ? 'not measured' : percent(value))
   return table(
     'Now',
-    ['', 'first', 'second'],
+    ['what', 'first', 'second'],
     [
       row('at', (run) => clock(run.picture?.at ?? 0)),
       row('nodes up', (run) => String(up(run))),
