@@ -66,9 +66,8 @@ describe.skipIf(!chromium)('two runs', { timeout: 600_000 }, () => {
     await page.getByText('One past').waitFor({ timeout: START_MILLIS })
     await page.locator('#speed').selectOption('100')
     await page.locator('#play').click()
-    await page.waitForFunction(`Number(document.querySelector('#digest').dataset.at) > 14`, undefined, {
-      timeout: START_MILLIS,
-    })
+    const seen = (): Promise<number> => page.locator('#digest').getAttribute('data-at').then(Number)
+    await expect.poll(seen, { timeout: START_MILLIS }).toBeGreaterThan(14)
     await page.locator('#play').click()
     await page.locator('#play', { hasText: 'Play' }).waitFor()
     const [here, there] = await figures(page, 'at')
