@@ -3,17 +3,21 @@
  * It knows where runs come from no more than the runs' interface says.
  */
 
+import type { Duet } from './duet.ts'
 import { exportRun } from './export/exports.ts'
 import { type Asked, askedOf, dataOf, type Recorded, textOf } from './files.ts'
 import { keysOf, listKeys } from './keys.ts'
 import { DEFAULT_LAYERS, EDITED, type Place, readPlace } from './model/address.ts'
+import type { Second } from './model/second.ts'
 import { nodeFrom, type Step } from './model/walk.ts'
 import { Openings } from './opening.ts'
 import { PALETTES } from './paint/palette.ts'
+import { listenToAsking } from './parts/asking.ts'
+import { BesideRun } from './parts/beside.ts'
 import { chosenSpeed, showPlaying } from './parts/controls.ts'
 import { showDetail } from './parts/detail.ts'
 import { listenToDrops } from './parts/drops.ts'
-import { listenToEditor } from './parts/editor.ts'
+import { editText, listenToEditor } from './parts/editor.ts'
 import { element, make } from './parts/elements.ts'
 import { readLooks, showLooks, showVlans, toggleLayer } from './parts/looks.ts'
 import { faultText, hush, listenToNotice, say } from './parts/notice.ts'
@@ -25,7 +29,7 @@ import { showResult } from './parts/tables.ts'
 import { Timeline } from './parts/timeline.ts'
 import { KNOWN } from './scenarios.ts'
 import { Shown } from './shown.ts'
-import type { About, News } from './source/source.ts'
+import type { About, Happening, News, Order } from './source/source.ts'
 import { Theme } from './theme.ts'
 
 /** The layout may have so much of a frame. */
@@ -42,8 +46,18 @@ export class App {
     (node) => this.#choose(node),
     () => this.#dirty(),
   )
-  readonly #timeline = new Timeline(element('timeline', HTMLDivElement), (at) => this.#run.seek(at))
+  readonly #timeline = new Timeline(element('timeline', HTMLDivElement), (at) => this.#driven.seek(at))
   readonly #run = new Shown((news) => this.#hear(news))
+  readonly #beside = new BesideRun(this.#run, {
+    choose: (node) => this.#choose(node),
+    redraw: () => this.#dirty(),
+    played: () => this.#showPlaying(),
+    failed: (message) => {
+      this.#closeSecond()
+      this.#fail(new Error(`The second run: ${message}`))
+    },
+    close: () => this.#closeSecond(),
+  })
   readonly #sharing = new Sharing(
     () => this.#seen,
     () => void this.#go(),
@@ -59,6 +73,7 @@ export class App {
     colour: 'role',
     vlan: -1,
     node: -1,
+    second: undefined,
     version: this.#version,
   }
   /** Of the run that is open, if it was kept. */
@@ -127,11 +142,32 @@ export class App {
   /** Opens what `#place` says and goes to that moment. */
   async #open(at: number, recorded?: Recorded): Promise<void> {
     this.#recorded = recorded
+    this.#beside.close()
     this.#showForm()
     page.result.hidden = true
     this.#run.open({ kind: 'simulation', opening: await this.#openings.of(this.#place) })
     this.#focus()
-    if (at > 0) this.#run.order({ kind: 'seek', at })
+    if (this.#place.second !== undefined) await this.#openSecond(this.#place.second, at)
+    else if (at > 0) this.#run.order({ kind: 'seek', at })
+  }
+
+  /** Beside the first run, both of them at that moment. */
+  async #openSecond(second: Second, at: number): Promise<void> {
+    this.#place = { ...this.#place, second }
+    const { dither } = this.#place
+    const opening = await this.#openings.of(second.kind === 'branch' ? this.#place : { ...second, dither })
+    this.#beside.open(second, opening, at, this.#focused)
+  }
+
+  #closeSecond(): void {
+    this.#beside.close()
+    this.#place = { ...this.#place, second: undefined }
+    this.#looked()
+  }
+
+  /** What heeds whoever plays and seeks: the run, or the two in step. */
+  get #driven(): Shown | Duet {
+    return this.#beside.duet ?? this.#run
   }
 
   #showForm(): void {
@@ -153,17 +189,27 @@ export class App {
       this.#begin(value, value === EDITED ? this.#place.edited : undefined)
     })
     page.play.addEventListener('click', () => this.#toggle())
-    page.back.addEventListener('click', () => this.#run.seek(0))
+    page.back.addEventListener('click', () => this.#driven.seek(0))
     page.step.addEventListener('click', () => this.#stepOn())
     page.speed.addEventListener('change', () => {
-      if (this.#run.playing.playing) this.#play()
+      if (this.#driven.playing.playing) this.#play()
     })
     page.looks.addEventListener('change', () => this.#look())
     listenToNotice()
-    listenToEditor(
-      () => this.#text(),
-      (text) => this.#begin(EDITED, text),
+    listenToEditor()
+    element('edit', HTMLButtonElement).addEventListener('click', () =>
+      editText(this.#text(), (text) => this.#begin(EDITED, text)),
     )
+    listenToAsking({
+      now: () => ({
+        at: this.#seen.at,
+        node: this.#place.node,
+        upper: this.#run.picture?.uppers[this.#place.node] ?? -1,
+        nodes: this.#run.about?.nodes ?? 0,
+      }),
+      scenario: () => ({ name: this.#place.scenario, text: this.#text(), seed: this.#place.seed }),
+      open: (second) => void this.#openSecond(second, this.#seen.at).catch((error) => this.#fail(error)),
+    })
     for (const button of page.export.querySelectorAll<HTMLButtonElement>('[data-export]'))
       button.addEventListener('click', () => {
         page.export.open = false
@@ -181,7 +227,7 @@ export class App {
     keysOf(page.mesh, {
       toggle: () => this.#toggle(),
       step: () => this.#stepOn(),
-      start: () => this.#run.seek(0),
+      start: () => this.#driven.seek(0),
       choose: (to) => this.#walk(to),
       clear: () => this.#choose(-1),
       read: () => page.detail.focus(),
@@ -221,7 +267,7 @@ export class App {
   /** Another run, from its beginning. */
   #begin(scenario: string, edited: string | undefined): void {
     const seed = page.seed.valueAsNumber
-    this.#place = { ...this.#place, scenario, edited, seed, node: -1, vlan: -1 }
+    this.#place = { ...this.#place, scenario, edited, seed, node: -1, vlan: -1, second: undefined }
     hush()
     void this.#open(0).then(
       () => this.#play(),
@@ -230,20 +276,20 @@ export class App {
   }
 
   #toggle(): void {
-    const { playing, seeking, done } = this.#run.playing
-    if (playing || seeking !== undefined) this.#run.order({ kind: 'pause' })
-    else if (done) {
-      this.#run.order({ kind: 'seek', at: 0 })
+    const { playing, seeking, done } = this.#driven.playing
+    if (playing || seeking !== undefined) this.#driven.pause()
+    else {
+      if (done) this.#driven.seek(0)
       this.#play()
-    } else this.#play()
+    }
   }
 
   #play(): void {
-    this.#run.order({ kind: 'play', speed: chosenSpeed() })
+    this.#driven.play(chosenSpeed())
   }
 
   #stepOn(): void {
-    this.#run.seek(this.#run.playing.at + Number(page.stepSize.value))
+    this.#driven.seek(this.#driven.playing.at + Number(page.stepSize.value))
   }
 
   #choose(node: number): void {
@@ -271,14 +317,20 @@ export class App {
   }
 
   #focus(): void {
+    this.#run.order(this.#focused)
+    this.#beside.duet?.second.order(this.#focused)
+  }
+
+  get #focused(): Order {
     const { node, vlan, colour } = this.#place
     const measures = colour === 'latency' || colour === 'loss' || colour === 'load'
-    this.#run.order({ kind: 'focus', focus: { node, vlan, measures } })
+    return { kind: 'focus', focus: { node, vlan, measures } }
   }
 
   // What the run tells.
 
   #hear(news: News): void {
+    this.#beside.heardFirst(news)
     switch (news.kind) {
       case 'about':
         this.#began(news.about)
@@ -296,6 +348,8 @@ export class App {
         break
       case 'ended':
         showResult(page.result, news.result, this.#recorded)
+        break
+      case 'effects':
         break
       case 'failed':
         this.#closed()
@@ -323,16 +377,18 @@ export class App {
   /** There is no run any more, and nothing to do with one. */
   #closed(): void {
     this.#shape = undefined
+    this.#beside.close()
     page.empty.hidden = false
     page.question.textContent = ''
     page.legend.replaceChildren()
     page.vlan.replaceChildren()
-    this.#stage.draw({ ground: PALETTES[this.#theme.now].ground, lines: [], dots: [], words: [] })
+    const { ground } = PALETTES[this.#theme.now]
+    this.#stage.draw({ ground, back: [], lines: [], dots: [], words: [], showsDown: false })
   }
 
   #showPlaying(): void {
-    const { playing, about } = this.#run
-    showPlaying(playing, about !== undefined)
+    const { playing } = this.#driven
+    showPlaying(playing, this.#run.about !== undefined)
     if (!playing.playing && playing.seeking === undefined) this.#slowly(true)
   }
 
@@ -344,10 +400,12 @@ export class App {
 
   #draw(): void {
     this.#frame = 0
-    const isMoving = this.#run.layOut(LAYOUT_MILLIS)
-    const scene = this.#run.scene(this.#place, this.#theme.now)
-    if (scene !== undefined) this.#stage.draw(scene)
+    const theme = this.#theme.now
+    const isMoving = [this.#run.layOut(LAYOUT_MILLIS), this.#beside.layOut(LAYOUT_MILLIS)].includes(true)
+    const scene = this.#run.scene(this.#place, theme)
+    if (scene !== undefined) this.#stage.draw(this.#beside.draw(scene, this.#place, theme))
     this.#run.drawn()
+    this.#beside.duet?.drawn()
     this.#slowly(false)
     if (isMoving) this.#dirty()
   }
@@ -362,13 +420,15 @@ export class App {
     }
     this.#slowAt = performance.now()
     if (this.#run.picture === undefined) return
-    showReport(this.#run, this.#timeline, this.#place, this.#theme.now, {
-      choose: (node) => this.#choose(node),
-      seek: ({ at, node }) => {
+    const reader = {
+      choose: (node: number) => this.#choose(node),
+      seek: ({ at, node }: Happening) => {
         if (node >= 0) this.#choose(node)
-        this.#run.seek(at)
+        this.#driven.seek(at)
       },
-    })
+    }
+    const beside = this.#beside.say()
+    showReport(this.#run, this.#timeline, this.#place, this.#theme.now, reader, beside)
     void this.#sharing.write(this.#seen)
   }
 

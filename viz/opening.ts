@@ -13,7 +13,12 @@ export class Openings {
   }
 
   /** Data that nobody has is left out, which the source says. Throws Error for an unknown scenario. */
-  async of({ scenario, edited, seed, dither }: Place): Promise<Opening> {
+  async of({
+    scenario,
+    edited,
+    seed,
+    dither,
+  }: Pick<Place, 'scenario' | 'edited' | 'seed' | 'dither'>): Promise<Opening> {
     const text = edited ?? KNOWN.find(({ name }) => name === scenario)?.text
     if (text === undefined)
       throw new Error(`there is no scenario "${scenario}" in this version; choose another one and open it`)

@@ -3,6 +3,7 @@
  * happened in it. It knows no page, so that two of them can stand side by side.
  */
 import type { Place } from './model/address.ts'
+import { unionOf } from './model/difference.ts'
 import { History } from './model/history.ts'
 import { Layout } from './model/layout.ts'
 import { type Scene, sceneOf } from './paint/scene.ts'
@@ -17,6 +18,10 @@ export class Shown {
   #about: About | undefined
   #picture: Picture | undefined
   #layout: Layout | undefined
+  /** The picture of the run beside it, for which there is room in the layout too. */
+  #beside: Picture | undefined
+  /** The scene that was made last, and of what: while only the view moves it stays. */
+  #last: { readonly key: readonly unknown[]; readonly scene: Scene } | undefined
   #history = new History()
   #playing = STOPPED
   #isDrawn = true
@@ -56,16 +61,50 @@ export class Shown {
     if (this.#about !== undefined) this.order({ kind: 'seek', at: Math.round(at * 1e6) / 1e6 })
   }
 
+  /** Simulated seconds a second; null for as fast as it goes. */
+  play(speed: number | null): void {
+    this.order({ kind: 'play', speed })
+  }
+
+  pause(): void {
+    this.order({ kind: 'pause' })
+  }
+
+  /** Undefined: there is no run beside it any more. Nothing happens if that has other nodes. */
+  layOutWith(beside: Picture | undefined): void {
+    this.#beside = beside?.states.length === this.#about?.nodes ? beside : undefined
+    if (this.#picture !== undefined) this.#layOutAnew({ ...this.#picture, leap: false })
+  }
+
+  #layOutAnew(picture: Picture): void {
+    this.#layout?.show(this.#beside === undefined ? picture : unionOf(picture, this.#beside))
+  }
+
+  close(): void {
+    this.#source?.close()
+  }
+
   /** It plays no more, whatever its source may say. */
   halt(): void {
     this.#playing = { ...this.#playing, playing: false, seeking: undefined }
   }
 
-  /** Undefined while there is no picture. */
-  scene(place: Place, theme: 'light' | 'dark'): Scene | undefined {
-    if (this.#picture === undefined || this.#about === undefined || this.#layout === undefined)
-      return undefined
-    return sceneOf(this.#picture, this.#layout.nodes, this.#about, place, theme)
+  /** Where its nodes are drawn. */
+  get layout(): Layout | undefined {
+    return this.#layout
+  }
+
+  /** Undefined while there is no picture. `layout`: where nodes are drawn, if not where they are here. */
+  scene(place: Place, theme: 'light' | 'dark', layout = this.#layout): Scene | undefined {
+    const [picture, about] = [this.#picture, this.#about]
+    if (picture === undefined || about === undefined || layout === undefined) return undefined
+    const { layers, colour, vlan, node } = place
+    const key = [picture, layout, layout.version, layers, colour, vlan, node, theme]
+    const last = this.#last
+    if (last !== undefined && key.every((each, index) => each === last.key[index])) return last.scene
+    const scene = sceneOf(picture, layout.nodes, about, place, theme)
+    this.#last = { key, scene }
+    return scene
   }
 
   /** Lays nodes out for about so long; false when they stand still. */
@@ -90,7 +129,7 @@ export class Shown {
       case 'picture':
         this.#picture = news.picture
         this.#history.add(news.happenings, news.samples)
-        this.#layout?.show(news.picture)
+        this.#layOutAnew(news.picture)
         this.#isDrawn = false
         break
       case 'playing':
@@ -103,6 +142,7 @@ export class Shown {
         break
       case 'detail':
       case 'ended':
+      case 'effects':
         break
     }
     this.#heard(news)

@@ -4,15 +4,12 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { UsageError } from '../../core/errors.ts'
+import { packedFile } from './packed.ts'
 import type { Page, PageFile } from './page.ts'
 
 /** Only for this machine, whoever else shares a network with it. */
 const HOST = '127.0.0.1'
-
-/** The best takes ten times as long for a twentieth less. */
-const BROTLI_QUALITY = 9
 
 /** What the page may do: run what came from here, and ask nobody else for anything. */
 const POLICY = [
@@ -84,7 +81,7 @@ export class PageServer {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const file = this.#find(request, response)
     if (file === undefined) return
-    const { encoding, bytes } = packed(file, String(request.headers['accept-encoding'] ?? ''))
+    const { encoding, bytes } = packedFile(file, String(request.headers['accept-encoding'] ?? ''))
     response.writeHead(200, {
       ...HEADERS,
       'content-type': file.type,
@@ -123,19 +120,6 @@ export class PageServer {
     if (text === undefined) end(response, 404, 'there is no such data file')
     else end(response, 200, text)
   }
-}
-
-/** By the best way that the browser takes. */
-function packed(
-  { bytes }: PageFile,
-  accepted: string,
-): { readonly encoding: 'br' | 'gzip' | undefined; readonly bytes: Uint8Array } {
-  if (/\bbr\b/.test(accepted)) {
-    const params = { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY }
-    return { encoding: 'br', bytes: brotliCompressSync(bytes, { params }) }
-  }
-  if (/\bgzip\b/.test(accepted)) return { encoding: 'gzip', bytes: gzipSync(bytes) }
-  return { encoding: undefined, bytes }
 }
 
 function pathOf(url: string): string | undefined {

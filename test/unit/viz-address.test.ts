@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { COLOURS, LAYERS, type Place, readPlace, writePlace } from '../../viz/model/address.ts'
+import type { Change } from '../../viz/model/change.ts'
+import type { Second } from '../../viz/model/second.ts'
 
 const PLACE: Place = {
   scenario: 'steady-16',
@@ -12,8 +14,40 @@ const PLACE: Place = {
   colour: 'role',
   vlan: -1,
   node: -1,
+  second: undefined,
   version: '0.1.0-01234567',
 }
+
+const nodes = fc.integer({ min: 0, max: 10_000_000 })
+const changes: fc.Arbitrary<Change> = fc.oneof(
+  fc.record({ kind: fc.constantFrom('kill' as const, 'apart' as const), node: nodes }),
+  fc.uniqueArray(nodes, { minLength: 2, maxLength: 2 }).map(([a, b]) => ({ kind: 'link', a, b }) as Change),
+  fc.constant({ kind: 'heal' } as const),
+  fc.record({
+    kind: fc.constant('loss' as const),
+    share: fc.integer({ min: 0, max: 1_000_000 }).map((millionths) => millionths / 1e6),
+  }),
+)
+const seconds: fc.Arbitrary<Second | undefined> = fc.oneof(
+  fc.constant(undefined),
+  fc.record({
+    kind: fc.constant('branch' as const),
+    at: fc.integer({ min: 0, max: 999_999_999 }).map((micros) => micros / 1e6),
+    change: changes,
+  }),
+  fc.record({
+    kind: fc.constant('other' as const),
+    scenario: fc.constant('root-crash'),
+    edited: fc.constant(undefined),
+    seed: fc.integer({ min: 0, max: 4_294_967_295 }),
+  }),
+  fc.record({
+    kind: fc.constant('other' as const),
+    scenario: fc.constant('edited'),
+    edited: fc.constant('{"question": "Which ß+ wins?"}'),
+    seed: fc.constant(3),
+  }),
+)
 
 describe('an address', () => {
   it('says again what it was made from', async () => {
@@ -29,6 +63,7 @@ describe('an address', () => {
           colour: fc.constantFrom(...COLOURS),
           vlan: fc.integer({ min: -1, max: 1_000 }),
           node: fc.integer({ min: -1, max: 100_000 }),
+          second: seconds,
           version: fc.constantFrom('0.1.0-01234567', ''),
         }),
         async (place: Place) => {
@@ -52,6 +87,16 @@ describe('an address', () => {
   })
 
   const wrong = [
+    ['scenario=steady-16&branch=60:melt:7', 'branch is "60:melt:7"'],
+    ['scenario=steady-16&branch=60:kill:-7', 'branch is "60:kill:-7"'],
+    ['scenario=steady-16&branch=60:link:7:7', 'branch is "60:link:7:7"'],
+    ['scenario=steady-16&branch=60:loss:1.5', 'branch is "60:loss:1.5"'],
+    ['scenario=steady-16&branch=60:heal:1', 'branch is "60:heal:1"'],
+    ['scenario=steady-16&branch=:heal', 'branch is ":heal"'],
+    ['scenario=steady-16&with=../x:1', 'with is "../x:1"'],
+    ['scenario=steady-16&with=steady-16:9999999999', 'with is "steady-16:9999999999"'],
+    ['scenario=steady-16&with=edited:1', 'needs its withfile'],
+    ['scenario=steady-16&with=edited:1&withfile=AAAA', 'withfile is damaged'],
     ['scenario=../secret', 'scenario is "../secret"'],
     ['seed=1', 'scenario is ""'],
     ['scenario=edited', 'lacks its file'],

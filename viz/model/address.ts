@@ -2,7 +2,8 @@
  * What is looked at as the part of an address behind its `#`, and back: whoever opens it sees the same.
  * It knows no page; what it reads is somebody else's text, so all of it is checked and bounded.
  */
-import { concat } from '../../core/ids.ts'
+import { pack, unpack } from './pack.ts'
+import { readSecond, type Second, writeSecond } from './second.ts'
 
 export const LAYERS = ['trunks', 'tree', 'numbers', 'down'] as const
 export type Layer = (typeof LAYERS)[number]
@@ -27,16 +28,14 @@ export interface Place {
   readonly vlan: number
   /** −1: none. */
   readonly node: number
+  /** The run beside it. */
+  readonly second: Second | undefined
   /** Of the program that made the address. */
   readonly version: string
 }
 
 export const EDITED = 'edited'
 const SEED_MAX = 4_294_967_295
-/** An address longer than this is not taken by everything that addresses pass through. */
-const EDITED_CHARACTERS_MAX = 100_000
-/** Unpacked: beyond any scenario that somebody edits in a page. */
-const EDITED_BYTES_MAX = 2_000_000
 
 export const DEFAULT_LAYERS: readonly Layer[] = ['trunks', 'tree']
 
@@ -50,6 +49,7 @@ export async function writePlace(place: Place): Promise<string> {
   if (place.colour !== 'role') parts.set('colour', place.colour)
   if (place.vlan >= 0) parts.set('vlan', String(place.vlan))
   if (place.node >= 0) parts.set('node', String(place.node))
+  if (place.second !== undefined) await writeSecond(parts, place.second)
   parts.set('version', place.version)
   if (place.edited !== undefined) parts.set('file', await pack(place.edited))
   return parts.toString()
@@ -71,7 +71,7 @@ export async function readPlace(hash: string): Promise<Place | undefined> {
   const layers = (parts.get('layers') ?? DEFAULT_LAYERS.join('.')).split('.')
   return {
     scenario,
-    edited: file === null ? undefined : await unpack(file),
+    edited: file === null ? undefined : await unpack(file, 'file'),
     seed: whole(parts, 'seed', 0, SEED_MAX, 1),
     dither: parts.get('dither') !== 'no',
     at: seconds(parts.get('at') ?? '0'),
@@ -79,6 +79,7 @@ export async function readPlace(hash: string): Promise<Place | undefined> {
     colour: COLOURS.find((colour) => colour === parts.get('colour')) ?? 'role',
     vlan: whole(parts, 'vlan', -1, 1_000_000, -1),
     node: whole(parts, 'node', -1, 10_000_000, -1),
+    second: await readSecond(parts),
     version: parts.get('version') ?? '',
   }
 }
@@ -97,52 +98,4 @@ function seconds(text: string): number {
   const value = /^\d{1,9}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN
   if (Number.isFinite(value)) return value
   throw new Error(`at is "${text.slice(0, 40)}" in this address; it must be a time in seconds, as 12.5`)
-}
-
-async function pack(text: string): Promise<string> {
-  const packed = await through(new TextEncoder().encode(text), new CompressionStream('deflate-raw'))
-  let binary = ''
-  for (const byte of packed) binary += String.fromCharCode(byte)
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
-}
-
-async function unpack(text: string): Promise<string> {
-  if (text.length > EDITED_CHARACTERS_MAX)
-    throw new Error(
-      `file has ${text.length} characters in this address and may have ${EDITED_CHARACTERS_MAX}; ` +
-        'drop the scenario file on the page instead',
-    )
-  try {
-    const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'))
-    const packed = Uint8Array.from(binary, (character) => character.charCodeAt(0))
-    return new TextDecoder().decode(await through(packed, new DecompressionStream('deflate-raw')))
-  } catch (error) {
-    throw new Error('file is damaged in this address; ask for the whole address', { cause: error })
-  }
-}
-
-/** Fails for what becomes too long. */
-async function through(
-  bytes: Uint8Array<ArrayBuffer>,
-  stream: CompressionStream | DecompressionStream,
-): Promise<Uint8Array> {
-  const writer = stream.writable.getWriter()
-  // What is wrong with the bytes is told by the reading end.
-  const written = writer
-    .write(bytes)
-    .then(() => writer.close())
-    .catch(() => undefined)
-  const chunks: Uint8Array[] = []
-  let length = 0
-  const reader = (stream.readable as ReadableStream<Uint8Array>).getReader()
-  for (let next = await reader.read(); !next.done; next = await reader.read()) {
-    length += next.value.length
-    if (length > EDITED_BYTES_MAX) {
-      await reader.cancel()
-      throw new Error(`more than ${EDITED_BYTES_MAX} bytes`)
-    }
-    chunks.push(next.value)
-  }
-  await written
-  return concat(...chunks)
 }

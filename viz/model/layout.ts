@@ -14,12 +14,17 @@ import {
 } from 'd3'
 import { NODE, type Picture } from '../source/source.ts'
 
-interface Spot extends SimulationNodeDatum {
+export interface Spot {
+  readonly x: number
+  readonly y: number
+}
+
+interface Body extends SimulationNodeDatum {
   x: number
   y: number
   isUp: boolean
 }
-interface Spring extends SimulationLinkDatum<Spot> {
+interface Spring extends SimulationLinkDatum<Body> {
   readonly isTree: boolean
 }
 
@@ -28,67 +33,90 @@ const SETTLE_STEPS = 240
 const NUDGE = 0.12
 /** Below this a step moves nothing that could be seen. */
 const STILL = 0.004
+/** Of so many nodes, far ones push as one from nearer on: a step takes two thirds of its time. */
+const COARSE_MIN = 1_000
+const COARSE_THETA = 1.3
+/** A step is made up for in so many frames at most, however slow the machine is for a while. */
+const OVERDRAWN_MOST = 3
 const LENGTH = { tree: 26, trunk: 60 } as const
 
 export class Layout {
-  readonly #spots: Spot[]
-  readonly #simulation: Simulation<Spot, Spring>
+  readonly #spots: Body[]
+  readonly #simulation: Simulation<Body, Spring>
   /** Who is down pushes nobody. */
-  readonly #charge = forceManyBody<Spot>()
+  readonly #charge = forceManyBody<Body>()
     .strength(({ isUp }) => (isUp ? -60 : 0))
     .distanceMax(600)
-  #shape = ''
+  /** Of the picture before. */
+  #links: Picture['links'] = new Int32Array()
+  #uppers: Picture['uppers'] = new Int32Array()
+  /** Grows whenever a node may have moved. */
+  version = 0
+  /** Milliseconds that steps have taken beyond their time. */
+  #overdrawn = 0
   /** Steps to be done before it is worth looking at. */
   #owed = 0
 
   constructor(nodes: number, seed: number) {
+    if (nodes > COARSE_MIN) this.#charge.theta(COARSE_THETA)
     this.#spots = Array.from({ length: nodes }, () => ({ x: 0, y: 0, isUp: false }))
-    this.#simulation = forceSimulation<Spot, Spring>(this.#spots)
+    this.#simulation = forceSimulation<Body, Spring>(this.#spots)
       .randomSource(generator(seed))
       .force('charge', this.#charge)
-      .force('x', forceX<Spot>(0).strength(0.05))
-      .force('y', forceY<Spot>(0).strength(0.05))
+      .force('x', forceX<Body>(0).strength(0.05))
+      .force('y', forceY<Body>(0).strength(0.05))
       .alphaDecay(1 - 0.001 ** (1 / SETTLE_STEPS))
       .stop()
   }
 
-  get nodes(): readonly { readonly x: number; readonly y: number }[] {
+  get nodes(): readonly Spot[] {
     return this.#spots
   }
 
   /** Another picture. After a leap all begins anew, so that it does not matter what came before. */
   show(picture: Picture): void {
-    const springs: Spring[] = []
     const { links, uppers } = picture
-    let shape = ''
+    if (!picture.leap && isSame(links, this.#links) && isSame(uppers, this.#uppers)) return
+    this.#links = links
+    this.#uppers = uppers
+    const springs: Spring[] = []
     for (let place = 0; place < links.length; place += 2) {
       const [a, b] = [links[place] as number, links[place + 1] as number]
       const isTree = uppers[a] === b || uppers[b] === a
-      springs.push({ source: this.#spots[a] as Spot, target: this.#spots[b] as Spot, isTree })
-      shape += isTree ? `${a}:${b} ` : `${a}-${b} `
+      springs.push({ source: this.#spots[a] as Body, target: this.#spots[b] as Body, isTree })
     }
-    if (shape === this.#shape && !picture.leap) return
-    this.#shape = shape
+    this.version += 1
     if (picture.leap) this.#restart()
     this.#rise(picture)
     this.#simulation.force('charge', this.#charge)
     this.#simulation.force(
       'link',
-      forceLink<Spot, Spring>(springs)
+      forceLink<Body, Spring>(springs)
         .distance(({ isTree }) => (isTree ? LENGTH.tree : LENGTH.trunk))
         .strength(({ isTree }) => (isTree ? 0.7 : 0.02)),
     )
     if (!picture.leap) this.#simulation.alpha(Math.max(this.#simulation.alpha(), NUDGE))
   }
 
-  /** Goes on for about so long; false when it stands still. */
+  /**
+   * Goes on for about so long; false when it stands still. What one step takes beyond that, later calls make
+   * up for by doing nothing: many nodes settle more slowly, and frames keep coming.
+   */
   step(millis: number): boolean {
-    const until = performance.now() + millis
+    if (this.#simulation.alpha() < STILL) return false
+    if (this.#owed <= 0 && this.#overdrawn > 0) {
+      this.#overdrawn -= millis
+      return true
+    }
+    const began = performance.now()
+    let spent = 0
     do {
-      if (this.#simulation.alpha() < STILL) return false
       this.#simulation.tick()
+      this.version += 1
       this.#owed -= 1
-    } while (this.#owed > 0 && performance.now() < until)
+      spent = performance.now() - began
+    } while (this.#owed > 0 && spent < millis && this.#simulation.alpha() >= STILL)
+    this.#overdrawn = Math.min(OVERDRAWN_MOST * millis, spent - millis)
     return true
   }
 
@@ -102,7 +130,7 @@ export class Layout {
       const [comes, stays] = isNew[a] === true ? [a, b] : [b, a]
       if (isNew[comes] !== true || isNew[stays] === true) continue
       isNew[comes] = false
-      const [spot, beside] = [this.#spots[comes] as Spot, this.#spots[stays] as Spot]
+      const [spot, beside] = [this.#spots[comes] as Body, this.#spots[stays] as Body]
       // In some direction, so that two of them do not fall together.
       spot.x = beside.x + 12 * Math.cos(comes)
       spot.y = beside.y + 12 * Math.sin(comes)
@@ -122,6 +150,10 @@ export class Layout {
     this.#simulation.alpha(1)
     this.#owed = SETTLE_STEPS / 2
   }
+}
+
+function isSame(one: Int32Array, other: Int32Array): boolean {
+  return one.length === other.length && one.every((value, place) => value === other[place])
 }
 
 /** Mulberry32: draws of the layout, which has nothing to do with those of the run. */

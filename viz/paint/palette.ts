@@ -17,6 +17,8 @@ export interface Palette {
   readonly member: string
   readonly alarm: string
   readonly chosen: string
+  /** Of the run beside the first: its curves, and where the two differ. */
+  readonly other: string
 }
 
 export const PALETTES: Readonly<Record<'light' | 'dark', Palette>> = {
@@ -33,6 +35,7 @@ export const PALETTES: Readonly<Record<'light' | 'dark', Palette>> = {
     member: '#007a5a',
     alarm: '#c2410c',
     chosen: '#1b1f24',
+    other: '#a3437c',
   },
   dark: {
     ground: '#12161b',
@@ -47,6 +50,7 @@ export const PALETTES: Readonly<Record<'light' | 'dark', Palette>> = {
     member: '#2fc294',
     alarm: '#ff8a4c',
     chosen: '#ffffff',
+    other: '#e29ac6',
   },
 }
 

@@ -38,9 +38,20 @@ export interface Words {
 
 export interface Scene {
   readonly ground: string
+  /** Behind all others: there may be very many of them. */
+  readonly back: readonly Line[]
   readonly lines: readonly Line[]
   readonly dots: readonly Dot[]
   readonly words: readonly Words[]
+  /** All that are down are asked for, so they have to be in sight too. */
+  readonly showsDown: boolean
+}
+
+export interface Room {
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
 }
 
 export type Looks = Pick<Place, 'layers' | 'colour' | 'vlan' | 'node'>
@@ -59,7 +70,7 @@ export function sceneOf(
   theme: 'light' | 'dark',
 ): Scene {
   const members = new Set(about.vlans[looks.vlan]?.members ?? [])
-  const lines = linesOf(picture, spots, looks, theme)
+  const { back, lines } = linesOf(picture, spots, looks, theme)
   const dots: Dot[] = []
   for (const [node, spot] of spots.entries()) {
     const isSeen = looks.layers.includes('down') || (picture.states[node] as number) !== 0
@@ -75,7 +86,14 @@ export function sceneOf(
     if (!matters && !(looks.layers.includes('numbers') && about.nodes <= NUMBERED_MAX)) continue
     words.push({ x: x + radius + 3, y: y + 3.5, text: String(node), colour: ink })
   }
-  return { ground: PALETTES[theme].ground, lines, dots, words }
+  return {
+    ground: PALETTES[theme].ground,
+    back,
+    lines,
+    dots,
+    words,
+    showsDown: looks.layers.includes('down'),
+  }
 }
 
 function linesOf(
@@ -83,7 +101,7 @@ function linesOf(
   spots: readonly { readonly x: number; readonly y: number }[],
   looks: Looks,
   theme: 'light' | 'dark',
-): Line[] {
+): Pick<Scene, 'back' | 'lines'> {
   const palette = PALETTES[theme]
   const { links, uppers, cut } = picture
   const measured = looks.colour === 'latency' || looks.colour === 'loss' ? looks.colour : undefined
@@ -120,7 +138,7 @@ function linesOf(
     else if (looks.layers.includes('trunks'))
       back.push({ ...ends, colour: palette.trunk, width: 0.6, isDashed: false })
   }
-  return [...back, ...front]
+  return { back, lines: front }
 }
 
 /** Of each pair of nodes what its ends measured. */
@@ -206,10 +224,19 @@ function fillOf(
   return ((picture.states[node] as number) & NODE.relay) !== 0 ? palette.relay : palette.node
 }
 
-/** The room that a scene needs, with a margin. */
-export function extentOf(scene: Scene): { x: number; y: number; width: number; height: number } {
+/** The room that a whole scene needs, with a margin. */
+export function extentOf({ dots }: Scene): Room {
+  return roomOf(dots)
+}
+
+/** The room to be looked at: whoever went down, and is drawn for a while where it was, widens nothing. */
+export function sightOf({ dots, showsDown }: Scene): Room {
+  return roomOf(showsDown ? dots : dots.filter(({ shape }) => shape !== 'cross'))
+}
+
+function roomOf(dots: readonly Dot[]): Room {
   let [left, right, top, bottom] = [-50, 50, -50, 50]
-  for (const { x, y, radius } of scene.dots) {
+  for (const { x, y, radius } of dots) {
     left = Math.min(left, x - radius)
     right = Math.max(right, x + radius)
     top = Math.min(top, y - radius)

@@ -10,7 +10,7 @@ export function svgOf(scene: Scene, title: string): string {
     `<title>${escaped(title)}</title>`,
     `<rect x="${short(x)}" y="${short(y)}" width="100%" height="100%" fill="${scene.ground}"/>`,
     '<g stroke-linecap="round">',
-    ...scene.lines.map((line) => {
+    ...[...scene.back, ...scene.lines].map((line) => {
       const from = `x1="${short(line.x1)}" y1="${short(line.y1)}"`
       const to = `x2="${short(line.x2)}" y2="${short(line.y2)}"`
       const dash = line.isDashed ? ' stroke-dasharray="4 4"' : ''

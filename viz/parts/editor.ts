@@ -1,16 +1,19 @@
 /** The dialog in which a scenario is written. */
-import { element } from './elements.ts'
 import { page } from './page.ts'
 
-/** `current`: the text to begin with; `opened`: somebody wants to see what is written. */
-export function listenToEditor(current: () => string, opened: (text: string) => void): void {
-  element('edit', HTMLButtonElement).addEventListener('click', () => {
-    page.text.value = current()
-    page.mistake.textContent = ''
-    page.editor.returnValue = ''
-    page.editor.showModal()
-  })
+let answered: (text: string) => void = () => undefined
+
+/** Shows the text to be changed; `opened`: somebody wants to see what is written. */
+export function editText(text: string, opened: (text: string) => void): void {
+  answered = opened
+  page.text.value = text
+  page.mistake.textContent = ''
+  page.editor.returnValue = ''
+  page.editor.showModal()
+}
+
+export function listenToEditor(): void {
   page.editor.addEventListener('close', () => {
-    if (page.editor.returnValue === 'open') opened(page.text.value)
+    if (page.editor.returnValue === 'open') answered(page.text.value)
   })
 }

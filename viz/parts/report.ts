@@ -6,7 +6,7 @@ import type { Happening } from '../source/source.ts'
 import { showLegend } from './legend.ts'
 import { page } from './page.ts'
 import { showHappenings, showNodes, summaryOf } from './tables.ts'
-import type { Timeline } from './timeline.ts'
+import type { Beside, Timeline } from './timeline.ts'
 
 export interface Reader {
   choose(node: number): void
@@ -20,12 +20,13 @@ export function showReport(
   looks: Looks,
   theme: 'light' | 'dark',
   reader: Reader,
+  beside?: Beside,
 ): void {
   if (picture === undefined || about === undefined) return
   page.clock.textContent = clock(picture.at)
   page.digest.textContent = picture.digest
   page.digest.dataset['at'] = String(picture.at)
-  timeline.draw(about, history, picture.at, theme)
+  timeline.draw(about, history, picture.at, theme, beside)
   showLegend(page.legend, picture, about, looks, theme)
   page.summary.textContent = summaryOf(picture, about)
   page.mesh.setAttribute('aria-label', `The mesh at ${clock(picture.at)}`)

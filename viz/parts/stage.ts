@@ -1,10 +1,13 @@
 /** The canvas: fits, zooms, and finds the node under a pointer. What is drawn comes from elsewhere. */
 import { select, type ZoomTransform, zoom, zoomIdentity } from 'd3'
+import { Backdrop } from '../paint/backdrop.ts'
 import { paint } from '../paint/canvas.ts'
-import { extentOf, type Scene } from '../paint/scene.ts'
+import { extentOf, type Scene, sightOf } from '../paint/scene.ts'
 
 /** A finger is no needle. */
 const REACH_PIXELS = { mouse: 12, touch: 24 } as const
+/** Fewer lines are painted in each frame at once. */
+const BACKDROP_MIN = 1_500
 /** A few nodes look lost on a large screen, and like a poster when they fill it. */
 const FIT_MOST = 1.7
 const ZOOM = { least: 0.05, most: 20 } as const
@@ -12,6 +15,8 @@ const ZOOM = { least: 0.05, most: 20 } as const
 export class Stage {
   readonly #canvas: HTMLCanvasElement
   readonly #context: CanvasRenderingContext2D
+  #backdrop = new Backdrop()
+  readonly #redraw: () => void
   /** What the person did beyond the fit. */
   #transform: ZoomTransform = zoomIdentity
   /** From the scene to the canvas, before that. */
@@ -21,7 +26,8 @@ export class Stage {
 
   constructor(canvas: HTMLCanvasElement, choose: (node: number) => void, redraw: () => void) {
     this.#canvas = canvas
-    const context = canvas.getContext('2d')
+    this.#redraw = redraw
+    const context = canvas.getContext('2d', { alpha: false })
     if (context === null) throw new Error('this browser draws on no canvas')
     this.#context = context
     this.#zoom.on('zoom', ({ transform }: { transform: ZoomTransform }) => {
@@ -37,8 +43,9 @@ export class Stage {
     new ResizeObserver(redraw).observe(canvas)
   }
 
-  /** Forgets what the person zoomed to. */
+  /** Forgets what the person zoomed to, and what was painted. */
   reset(): void {
+    this.#backdrop = new Backdrop()
     select(this.#canvas).call(this.#zoom.transform, zoomIdentity)
   }
 
@@ -56,15 +63,20 @@ export class Stage {
       canvas.width = w
       canvas.height = h
     }
-    const room = extentOf(scene)
+    const room = sightOf(scene)
     const k = Math.min(FIT_MOST, width / room.width, height / room.height)
     this.#fit = {
       k,
       x: width / 2 - (room.x + room.width / 2) * k,
       y: height / 2 - (room.y + room.height / 2) * k,
     }
-    const view = this.#view()
-    paint(this.#context, scene, { k: view.k * ratio, x: view.x * ratio, y: view.y * ratio })
+    const { k: scale, x, y } = this.#view()
+    const view = { k: scale * ratio, x: x * ratio, y: y * ratio }
+    if (scene.back.length < BACKDROP_MIN) paint(this.#context, scene, view)
+    else
+      paint(this.#context, scene, view, (lines) => {
+        if (!this.#backdrop.draw(this.#context, scene.ground, lines, view)) this.#redraw()
+      })
   }
 
   /** The whole scene as a PNG, whatever is zoomed to. */

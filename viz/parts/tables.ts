@@ -140,7 +140,7 @@ export function showResult(
   ;(place.lastElementChild as HTMLElement).replaceChildren(
     make('p', {}, 'Digest ', make('code', { id: 'finalDigest' }, result.digest)),
     ...(recorded === undefined ? [] : [recordedLine(result.digest, recorded)]),
-    ...(rows.length > 0 ? [table('Bounds', ['', 'name', 'measured', 'limit'], rows)] : []),
+    ...(rows.length > 0 ? [table('Bounds', ['verdict', 'name', 'measured', 'limit'], rows)] : []),
     ...(violations.length > 0 ? [make('ul', {}, ...violations)] : []),
   )
   place.hidden = false

@@ -14,6 +14,12 @@ const POINTS_MAX = 2_000
 /** Kinds that are marked; starts and stops of single nodes are the curve of those alive. */
 const MARKED: readonly HappeningKind[] = ['root', 'cut', 'heal', 'epoch', 'out', 'fault', 'violation']
 
+/** What stands beside the run: the curves of another one, and moments at which the two part. */
+export interface Beside {
+  readonly history: History
+  readonly moments: readonly { readonly at: number; readonly text: string }[]
+}
+
 interface Curve {
   readonly name: string
   value(sample: Sample): number | undefined
@@ -79,7 +85,7 @@ export class Timeline {
     })
   }
 
-  draw(about: About, history: History, at: number, theme: 'light' | 'dark'): void {
+  draw(about: About, history: History, at: number, theme: 'light' | 'dark', beside?: Beside): void {
     this.#about = about
     this.#at = at
     const svg = this.#svg
@@ -105,12 +111,14 @@ export class Timeline {
         .append('title')
         .text(`${kind}, ${clock(from)} to ${clock(until)}`)
     }
-    const samples = thin(history.samples)
+    const runs = beside === undefined ? [history] : [history, beside.history]
+    const samples = runs.map((run) => thin(run.samples))
     const lane = (bottom - MARGIN.top - GAP * CURVES.length) / CURVES.length
     for (const [index, curve] of CURVES.entries()) {
       const top = MARGIN.top + index * (lane + GAP) + GAP
       this.#curve(curve, samples, about, x, top, lane, theme)
     }
+    for (const moment of beside?.moments ?? []) this.#moment(moment, x, bottom, theme)
     for (const happening of history.happenings) this.#mark(happening, x, bottom, theme)
     const ticks = Math.max(2, Math.floor(width / 110))
     root
@@ -132,9 +140,10 @@ export class Timeline {
       .attr('y2', bottom)
   }
 
+  /** `runs`: of each its samples. */
   #curve(
     curve: Curve,
-    samples: readonly Sample[],
+    runs: readonly (readonly Sample[])[],
     about: About,
     x: (at: number) => number,
     top: number,
@@ -142,7 +151,7 @@ export class Timeline {
     theme: 'light' | 'dark',
   ): void {
     const root = select(this.#svg)
-    const most = curve.top(samples, about)
+    const most = Math.max(...runs.map((samples) => curve.top(samples, about)))
     const y = scaleLinear([0, most], [top + height, top])
     root
       .append('line')
@@ -151,26 +160,47 @@ export class Timeline {
       .attr('x2', x(about.endsAt))
       .attr('y1', top + height)
       .attr('y2', top + height)
-    root
-      .append('path')
-      .attr('class', 'curve')
-      .attr('stroke', PALETTES[theme].tree)
-      .attr(
-        'd',
-        line<Sample>()
-          .defined((sample) => curve.value(sample) !== undefined)
-          .curve(curveStepAfter)
-          .x(({ at }) => x(at))
-          .y((sample) => y(curve.value(sample) ?? 0))(samples),
-      )
-    const last = samples.findLast((sample) => curve.value(sample) !== undefined)
-    const value = last === undefined ? undefined : curve.value(last)
-    const says = value === undefined ? 'not measured yet' : `${curve.write(value)}`
+    const path = line<Sample>()
+      .defined((sample) => curve.value(sample) !== undefined)
+      .curve(curveStepAfter)
+      .x(({ at }) => x(at))
+      .y((sample) => y(curve.value(sample) ?? 0))
+    const { tree, other } = PALETTES[theme]
+    for (const [index, samples] of runs.entries())
+      root
+        .append('path')
+        .attr('class', 'curve')
+        .attr('stroke', index === 0 ? tree : other)
+        .attr('stroke-dasharray', index === 0 ? null : '5 2')
+        .attr('d', path(samples))
+    const values = runs.map((samples) => {
+      const last = samples.findLast((sample) => curve.value(sample) !== undefined)
+      const value = last === undefined ? undefined : curve.value(last)
+      return value === undefined ? 'not measured yet' : curve.write(value)
+    })
     root
       .append('text')
       .attr('x', MARGIN.left)
       .attr('y', top - 2)
-      .text(`${curve.name}: ${says} (scale to ${curve.write(most)})`)
+      .text(`${curve.name}: ${values.join(' and, dashed, ')} (scale to ${curve.write(most)})`)
+  }
+
+  #moment(
+    { at, text }: Beside['moments'][number],
+    x: (at: number) => number,
+    bottom: number,
+    theme: 'light' | 'dark',
+  ): void {
+    select(this.#svg)
+      .append('line')
+      .attr('class', 'moment')
+      .attr('x1', x(at))
+      .attr('x2', x(at))
+      .attr('y1', MARGIN.top)
+      .attr('y2', bottom)
+      .attr('stroke', PALETTES[theme].other)
+      .append('title')
+      .text(text)
   }
 
   #mark(

@@ -5,6 +5,7 @@
  */
 import { UsageError } from '../../core/errors.ts'
 import { type DataFiles, dataNeeds, endOfFault, Run, readScenario, type Scenario } from '../../sim/index.ts'
+import { Branch } from './branch.ts'
 import { detailOf, measure, pictureOf } from './look.ts'
 import type { About, Focus, Measures, News, Opening, Order, Planned } from './source.ts'
 import { Watcher } from './watcher.ts'
@@ -26,6 +27,9 @@ export class Player {
   #opening: Opening | undefined
   #scenario: Scenario | undefined
   #run: Run | undefined
+  #branch: Branch | undefined
+  /** Effects that are to be told; undefined: none is. */
+  #effects: string[] | undefined
   #watcher = new Watcher()
   #focus: Focus = { node: -1, vlan: -1, measures: false }
   /** Simulated seconds a second; undefined: paused. */
@@ -74,6 +78,9 @@ export class Player {
         this.#measures = undefined
         this.#measureAfter = 0
         this.#stale = true
+        break
+      case 'trace':
+        this.#trace(order.on)
         break
       case 'drawn':
         this.#awaitsDrawing = false
@@ -126,7 +133,7 @@ export class Player {
 
   /** A run from its beginning. */
   #begin(): void {
-    const { seed, dither, data } = this.#opening as Opening
+    const { seed, dither, data, branching } = this.#opening as Opening
     const files: DataFiles = {
       text: (name) => {
         const text = data[name]
@@ -147,6 +154,8 @@ export class Player {
       },
     })
     watcher.run = run
+    this.#branch = branching === undefined ? undefined : new Branch(run, branching)
+    this.#effects = undefined
     this.#watcher = watcher
     this.#run = run
     this.#measures = undefined
@@ -166,6 +175,20 @@ export class Player {
     this.#tellPlaying()
   }
 
+  #trace(on: boolean): void {
+    const run = this.#run
+    if (run === undefined) return
+    this.#effects = on ? [] : undefined
+    run.world.recorder = on ? (line) => this.#effects?.push(line) : undefined
+  }
+
+  #tellEffects(): void {
+    const lines = this.#effects
+    if (lines === undefined || lines.length === 0) return
+    this.#effects = []
+    this.#tell({ kind: 'effects', lines })
+  }
+
   /** True if it is behind its time. */
   #advance(run: Run): boolean {
     const goal = this.#goal
@@ -176,7 +199,9 @@ export class Player {
     const until = Math.round(Math.min(target, run.endsAtSeconds) * 1e6) / 1e6
     while (!run.done && run.world.now / 1e6 < until) {
       const from = this.#clock()
-      run.step(Math.min(until, run.world.now / 1e6 + this.#step))
+      this.#branch?.turn()
+      const next = Math.min(until, run.world.now / 1e6 + this.#step)
+      run.step(this.#branch?.limit(next) ?? next)
       const now = this.#clock()
       if (now - from < STEP.cheapMillis) this.#step = Math.min(STEP.most, this.#step * 2)
       else if (now - from > STEP.dearMillis) this.#step = Math.max(STEP.least, this.#step / 2)
@@ -184,6 +209,7 @@ export class Player {
     }
     const isThere = run.done || run.world.now / 1e6 >= until
     this.#stale = true
+    this.#tellEffects()
     this.#watcher.look()
     if (goal !== undefined && isThere) this.#goal = undefined
     if (run.done && !this.#hasEnded) {

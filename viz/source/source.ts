@@ -8,6 +8,7 @@
  */
 import type { NodeView } from '../../core/io.ts'
 import type { RunResult } from '../../sim/index.ts'
+import type { Branching } from '../model/change.ts'
 
 /** What a node is at a moment: bits of `Picture.states`. `gone`: it went down not long ago. */
 export const NODE = { up: 1, relay: 2, contact: 4, leaving: 8, hostile: 16, slow: 32, gone: 64 } as const
@@ -144,6 +145,8 @@ export type News =
   | { readonly kind: 'detail'; readonly detail: Detail }
   | { readonly kind: 'playing'; readonly playing: Playing }
   | { readonly kind: 'ended'; readonly result: RunResult }
+  /** Effects since `trace` was ordered or the last such news, one line each. */
+  | { readonly kind: 'effects'; readonly lines: readonly string[] }
   /** `fault`: the program is to blame, not what it was given. */
   | { readonly kind: 'failed'; readonly message: string; readonly fault: boolean }
 
@@ -156,6 +159,8 @@ export interface Opening {
   readonly dither: boolean
   /** Recorded data by name. */
   readonly data: Readonly<Record<string, string>>
+  /** Of a branch: what goes otherwise from some moment on. */
+  readonly branching?: Branching
 }
 
 /** What is looked at. */
@@ -176,6 +181,8 @@ export type Order =
   | { readonly kind: 'pause' }
   | { readonly kind: 'seek'; readonly at: number }
   | { readonly kind: 'focus'; readonly focus: Focus }
+  /** Every effect is told from here on, until that is ordered off or the run begins anew; slow. */
+  | { readonly kind: 'trace'; readonly on: boolean }
   /** The last picture was drawn; before, no other one comes. */
   | { readonly kind: 'drawn' }
 
