@@ -15,6 +15,7 @@ import {
   LOG_LIFE,
   LOG_MAX,
   LOOK_AROUND,
+  NEWCOMER_EPOCHS,
   RECENT_MAX,
   ROLLBACK_LEAST,
   ROLLBACK_LIFE,
@@ -42,7 +43,11 @@ export function adoptChild(group: GroupState, now: Micros, rival: Rival, made: N
   }
   spendAdded(group, parent, made.epoch)
   push(group, now, made, 'child', left.length === 0, rival.isLogged === true || rival.isFold === true)
-  const { mlsId, step } = made.epoch
+  const { mlsId, number, step } = made.epoch
+  const recent = group.arrivals.filter(
+    (each) => each.number < number && each.number > number - NEWCOMER_EPOCHS,
+  )
+  group.arrivals = [...recent, { number, added: step?.added ?? new Set() }]
   const fork = forkOf(group, parent)
   if (step !== undefined) fork.child = { mlsId, ...step }
   remember(group, now, rival)
@@ -72,6 +77,8 @@ export function beginLine(
   group.spent.rewind(-1)
   group.phase = 'member'
   group.newSince = now
+  group.enteredWith = origin === 'entered' ? made.epoch.number : Number.NEGATIVE_INFINITY
+  group.arrivals = []
   for (const { identity } of made.epoch.roster.values()) group.spent.spend(identity, made.epoch.number)
   push(group, now, made, origin, false)
   // Whoever is alone has nobody to wait for.

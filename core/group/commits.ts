@@ -25,7 +25,7 @@ import {
   SLOWNESS_MAX,
   UNURGENT,
 } from './limits.ts'
-import { type Addition, additions, forgetOffers, oldestOffer } from './offers.ts'
+import { type Addition, additions, forgetOffers, newestOffer, oldestOffer } from './offers.ts'
 import { isMajorityThere, placeAmong } from './presence.ts'
 import { sayFacts, timeOfCommit } from './say.ts'
 import type { GroupState } from './state.ts'
@@ -46,7 +46,9 @@ function dueSince(
   // A new epoch begins a batch of its own, or a crowd would cost an epoch for each that arrives.
   const begun = Math.max(oldest, head.adoptedAt)
   const batch = Math.min(ADD_BATCH_MAX, ADD_BATCH + ADD_BATCH_EACH * (group.offers.size - 1))
-  const adds = oldest === NEVER ? NEVER : group.offers.size >= ADDS_MAX ? begun : begun + batch
+  // Once nobody comes any more there is nobody to wait for.
+  const until = Math.min(begun + batch, Math.max(begun, newestOffer(group)) + ADD_BATCH)
+  const adds = oldest === NEVER ? NEVER : group.offers.size >= ADDS_MAX ? begun : until
   const due = updateDue(group, now, head)
   const update = due === NEVER || isMajorityThere(group, now) ? due : NEVER
   // A key update of one's own is nobody else's to step in for.

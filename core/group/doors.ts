@@ -9,8 +9,10 @@ import { MILLISECOND, type Micros, NEVER, SECOND } from '../io.ts'
 import { decodeLedgerPayload, encodeFacts } from '../ledger/exchange.ts'
 import type { Purpose } from './effects.ts'
 import { introduce, offer } from './entry.ts'
+import type { Epoch } from './epoch.ts'
 import { answerTo, openingOf, passOn, takeFacts } from './facts.ts'
 import {
+  FORWARDED_MAX,
   HEARD_JUST_NOW,
   HEARD_WITHIN,
   LOG_MAX,
@@ -22,14 +24,15 @@ import {
   MEET_STEP,
   OFFER_AGAIN,
   OFFERS_MAX,
+  OFFERS_SAID_MAX,
   SESSION_LIFE,
   SESSIONS_MAX,
 } from './limits.ts'
 import { isClean, onEvidence, onLog, onTooOld, relate, serveLog } from './meeting.ts'
 import { type Branch, type DoorMessage, decodeDoor, encodeDoor, type Offer } from './messages.ts'
-import { certifying, inBatches, takeOffer } from './offers.ts'
+import { certifying, forgetOffers, inBatches, takeOffer } from './offers.ts'
 import { countHeard, hearsNobody, isOneOfFew, placeAmong } from './presence.ts'
-import { say } from './say.ts'
+import { say, timeOfCommit } from './say.ts'
 import type { GroupState, PooledOffer, Session } from './state.ts'
 
 /** How often offers of folding members are passed on. */
@@ -68,6 +71,7 @@ export function doorOpened(
     theirs: undefined,
     theirEvidence: undefined,
     forward: [],
+    forwarded: new Set(),
     news: [],
   }
   group.sessions.set(id, session)
@@ -162,26 +166,42 @@ function sponsor(group: GroupState, now: Micros, session: Session, offers: reado
 
 /**
  * Says offers that are due, with what certifies who they are of, and again while nobody takes them in. While
- * the epoch is frozen they wait.
+ * the epoch is frozen they wait, and those behind so many that commits cannot get to them for a while.
  */
 export function sayOffers(group: GroupState, now: Micros): void {
   const { head } = group
   if (head === undefined || group.isDirty(head)) return
+  forgetOffers(group, now, head)
   const due: PooledOffer[] = []
+  const again = now + OFFER_AGAIN + timeOfCommit(group)
+  let waiting = 0
   for (const [name, at] of group.sponsored) {
     const pooled = group.offers.get(name)
-    if (pooled === undefined) group.sponsored.delete(name)
-    else if (at > now) group.wakeBy(at)
-    else {
-      due.push(pooled)
-      group.sponsored.set(name, now + OFFER_AGAIN)
-      group.wakeBy(now + OFFER_AGAIN)
+    if (pooled === undefined) {
+      group.sponsored.delete(name)
+      continue
     }
+    if (waiting >= OFFERS_SAID_MAX) break
+    waiting += 1
+    if (at <= now) {
+      due.push(pooled)
+      group.sponsored.set(name, again)
+    }
+    group.wakeBy(at <= now ? again : at)
   }
-  for (const batch of inBatches(due.map((pooled) => ({ ...pooled, facts: certifying(group, pooled) })))) {
+  for (const batch of inBatches(
+    due.map((pooled) => ({ ...pooled, facts: unknownOf(group, head, pooled) })),
+  )) {
     const offers = batch.map(({ offer }) => offer)
     say(group, head, { kind: 'offers', offers, facts: batch.flatMap(({ facts }) => facts) }, 'keepers')
   }
+}
+
+/** What certifies who an offer is of; nothing for one that is in: all who are have seen it. */
+function unknownOf(group: GroupState, head: Epoch, pooled: PooledOffer): Uint8Array[] {
+  const present = head.roster.get(head.leafOf.get(hex(pooled.member)) ?? -1)
+  const isKnown = present !== undefined && sameBytes(present.identity.serial, pooled.serial)
+  return isKnown ? [] : certifying(group, pooled)
 }
 
 /** Tells where the own branch stands, once ledgers were compared and nobody refused is in it any more. */
@@ -224,10 +244,13 @@ export function onFoldOffers(group: GroupState, now: Micros, offers: readonly Of
     // One of an earlier fold may still be open.
     if (into !== undefined && !sameBytes(into, session.theirEvidence.head)) continue
     for (const each of offers) {
-      if (session.forward.length >= OFFERS_MAX) {
+      const name = hex(each.leafKey)
+      if (session.forwarded.has(name)) continue
+      if (session.forward.length >= OFFERS_MAX || session.forwarded.size >= FORWARDED_MAX) {
         group.ports.counts.add('boundOffers')
         return
       }
+      session.forwarded.add(name)
       session.forward.push({
         route: each.route.slice(),
         credential: each.credential.slice(),

@@ -7,6 +7,7 @@ import { unit } from '../dice.ts'
 import { hex } from '../ids.ts'
 import { type Micros, NEVER } from '../io.ts'
 import { makeCredential } from '../ledger/certificate.ts'
+import { ADDS_MAX } from '../ledger/commit-data.ts'
 import { encodeFacts } from '../ledger/exchange.ts'
 import { judgeWelcome, WELCOME_REFUSAL } from '../ledger/joining.ts'
 import { factsOf } from '../ledger/standing.ts'
@@ -16,10 +17,18 @@ import type { Purpose } from './effects.ts'
 import { decodeSalts, type Epoch, epochOfRoster, firstSalts, WISHES } from './epoch.ts'
 import type { StuckReason } from './events.ts'
 import { openingOf, takeFacts } from './facts.ts'
-import { ASK_AGAIN, ASK_AGAIN_MAX, FOLD_SPREAD, FOUND_AFTER, LIVE_WITHIN } from './limits.ts'
+import {
+  ASK_AGAIN,
+  ASK_AGAIN_MAX,
+  FOLD_EACH,
+  FOLD_OFFER_AGAIN,
+  FOLD_SPREAD,
+  FOUND_AFTER,
+  LIVE_WITHIN,
+} from './limits.ts'
 import { decodeWelcome, encodeDoor, type Way } from './messages.ts'
 import { say } from './say.ts'
-import type { Entry, GroupState } from './state.ts'
+import type { Entry, Folding, GroupState } from './state.ts'
 import type { Task } from './tasks.ts'
 import { NO_WAY } from './way.ts'
 
@@ -35,7 +44,8 @@ export function startEntry(group: GroupState, now: Micros, purpose: Purpose, fol
   cancelEntry(group)
   // Whoever gave the word for it waits for those who know better.
   const share = fold?.via === group.keyName ? 1 : unit(group.ports.dice)
-  const askAt = fold === undefined ? now : now + Math.round(FOLD_SPREAD * share)
+  const askAt =
+    fold === undefined ? now : now + Math.round(FOLD_SPREAD * share * Math.max(1, batchesOf(fold)))
   group.entry = {
     purpose,
     keyPackage: undefined,
@@ -43,6 +53,7 @@ export function startEntry(group: GroupState, now: Micros, purpose: Purpose, fol
     leafSeed: undefined,
     attempts: 0,
     askAt,
+    offerAgainAt: NEVER,
     welcome: undefined,
     joined: undefined,
     fold,
@@ -120,12 +131,19 @@ export function madeKeyPackage(
   const leafKey = group.ports.crypto.signatures.publicKey(task.leafSeed)
   entry.offer = { route: group.route, credential, leafKey, keyPackage: outcome.keyPackage }
   entry.askAt = now + askAgain(entry)
-  group.wakeBy(entry.askAt)
+  if (entry.fold !== undefined) entry.offerAgainAt = now + FOLD_OFFER_AGAIN
+  group.wakeBy(Math.min(entry.askAt, entry.offerAgainAt))
   offer(group)
 }
 
-function askAgain({ attempts }: Entry): Micros {
-  return Math.min(ASK_AGAIN_MAX, ASK_AGAIN << Math.min(attempts, 4))
+/** How many commits full of members fold together. */
+function batchesOf({ sides }: Folding): number {
+  return sides.loser.heard / ADDS_MAX
+}
+
+function askAgain({ attempts, fold }: Entry): Micros {
+  const before = fold === undefined ? 0 : Math.floor(batchesOf(fold))
+  return Math.min(ASK_AGAIN_MAX, (ASK_AGAIN << Math.min(attempts, 4)) + FOLD_EACH * before)
 }
 
 /** Hands the KeyPackage to all who may bring it in: to each once. */
@@ -175,9 +193,19 @@ export function entryDue(group: GroupState, now: Micros): Micros {
     refuseWelcome(group, entry, 'unknownCertificate')
   if (entry.askAt <= now && (entry.fold?.via === undefined || entry.keyPackage !== undefined))
     askOnceMore(group, now, entry)
+  if (entry.offerAgainAt <= now) offerAgain(group, now, entry)
   // Whoever folds waits for its KeyPackage, which comes as the outcome of a job.
   const askAt = entry.askAt <= now ? NEVER : entry.askAt
-  return Math.min(group.liveBy, group.foundAt, askAt)
+  return Math.min(group.liveBy, group.foundAt, askAt, entry.offerAgainAt)
+}
+
+/** What a member that folds said to its ambassador may have been lost; who has it passes it on once. */
+function offerAgain(group: GroupState, now: Micros, entry: Entry): void {
+  const isWaiting = entry.fold !== undefined && entry.keyPackage !== undefined && entry.welcome === undefined
+  entry.offerAgainAt = isWaiting ? now + FOLD_OFFER_AGAIN : NEVER
+  if (!isWaiting) return
+  entry.isOffered = false
+  offer(group)
 }
 
 function askOnceMore(group: GroupState, now: Micros, entry: Entry): void {

@@ -135,6 +135,7 @@ export function sayFold(
 ): void {
   const { head } = group
   if (head === undefined || now < group.foldNotBefore || group.endAt !== NEVER) return
+  if (goesInto(group, winner)) return
   const body = foldBody(winner.head, hashOf(group, winner, loser))
   const signature = signNamed(group.ports.crypto.signatures, head.leafSeed, FOLD, body)
   const fold = { kind: 'fold', head: winner.head, signature, winner, loser } as const
@@ -174,6 +175,15 @@ function goOver(
   startEntry(group, now, 'rejoin', { via: isGone ? undefined : via, sides })
 }
 
+/** Whether this member is on its way into that branch, at whatever epoch: its KeyPackage waits there. */
+function goesInto({ entry }: GroupState, winner: Evidence): boolean {
+  const into = entry?.keyPackage === undefined ? undefined : entry.fold?.sides.winner
+  if (into === undefined) return false
+  if (sameBytes(into.head, winner.head)) return true
+  const [ours, theirs] = [into.child, winner.child]
+  return ours !== undefined && theirs !== undefined && sameBytes(ours.mlsId, theirs.mlsId)
+}
+
 /** Follows an ambassador's word, if its evidence says the same here. */
 export function onFold(group: GroupState, now: Micros, under: Epoch, sender: Uint8Array, fold: Fold): void {
   const { counts, crypto } = group.ports
@@ -191,7 +201,7 @@ export function onFold(group: GroupState, now: Micros, under: Epoch, sender: Uin
     if (isMeant && child !== undefined) object(group, now, under, child.parent)
     return
   }
-  if (now < group.foldNotBefore || group.endAt !== NEVER) return
+  if (now < group.foldNotBefore || group.endAt !== NEVER || goesInto(group, fold.winner)) return
   group.foldNotBefore = now + FOLD_AGAIN
   counts.add('foldsFollowed')
   goOver(group, now, { winner: copyOf(fold.winner), loser: copyOf(fold.loser) }, hex(sender), fold.commit)

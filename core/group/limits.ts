@@ -140,12 +140,19 @@ export const SALT_LIFE_MILLIS = 7 * 86_400_000
  * left, and a crowd of twenty a second finds room at each of three of them (sec:C4). Guess.
  */
 export const KEEPERS_MAX = 32
-/** Offers that are not in the group yet are said again after so long: the epoch may be another by then. */
+/**
+ * Offers that are not in the group yet are said again after so long, and so much longer as a commit takes to
+ * leave: the epoch may be another by then.
+ */
 export const OFFER_AGAIN: Micros = 1_500 * MILLISECOND
+/** So many of those that one sponsor passes on are said, the oldest: what two commits can take. Guess. */
+export const OFFERS_SAID_MAX = 128
 /** KeyPackages that wait to be added: four commits full. */
 export const OFFERS_MAX = 256
 /** How long one waits; its owner asks again long before (sec:B8). */
 export const OFFER_LIFE: Micros = 20 * SECOND
+/** And how long that of a member, which may fold with hundreds of others: FOLD_EACH for the most, and then some. */
+export const OFFER_LIFE_MEMBER: Micros = 60 * SECOND
 /** Offers in one payload, and bytes of their KeyPackages: below what is cut into fragments (sec:A12). */
 export const OFFERS_IN_ONE_MAX = 64
 export const OFFERS_BYTES_MAX = 60_000
@@ -157,6 +164,11 @@ export const ROUTE_BYTES_MAX = 64
  */
 export const ASK_AGAIN: Micros = 8 * SECOND
 export const ASK_AGAIN_MAX: Micros = 60 * SECOND
+/**
+ * And so much longer where it folds, for each commit full of members that fold with it: a KeyPackage that is
+ * given up while its turn is still to come has to wait for another one, and leaves a leaf that nobody has.
+ */
+export const FOLD_EACH: Micros = 5 * SECOND
 /** Turned away so often, a joiner asks no more: by as many as answer one call (sec:C4). */
 export const TURNED_AWAY_MAX = 3
 /** A joiner whose epoch shows no living member in so long asks again (sec:B8). */
@@ -230,8 +242,15 @@ export const FOLD_AGAIN: Micros = 10 * SECOND
 export const CAUTIOUS_ALONE: Micros = 5 * SECOND
 /** A member says what speaks against a fold at most this often, whoever says folds. Guess. */
 export const OBJECT_AGAIN: Micros = 1 * SECOND
-/** Members that fold spread their KeyPackages over so long. */
+/**
+ * Members that fold spread their KeyPackages over so long, and over so much longer as there are more of them
+ * than one commit adds: two hundred that went to one member at once were lost by the third.
+ */
 export const FOLD_SPREAD: Micros = 500 * MILLISECOND
+/** And say them again after so long, while they wait: a commit of a large group takes as long. Guess. */
+export const FOLD_OFFER_AGAIN: Micros = 4 * SECOND
+/** KeyPackages that one session leads over, again among them. Guess: twice the largest VLAN measured. */
+export const FORWARDED_MAX = 1_024
 /** Whoever is refused tells the others and then ends. */
 export const FAREWELL: Micros = 2 * SECOND
 
@@ -240,5 +259,12 @@ export const EFFECTS_MAX = 4_096
 
 /** A member whose card was heard within this time is there (sec:B5). */
 export const HEARD_WITHIN: Micros = 60 * SECOND
+/**
+ * Who came in with one of so many last epochs commits only if nobody else does: among 500 a Welcome takes eight
+ * seconds, and a commit four. Counted in epochs, which all see alike.
+ */
+export const NEWCOMER_EPOCHS = 3
+/** But only where at least so many keep the door who were in before: few have too much to do. Guess. */
+export const SETTLED_LEAST = 8
 /** Cards come about once in twice this time: half of those in the same part of the mesh. */
 export const HEARD_JUST_NOW: Micros = 30 * SECOND

@@ -11,7 +11,7 @@ import type { WallMillis } from '../ledger/fields.ts'
 import { factsForAdd } from '../ledger/proposals.ts'
 import { factsOf } from '../ledger/standing.ts'
 import type { Epoch } from './epoch.ts'
-import { OFFER_LIFE, OFFERS_BYTES_MAX, OFFERS_IN_ONE_MAX, OFFERS_MAX } from './limits.ts'
+import { OFFER_LIFE, OFFER_LIFE_MEMBER, OFFERS_BYTES_MAX, OFFERS_IN_ONE_MAX, OFFERS_MAX } from './limits.ts'
 import type { Offer } from './messages.ts'
 import type { GroupState, PooledOffer } from './state.ts'
 
@@ -57,8 +57,8 @@ export function forgetOffers(group: GroupState, now: Micros, head: Epoch): void 
   for (const [name, { joinNumber, since }] of group.offers) {
     const leaf = head.leafOf.get(name)
     const present = leaf === undefined ? undefined : head.roster.get(leaf)?.identity.joinNumber
-    if (since + OFFER_LIFE <= now || (present !== undefined && present >= joinNumber))
-      group.offers.delete(name)
+    const life = leaf === undefined ? OFFER_LIFE : OFFER_LIFE_MEMBER
+    if (since + life <= now || (present !== undefined && present >= joinNumber)) group.offers.delete(name)
   }
 }
 
@@ -99,6 +99,13 @@ export function oldestOffer(group: GroupState): Micros {
   let oldest = NEVER
   for (const { since } of group.offers.values()) oldest = Math.min(oldest, since)
   return oldest
+}
+
+/** When the newest one came; 0 for none. */
+export function newestOffer(group: GroupState): Micros {
+  let newest = 0
+  for (const { since } of group.offers.values()) newest = Math.max(newest, since)
+  return newest
 }
 
 /** The facts on which an offer rests, each after what it rests on itself. */

@@ -3,8 +3,18 @@ import { below } from '../dice.ts'
 import { hex, unhex } from '../ids.ts'
 import type { Micros } from '../io.ts'
 import { byRank } from '../ledger/rank.ts'
-import { ANSWERERS, DAY, HEARD_WITHIN, KEEPERS_MAX, LOOK_AROUND } from './limits.ts'
+import {
+  ANSWERERS,
+  DAY,
+  HEARD_WITHIN,
+  KEEPERS_MAX,
+  LOOK_AROUND,
+  NEWCOMER_EPOCHS,
+  SETTLED_LEAST,
+} from './limits.ts'
 import type { GroupState } from './state.ts'
+
+const NOBODY: ReadonlySet<string> = new Set()
 
 /** A card or any other signed packet of a member was taken. */
 export function hear(group: GroupState, now: Micros, member: Uint8Array): void {
@@ -47,13 +57,17 @@ export function keepers(group: GroupState, now: Micros): readonly string[] {
 
 /**
  * How many before this member are there: 0 for the committer (sec:B5). Those that keep the door come first.
- * Of these, and beyond sec:B5, who came in with the very epoch is last: its Welcome is still on its way.
+ * Of these, and beyond sec:B5, who came in with one of the last epochs is last: its Welcome is still on its
+ * way, or the commits after it. A crowd's third commit took ten seconds, until one who was there stepped in.
  */
 export function placeAmong(group: GroupState, now: Micros): number {
   const kept = new Set(keepers(group, now))
-  const { added } = group.head?.step ?? {}
-  const tierOf = (member: string): number => (!kept.has(member) ? 2 : added?.has(member) ? 1 : 0)
-  const own = isNewcomer(group) ? Math.max(1, tierOf(group.keyName)) : tierOf(group.keyName)
+  const lately = new Set(group.arrivals.flatMap(({ added }) => [...added]))
+  // Where few were in before, all would wait for these.
+  const settled = [...kept].filter((member) => !lately.has(member)).length
+  const newcomers = settled >= SETTLED_LEAST ? lately : (group.head?.step?.added ?? NOBODY)
+  const tierOf = (member: string): number => (!kept.has(member) ? 2 : newcomers.has(member) ? 1 : 0)
+  const own = isNewcomer(group, settled) ? Math.max(1, tierOf(group.keyName)) : tierOf(group.keyName)
   let place = 0
   let isBefore = true
   for (const member of ranksOf(group).order) {
@@ -67,9 +81,12 @@ export function placeAmong(group: GroupState, now: Micros): number {
   return place
 }
 
-/** Whether this member came in with the head: it has no step to see who else did. */
-function isNewcomer({ head, newSince }: GroupState): boolean {
-  return head !== undefined && head.number > 0 && head.step === undefined && head.adoptedAt === newSince
+/** Whether this member came in with the head or just before it. It counts among the settled it knows itself. */
+function isNewcomer({ head, newSince, enteredWith }: GroupState, settled: number): boolean {
+  if (head === undefined || head.number === 0) return false
+  // Who was restored does not know what it missed.
+  const isRestored = head.step === undefined && head.adoptedAt === newSince
+  return isRestored || (settled > SETTLED_LEAST && head.number < enteredWith + NEWCOMER_EPOCHS)
 }
 
 /** All members of the head in hex, by rank in its epoch and in the VLAN; reckoned once for each head. */

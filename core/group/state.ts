@@ -175,8 +175,9 @@ export interface Entry {
         isFetching?: boolean
       }
     | undefined
-  /** Whether a folding member's offer went out. */
+  /** Whether a folding member's offer went out, and when it goes out again: it may have been lost. */
   isOffered?: boolean
+  offerAgainAt: Micros
   /** While folding. */
   fold: Folding | undefined
 }
@@ -203,6 +204,8 @@ export interface Session {
   theirEvidence: Evidence | undefined
   /** Offers of folding members that wait to be passed on. */
   readonly forward: Offer[]
+  /** Leaf keys of those that were passed on, in hex. */
+  readonly forwarded: Set<string>
   /** Facts that are new since a joiner was told all, without which it could not judge its Welcome. */
   readonly news: Fact[]
 }
@@ -251,6 +254,10 @@ export class GroupState {
   readonly heard = new Map<string, Micros>()
   /** When this member came into its group, or came back. */
   newSince: Micros = 0
+  /** Number of the epoch into which a Welcome let it. */
+  enteredWith = Number.NEGATIVE_INFINITY
+  /** Who came in with each of the last epochs, NEWCOMER_EPOCHS at most. */
+  arrivals: readonly { readonly number: number; readonly added: ReadonlySet<string> }[] = []
   /** Members in order of rank for the head and, for its door, in the VLAN; whose epoch that is. */
   ranks: { readonly of: string; readonly order: readonly string[]; readonly door: readonly string[] } = {
     of: '',

@@ -430,7 +430,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     if (tokens === undefined || this.#sealer === undefined) return
     this.#isUnsettled = true
     if (to === 'keepers') {
-      this.#sealer.announce(this.#now, kind, this.#doorToken, payload, mlsId)
+      this.#sealer.announce(this.#now, kind, this.#doorToken, payload, mlsId, 'few')
       return
     }
     const leaf = to === 'all' ? undefined : this.#books?.leafOf(to)
@@ -439,7 +439,7 @@ export class Membership implements Sealing, SealEffects, DoorMember, MemberToken
     // Members of an epoch with an earlier salt listen by that one; those of this epoch may still.
     const isOfNow = tokens === this.#books?.tokens
     const token = isOfNow ? this.token(mac) : tokens.token(mac)
-    this.#sealer.announce(this.#now, kind, token, payload, mlsId, mac !== BROADCAST_MAC)
+    this.#sealer.announce(this.#now, kind, token, payload, mlsId, mac === BROADCAST_MAC ? 'all' : 'one')
   }
 
   adopt(epoch: AdoptedEpoch): void {

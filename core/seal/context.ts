@@ -81,6 +81,9 @@ export type SealEvent =
   /** This member lost a conflict and has another MAC now. */
   | { readonly kind: 'ownMac'; readonly mac: Mac }
 
+/** To how many something goes, which is how many copies relays make of it; `few`: who keeps the door. */
+export type Reach = 'all' | 'few' | 'one'
+
 /** What a step may leave in the outbox: the flush of waiting frames is the most, eight of 58 pieces. */
 const PACKETS_MAX = 4_096
 /** Events are for people: more in one step says nothing more. Guess. */
@@ -89,10 +92,8 @@ const EVENTS_MAX = 1_024
 /** Packets and events of one step, in order. */
 export class SealOutbox {
   readonly packets: Uint8Array[] = []
-  /** Packets to all that leave by and by (mesh:M15). */
-  readonly paced: Uint8Array[] = []
-  /** And those to one member. */
-  readonly pacedToOne: Uint8Array[] = []
+  /** Packets that leave by and by (mesh:M15), by how many they go to. */
+  readonly paced: Readonly<Record<Reach, Uint8Array[]>> = { all: [], few: [], one: [] }
   readonly events: SealEvent[] = []
 
   // HOT PATH

@@ -20,7 +20,7 @@ import {
 } from '../vlan/plaintext.ts'
 import { writeU32 } from '../wire/cursor.ts'
 import { TOKEN_OFFSET, TRUNK_PACKET_BYTES } from '../wire/packet.ts'
-import type { SealContext } from './context.ts'
+import type { Reach, SealContext } from './context.ts'
 import type { Epoch } from './epoch.ts'
 import { fitsWhole, pieceBytes } from './fragments.ts'
 import { PACE_ALONE_FROM, PACED_ALONE_MAX, PACED_MAX, TURN_FROM } from './limits.ts'
@@ -130,10 +130,10 @@ export class Outbound {
     kind: PayloadKind,
     token: Uint8Array,
     body: Uint8Array,
-    isToOne = false,
+    reach: Reach = 'all',
     packetBytes: number = TRUNK_PACKET_BYTES,
   ): boolean {
-    const { padding, own, firstHopLimit, keyLimits } = this.#context
+    const { padding, own, firstHopLimit, keyLimits, out } = this.#context
     const millis = own.sentMillis(now)
     const flags = FLAG.signed
     if (fitsWhole(LEAF_BYTES + body.length, flags, padding, packetBytes)) {
@@ -141,13 +141,13 @@ export class Outbound {
       const plain = plainRoom(paddedLength(plaintextLength(flags, payload.length), padding))
       writePlaintext(plain, kind, firstHopLimit, millis, payload, flags)
       // What follows something that leaves by and by stays behind it: an ack its commit.
-      const queue = isOfGroup(kind) ? this.#queueOf(isToOne) : undefined
+      const queue = isOfGroup(kind) ? out.paced[reach] : undefined
       return this.#finishChannel(now, epoch, flags, token, plain, queue?.length === 0 ? undefined : queue)
     }
     if (body.length > PAYLOAD_BYTES_MAX) refuseToSeal(token, body)
     const room = pieceBytes(flags, padding, packetBytes) - LEAF_BYTES
-    const queue = epoch.roster.size > TURN_FROM ? this.#queueOf(isToOne) : undefined
-    const hasParity = queue !== undefined && !isToOne
+    const queue = epoch.roster.size > TURN_FROM ? out.paced[reach] : undefined
+    const hasParity = queue !== undefined && reach !== 'one'
     const packets = Math.ceil(body.length / room) + (hasParity ? stripesOf(body.length, room) : 0)
     if (epoch.channel(token).sealed + packets > keyLimits.channelPackets) return false
     this.#nameFrame()
@@ -158,7 +158,7 @@ export class Outbound {
       writeFragment(plain, kind, flags, firstHopLimit, millis, fragmentId, offset, body.length, piece)
       this.#finishChannel(now, epoch, flags, token, plain, queue)
     }
-    if (hasParity) this.#sealParity(now, epoch, kind, token, body, room)
+    if (hasParity) this.#sealParity(now, epoch, kind, token, body, room, queue)
     return true
   }
 
@@ -170,8 +170,9 @@ export class Outbound {
     token: Uint8Array,
     body: Uint8Array,
     room: number,
+    queue: Uint8Array[],
   ): void {
-    const { padding, own, firstHopLimit, out } = this.#context
+    const { padding, own, firstHopLimit } = this.#context
     const flags = FLAG.signed | FLAG.parity
     const stripes = stripesOf(body.length, room)
     for (let stripe = 0; stripe < stripes; stripe++) {
@@ -180,7 +181,7 @@ export class Outbound {
       const plain = plainRoom(paddedLength(length, padding))
       const [millis, offset] = [own.sentMillis(now), stripe * room]
       writeFragment(plain, kind, flags, firstHopLimit, millis, fragmentId, offset, body.length, piece)
-      this.#finishChannel(now, epoch, flags, token, plain, out.paced)
+      this.#finishChannel(now, epoch, flags, token, plain, queue)
     }
   }
 
@@ -213,7 +214,7 @@ export class Outbound {
     counters.add(COUNT.sealed)
     const packet = sealPacket(crypto, epoch, channel.key, plain)
     counters.add(COUNT.groupBytesOut, packet.length)
-    const isAlone = queue === out.paced && epoch.roster.size > PACE_ALONE_FROM
+    const isAlone = queue === out.paced.all && epoch.roster.size > PACE_ALONE_FROM
     if (queue === undefined) out.send(packet)
     else if (queue.length >= (isAlone ? PACED_ALONE_MAX : PACED_MAX)) counters.add(COUNT.boundPaced)
     else {
@@ -221,11 +222,6 @@ export class Outbound {
       deadline.lower(now)
     }
     return true
-  }
-
-  #queueOf(isToOne: boolean): Uint8Array[] {
-    const { out } = this.#context
-    return isToOne ? out.pacedToOne : out.paced
   }
 
   // HOT PATH

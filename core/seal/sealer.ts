@@ -36,7 +36,14 @@ import { Announcer } from './announcer.ts'
 import { Budgets } from './budgets.ts'
 import { type WallClock, WallWatch } from './clock.ts'
 import { Contacts } from './contacts.ts'
-import { type Opened, type SealContext, type SealEvent, SealOutbox, type SignPolicy } from './context.ts'
+import {
+  type Opened,
+  type Reach,
+  type SealContext,
+  type SealEvent,
+  SealOutbox,
+  type SignPolicy,
+} from './context.ts'
 import { Directory } from './directory.ts'
 import { Epoch, type EpochSource } from './epoch.ts'
 import { Epochs } from './epochs.ts'
@@ -312,8 +319,8 @@ export class Sealer {
   /**
    * Seals for all members under a token's channel key: handshakes, facts and control messages (sec:A7),
    * which must be idempotent. Handshakes and facts may go under a left epoch that is still received under,
-   * and while the epoch has a refused member: the commit that removes it is one of them (sec:B9). `isToOne`:
-   * no relay makes copies, so that more may leave at a time.
+   * and while the epoch has a refused member: the commit that removes it is one of them (sec:B9). `reach`:
+   * the fewer copies relays make, the more may leave at a time.
    */
   announce(
     now: Micros,
@@ -321,7 +328,7 @@ export class Sealer {
     token: Uint8Array,
     body: Uint8Array,
     mlsId: Uint8Array | undefined = this.mlsId,
-    isToOne = false,
+    reach: Reach = 'all',
   ): SealOutcome {
     const { epochs, counters } = this.#context
     const isGroupLogic = kind === PAYLOAD_KIND.handshake || kind === PAYLOAD_KIND.ledger
@@ -330,7 +337,7 @@ export class Sealer {
     let outcome: Exclude<SealOutcome, 'waiting'> = 'sealed'
     if (epoch === undefined || (!isGroupLogic && epoch !== epochs.current)) outcome = 'dropNoEpoch'
     else if (epochs.frozen && !isGroupLogic) outcome = 'dropFrozen'
-    else if (!this.#outbound.sealChannel(now, epoch, kind, token, body, isToOne)) outcome = 'dropKeySpent'
+    else if (!this.#outbound.sealChannel(now, epoch, kind, token, body, reach)) outcome = 'dropKeySpent'
     if (outcome !== 'sealed') counters.add(COUNT[outcome])
     return outcome
   }
@@ -377,15 +384,15 @@ export class Sealer {
 
   /** The next packets of what goes out by and by; answers when there is more to send. */
   #sendPaced(now: Micros): Micros {
-    const { paced, pacedToOne } = this.#context.out
-    if (paced.length + pacedToOne.length === 0) return NEVER
+    const { all, few, one } = this.#context.out.paced
+    if (all.length + few.length + one.length === 0) return NEVER
     if (this.#pacedAt > now) return this.#pacedAt
     const members = this.#context.epochs.current?.roster.size ?? 0
-    const toMany = paced.splice(0, members > PACE_ALONE_FROM ? 1 : PACE_STEP)
-    for (const packet of [...toMany, ...pacedToOne.splice(0, PACE_TO_ONE_STEP)])
+    const toAll = all.splice(0, members > PACE_ALONE_FROM ? 1 : PACE_STEP)
+    for (const packet of [...toAll, ...few.splice(0, PACE_STEP), ...one.splice(0, PACE_TO_ONE_STEP)])
       this.#context.out.send(packet)
     this.#pacedAt = now + PACE_PAUSE
-    return paced.length + pacedToOne.length > 0 ? this.#pacedAt : NEVER
+    return all.length + few.length + one.length > 0 ? this.#pacedAt : NEVER
   }
 
   /** Somebody is spoken to whose card is not here. */

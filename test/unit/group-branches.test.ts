@@ -1,7 +1,9 @@
 /** Branches that met: what their members know of where they parted, and who goes over to whom. */
 import { describe, expect, test } from 'vitest'
-import { hex } from '../../core/ids.ts'
+import { decodeHandshake } from '../../core/group/messages.ts'
+import { hex, sameBytes } from '../../core/ids.ts'
 import { MILLISECOND, type Micros, SECOND } from '../../core/io.ts'
+import { PAYLOAD_KIND } from '../../core/vlan/plaintext.ts'
 import type { GroupNode } from '../support/group-node.ts'
 import { GroupWorld } from '../support/group-world.ts'
 
@@ -135,6 +137,33 @@ describe('two halves that were apart', () => {
       expect(halves.filter((half) => folded(half).length > 0).length).toBeLessThanOrEqual(1)
     },
   )
+
+  test.each([1, 2, 3, 4])('for a minute: whose KeyPackage gets lost says it again, seed %i', (seed) => {
+    const { world, halves } = parted(seed)
+    const [left, right] = halves
+    const evicted = left.pop() as GroupNode
+    world.revoke(evicted, left[0] as GroupNode)
+    const joiner = world.person()
+    right.push(joiner)
+    world.partition(...halves)
+    world.join(joiner)
+    expect(world.until(() => world.isOne(left, 7) && world.isOne(right, 9), 20 * SECOND)).toBe(true)
+    world.run(60 * SECOND)
+    const said: Uint8Array[] = []
+    const { deliver } = world
+    // The first that each of them says to its ambassador does not arrive.
+    world.deliver = (node, packet) => {
+      const handshake = packet.kind === PAYLOAD_KIND.handshake ? decodeHandshake(packet.payload) : undefined
+      const offer = handshake?.kind === 'foldOffers' ? handshake.offers[0] : undefined
+      const isFirst = offer !== undefined && !said.some((leafKey) => sameBytes(leafKey, offer.leafKey))
+      if (isFirst) said.push(offer.leafKey.slice())
+      else deliver.call(world, node, packet)
+    }
+    world.heal()
+    for (const node of right) world.act(node, (group) => group.met(world.now))
+    expect(world.until(() => world.isOne(halves.flat(), 8), 10 * SECOND)).toBe(true)
+    expect(said.length).toBeGreaterThan(0)
+  })
 
   test.each([1, 2, 3, 4, 5, 6])('for a moment: one goes back, and nobody is added anew, seed %i', (seed) => {
     const { world, halves } = parted(seed)
