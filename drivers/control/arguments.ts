@@ -68,6 +68,8 @@ const VERB_ARGUMENTS: Readonly<Record<string, readonly Check[]>> = {
   // A number, or left out: nothing in its place would be a time that is over at once.
   join: [text],
   leave: [text, optional(flag)],
+  switchOff: [text],
+  switchOn: [text],
   remove: [text, optional(flag)],
   invite: [text, order({ count: whole(1, COUNT_MAX), lifeMillis: life })],
   evict: [text, text, order({ voids: flag })],
