@@ -88,6 +88,7 @@ const VERB_ARGUMENTS: Readonly<Record<string, readonly Check[]>> = {
       intervalMillis: whole(1, CENTURY_MILLIS),
     }),
   ],
+  view: [],
   explain: [text, optional(text)],
 }
 
