@@ -30,6 +30,8 @@ const NUDGE = 0.12
 const STILL = 0.004
 const LENGTH = { tree: 26, trunk: 60 } as const
 
+const NOWHERE = { x: 0, y: 0, isUp: false } as const
+
 export class Layout {
   readonly #spots: Spot[]
   readonly #simulation: Simulation<Spot, Spring>
@@ -41,8 +43,13 @@ export class Layout {
   /** Steps to be done before it is worth looking at. */
   #owed = 0
 
-  constructor(nodes: number, seed: number) {
-    this.#spots = Array.from({ length: nodes }, () => ({ x: 0, y: 0, isUp: false }))
+  /** `before`: one of the first of these nodes, where they stay. */
+  constructor(nodes: number, seed: number, before?: Layout) {
+    const spots = before === undefined ? [] : before.#spots
+    this.#spots = Array.from({ length: nodes }, (_, node) => {
+      const { x, y, isUp } = spots[node] ?? NOWHERE
+      return { x, y, isUp }
+    })
     this.#simulation = forceSimulation<Spot, Spring>(this.#spots)
       .randomSource(generator(seed))
       .force('charge', this.#charge)
