@@ -92,6 +92,7 @@ describe.skipIf(!isAble)("the operator's page", () => {
       const page = await open(`#token=${token}`)
       await page.getByText('1 neighbour').waitFor(PATIENCE)
       expect(page.url()).toBe(`${ORIGIN}/operator/`)
+      expect(await page.locator('#gate').isVisible()).toBe(false)
       await page.locator('#paths').getByText('direct, ').waitFor(PATIENCE)
       await page.locator('#invitation').fill(` ${invitation} `)
       await page.locator('#join button[type="submit"]').click()

@@ -108,6 +108,29 @@ describe('what running nodes see', () => {
     expect(picture.epochNames).toEqual({ 0: '4 (001122)' })
   })
 
+  it('tells the newest epochs and the first VLANs apart, and forgets what it has no room for', () => {
+    const sight = new Sight(['a.sock'])
+    let moment: Moment | undefined
+    for (let epoch = 0; epoch < 600; epoch++) {
+      const membership = {
+        port: 1,
+        vlan: HOME,
+        phase: 'member',
+        mlsId: `${1_000 + epoch}`,
+        epoch,
+        members: [],
+      }
+      const vlans = [{ vlan: `${epoch}`, member: false, upper: undefined, lowers: [], tokens: 1 }]
+      const memberships = [membership] as unknown as NodeView['memberships']
+      moment = sight.take(epoch, [said('a', {}, 'a', { memberships, vlans })])
+    }
+    expect(sight.about(600).vlans).toHaveLength(256)
+    const vlan = sight.about(600).vlans.findIndex(({ hasEpochs }) => hasEpochs)
+    const { epochs, epochNames } = sight.picture(moment as Moment, vlan, false)
+    expect(Object.keys(epochNames)).toHaveLength(512)
+    expect(epochNames[epochs[0] as number]).toBe('599 (1599)')
+  })
+
   it('gives no number to more nodes than it has room for', () => {
     const sight = new Sight(['a.sock'])
     for (let round = 0; round < 50; round++) {

@@ -221,7 +221,8 @@ function showPaths(status: Status): void {
               `${(link.loss * 100).toFixed(1)} %`,
               bytesOf(trunk?.bytesIn ?? 0),
               bytesOf(trunk?.bytesOut ?? 0),
-              trunk?.remote ?? '',
+              // Whose it is stands in the first column.
+              trunk?.remote.replace(/\/p2p\/\w+$/, '') ?? '',
             ]
           }),
         ),

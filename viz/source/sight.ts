@@ -9,6 +9,9 @@ import type { Status } from './status.ts'
 
 /** Nodes that get a number; a node has 64 neighbours at most, and whoever is asked may meet many in turn. */
 const NODES_MAX = 4_096
+/** VLANs and, of each, epochs that are told apart: a relay may carry thousands in its life. Guesses. */
+const VLANS_MAX = 256
+const EPOCHS_MAX = 512
 /** Who is not seen any more stays in sight for so long, as one that went. */
 const GONE_SECONDS = 30
 const ID_DIGITS = 6
@@ -40,7 +43,8 @@ interface SeenVlan {
   readonly members: Set<number>
   /** Epochs by MLS-ID, numbered as they were first seen, and what they are called. */
   readonly epochs: Map<string, number>
-  readonly epochNames: string[]
+  readonly epochNames: Map<number, string>
+  nextEpoch: number
 }
 
 export class Sight {
@@ -141,7 +145,7 @@ export class Sight {
       links: measures.links,
       cut: new Uint8Array(measures.links.length / 2),
       epochs,
-      epochNames: { ...this.#vlans[vlan]?.epochNames },
+      epochNames: Object.fromEntries(this.#vlans[vlan]?.epochNames ?? []),
       measures,
       digest: '',
       messages: 0,
@@ -206,26 +210,28 @@ export class Sight {
       this.#names.push((status.names[peer] ?? peer).slice(-NAME_CHARS))
     }
     for (const { vlan } of view.vlans) this.#vlanOf(vlan)
-    for (const { vlan, label } of status.vlans) this.#vlanOf(vlan).label = label
+    for (const { vlan, label } of status.vlans) {
+      const seen = this.#vlanOf(vlan)
+      if (seen !== undefined) seen.label = label
+    }
     for (const { vlan, phase, mlsId, epoch } of view.memberships) {
       const seen = this.#vlanOf(vlan)
-      if (phase !== 'member' || mlsId === undefined) continue
+      if (seen === undefined || phase !== 'member' || mlsId === undefined) continue
       seen.hasEpochs = true
       seen.members.add(node)
-      if (seen.epochs.has(mlsId)) continue
-      seen.epochs.set(mlsId, seen.epochs.size)
-      seen.epochNames.push(`${epoch} (${mlsId.slice(0, ID_DIGITS)})`)
+      if (!seen.epochs.has(mlsId)) addEpoch(seen, mlsId, `${epoch} (${mlsId.slice(0, ID_DIGITS)})`)
     }
   }
 
-  #vlanOf(id: string): SeenVlan {
-    let seen = this.#vlans.find((each) => each.id === id)
-    if (seen === undefined) {
-      const label = id.slice(0, NAME_CHARS)
-      seen = { id, label, hasEpochs: false, members: new Set(), epochs: new Map(), epochNames: [] }
-      this.#vlans.push(seen)
-    }
-    return seen
+  /** Undefined where there is no room for one more. */
+  #vlanOf(id: string): SeenVlan | undefined {
+    const seen = this.#vlans.find((each) => each.id === id)
+    if (seen !== undefined || this.#vlans.length >= VLANS_MAX) return seen
+    const label = id.slice(0, NAME_CHARS)
+    const [members, epochs, epochNames] = [new Set<number>(), new Map(), new Map()]
+    const made: SeenVlan = { id, label, hasEpochs: false, members, epochs, epochNames, nextEpoch: 0 }
+    this.#vlans.push(made)
+    return made
   }
 
   /** Those that answer, their neighbours, and who they say is the root. */
@@ -309,4 +315,16 @@ export class Sight {
       carrying: Int32Array.from(carrying),
     }
   }
+}
+
+/** The oldest makes room. */
+function addEpoch(seen: SeenVlan, mlsId: string, name: string): void {
+  const [oldest] = seen.epochs
+  if (oldest !== undefined && seen.epochs.size >= EPOCHS_MAX) {
+    seen.epochs.delete(oldest[0])
+    seen.epochNames.delete(oldest[1])
+  }
+  seen.epochs.set(mlsId, seen.nextEpoch)
+  seen.epochNames.set(seen.nextEpoch, name)
+  seen.nextEpoch += 1
 }
