@@ -8,7 +8,10 @@ import { exportRun } from './export/exports.ts'
 import { type Asked, askedOf, dataOf, type Recorded, textOf } from './files.ts'
 import { keysOf, listKeys } from './keys.ts'
 import { DEFAULT_LAYERS, EDITED, type Place, readPlace } from './model/address.ts'
+
 import type { Second } from './model/second.ts'
+import { titleOf } from './model/text.ts'
+
 import { nodeFrom, type Step } from './model/walk.ts'
 import { Openings } from './opening.ts'
 import { PALETTES } from './paint/palette.ts'
@@ -27,9 +30,13 @@ import { Sharing } from './parts/sharing.ts'
 import { Stage } from './parts/stage.ts'
 import { showResult } from './parts/tables.ts'
 import { Timeline } from './parts/timeline.ts'
+import { takeToken } from './parts/token.ts'
 import { KNOWN } from './scenarios.ts'
 import { Shown } from './shown.ts'
+
+import { nodesOf } from './source/node-api.ts'
 import type { About, Happening, News, Order } from './source/source.ts'
+
 import { Theme } from './theme.ts'
 
 /** The layout may have so much of a frame. */
@@ -102,6 +109,7 @@ export class App {
   /** Opens what the address says, or else what the server was asked to show, or else the first scenario. */
   async #go(): Promise<void> {
     try {
+      const token = takeToken()
       const place = await readPlace(location.hash)
       if (place !== undefined) {
         this.#place = { ...place, version: this.#version }
@@ -115,7 +123,8 @@ export class App {
         return
       }
       const asked = await askedOf()
-      if (asked !== undefined) await this.#take(asked)
+      if (asked === 'live') await this.#watch(token)
+      else if (asked !== undefined) await this.#take(asked)
       else {
         await this.#open(0)
         this.#play()
@@ -136,6 +145,15 @@ export class App {
       dither,
     }
     await this.#open(0, recorded)
+    this.#play()
+  }
+
+  /** Running nodes, which the page goes on to show as they are. */
+  async #watch(token: string | undefined): Promise<void> {
+    if (token === undefined)
+      throw new Error('a token is needed: open the address that "peertap view --node" says')
+    this.#run.open({ kind: 'live', watched: { token, nodes: await nodesOf(token) } })
+    this.#focus()
     this.#play()
   }
 
@@ -358,11 +376,14 @@ export class App {
   }
 
   #began(about: About): void {
-    const isOther = this.#shape?.name !== about.name || this.#shape.nodes !== about.nodes
+    const isSame = this.#shape?.name === about.name
+    const isOther = !isSame || (about.live === undefined && this.#shape?.nodes !== about.nodes)
     this.#shape = about
     page.result.hidden = true
-    page.question.textContent = about.question
-    document.title = `${about.name}, seed ${about.seed} – PeerTap`
+    page.question.replaceChildren(about.question, ...(about.live === undefined ? [] : operatorLink()))
+    document.title = `${titleOf(about)} – PeerTap`
+    // What is seen of running nodes cannot be opened again by its address.
+    page.share.hidden = about.live !== undefined
     const { node, vlan } = this.#place
     this.#place = {
       ...this.#place,
@@ -429,7 +450,7 @@ export class App {
     }
     const beside = this.#beside.say()
     showReport(this.#run, this.#timeline, this.#place, this.#theme.now, reader, beside)
-    void this.#sharing.write(this.#seen)
+    if (this.#run.about?.live === undefined) void this.#sharing.write(this.#seen)
   }
 
   // What is wrong.
@@ -439,4 +460,9 @@ export class App {
     this.#run.halt()
     this.#showPlaying()
   }
+}
+
+/** To the page by which the same nodes are run. */
+function operatorLink(): readonly (Node | string)[] {
+  return [' ', make('a', { href: './operator/' }, 'Run them')]
 }

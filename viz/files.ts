@@ -40,10 +40,13 @@ export interface Asked {
   readonly data: readonly string[]
 }
 
+/** Running nodes, which take a token to be seen. */
+export type AskedLive = 'live'
+
 /** Undefined where the server was asked nothing in particular. */
-export async function askedOf(): Promise<Asked | undefined> {
+export async function askedOf(): Promise<Asked | AskedLive | undefined> {
   const response = await fetch('./run.json')
-  return response.status === 200 ? ((await response.json()) as Asked) : undefined
+  return response.status === 200 ? ((await response.json()) as Asked | AskedLive) : undefined
 }
 
 export async function dataOf(name: string): Promise<string> {

@@ -119,12 +119,19 @@ export class Shown {
     this.order({ kind: 'drawn' })
   }
 
+  /** What is live goes on with what was seen before. */
+  #begin(about: About): void {
+    const goesOn = about.live !== undefined && this.#about?.live !== undefined
+    this.#about = about
+    if (!goesOn) this.#history = new History()
+    if (!goesOn || this.#layout?.nodes.length !== about.nodes)
+      this.#layout = new Layout(about.nodes, about.seed, goesOn ? this.#layout : undefined)
+  }
+
   #hear(news: News): void {
     switch (news.kind) {
       case 'about':
-        this.#about = news.about
-        this.#history = new History()
-        this.#layout = new Layout(news.about.nodes, news.about.seed)
+        this.#begin(news.about)
         break
       case 'picture':
         this.#picture = news.picture

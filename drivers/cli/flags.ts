@@ -94,6 +94,18 @@ export class Given {
     return list
   }
 
+  /** Of a flag that may stand without a value: an empty list then, and undefined without the flag. */
+  listOrAlone(flag: string): string[] | undefined {
+    const value = this.#values[flag]
+    if (value === undefined) return undefined
+    return Array.isArray(value) && value.length === 0 ? [] : this.list(flag)
+  }
+
+  /** Whether it was given at all. */
+  has(name: string): boolean {
+    return this.#values[name] !== undefined
+  }
+
   /** One of a closed set; the first of them if none is given. */
   choice<Name extends string>(flag: string, names: readonly [Name, ...Name[]]): Name {
     const text = this.text(flag) ?? names[0]

@@ -1,5 +1,4 @@
-/** `peertap view`: the picture of a simulated mesh in the browser, served on the loopback interface. */
-import { spawn } from 'node:child_process'
+/** `peertap view`: the picture of a mesh in the browser, served on the loopback interface. */
 import { join } from 'node:path'
 import { UsageError } from '../../core/errors.ts'
 import { canonicalScenario, dataNeeds, readScenario } from '../../sim/index.ts'
@@ -9,16 +8,21 @@ import { isKept, readKept } from '../view/kept.ts'
 import { PageServer, type Shown } from '../view/server.ts'
 import { EXIT, type ExitCode } from './exit.ts'
 import type { Given, Verb } from './flags.ts'
+import { openBrowser } from './open-browser.ts'
 import { type Request, RUN_FLAGS, readRequest, SCENARIO_ARGUMENT, seedOf } from './sim-request.ts'
 
 const WHAT = 'A scenario, or a directory that sim run --out wrote'
 
 export const viewVerb: Verb = {
   words: ['view'],
-  describe: 'Look at a simulated mesh in the browser',
+  describe: 'Look at a simulated mesh in the browser, or at running nodes',
   arguments: [{ name: SCENARIO_ARGUMENT.name, describe: WHAT, optional: true }],
   flags: {
     ...RUN_FLAGS,
+    node: {
+      kind: 'list',
+      describe: 'The node that runs here, or those with these control sockets, and the page to run them',
+    },
     port: { kind: 'text', describe: 'Port on the loopback interface (default: any that is free)' },
     'no-browser': { kind: 'switch', describe: 'Only say the address' },
   },
@@ -26,12 +30,23 @@ export const viewVerb: Verb = {
     ['peertap view root-crash --seed 7', 'that run, from its beginning'],
     ['peertap view results/7', 'a run that sim run --out kept'],
     ['peertap view', 'choose in the page'],
+    ['peertap view --node', 'the node of this machine: its mesh, and its VLANs to join and leave'],
+    ['peertap view --node /run/a.sock --node /run/b.sock', 'what two nodes see'],
   ],
   run,
 }
 
 async function run(given: Given): Promise<ExitCode> {
   const port = given.whole('port', 0, 65_535, 'leave it out for any that is free') ?? 0
+  const sockets = given.listOrAlone('node')
+  if (sockets !== undefined) {
+    const other = [SCENARIO_ARGUMENT.name, ...Object.keys(RUN_FLAGS)].find((name) => given.has(name))
+    if (other !== undefined)
+      throw new UsageError(`--node shows what runs, and ${other} is of simulations; leave one of them out`)
+    const { viewNodes } = await import('./view-node.ts')
+    await viewNodes(given, sockets, port)
+    return EXIT.ok
+  }
   const shown = shownBy(given)
   await show(shown, port, !given.on('no-browser'))
   return EXIT.ok
@@ -97,21 +112,4 @@ function shownOf({ scenario, directory, dither, flags, anywhere }: Request, seed
     run: { name: scenario.name, text, seed, dither, data: needs },
     data: (name) => (needs.includes(name) ? disk.text(name) : undefined),
   }
-}
-
-/** Where there is a desktop; nobody is told if that fails, since the address has been said. */
-function openBrowser(url: string): void {
-  const desktop: Partial<Record<NodeJS.Platform, readonly [string, ...string[]]>> = {
-    darwin: ['open', url],
-    win32: ['cmd', '/c', 'start', '', url],
-    linux: ['xdg-open', url],
-  }
-  const command = desktop[process.platform]
-  const isHeadless =
-    process.platform === 'linux' && !process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY']
-  if (command === undefined || isHeadless) return
-  const [program, ...words] = command
-  spawn(program, words, { stdio: 'ignore', detached: true })
-    .on('error', () => undefined)
-    .unref()
 }

@@ -13,7 +13,14 @@ import { MTU_MAX } from '../control/mtu.ts'
 import { short } from '../control/names.ts'
 import type { Pending } from '../control/outcome.ts'
 import type { MemberRow, VlanDetails } from '../control/views.ts'
-import { type Entered, type Gone, type Granted, JOIN_WITHIN, type VlanRow } from '../control/vlans.ts'
+import {
+  type Entered,
+  type Gone,
+  type Granted,
+  JOIN_WITHIN,
+  type Switched,
+  type VlanRow,
+} from '../control/vlans.ts'
 import type { Flag, Given, Wording } from './flags.ts'
 import { qrLines } from './qr.ts'
 import { counted, tableLines, WIDTH, wrapWords } from './table.ts'
@@ -149,6 +156,20 @@ const remove = word<Gone>('remove', {
   lines: ({ label }) => [`${label} and its keys are forgotten`],
 })
 
+const off = word<Switched>('off', {
+  describe: 'Take away its interface and do nothing for it, and stay a member',
+  arguments: [VLAN],
+  start: (verbs, given) => verbs.switchOff(given.argument('vlan')),
+  lines: ({ label }) => [`${label} is off; "vlan on" goes back in`],
+})
+
+const on = word<Switched>('on', {
+  describe: 'Go back into a VLAN that is off',
+  arguments: [VLAN],
+  start: (verbs, given) => verbs.switchOn(given.argument('vlan')),
+  lines: ({ label }) => [`${label} is on; "vlan list" says when this node is in again`],
+})
+
 const list = word<{ readonly vlans: readonly VlanRow[] }>('list', {
   describe: 'The VLANs of this node',
   start: (verbs) => verbs.list(),
@@ -279,6 +300,8 @@ export const VLAN_WORDS: readonly VlanWord[] = [
   invite,
   join,
   leave,
+  off,
+  on,
   remove,
   list,
   show,
@@ -320,9 +343,11 @@ export function vlanStateWords({
   phase,
   over,
   asking,
-}: Pick<VlanDetails, 'phase' | 'over' | 'asking'>): string {
+  off,
+}: Pick<VlanDetails, 'phase' | 'over' | 'asking' | 'off'>): string {
   if (phase === 'member') return 'in'
   if (phase === 'over') return `out (${over})`
+  if (off) return 'off'
   return asking ? 'asks to be let in' : 'on its way back in'
 }
 

@@ -69,6 +69,8 @@ const VERB_ARGUMENTS: Readonly<Record<string, readonly Check[]>> = {
   // A number, or left out: nothing in its place would be a time that is over at once.
   join: [text],
   leave: [text, optional(flag)],
+  switchOff: [text],
+  switchOn: [text],
   remove: [text, optional(flag)],
   invite: [text, order({ count: whole(1, COUNT_MAX), lifeMillis: life })],
   evict: [text, text, order({ voids: flag })],
@@ -87,6 +89,7 @@ const VERB_ARGUMENTS: Readonly<Record<string, readonly Check[]>> = {
       intervalMillis: whole(1, CENTURY_MILLIS),
     }),
   ],
+  view: [],
   explain: [text, optional(text)],
 }
 

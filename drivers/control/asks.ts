@@ -11,6 +11,8 @@ export const VLAN_VERBS = [
   'create',
   'join',
   'leave',
+  'switchOff',
+  'switchOn',
   'remove',
   'invite',
   'evict',

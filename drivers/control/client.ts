@@ -40,6 +40,11 @@ export class ControlClient {
     return wholeText(await this.#answer(method, path, body))
   }
 
+  /** The node's own answer, whatever it is, as it comes. A NoNode if no node answers. */
+  pass(method: string, path: string, body: string | undefined): Promise<IncomingMessage> {
+    return this.#open(method, path, body)
+  }
+
   /** What goes on, as it comes, until the node or the caller has enough. */
   stream(path: string): Promise<IncomingMessage> {
     return this.#answer('GET', path)

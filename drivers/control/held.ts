@@ -39,6 +39,11 @@ export class HeldVlan {
     return this.kept.identity.label
   }
 
+  /** It stays a member that is not there. */
+  get off(): boolean {
+    return this.kept.off === true
+  }
+
   /** Own member key in hex. */
   get self(): string {
     return hex(this.#node.crypto.signatures.publicKey(this.kept.identity.memberSeed))

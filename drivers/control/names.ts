@@ -86,6 +86,7 @@ function isPreferred(held: HeldVlan, prefers: Preference): boolean {
 
 function stateOf(held: HeldVlan): string {
   const phase = held.phase()
+  if (held.off) return 'off'
   if (phase !== 'outside') return phase === 'over' ? 'out' : 'in'
   return held.isAsking() ? 'asks to be let in' : 'on its way back in'
 }

@@ -76,4 +76,6 @@ export interface KeptVlan {
   readonly entered: 'founded' | 'invited'
   /** Why this member is out for good. */
   readonly over: Refused | undefined
+  /** Its owner wants nothing of it for now: it stays a member, and the node does not enter. */
+  readonly off?: boolean
 }

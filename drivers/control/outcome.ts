@@ -21,6 +21,8 @@ export const REFUSAL = {
   labelTaken: 'labelTaken',
   /** Still asks to be let in. */
   notInYet: 'notInYet',
+  /** Switched off by its owner. */
+  off: 'off',
   /** This member is out for good: it left, was revoked, or lost a double redemption. */
   over: 'over',
   /** In the VLAN, which has to be left first. */

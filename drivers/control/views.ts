@@ -63,6 +63,7 @@ export interface VlanDetails {
   readonly phase: string
   readonly asking: boolean
   readonly over: string | undefined
+  readonly off: boolean
   /** How many of how many keys sign for the authority. */
   readonly signers: { readonly needed: number; readonly of: number }
   /** From the Charter; undefined until it was shown. */
@@ -152,6 +153,7 @@ export function vlanDetails(held: HeldVlan): VlanDetails {
     phase: held.phase(),
     asking: held.isAsking(),
     over: held.kept.over,
+    off: held.off,
     signers: policy.kind === 'one' ? { needed: 1, of: 1 } : { needed: policy.needed, of: policy.keys.length },
     terms: charter && {
       privacy: charter.privacy,

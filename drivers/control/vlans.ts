@@ -81,6 +81,13 @@ export interface VlanRow {
   readonly mac: string | undefined
   readonly port: PortId
   readonly over: string | undefined
+  /** Its owner switched it off. */
+  readonly off: boolean
+}
+export interface Switched {
+  readonly vlan: string
+  readonly label: string
+  readonly off: boolean
 }
 
 export class VlanVerbs {
@@ -99,7 +106,7 @@ export class VlanVerbs {
   /** The node runs, again or for the first time: it goes back into the VLANs that are kept. */
   start(): void {
     this.#shelf.load()
-    for (const { kept } of this.#shelf.held) if (kept.over === undefined) this.#enter(kept)
+    for (const { kept, off } of this.#shelf.held) if (kept.over === undefined && !off) this.#enter(kept)
   }
 
   stop(): void {
@@ -147,6 +154,7 @@ export class VlanVerbs {
     const invitation = parseInvitation(this.#node.crypto, text)
     checkLabel(invitation.label)
     const known = this.#shelf.held.find(({ kept }) => kept.vlan === hex(invitation.vlan))
+    if (known?.off === true) return Pending.of<Entered>(switchedOff(known))
     if (known !== undefined) {
       const isOther = hex(known.kept.identity.serial) !== hex(invitation.grant.id)
       const isIn = known.phase() !== 'over' && !known.isAsking()
@@ -227,6 +235,30 @@ export class VlanVerbs {
       return Pending.of(done(what))
     }
     return this.#with('over', name, removed)
+  }
+
+  /** Its interface goes, and all that this node does for the VLAN; it stays a member, over restarts too. */
+  switchOff(name: string): Pending<Switched> {
+    return this.#with('living', name, (held) => {
+      if (held.phase() === 'over') return Pending.of<Switched>(overHere(held))
+      if (!held.off) {
+        this.#switch(held, true)
+        this.#shut(held, `VLAN ${held.label} was switched off meanwhile`)
+      }
+      return Pending.of(done(switched(held)))
+    })
+  }
+
+  /** Goes back in, as after a start of the node; that others let it takes some seconds more. */
+  switchOn(name: string): Pending<Switched> {
+    return this.#with('living', name, (held) => {
+      if (held.phase() === 'over') return Pending.of<Switched>(overHere(held))
+      if (held.off) {
+        this.#switch(held, false)
+        this.#enter(held.kept)
+      }
+      return Pending.of(done(switched(held)))
+    })
   }
 
   // Verbs: who may be in.
@@ -406,13 +438,29 @@ export class VlanVerbs {
     this.#close(held)
   }
 
+  #switch(held: HeldVlan, off: boolean): void {
+    const { off: before, ...kept } = held.kept
+    held.kept = off ? { ...kept, off } : kept
+    try {
+      this.#shelf.save()
+    } catch (error) {
+      held.kept = before === undefined ? kept : { ...kept, off: before }
+      throw error
+    }
+  }
+
   #close(held: HeldVlan): void {
     const { port, identity } = held.kept
-    // One that was over at the start was not entered.
-    if (held.view() !== undefined) this.#node.command({ kind: 'closePort', port })
-    this.#waits.stop(`VLAN ${held.label} was removed from this node meanwhile`, port)
+    this.#shut(held, `VLAN ${held.label} was removed from this node meanwhile`)
     this.#node.erase(port)
     identity.memberSeed.fill(0)
+  }
+
+  #shut(held: HeldVlan, why: string): void {
+    const { port } = held.kept
+    // One that was over or off at the start was not entered.
+    if (held.view() !== undefined) this.#node.command({ kind: 'closePort', port })
+    this.#waits.stop(why, port)
   }
 
   #full(): Refused | undefined {
@@ -456,15 +504,15 @@ function rowOf(held: HeldVlan): VlanRow {
     mac: macWritten(view?.mac),
     port: held.kept.port,
     over: held.kept.over,
+    off: held.off,
   }
 }
 
 function notIn(held: HeldVlan): Refused | undefined {
   const phase = held.phase()
   if (phase === 'member') return undefined
-  if (phase === 'over') {
-    return refused(REFUSAL.over, ownMemberOut(held.label, held.kept.over))
-  }
+  if (phase === 'over') return overHere(held)
+  if (held.off) return switchedOff(held)
   const message = held.isAsking()
     ? `this node still asks to be let in to ${held.label}; wait until it is in, or leave to give that up`
     : `this node is on its way back into ${held.label}; ask again in a moment`
@@ -489,6 +537,18 @@ function asksWithAnother(held: HeldVlan): Refused {
 function leftAndKept({ label, kept }: HeldVlan, { message }: Refused): Refused {
   const mend = `"vlan remove ${short(kept.vlan)}" forgets its keys then`
   return refused(REFUSAL.notNow, `this node left ${label}, whose keys are still kept: ${message}; ${mend}`)
+}
+
+function overHere(held: HeldVlan): Refused {
+  return refused(REFUSAL.over, ownMemberOut(held.label, held.kept.over))
+}
+
+function switchedOff({ label }: HeldVlan): Refused {
+  return refused(REFUSAL.off, `${label} is switched off at this node; switch it on first`)
+}
+
+function switched({ kept: { vlan }, label, off }: HeldVlan): Switched {
+  return { vlan, label, off }
 }
 
 /** Of one that is still there. */

@@ -35,6 +35,8 @@ export interface ApiNode {
   setCapture(on: boolean): void
   /** What changed, and what takes a restart. A UsageError for a configuration that is wrong. */
   reload(): { readonly changed: readonly string[]; readonly needRestart: readonly string[] }
+  /** Where the control API has a port, and what is to be shown there. */
+  door(): { readonly port: number; readonly token: string } | undefined
   stop(): void
   recentLogs(): readonly string[]
   readonly events: Watchers<NodeEvent>
@@ -71,6 +73,10 @@ export class NodeApi implements ControlApi {
         return json({ ok: true })
       case 'POST /v1/reload':
         return json({ ok: true, ...this.#node.reload() })
+      case 'GET /v1/door':
+        return json(this.#node.door() ?? {})
+      case 'GET /v1/nodes':
+        return json({ nodes: [{ base: '', name: '' }] })
       case 'POST /v1/stop':
         this.#node.stop()
         return json({ ok: true, pid: this.#node.processView().pid })

@@ -162,7 +162,7 @@ const control = z
       .describe('Path of the Unix socket that commands come in by, for whom its file permissions let.'),
     port: port
       .optional()
-      .describe('Also a TCP port on 127.0.0.1, for whoever has the token in the state directory.'),
+      .describe("Also a TCP port on 127.0.0.1 for whoever has the token, with the operator's page."),
   })
   .prefault({})
   .describe('How this node is told what to do.')

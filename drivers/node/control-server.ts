@@ -1,7 +1,7 @@
 /**
  * The control API of a running node: HTTP with JSON on a Unix socket that its owner alone may open and, where
- * the configuration says so, on a port of the loopback with a token. It knows lines and who may speak on
- * them; what is asked for is done by `ControlApi`.
+ * the configuration says so, on a port of the loopback with a token, where the operator's page is too. It
+ * knows lines and who may speak on them; what is asked for is done by `ControlApi`.
  *
  *     POST /v1/ask      {"verb": …, "args": […]}   an outcome (drivers/control/outcome.ts)
  *     GET  /v1/status   the node, its trunks, its VLANs and interfaces
@@ -9,14 +9,19 @@
  *     GET  /v1/logs     a line of JSON for each entry of the log, the last ones first; ?follow=1, ?recent=0
  *     GET  /v1/capture  frames and packets as pcapng; ?only=inner or outer
  *     POST /v1/policy, /v1/reload, /v1/trace, /v1/stop
+ *     GET  /v1/door     the port and its token, for whoever has the socket
+ *     GET  /v1/nodes    where a page finds the nodes that it may ask
  *     GET  /metrics     for Prometheus; GET /health: 200 or 503
+ *     GET  /            at the port: the page, which holds no data and needs no token
  */
-import { timingSafeEqual } from 'node:crypto'
 import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { UsageError } from '../../core/errors.ts'
+import { Door, type DoorRefusal } from '../control/door.ts'
 import { NotNow } from '../not-now.ts'
+import { type Page, pathOf, STRICT_HEADERS, sendFile } from '../view/files.ts'
+import { OPERATOR_PATH } from '../view/operator.ts'
 
 /** An order with all its arguments; invitations are some hundred bytes. */
 const BODY_BYTES_MAX = 65_536
@@ -29,6 +34,8 @@ const SOCKET_MODE = 0o600
 
 /** What is read at the port for figures. */
 const OPEN_PATHS: readonly string[] = ['/metrics', '/health']
+/** What takes the token at the port; all else there are files of the page. */
+const API_PATHS = /^\/(?:v1\/.*|metrics|health)$/
 const TIMEOUTS = { requestTimeout: REQUEST_MILLIS, headersTimeout: REQUEST_MILLIS }
 
 export interface Reply {
@@ -59,7 +66,12 @@ export interface ControlApi {
 export interface PortDoor {
   readonly port: number
   readonly token: string
+  /** The operator's page, when somebody first wants it. */
+  page(): Promise<Page>
 }
+
+/** An order that nobody means. */
+class TooLong extends UsageError {}
 
 export class ControlServer {
   readonly #api: ControlApi
@@ -72,7 +84,7 @@ export class ControlServer {
   /** Listens on a Unix socket. A UsageError if another node does, or if it cannot be made there. */
   async listenSocket(path: string): Promise<void> {
     if (existsSync(path)) await removeStale(path)
-    const server = this.#create(undefined)
+    const server = this.#create((request, response) => this.#serve(request, response))
     // Made with the mode that it is to have: nobody slips in between.
     const before = process.umask(0o177)
     try {
@@ -86,8 +98,29 @@ export class ControlServer {
   }
 
   /** Listens on the loopback, for those who know the token. */
-  async listenPort({ port, token }: PortDoor): Promise<void> {
-    const server = this.#create(token)
+  async listenPort({ port, token, page }: PortDoor): Promise<void> {
+    const door = new Door(token)
+    let built: Promise<Page> | undefined
+    const server = this.#create(async (request, response) => {
+      for (const [name, value] of Object.entries(STRICT_HEADERS)) response.setHeader(name, value)
+      const path = pathOf(request)
+      if (path === undefined) reply(response, refusal({ status: 400, mistake: 'no path' }))
+      else if (API_PATHS.test(path)) {
+        const refused = door.refuse(request)
+        if (refused === undefined) await this.#serve(request, response)
+        else reply(response, refusal(refused))
+      } else {
+        const refused = door.refuseFile(request)
+        if (refused !== undefined) reply(response, refusal(refused))
+        else {
+          built ??= page().catch((error: unknown) => {
+            built = undefined
+            throw error
+          })
+          await servePage(request, response, path, built)
+        }
+      }
+    })
     try {
       await listening(server, port, '127.0.0.1')
     } catch (error) {
@@ -121,9 +154,9 @@ export class ControlServer {
     )
   }
 
-  #create(token: string | undefined): Server {
+  #create(serve: (request: IncomingMessage, response: ServerResponse) => Promise<void>): Server {
     const server = createServer(TIMEOUTS, (request, response) => {
-      void this.#serve(request, response, token).catch((error: unknown) => {
+      void serve(request, response).catch((error: unknown) => {
         reply(response, failed(error))
       })
     })
@@ -138,12 +171,7 @@ export class ControlServer {
     reply(response, answer ?? nothingThere(method ?? '', url))
   }
 
-  async #serve(request: IncomingMessage, response: ServerResponse, token: string | undefined): Promise<void> {
-    const refusal = token === undefined ? undefined : refusePort(request, token)
-    if (refusal !== undefined) {
-      reply(response, refusal)
-      return
-    }
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = 'GET', url = '/' } = request
     const { pathname, searchParams } = new URL(url, 'http://node')
     if (method === 'GET' && this.#api.stream(pathname, searchParams, (type) => streamOf(response, type)))
@@ -160,15 +188,20 @@ export function json(value: unknown, status = 200): Reply {
   return { status, type: 'application/json', body: `${JSON.stringify(value)}\n` }
 }
 
-/** Whoever comes over the port: it must be meant for us, and know the token. A page of the web is not. */
-function refusePort({ headers }: IncomingMessage, token: string): Reply | undefined {
-  const host = (headers.host ?? '').replace(/:\d+$/, '')
-  if (headers.origin !== undefined || (host !== '127.0.0.1' && host !== 'localhost'))
-    return json({ ok: false, mistake: 'this port is for programs of this machine' }, 403)
-  const given = Buffer.from(headers.authorization ?? '')
-  const expected = Buffer.from(`Bearer ${token}`)
-  if (given.length === expected.length && timingSafeEqual(given, expected)) return undefined
-  return json({ ok: false, mistake: 'a token is needed: Authorization: Bearer TOKEN' }, 401)
+function refusal({ status, mistake }: DoorRefusal): Reply {
+  return json({ ok: false, mistake }, status)
+}
+
+async function servePage(
+  request: IncomingMessage,
+  response: ServerResponse,
+  path: string,
+  page: Promise<Page>,
+): Promise<void> {
+  const file = (await page).get(path)
+  if (file !== undefined) sendFile(request, response, file, STRICT_HEADERS)
+  else if (path === '/') response.writeHead(302, { location: OPERATOR_PATH }).end()
+  else reply(response, nothingThere(request.method ?? '', path))
 }
 
 async function readBody(request: IncomingMessage): Promise<unknown> {
@@ -176,7 +209,7 @@ async function readBody(request: IncomingMessage): Promise<unknown> {
   let length = 0
   for await (const part of request) {
     length += (part as Buffer).length
-    if (length > BODY_BYTES_MAX) throw new UsageError(`an order of more than ${BODY_BYTES_MAX} bytes`)
+    if (length > BODY_BYTES_MAX) throw new TooLong(`an order of more than ${BODY_BYTES_MAX} bytes`)
     parts.push(part as Buffer)
   }
   if (length === 0) return {}
@@ -217,6 +250,7 @@ function reply(response: ServerResponse, { status, type, body }: Reply): void {
 }
 
 function failed(error: unknown): Reply {
+  if (error instanceof TooLong) return json({ ok: false, mistake: error.message }, 413)
   if (error instanceof UsageError) return json({ ok: false, mistake: error.message }, 400)
   return json({ ok: false, fault: error instanceof Error ? error.message : String(error) }, 500)
 }

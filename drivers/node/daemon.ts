@@ -15,6 +15,7 @@ import { type Libc, openLibc } from '../linux/libc.ts'
 import { MlsRunner } from '../mls/runner.ts'
 import { version } from '../program.ts'
 import { tapTrouble } from '../tap/tap.ts'
+import { operatorPage } from '../view/operator.ts'
 import { type ApiNode, NodeApi } from './api.ts'
 import { type Config, readConfig, relayPolicy } from './config.ts'
 import { type Reload, reloadable } from './config-reload.ts'
@@ -144,11 +145,11 @@ export class Daemon implements CoreOwner, ApiNode {
   }
 
   async #start(): Promise<void> {
-    const { files, config, socket } = this.#options
+    const { config, socket } = this.#options
     await this.#control.listenSocket(socket)
     if (this.#stopping) return
-    if (config.control.port !== undefined)
-      await this.#control.listenPort({ port: config.control.port, token: files.token() })
+    const door = this.door()
+    if (door !== undefined) await this.#control.listenPort({ ...door, page: operatorPage })
     if (this.#stopping) return
     if (config.metrics.port !== undefined)
       await this.#control.listenMetrics(config.metrics.host, config.metrics.port)
@@ -331,6 +332,12 @@ export class Daemon implements CoreOwner, ApiNode {
     this.#lookForSelf(next)
     this.log({ level: 'info', module: 'node', message: 'configuration read again', details: { ...reload } })
     return reload
+  }
+
+  door(): { readonly port: number; readonly token: string } | undefined {
+    const { config, files } = this.#options
+    const { port } = config.control
+    return port === undefined ? undefined : { port, token: files.token() }
   }
 
   stop(): void {

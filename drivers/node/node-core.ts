@@ -52,7 +52,7 @@ import { onPortEvent } from './port-events.ts'
 import { SystemDice, systemKeys } from './randomness.ts'
 import { Timers } from './timers.ts'
 import { Trace } from './trace.ts'
-import { type CoreStatus, coreStatus } from './views.ts'
+import { type CoreStatus, type CoreView, coreStatus } from './views.ts'
 
 /** Longest sleep (mesh:S15): what is missed is noticed then. */
 const SLEEP_MAX: Micros = 250 * MILLISECOND
@@ -484,6 +484,7 @@ export class NodeCore implements Clock, Alarm, Effects {
       const [name, vlan] = args as [string, string | undefined]
       return Pending.of<object>(explain(this.#explainWorld(), String(name), vlan ?? undefined))
     }
+    if (verb === 'view') return Pending.of<object>(done(this.#view()))
     if (verb === 'status') return Pending.of<object>(done(this.#status()))
     throw new UsageError(`a node has no verb '${verb}'`)
   }
@@ -504,6 +505,17 @@ export class NodeCore implements Clock, Alarm, Effects {
       dropMainBusy: this.#dropped,
     }
     return { ...status, datagrams: this.#datagrams?.views() ?? [], counters }
+  }
+
+  /** All that the core shows of itself, but for ledgers, which are long and which nobody reads in bytes. */
+  #view(): CoreView {
+    const { machine } = this.#host
+    const full = machine.view()
+    const due = machine.nextDeadline()
+    return {
+      view: { ...full, memberships: full.memberships.map((each) => ({ ...each, facts: [] })) },
+      timerSeconds: due === NEVER ? undefined : Math.max(0, due - this.now()) / SECOND,
+    }
   }
 
   #vlans(): readonly VlanRow[] {

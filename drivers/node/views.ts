@@ -23,6 +23,13 @@ export interface CoreStatus {
   readonly counters: Readonly<Record<string, number>>
 }
 
+/** For whoever looks into the core itself. */
+export interface CoreView {
+  readonly view: NodeView
+  /** Until its next timer is due; undefined without one. */
+  readonly timerSeconds: number | undefined
+}
+
 export interface ProcessView {
   readonly version: string
   readonly pid: number

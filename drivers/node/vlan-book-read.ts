@@ -50,8 +50,11 @@ const vlan = z
     authority: issuer.optional(),
     entered: z.enum(['founded', 'invited']),
     over: z.enum(REFUSED).optional(),
+    off: z.literal(true).optional(),
   })
-  .transform(({ authority, over, ...rest }): KeptVlan => ({ ...rest, authority, over }))
+  .transform(({ authority, over, off, ...rest }): KeptVlan => {
+    return { ...rest, authority, over, ...(off && { off }) }
+  })
 const redemption = z.strictObject({ serial: bytes(16), memberSeed: bytes(32), endsMillis: count })
 const book = z.strictObject({
   version: z.literal(BOOK_VERSION),

@@ -5,23 +5,10 @@
 import { join } from 'node:path'
 import { build, type Plugin, type Rollup } from 'vite'
 import { REPOSITORY } from '../program.ts'
+import { type Page, type PageFile, typeOf } from './files.ts'
 import { pageVersion } from './version.ts'
 
-export interface PageFile {
-  readonly type: string
-  readonly bytes: Uint8Array
-}
-
-/** By the path behind the origin; `/` is the page. */
-export type Page = ReadonlyMap<string, PageFile>
-
-const TYPES: Readonly<Record<string, string>> = {
-  css: 'text/css; charset=utf-8',
-  html: 'text/html; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-}
-
-/** Takes a second or a few. */
+/** `/` is the page. Takes a second or a few. */
 export async function buildPage(): Promise<Page> {
   const made = await build({
     configFile: false,
@@ -36,9 +23,8 @@ export async function buildPage(): Promise<Page> {
   for (const file of (made as Rollup.RollupOutput).output) {
     const source = file.type === 'chunk' ? file.code : file.source
     const bytes = typeof source === 'string' ? Buffer.from(source) : source
-    const type = TYPES[file.fileName.split('.').at(-1) as string] ?? 'application/octet-stream'
     const path = file.fileName === 'index.html' ? '/' : `/${file.fileName}`
-    files.set(path, { type, bytes })
+    files.set(path, { type: typeOf(file.fileName), bytes })
   }
   return files
 }

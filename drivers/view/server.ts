@@ -5,33 +5,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { UsageError } from '../../core/errors.ts'
-import { packedFile } from './packed.ts'
-import type { Page, PageFile } from './page.ts'
+
+import { HEADERS, type Page, type PageFile, pathOf, sendFile } from './files.ts'
 
 /** Only for this machine, whoever else shares a network with it. */
 const HOST = '127.0.0.1'
-
-/** What the page may do: run what came from here, and ask nobody else for anything. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "worker-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data: blob:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
-
-const HEADERS = {
-  'cache-control': 'no-store',
-  'content-security-policy': POLICY,
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-}
 
 /** What `peertap view` was asked to show. */
 export interface Shown {
@@ -80,19 +58,13 @@ export class PageServer {
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const file = this.#find(request, response)
-    if (file === undefined) return
-    const { encoding, bytes } = packedFile(file, String(request.headers['accept-encoding'] ?? ''))
-    response.writeHead(200, {
-      ...HEADERS,
-      'content-type': file.type,
-      ...(encoding === undefined ? {} : { 'content-encoding': encoding }),
-    })
-    response.end(request.method === 'HEAD' ? undefined : bytes)
+    if (file !== undefined) sendFile(request, response, file)
   }
 
   /** A file of the page; undefined when the request is answered already. */
-  #find({ headers, method, url = '/' }: IncomingMessage, response: ServerResponse): PageFile | undefined {
-    const path = pathOf(url)
+  #find(request: IncomingMessage, response: ServerResponse): PageFile | undefined {
+    const { headers, method } = request
+    const path = pathOf(request)
     // A name that leads here by another's doing (DNS rebinding) is not ours to answer to.
     const names = [`${HOST}:${this.port}`, `localhost:${this.port}`]
     if (!names.includes(headers.host ?? '')) end(response, 421, 'this server has another name')
@@ -119,14 +91,6 @@ export class PageServer {
     const text = this.#shown.data(name)
     if (text === undefined) end(response, 404, 'there is no such data file')
     else end(response, 200, text)
-  }
-}
-
-function pathOf(url: string): string | undefined {
-  try {
-    return decodeURIComponent(new URL(url, `http://${HOST}`).pathname)
-  } catch {
-    return undefined
   }
 }
 

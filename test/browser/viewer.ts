@@ -16,14 +16,18 @@ import { FLAGS } from './bundle.ts'
 export const START_MILLIS = 240_000
 
 export class Viewer {
+  /** Without what stands behind #. */
   readonly url: string
+  readonly #hash: string
   readonly #program: ChildProcess
   readonly #browser: Browser
   /** What pages asked for beyond the origin, what they threw and what the console called an error. */
   readonly complaints: string[] = []
 
   private constructor(url: string, program: ChildProcess, browser: Browser) {
-    this.url = url
+    const [base = '', hash = ''] = url.split('#')
+    this.url = base
+    this.#hash = hash
     this.#program = program
     this.#browser = browser
   }
@@ -36,8 +40,8 @@ export class Viewer {
     return new Viewer(url, program, await chromium.launch({ executablePath, args: FLAGS }))
   }
 
-  /** `hash`: what stands behind # in the address. */
-  async open(hash = '', options: BrowserContextOptions = {}): Promise<Page> {
+  /** `hash`: what stands behind # in the address; by default what the program said. */
+  async open(hash = this.#hash, options: BrowserContextOptions = {}): Promise<Page> {
     const context = await this.#browser.newContext({ acceptDownloads: true, ...options })
     const page = await context.newPage()
     page.on('pageerror', (error) => this.complaints.push(error.message))

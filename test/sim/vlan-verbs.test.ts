@@ -538,6 +538,52 @@ describe('what lasts', () => {
     expect(mesh.refusal(waiting).refusal).toBe('stopped')
   })
 
+  test('a VLAN that is switched off is stayed in, over a restart too, and gone back into', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1, 2, 3)
+    const { verbs } = mesh.node(2)
+    const row = () => mesh.value(verbs.list()).vlans[0]
+    const before = mesh.members(1)
+    expect(mesh.value(verbs.switchOff('home'))).toMatchObject({ label: 'home', off: true })
+    expect(mesh.value(verbs.switchOff('home')).off).toBe(true)
+    expect(row()).toMatchObject({ phase: 'outside', asking: false, off: true, epoch: -1, mac: undefined })
+    expect(mesh.refusal(verbs.leave('home'))).toMatchObject({
+      refusal: 'off',
+      message: expect.stringContaining('switch it on first'),
+    })
+    expect(mesh.refusal(verbs.join(mesh.invitation(1))).refusal).toBe('off')
+    mesh.live.crash(2)
+    mesh.run(5)
+    mesh.live.start(2)
+    mesh.run(20)
+    expect(row()).toMatchObject({ phase: 'outside', off: true })
+    // Nobody put it out meanwhile: whoever is away is a member.
+    expect(mesh.members(1)).toEqual(before)
+    expect(mesh.value(verbs.switchOn('home')).off).toBe(false)
+    mesh.run(10)
+    expect(row()).toMatchObject({ phase: 'member', off: false, members: 3 })
+    expect(mesh.members(2)).toEqual(before)
+    expect(mesh.value(verbs.leave('home'))).toMatchObject({ asked: false })
+    expect(mesh.refusal(verbs.switchOff('home')).refusal).toBe('noSuchVlan')
+  })
+
+  test('one that asks to be let in does not while it is off', () => {
+    const mesh = new LiveMesh()
+    mesh.vlan(1)
+    const url = mesh.invitation(1)
+    mesh.live.crash(1)
+    const { verbs } = mesh.node(2)
+    const entering = verbs.join(url)
+    mesh.run(2)
+    mesh.value(verbs.switchOff('home'))
+    expect(mesh.refusal(entering)).toMatchObject({ refusal: 'stopped' })
+    mesh.live.start(1)
+    mesh.run(30)
+    expect(mesh.members(1)).toHaveLength(1)
+    mesh.value(verbs.switchOn('home'))
+    expect(mesh.value(verbs.join(url)).members).toBe(2)
+  })
+
   test('no more verbs wait at once than a node can bear', () => {
     const mesh = new LiveMesh()
     mesh.vlan(1)

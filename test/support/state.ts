@@ -86,13 +86,17 @@ const identity = fc.record({
   ),
 })
 
-const keptVlan: fc.Arbitrary<Omit<KeptVlan, 'port'>> = fc.record({
-  vlan: bytes(16).map(hex),
-  identity,
-  authority: fc.option(issuer, { nil: undefined }),
-  entered: fc.constantFrom('founded' as const, 'invited' as const),
-  over: fc.option(fc.constantFrom(...Object.values(REFUSED)), { nil: undefined }),
-})
+const keptVlan: fc.Arbitrary<Omit<KeptVlan, 'port'>> = fc.record(
+  {
+    vlan: bytes(16).map(hex),
+    identity,
+    authority: fc.option(issuer, { nil: undefined }),
+    entered: fc.constantFrom('founded' as const, 'invited' as const),
+    over: fc.option(fc.constantFrom(...Object.values(REFUSED)), { nil: undefined }),
+    off: fc.constant(true),
+  },
+  { requiredKeys: ['vlan', 'identity', 'authority', 'entered', 'over'] },
+)
 
 const redemption = fc.record({ serial: bytes(16), memberSeed: bytes(32), endsMillis: fc.nat() })
 

@@ -1,6 +1,6 @@
 /** What can be saved of a run that is shown, by the name that the page's menu gives it. */
 import { save } from '../files.ts'
-import { clock } from '../model/text.ts'
+import { clock, titleOf } from '../model/text.ts'
 import type { Scene } from '../paint/scene.ts'
 import { svgOf } from '../paint/svg.ts'
 import type { Stage } from '../parts/stage.ts'
@@ -21,8 +21,8 @@ export async function exportRun(
 ): Promise<void> {
   if (picture === undefined || about === undefined || scene === undefined)
     throw new Error('there is nothing to export yet; open a scenario first')
-  const name = `${about.name}-${about.seed}-${picture.at.toFixed(3)}s`
-  const title = `${about.name}, seed ${about.seed}, at ${clock(picture.at)}: ${summaryOf(picture, about)}`
+  const name = `${titleOf(about).replace(', seed ', '-')}-${picture.at.toFixed(3)}s`
+  const title = `${titleOf(about)}, at ${clock(picture.at)}: ${summaryOf(picture, about)}`
   if (what === 'svg') save(`${name}.svg`, svgOf(scene, title), 'image/svg+xml')
   else if (what === 'png') save(`${name}.png`, await stage.png(scene, PNG_SCALE), 'image/png')
   else if (what === 'csv') save(`${name}.csv`, csvOf(history.samples), 'text/csv')

@@ -40,6 +40,8 @@ const COARSE_THETA = 1.3
 const OVERDRAWN_MOST = 3
 const LENGTH = { tree: 26, trunk: 60 } as const
 
+const NOWHERE = { x: 0, y: 0, isUp: false } as const
+
 export class Layout {
   readonly #spots: Body[]
   readonly #simulation: Simulation<Body, Spring>
@@ -57,9 +59,14 @@ export class Layout {
   /** Steps to be done before it is worth looking at. */
   #owed = 0
 
-  constructor(nodes: number, seed: number) {
+  /** `before`: one of the first of these nodes, where they stay. */
+  constructor(nodes: number, seed: number, before?: Layout) {
     if (nodes > COARSE_MIN) this.#charge.theta(COARSE_THETA)
-    this.#spots = Array.from({ length: nodes }, () => ({ x: 0, y: 0, isUp: false }))
+    const spots = before === undefined ? [] : before.#spots
+    this.#spots = Array.from({ length: nodes }, (_, node) => {
+      const { x, y, isUp } = spots[node] ?? NOWHERE
+      return { x, y, isUp }
+    })
     this.#simulation = forceSimulation<Body, Spring>(this.#spots)
       .randomSource(generator(seed))
       .force('charge', this.#charge)

@@ -1,4 +1,5 @@
-/** Numbers as the page writes them. */
+/** Numbers and names as the page writes them. */
+import type { About } from '../source/source.ts'
 
 /** `1:02:03.4`, `2:03.4`, `3.4 s`. */
 export function clock(seconds: number): string {
@@ -16,4 +17,9 @@ export function percent(share: number): string {
 
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`
+}
+
+/** A run with what repeats it; what is live does not repeat. */
+export function titleOf({ name, seed, live }: Pick<About, 'name' | 'seed' | 'live'>): string {
+  return live === undefined ? `${name}, seed ${seed}` : name
 }

@@ -18,12 +18,12 @@ export function showDetail(
     place.replaceChildren(make('p', {}, 'Choose a node in the picture to see its tables.'))
     return
   }
-  const { node, view } = detail
+  const { node, view, hidden = 'It is down. It has no tables until it starts again.' } = detail
   const close = make('button', { type: 'button' }, 'Close')
   close.addEventListener('click', () => choose(-1))
   const head = make('div', { class: 'head' }, make('h2', {}, `Node ${node}`), close)
   if (view === undefined) {
-    place.replaceChildren(head, make('p', {}, 'It is down. It has no tables until it starts again.'))
+    place.replaceChildren(head, make('p', {}, hidden))
     return
   }
   const link = (id: LinkId | undefined): Node | string => {

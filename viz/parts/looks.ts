@@ -11,11 +11,11 @@ export function showLooks({ layers, colour }: Place): void {
 }
 
 export function showVlans(about: About, vlan: number): void {
-  const options = about.vlans.map(({ members, hasEpochs }, index) =>
+  const options = about.vlans.map(({ members, hasEpochs, label }, index) =>
     make(
       'option',
       { value: String(index) },
-      `${index}: ${members.length} members${hasEpochs ? ', MLS' : ''}`,
+      label ?? `${index}: ${members.length} members${hasEpochs ? ', MLS' : ''}`,
     ),
   )
   page.vlan.replaceChildren(make('option', { value: '-1' }, 'none'), ...options)

@@ -19,7 +19,7 @@ export function summaryOf(picture: Picture, about: About): string {
   const cut = picture.cut.reduce((sum, each) => sum + each, 0)
   const root = picture.root < 0 ? 'no root' : `root ${picture.root}`
   const parts = [
-    `${up} of ${about.nodes} nodes up`,
+    about.live === undefined ? `${up} of ${about.nodes} nodes up` : `${plural(up, 'node')} in sight`,
     plural(picture.cut.length, 'trunk'),
     `${attached} with an upper`,
     root,
@@ -34,6 +34,7 @@ export function showNodes(
   about: About,
   choose: (node: number) => void,
 ): void {
+  const names = about.live?.names
   const degree = new Int32Array(about.nodes)
   for (const node of picture.links) degree[node] = (degree[node] as number) + 1
   const rows = Array.from({ length: Math.min(ROWS_MAX, about.nodes) }, (_, node) => {
@@ -41,14 +42,19 @@ export function showNodes(
     const upper = picture.uppers[node] as number
     return [
       nodeButton(node, choose),
-      stateOf(state, picture.root === node),
+      ...(names === undefined ? [] : [names[node] ?? '']),
+      names !== undefined && (state & NODE.up) === 0 ? 'out of sight' : stateOf(state, picture.root === node),
       upper < 0 ? '' : nodeButton(upper, choose),
       String(degree[node]),
     ]
   })
   const more = about.nodes > ROWS_MAX ? `, the first ${ROWS_MAX} of ${about.nodes}` : ''
   place.replaceChildren(
-    table(`Nodes at ${clock(picture.at)}${more}`, ['node', 'is', 'upper', 'trunks'], rows),
+    table(
+      `Nodes at ${clock(picture.at)}${more}`,
+      ['node', ...(names === undefined ? [] : ['name']), 'is', 'upper', 'trunks'],
+      rows,
+    ),
   )
 }
 

@@ -1,8 +1,11 @@
 /** Picks the source for what somebody opens. Whoever adds a kind of source adds it here. */
+import { Live, type Watched } from './live.ts'
 import { Simulator } from './simulator.ts'
 import type { News, Opening, Source } from './source.ts'
 
-export type Opened = { readonly kind: 'simulation'; readonly opening: Opening }
+export type Opened =
+  | { readonly kind: 'simulation'; readonly opening: Opening }
+  | { readonly kind: 'live'; readonly watched: Watched }
 
 /** `old`: the source so far, which goes on to be used if it can show this too, and is closed if not. */
 export function openSource(opened: Opened, old: Source | undefined, tell: (news: News) => void): Source {
@@ -13,5 +16,8 @@ export function openSource(opened: Opened, old: Source | undefined, tell: (news:
       source.order({ kind: 'open', opening: opened.opening })
       return source
     }
+    case 'live':
+      old?.close()
+      return new Live(opened.watched, tell)
   }
 }

@@ -1,10 +1,10 @@
 /**
- * What the page draws, and whoever it comes from: a simulation in a worker today. A source tells what
- * there is to see and takes a few orders; the page knows nothing else of it, and a source nothing of
- * the page. All of it is plain data, so that it crosses threads and wires.
+ * What the page draws, and whoever it comes from: a simulation in a worker, or running nodes. A source
+ * tells what there is to see and takes a few orders; the page knows nothing else of it, and a source
+ * nothing of the page. All of it is plain data, so that it crosses threads and wires.
  *
  * Nodes are numbers from 0 on. Times are seconds since the beginning of the source, of simulated time
- * where it simulates.
+ * where it simulates. Of running nodes there is no end, and what nobody of them knows is left out.
  */
 import type { NodeView } from '../../core/io.ts'
 import type { RunResult } from '../../sim/index.ts'
@@ -18,6 +18,8 @@ export interface VlanAbout {
   readonly members: readonly number[]
   /** MLS keeps its group, so it has epochs. */
   readonly hasEpochs: boolean
+  /** What people call it; its number without. */
+  readonly label?: string
 }
 
 /** A fault that the scenario has in store. */
@@ -27,7 +29,16 @@ export interface Planned {
   readonly until: number
 }
 
-/** Said once for each run, before anything else of it. */
+/** Of running nodes. */
+export interface LiveAbout {
+  /** Of each node what people call it. */
+  readonly names: readonly string[]
+}
+
+/**
+ * Said once for each run, before anything else of it; of running nodes again when others come into sight,
+ * with the same numbers for those before, or when the time that is shown grows.
+ */
 export interface About {
   readonly name: string
   readonly question: string
@@ -38,6 +49,8 @@ export interface About {
   readonly warmupSeconds: number
   readonly vlans: readonly VlanAbout[]
   readonly planned: readonly Planned[]
+  /** Undefined of a simulation. */
+  readonly live?: LiveAbout
 }
 
 /** What costs a look into every node, which is taken now and then. */
@@ -89,6 +102,8 @@ export const HAPPENING = {
   out: 'out',
   fault: 'fault',
   violation: 'violation',
+  linkUp: 'linkUp',
+  linkDown: 'linkDown',
 } as const
 export type HappeningKind = (typeof HAPPENING)[keyof typeof HAPPENING]
 
@@ -117,8 +132,9 @@ export interface Sample {
 export interface Detail {
   readonly node: number
   readonly at: number
-  /** Undefined while it is down. */
+  /** Undefined while it is down, or for the reason that `hidden` says. */
   readonly view: NodeView | undefined
+  readonly hidden?: string
   /** Until its next timer is due; undefined without one. */
   readonly timerSeconds: number | undefined
   /** Numbers of the peers in `view`. */
