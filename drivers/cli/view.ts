@@ -2,14 +2,13 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { UsageError } from '../../core/errors.ts'
-import { canonicalScenario, dataNeeds, readScenario } from '../../sim/index.ts'
+import { dataNeeds, readScenario } from '../../sim/index.ts'
 import { checkData, DiskData, dataDirectory } from '../sim/data-files.ts'
-import { scenarioText } from '../sim/scenario-files.ts'
 import { isKept, readKept } from '../view/kept.ts'
 import { PageServer, type Shown } from '../view/server.ts'
 import { EXIT, type ExitCode } from './exit.ts'
 import type { Given, Verb } from './flags.ts'
-import { type Request, RUN_FLAGS, readRequest, SCENARIO_ARGUMENT, seedOf } from './sim-request.ts'
+import { type Request, RUN_FLAGS, readRequest, SCENARIO_ARGUMENT, seedOf, textOf } from './sim-request.ts'
 
 const WHAT = 'A scenario, or a directory that sim run --out wrote'
 
@@ -85,16 +84,12 @@ function shownKept(directory: string, given: Given): Shown {
   }
 }
 
-function shownOf({ scenario, directory, dither, flags, anywhere }: Request, seed: number): Shown {
+function shownOf(request: Request, seed: number): Shown {
+  const { scenario, directory, dither } = request
   const needs = dataNeeds(scenario).map(({ name }) => name)
   const disk = new DiskData(directory)
-  // A scenario as it comes with PeerTap keeps its own text, and so its name in the page.
-  const isChanged = flags.some((flag) => flag.startsWith('--set'))
-  const text = isChanged
-    ? JSON.stringify(JSON.parse(canonicalScenario(scenario)), null, 2)
-    : scenarioText(anywhere)
   return {
-    run: { name: scenario.name, text, seed, dither, data: needs },
+    run: { name: scenario.name, text: textOf(request), seed, dither, data: needs },
     data: (name) => (needs.includes(name) ? disk.text(name) : undefined),
   }
 }
