@@ -4,7 +4,15 @@
  */
 
 import { exportRun } from './export/exports.ts'
-import { type Asked, askedOf, dataOf, type Recorded, textOf } from './files.ts'
+import {
+  type Asked,
+  type AskedRecording,
+  askedOf,
+  dataOf,
+  isRecordingFile,
+  type Recorded,
+  textOf,
+} from './files.ts'
 import { keysOf, listKeys } from './keys.ts'
 import { DEFAULT_LAYERS, EDITED, type Place, readPlace } from './model/address.ts'
 import { nodeFrom, type Step } from './model/walk.ts'
@@ -23,9 +31,10 @@ import { Sharing } from './parts/sharing.ts'
 import { Stage } from './parts/stage.ts'
 import { showResult } from './parts/tables.ts'
 import { Timeline } from './parts/timeline.ts'
+import { showUnrecorded } from './parts/unrecorded.ts'
 import { KNOWN } from './scenarios.ts'
 import { Shown } from './shown.ts'
-import type { About, News } from './source/source.ts'
+import type { About, Detail, News, RecordedRun } from './source/source.ts'
 import { Theme } from './theme.ts'
 
 /** The layout may have so much of a frame. */
@@ -54,6 +63,7 @@ export class App {
     edited: undefined,
     seed: 1,
     dither: true,
+    isRecorded: false,
     at: 0,
     layers: DEFAULT_LAYERS,
     colour: 'role',
@@ -63,6 +73,8 @@ export class App {
   }
   /** Of the run that is open, if it was kept. */
   #recorded: Recorded | undefined
+  /** Of the run that is open, if a recording of it is. */
+  #recording: RecordedRun | undefined
   /** Of the run before. */
   #shape: Pick<About, 'name' | 'nodes'> | undefined
   #frame = 0
@@ -88,8 +100,14 @@ export class App {
   async #go(): Promise<void> {
     try {
       const place = await readPlace(location.hash)
+      const asked = place?.isRecorded === false ? undefined : await askedOf()
       if (place !== undefined) {
         this.#place = { ...place, version: this.#version }
+        if (asked !== undefined && 'recording' in asked) {
+          this.#openRecording(asked, place.at)
+          return
+        }
+        this.#place = { ...this.#place, isRecorded: false }
         if (place.version !== '' && place.version !== this.#version) {
           say(
             `This address was made by PeerTap ${place.version}, and this page is ` +
@@ -99,7 +117,6 @@ export class App {
         await this.#open(place.at)
         return
       }
-      const asked = await askedOf()
       if (asked !== undefined) await this.#take(asked)
       else {
         await this.#open(0)
@@ -110,16 +127,14 @@ export class App {
     }
   }
 
-  async #take({ name, text, seed, dither, data, recorded }: Asked): Promise<void> {
-    for (const each of data) this.#openings.keep(each, await dataOf(each))
-    const known = KNOWN.find((each) => each.name === name && each.text === text)
-    this.#place = {
-      ...this.#place,
-      scenario: known === undefined ? EDITED : name,
-      edited: known === undefined ? text : undefined,
-      seed,
-      dither,
+  async #take(asked: Asked | AskedRecording): Promise<void> {
+    if ('recording' in asked) {
+      this.#openRecording(asked)
+      return
     }
+    const { text, seed, dither, data, recorded } = asked
+    for (const each of data) this.#openings.keep(each, await dataOf(each))
+    this.#place = { ...this.#place, ...scenarioOf(text), seed, dither }
     await this.#open(0, recorded)
     this.#play()
   }
@@ -127,11 +142,26 @@ export class App {
   /** Opens what `#place` says and goes to that moment. */
   async #open(at: number, recorded?: Recorded): Promise<void> {
     this.#recorded = recorded
+    this.#recording = undefined
     this.#showForm()
     page.result.hidden = true
     this.#run.open({ kind: 'simulation', opening: await this.#openings.of(this.#place) })
     this.#focus()
     if (at > 0) this.#run.order({ kind: 'seek', at })
+  }
+
+  /** `at`: where to stay; without it, it plays from its beginning. */
+  #openRecording(
+    { name, recording }: { readonly name: string; readonly recording: Blob | string },
+    at?: number,
+  ): void {
+    this.#recorded = undefined
+    this.#recording = undefined
+    page.result.hidden = true
+    this.#run.open({ kind: 'recording', name, from: recording })
+    this.#focus()
+    if (at === undefined) this.#play()
+    else this.#run.order({ kind: 'seek', at })
   }
 
   #showForm(): void {
@@ -194,10 +224,16 @@ export class App {
     })
   }
 
-  /** A scenario is opened; anything else is recorded data, and what waited for it is tried again. */
+  /** A recording or a scenario is opened; all else is data, and what waited for it is tried again. */
   async #dropped(files: readonly File[]): Promise<void> {
     let scenario: string | undefined
     for (const file of files) {
+      if (await isRecordingFile(file)) {
+        hush()
+        this.#place = { ...this.#place, node: -1, vlan: -1 }
+        this.#openRecording({ name: file.name, recording: file })
+        return
+      }
       const { name, text } = await textOf(file)
       if (name.endsWith('.json') && /"question"\s*:/.test(text)) scenario = text
       else this.#openings.keep(name, text)
@@ -221,7 +257,7 @@ export class App {
   /** Another run, from its beginning. */
   #begin(scenario: string, edited: string | undefined): void {
     const seed = page.seed.valueAsNumber
-    this.#place = { ...this.#place, scenario, edited, seed, node: -1, vlan: -1 }
+    this.#place = { ...this.#place, scenario, edited, seed, isRecorded: false, node: -1, vlan: -1 }
     hush()
     void this.#open(0).then(
       () => this.#play(),
@@ -288,8 +324,10 @@ export class App {
         this.#dirty()
         break
       case 'detail':
-        if (news.detail.node === this.#place.node)
-          showDetail(page.detail, news.detail, (node) => this.#choose(node))
+        if (news.detail.node === this.#place.node) this.#showDetail(news.detail)
+        break
+      case 'recorded':
+        this.#toRecording(news.recorded)
         break
       case 'playing':
         this.#showPlaying()
@@ -301,6 +339,29 @@ export class App {
         this.#closed()
         this.#fail(new Error(news.fault ? faultText(news.message) : news.message))
     }
+  }
+
+  #showDetail(detail: Detail): void {
+    if (detail.isRecorded !== false || this.#recording === undefined) {
+      showDetail(page.detail, detail, (node) => this.#choose(node))
+      return
+    }
+    showUnrecorded(page.detail, detail.node, this.#recording, this.#version, {
+      close: () => this.#choose(-1),
+      rerun: () => {
+        this.#place = { ...this.#place, isRecorded: false }
+        void this.#open(detail.at).catch((error) => this.#fail(error))
+      },
+    })
+  }
+
+  /** What is shown is a recording of that run. */
+  #toRecording(recorded: RecordedRun): void {
+    const { scenario, seed, dither, cutOff } = recorded
+    this.#recording = recorded
+    this.#place = { ...this.#place, ...scenarioOf(scenario), seed, dither, isRecorded: true }
+    this.#showForm()
+    if (cutOff !== undefined) say(`The recording ends before the run did: ${cutOff}.`)
   }
 
   #began(about: About): void {
@@ -379,4 +440,12 @@ export class App {
     this.#run.halt()
     this.#showPlaying()
   }
+}
+
+/** A scenario that comes with PeerTap by its name; any other one as a file. */
+function scenarioOf(text: string): Pick<Place, 'scenario' | 'edited'> {
+  const known = KNOWN.find((each) => each.text === text)
+  return known === undefined
+    ? { scenario: EDITED, edited: text }
+    : { scenario: known.name, edited: undefined }
 }

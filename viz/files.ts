@@ -1,5 +1,7 @@
 /** Files in and out: what is dropped on the page, what the server has, what is saved. */
 
+import { EXTENSION, isRecording, PREAMBLE_BYTES } from '../sim/recording/format.ts'
+
 /** As much text as a data file may be: the largest recorded matrix has a fifth of it. */
 const DATA_BYTES_MAX = 256_000_000
 
@@ -40,10 +42,23 @@ export interface Asked {
   readonly data: readonly string[]
 }
 
+/** A recording that the server has. */
+export interface AskedRecording {
+  readonly name: string
+  /** Its address. */
+  readonly recording: string
+}
+
 /** Undefined where the server was asked nothing in particular. */
-export async function askedOf(): Promise<Asked | undefined> {
+export async function askedOf(): Promise<Asked | AskedRecording | undefined> {
   const response = await fetch('./run.json')
-  return response.status === 200 ? ((await response.json()) as Asked) : undefined
+  return response.status === 200 ? ((await response.json()) as Asked | AskedRecording) : undefined
+}
+
+/** By how it begins, or else by its name: a broken one is to say what is wrong with it. */
+export async function isRecordingFile(file: File): Promise<boolean> {
+  if (file.name.endsWith(EXTENSION)) return true
+  return isRecording(new Uint8Array(await file.slice(0, PREAMBLE_BYTES).arrayBuffer()))
 }
 
 export async function dataOf(name: string): Promise<string> {

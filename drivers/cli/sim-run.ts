@@ -14,6 +14,7 @@ import { EXIT, type ExitCode, errorOf, reportError } from './exit.ts'
 import type { Given, Verb } from './flags.ts'
 import { beforeSignals } from './interrupted.ts'
 import { progressStyle, showProgress } from './progress.ts'
+import { viewLine } from './repeat.ts'
 import { faultsOf, runLines, type SeedLine, seedsLines } from './report.ts'
 import {
   PROGRESS_FLAGS,
@@ -82,7 +83,7 @@ async function run(given: Given): Promise<ExitCode> {
         ? seedResult(request, reports[0] as RunReport, manifest)
         : seedsResult(request, reports, manifest)
     if (given.on('json')) console.log(JSON.stringify(result))
-    else console.log(humanLines(request, reports, count !== undefined).join('\n'))
+    else console.log(humanLines(request, reports, count !== undefined, record).join('\n'))
     try {
       // After the words: a disk that filled up in the meantime must not cost the results as well.
       output?.write(scenario, manifest, result)
@@ -90,7 +91,11 @@ async function run(given: Given): Promise<ExitCode> {
       // In words, even under --json: its one object is printed.
       return reportError(error)
     }
-    if (given.on('view')) await (await import('./view.ts')).viewRequest(request, seeds[0] as number)
+    if (given.on('view')) {
+      const { viewRecording, viewRequest } = await import('./view.ts')
+      if (record === undefined) await viewRequest(request, seeds[0] as number)
+      else await viewRecording(record.path)
+    }
     return reports.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed
   } finally {
     stopListening()
@@ -208,10 +213,12 @@ function humanLines(
   { scenario, repeat, view }: Request,
   reports: readonly RunReport[],
   many: boolean,
+  record: RecordingOrder | undefined,
 ): string[] {
   if (!many) {
     const report = reports[0] as RunReport
-    return [...runLines(scenario, report, repeat(report.seed)), `view    ${view(report.seed)}`]
+    const shows = record === undefined ? view(report.seed) : viewLine(record.path)
+    return [...runLines(scenario, report, repeat(report.seed)), `view    ${shows}`]
   }
   const failing = reports
     .filter(({ ok }) => !ok)

@@ -5,7 +5,8 @@
  *   header     JSON: what was run and by what, and how it was recorded
  *   frames     some seconds each: a head of 40 bytes; now and then a checkpoint, which is all that is drawn
  *              at the frame's beginning; what changes after it; what happened, and the curves
- *   index      a frame without a checkpoint: where the others lie, and what came of the run
+ *   index      like a frame: where the others lie, what came of the run, and what happened once more, in one
+ *              piece unless it is too long for that
  *
  * Each part has a CRC-32. A frame is all that is written at once, and only the preamble is written again at
  * the end, so that a file that somebody cut off is whole up to its last whole frame.

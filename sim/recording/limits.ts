@@ -35,11 +35,11 @@ export const MOST = {
   /** Of any time: 285 years, exact in a double. */
   micros: 281_474_976_710_655,
   checkpoint: 128_000_000,
-  changes: 64_000_000,
+  changes: 16_000_000,
   story: 16_000_000,
   /** Of all frames together. */
   stories: 128_000_000,
-  frames: 1_000_000,
+  frames: 200_000,
   result: 8_000_000,
   text: 4_000,
   detail: 4_000_000,

@@ -79,20 +79,17 @@ export class Recording {
     const preamble = file.right(readPreamble(await file.read(0, PREAMBLE_BYTES)))
     const header = await file.header(preamble)
     const listed = await file.listed(preamble)
-    const { frames, cutOff } =
-      'frames' in listed ? { ...listed, cutOff: undefined } : await file.found(preamble, listed)
+    const index = 'frames' in listed ? listed : { ...(await file.found(preamble, listed.why)), result: '' }
+    const { frames, cutOff } = index
     if (frames.length === 0)
-      throw new UsageError(
-        `${name}: byte ${PREAMBLE_BYTES + preamble.headerBytes}: ${cutOff}; nothing of the run is left`,
-      )
+      file.blame(PREAMBLE_BYTES + preamble.headerBytes, `${cutOff}; nothing of the run is left`)
     const happenings: Happening[] = []
     const samples: Sample[] = []
-    for (const frame of frames) {
-      const story = await file.story(frame, header.about.nodes)
+    for (const story of await file.stories(frames, index.stories, header.about.nodes)) {
       for (const each of story.happenings) happenings.push(each)
       for (const each of story.samples) samples.push(each)
     }
-    const result = 'frames' in listed ? readResult(listed.result) : undefined
+    const result = readResult(index.result)
     return new Recording(bytes, name, { preamble, header, frames, happenings, samples, result, cutOff })
   }
 
@@ -153,12 +150,25 @@ interface Parts {
   readonly cutOff: string | undefined
 }
 
+/** What a recording consists of. */
+interface Index {
+  readonly frames: readonly Frame[]
+  readonly cutOff: string | undefined
+  readonly result: string
+  /** Of all frames, one behind the other; empty where they are to be had from the frames alone. */
+  readonly stories: Uint8Array
+}
+
+/** Read at once where less is wanted. */
+const WINDOW_BYTES = 65_536
+
 /** A file with a name for its mistakes. */
 class PlacedFile {
   readonly #bytes: RecordingBytes
   readonly #name: string
-  #storyBytes = 0
-
+  /** What was read last: many small pieces lie side by side, and each read may be a request to a server. */
+  #window: Uint8Array = new Uint8Array(0)
+  #windowAt = 0
   constructor(bytes: RecordingBytes, name: string) {
     this.#bytes = bytes
     this.#name = name
@@ -167,9 +177,19 @@ class PlacedFile {
   /** Fewer where the file ends. */
   async read(from: number, length: number): Promise<Uint8Array> {
     const there = Math.max(0, Math.min(length, this.#bytes.size - from))
-    if (there === 0) return new Uint8Array(0)
-    const bytes = await this.#bytes.read(from, there)
-    return bytes.length > there ? bytes.subarray(0, there) : bytes
+    if (there > WINDOW_BYTES) return this.#piece(from, there)
+    const isHeld = from >= this.#windowAt && from + there <= this.#windowAt + this.#window.length
+    if (!isHeld) {
+      this.#window = await this.#piece(from, Math.min(WINDOW_BYTES, this.#bytes.size - from))
+      this.#windowAt = from
+    }
+    return this.#window.subarray(from - this.#windowAt, from - this.#windowAt + there)
+  }
+
+  async #piece(from: number, length: number): Promise<Uint8Array> {
+    if (length <= 0) return new Uint8Array(0)
+    const bytes = await this.#bytes.read(from, length)
+    return bytes.length > length ? bytes.subarray(0, length) : bytes
   }
 
   blame(at: number, what: string): never {
@@ -199,26 +219,25 @@ class PlacedFile {
   }
 
   /** The frames as the index lists them, or why it does not. */
-  async listed({
-    indexAt,
-  }: Preamble): Promise<{ readonly frames: Frame[]; readonly result: string } | { readonly why: string }> {
+  async listed({ indexAt }: Preamble): Promise<Index | { readonly why: string }> {
     if (indexAt === 0) return { why: 'the recording has no end: whatever wrote it was stopped' }
     const head = readHead(await this.read(indexAt, HEAD_BYTES), indexAt)
     if (isWrong(head) || !head.isIndex) return { why: 'the file is cut off before its index' }
-    const bytes = await this.read(indexAt + HEAD_BYTES, head.changes)
+    const at = indexAt + HEAD_BYTES
+    const bytes = await this.read(at, head.changes)
     if (bytes.length < head.changes) return { why: 'the file is cut off within its index' }
     if (crc32(bytes) !== head.stateCrc) return { why: `the index at byte ${indexAt} is damaged` }
     const reader = new ByteReader(bytes)
     const listed = readIndex(reader, this.#bytes.size)
-    this.finished(reader, indexAt + HEAD_BYTES)
-    return listed
+    this.finished(reader, at)
+    const stories = await this.read(at + head.changes, head.story)
+    if (stories.length < head.story) return { why: 'the file is cut off within its index' }
+    if (crc32(stories) !== head.storyCrc) return { why: `the index at byte ${indexAt} is damaged` }
+    return { ...listed, cutOff: undefined, stories }
   }
 
   /** The frames as they lie one behind the other, up to where something is wrong. */
-  async found(
-    { headerBytes }: Preamble,
-    { why }: { readonly why: string },
-  ): Promise<{ readonly frames: Frame[]; readonly cutOff: string }> {
+  async found({ headerBytes }: Preamble, why: string): Promise<Omit<Index, 'result'>> {
     const frames: Frame[] = []
     let offset = PREAMBLE_BYTES + headerBytes
     for (let until = 0; frames.length < MOST.frames; ) {
@@ -230,20 +249,26 @@ class PlacedFile {
       offset += frameBytes(frame)
       until = frame.until
     }
-    return { frames, cutOff: `${why}; it is whole up to byte ${offset}` }
+    return { frames, cutOff: `${why}; it is whole up to byte ${offset}`, stories: new Uint8Array(0) }
   }
 
-  async story(frame: Frame, nodes: number): Promise<Story> {
-    this.#storyBytes += frame.story
-    const at = frame.offset + frameBytes(frame) - frame.story
-    if (this.#storyBytes > MOST.stories)
-      this.blame(at, `what happened takes more than ${MOST.stories} bytes; record a shorter run`)
-    const bytes = await this.read(at, frame.story)
-    if (bytes.length < frame.story || crc32(bytes) !== frame.storyCrc)
-      this.blame(at, `the ${frame.story} bytes of what happened ${DAMAGED}`)
-    const reader = new ByteReader(bytes)
-    const story = readStory(reader, frame.from, frame.until, nodes)
-    this.finished(reader, at)
-    return story
+  /** Of all frames; `together`: in one piece, or nothing. */
+  async stories(frames: readonly Frame[], together: Uint8Array, nodes: number): Promise<Story[]> {
+    const stories: Story[] = []
+    let done = 0
+    for (const frame of frames) {
+      const at = frame.offset + frameBytes(frame) - frame.story
+      const isThere = together.length > 0
+      const bytes = isThere ? together.subarray(done, done + frame.story) : await this.read(at, frame.story)
+      done += frame.story
+      if (done > MOST.stories)
+        this.blame(at, `what happened takes more than ${MOST.stories} bytes; record a shorter run`)
+      if (bytes.length < frame.story || crc32(bytes) !== frame.storyCrc)
+        this.blame(at, `the ${frame.story} bytes of what happened ${DAMAGED}`)
+      const reader = new ByteReader(bytes)
+      stories.push(readStory(reader, frame.from, frame.until, nodes))
+      this.finished(reader, at)
+    }
+    return stories
   }
 }

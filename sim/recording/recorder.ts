@@ -6,7 +6,7 @@
  * leaving, slow or hostile) is looked for every 100 ms and when a fault is planned; whatever else should have
  * gone unnoticed is found once a second, by comparing all of it.
  */
-import { utf8 } from '../../core/ids.ts'
+import { concat, utf8 } from '../../core/ids.ts'
 import type { LinkId, Micros, NodeEvent } from '../../core/io.ts'
 import type { SimNode } from '../node.ts'
 import type { Onlooker, RunOptions, RunResult } from '../results.ts'
@@ -32,6 +32,7 @@ import {
   FRAME_MICROS,
   GLANCE_MICROS,
   LOOK_MICROS,
+  MOST,
   SECOND_MICROS,
 } from './limits.ts'
 import { writeStory } from './story.ts'
@@ -73,6 +74,9 @@ export class Recorder {
   /** Nodes whose upper may be another one since that time, once the step under way is done. */
   readonly #pending = { at: 0, nodes: new Set<number>() }
   readonly #frames: Frame[] = []
+  /** Of all frames, for the index; none when they are too long for it. */
+  readonly #stories: Uint8Array[] = []
+  #storyBytes = 0
   #written = 0
   #hasBegun = false
   #frameFrom: Micros = 0
@@ -141,6 +145,7 @@ export class Recorder {
   finish(): RunResult {
     const result = this.run.result()
     const index = writeIndex(this.#frames, JSON.stringify(result))
+    const stories = concat(...this.#stories)
     const { now } = this.run.world
     const head = {
       isIndex: true,
@@ -149,13 +154,14 @@ export class Recorder {
       thinning: this.#thinning.exponent,
       checkpoint: 0,
       changes: index.length,
-      story: 0,
+      story: stories.length,
       stateCrc: crc32(index),
-      storyCrc: 0,
+      storyCrc: crc32(stories),
     }
     const indexAt = this.#written
     this.#append(writeHead(head))
     this.#append(index)
+    this.#append(stories)
     this.#sink.rewrite(this.#preamble(indexAt, now, result.digest))
     return result
   }
@@ -346,6 +352,9 @@ export class Recorder {
     }
     for (const part of [writeHead(frame), this.#checkpoint, changes, story]) this.#append(part)
     this.#frames.push(frame)
+    this.#storyBytes += story.length
+    if (this.#storyBytes <= MOST.story) this.#stories.push(story)
+    else this.#stories.length = 0
     this.#thinning.closed(at, this.#written, frameBytes(frame) - packetBytes)
     this.#changesSinceCheckpoint += count
     this.#frameFrom = at

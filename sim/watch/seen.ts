@@ -114,6 +114,8 @@ export interface Sample {
 export interface Detail {
   readonly node: number
   readonly at: number
+  /** False: it is up, and a recording does not have its tables. */
+  readonly isRecorded?: boolean
   /** Undefined while it is down. */
   readonly view: NodeView | undefined
   /** Until its next timer is due; undefined without one. */

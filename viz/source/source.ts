@@ -30,6 +30,22 @@ export interface Playing {
   readonly done: boolean
 }
 
+/** What a recording says of the run that it holds, so that it can be run again. */
+export interface RecordedRun {
+  /** Of the program: versions with one name give one run for one scenario and seed. */
+  readonly version: string
+  /** The scenario file. */
+  readonly scenario: string
+  readonly seed: number
+  readonly dither: boolean
+  /** Nodes whose tables are recorded. */
+  readonly marks: readonly number[]
+  /** Why it is shorter than the run was. */
+  readonly cutOff: string | undefined
+  /** Packets are recorded of one frame in at most so many; undefined where nothing says so. */
+  readonly thinned: number | undefined
+}
+
 /** What a source tells. */
 export type News =
   | { readonly kind: 'about'; readonly about: About }
@@ -39,6 +55,8 @@ export type News =
       readonly happenings: readonly Happening[]
       readonly samples: readonly Sample[]
     }
+  /** Of a recording, once, behind `about`. */
+  | { readonly kind: 'recorded'; readonly recorded: RecordedRun }
   | { readonly kind: 'detail'; readonly detail: Detail }
   | { readonly kind: 'playing'; readonly playing: Playing }
   | { readonly kind: 'ended'; readonly result: RunResult }
