@@ -80,9 +80,14 @@ async function shownRecording(path: string, given: Given): Promise<Shown> {
 
 async function shownFile(path: string): Promise<Shown> {
   const recording = await RecordingOnDisk.open(path)
-  // What is wrong with it is said here, before anybody looks for it in a page.
-  const { cutOff } = await Recording.open(recording, path)
-  if (cutOff !== undefined) console.error(`${path} ends before the run did: ${cutOff}`)
+  try {
+    // What is wrong with it is said here, before anybody looks for it in a page.
+    const { cutOff } = await Recording.open(recording, path)
+    if (cutOff !== undefined) console.error(`${path} ends before the run did: ${cutOff}`)
+  } catch (error) {
+    await recording.close()
+    throw error
+  }
   return { run: { name: basename(path), recording: RECORDING }, data: () => undefined, recording }
 }
 

@@ -19,6 +19,8 @@ export const GLANCE_MICROS = 100_000
 /** Bytes an hour with 1,000 nodes, and as much more as there are more of them (mesh:S20). */
 export const BUDGET_BYTES = 64_000_000
 export const BUDGET_NODES = 1_000
+/** A recording may be so far ahead of its budget: a start has more to tell than what follows. */
+export const HEAD_START_MICROS = 120 * SECOND_MICROS
 /** Packets are thinned to one in at most 2 to this. */
 export const THINNING_MAX = 20
 /** Nodes whose tables are recorded: those of one are 4 to 20 kB. */

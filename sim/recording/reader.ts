@@ -59,10 +59,10 @@ export class Recording {
   readonly cutOff: string | undefined
   /** Packets are one in at most so many; undefined if the end is missing, which would tell. */
   readonly thinned: number | undefined
-  readonly #bytes: RecordingBytes
+  readonly #file: PlacedFile
 
-  private constructor(bytes: RecordingBytes, name: string, parts: Parts) {
-    this.#bytes = bytes
+  private constructor(file: PlacedFile, name: string, parts: Parts) {
+    this.#file = file
     this.name = name
     this.header = parts.header
     this.frames = parts.frames
@@ -90,7 +90,7 @@ export class Recording {
       for (const each of story.samples) samples.push(each)
     }
     const result = readResult(index.result)
-    return new Recording(bytes, name, { preamble, header, frames, happenings, samples, result, cutOff })
+    return new Recording(file, name, { preamble, header, frames, happenings, samples, result, cutOff })
   }
 
   /** The last moment that is recorded. */
@@ -117,7 +117,7 @@ export class Recording {
   /** Throws UsageError for a damaged one. */
   async load(index: number): Promise<Loaded> {
     const frame = this.frames[index] as Frame
-    const file = new PlacedFile(this.#bytes, this.name)
+    const file = this.#file
     const at = frame.offset + HEAD_BYTES
     const bytes = await file.read(at, frame.checkpoint + frame.changes)
     if (bytes.length < frame.checkpoint + frame.changes || crc32(bytes) !== frame.stateCrc)
@@ -159,8 +159,8 @@ interface Index {
   readonly stories: Uint8Array
 }
 
-/** Read at once where less is wanted. */
-const WINDOW_BYTES = 65_536
+/** Read at once where less is wanted: a block of a recording that keeps to its budget. */
+const WINDOW_BYTES = 524_288
 
 /** A file with a name for its mistakes. */
 class PlacedFile {

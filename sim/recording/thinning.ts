@@ -4,7 +4,7 @@
  * that one is followed all its way; those that come to marked nodes are kept there always.
  */
 import type { Micros } from '../../core/io.ts'
-import { FRAME_MICROS, SECOND_MICROS, THINNING_MAX } from './limits.ts'
+import { FRAME_MICROS, HEAD_START_MICROS, SECOND_MICROS, THINNING_MAX } from './limits.ts'
 
 const HOUR_MICROS = 3_600 * SECOND_MICROS
 /** A packet as it is written, with nodes and frames of many digits. */
@@ -43,7 +43,7 @@ export class Thinning {
   /** A frame was closed. `written`: bytes of the whole recording; `beside`: of this frame without packets. */
   closed(at: Micros, written: number, beside: number): void {
     this.#beside = this.#beside === 0 ? beside : this.#beside + WEIGHT * (beside - this.#beside)
-    const ahead = (this.#budget * at) / HOUR_MICROS - written
+    const ahead = (this.#budget * (at + HEAD_START_MICROS)) / HOUR_MICROS - written
     const made = Math.min(this.#perFrame, Math.max(-this.#perFrame, ahead))
     this.#allowance = this.#perFrame - this.#beside + made
     // Half of it, so that twice as much traffic is still kept evenly.

@@ -4,7 +4,7 @@
  *
  *   npm run bench:recording -- FILE [--seeks 40] [--json]
  */
-import { statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { RecordingOnDisk } from '../../drivers/sim/recording-file.ts'
 import { Recording } from '../../sim/index.ts'
@@ -35,7 +35,8 @@ function moments(until: number, count: number): number[] {
 
 async function inNode(path: string, seeks: number): Promise<object> {
   const began = performance.now()
-  const recording = await Recording.open(await RecordingOnDisk.open(path), path)
+  const file = await RecordingOnDisk.open(path)
+  const recording = await Recording.open(file, path)
   const openMillis = round(performance.now() - began)
   const wall: number[] = []
   const processor: number[] = []
@@ -46,6 +47,7 @@ async function inNode(path: string, seeks: number): Promise<object> {
     const { user, system } = process.cpuUsage(used)
     processor.push((user + system) / 1_000)
   }
+  await file.close()
   const { about, budgetBytesPerHour } = recording.header
   const hours = recording.until / 3.6e9
   return {
@@ -61,14 +63,41 @@ async function inNode(path: string, seeks: number): Promise<object> {
   }
 }
 
-/** Notes when a page's workers are sent what: a source is told when its picture is on the screen. */
+/** Notes what passes between a page and its workers: a source is told when its picture is on the screen. */
 const NOTES = `
   globalThis.sent = []
   const post = Worker.prototype.postMessage
   Worker.prototype.postMessage = function (message, ...rest) {
     globalThis.sent.push({ kind: message.kind, at: performance.now() })
     return post.call(this, message, ...rest)
+  }
+  const listen = Worker.prototype.addEventListener
+  Worker.prototype.addEventListener = function (type, heard) {
+    return listen.call(this, type, (event) => {
+      if (event.data) globalThis.sent.push({ kind: event.data.kind, at: performance.now() })
+      heard.call(this, event)
+    })
   }`
+
+/** Of a process's living descendants, to 10 ms (proc_pid_stat(5)). */
+function processorMillis(parent: number): number {
+  const rows = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        const fields = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+        return [
+          { pid: Number(name), parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) },
+        ]
+      } catch {
+        // It has ended meanwhile.
+        return []
+      }
+    })
+  const sum = (of: number): number =>
+    rows.filter((row) => row.parent === of).reduce((all, { pid, ticks }) => all + ticks * 10 + sum(pid), 0)
+  return sum(parent)
+}
 
 async function inChromium(path: string, program: string, seeks: number): Promise<object> {
   const viewer = await Viewer.start(program, path)
@@ -77,23 +106,30 @@ async function inChromium(path: string, program: string, seeks: number): Promise
   await page.locator('#play').click()
   const box = await page.locator('#timeline').boundingBox()
   if (box === null) throw new Error('the page has no timeline')
+  const arrives: number[] = []
   const millis: number[] = []
+  const processor: number[] = []
   for (const share of moments(1_000, seeks)) {
+    const used = processorMillis(process.pid)
     // Between the margins.
     await page.mouse.click(box.x + box.width * (0.08 + (share / 1_000) * 0.88), box.y + box.height / 2)
     const taken = await page.waitForFunction(() => {
       const { sent } = globalThis as unknown as { sent: { kind: string; at: number }[] }
       const seek = sent.findLastIndex(({ kind }) => kind === 'seek')
-      const drawn = sent.findIndex(({ kind }, index) => index > seek && kind === 'drawn')
-      if (seek < 0 || drawn < 0) return undefined
-      const time = (sent[drawn]?.at ?? 0) - (sent[seek]?.at ?? 0)
+      const comes = sent.findIndex(({ kind }, index) => index > seek && kind === 'picture')
+      const drawn = sent.findIndex(({ kind }, index) => index > comes && kind === 'drawn')
+      if (seek < 0 || comes < 0 || drawn < 0) return undefined
+      const times = [comes, drawn].map((index) => (sent[index]?.at ?? 0) - (sent[seek]?.at ?? 0))
       sent.length = 0
-      return time
+      return times
     })
-    millis.push((await taken.jsonValue()) as number)
+    const [came = 0, drawn = 0] = (await taken.jsonValue()) as number[]
+    arrives.push(came)
+    millis.push(drawn)
+    processor.push(processorMillis(process.pid) - used)
   }
   await viewer.close()
-  return { seek: timesOf(millis) }
+  return { picture: timesOf(arrives), drawn: timesOf(millis), seekProcessor: timesOf(processor) }
 }
 
 const { values, positionals } = parseArgs({

@@ -29,8 +29,8 @@ export const NO_DATA = {
 /** A file in memory. */
 export class MemoryFile implements Sink, RecordingBytes {
   bytes = new Uint8Array(0)
-  /** Bytes read so far. */
-  readBytes = 0
+  /** Pieces that were asked for so far. */
+  pieces = 0
 
   constructor(bytes: Uint8Array = new Uint8Array(0)) {
     this.bytes = Uint8Array.from(bytes)
@@ -52,7 +52,7 @@ export class MemoryFile implements Sink, RecordingBytes {
   }
 
   read(from: number, length: number): Promise<Uint8Array> {
-    this.readBytes += length
+    this.pieces += 1
     return Promise.resolve(this.bytes.slice(from, from + length))
   }
 }
@@ -62,7 +62,7 @@ export function record(
   scenario: object = SMALL,
   seed = 1,
   marks: readonly number[] = [],
-  at: (recorder: Recorder) => void = () => undefined,
+  at: (recorder: Recorder, file: MemoryFile) => void = () => undefined,
 ): { readonly file: MemoryFile; readonly recorder: Recorder } {
   const file = new MemoryFile()
   const text = JSON.stringify(scenario)
@@ -75,7 +75,7 @@ export function record(
   })
   while (!recorder.run.done) {
     recorder.step()
-    at(recorder)
+    at(recorder, file)
   }
   recorder.finish()
   return { file, recorder }

@@ -1,15 +1,16 @@
 /** Recordings of small runs: what is written is what was there, and what is broken says so. */
 import { describe, expect, it } from 'vitest'
 import { Recording, Run, readScenario } from '../../sim/index.ts'
+import { Thinning } from '../../sim/recording/thinning.ts'
 import { pictureOf } from '../../sim/watch/look.ts'
 import type { Picture } from '../../sim/watch/seen.ts'
 import { Watcher } from '../../sim/watch/watcher.ts'
-import { drawnAt, NO_DATA, record, SMALL } from '../support/recordings.ts'
+import { drawnAt, MemoryFile, NO_DATA, record, SMALL } from '../support/recordings.ts'
 
 const CHURN = {
   ...SMALL,
   name: 'churning',
-  seconds: 70,
+  seconds: 60,
   nodes: { count: 40, joinSeconds: 5 },
   churn: { kind: 'fitted', preset: 'skype-2005', compress: 2_000 },
   vlans: [
@@ -53,11 +54,11 @@ describe('a recording', () => {
     expect(recorder.run.digest).toBe(plain.digest)
     expect(recorder.run.digests).toEqual(plain.digests)
     expect(recorder.run.result()).toEqual(plain.result())
-  })
+  }, 120_000)
 
   it('is the same for the same run', () => {
     expect(record(CHURN, 3, [2]).file.bytes).toEqual(record(CHURN, 3, [2]).file.bytes)
-  })
+  }, 120_000)
 
   for (const [name, scenario, vlan] of [
     ['a partition of a group', SMALL, 0],
@@ -78,6 +79,67 @@ describe('a recording', () => {
         expect({ ...picture, digest: '', messages: 0 }).toEqual({ ...other, digest: '', messages: 0 })
         if (isWhole) expect([picture.digest, picture.messages]).toEqual([other.digest, other.messages])
       }
-    })
+    }, 120_000)
   }
+})
+
+describe('a recording whose run was killed', () => {
+  it('opens up to its last whole frame', async () => {
+    let killed = new MemoryFile()
+    const { file } = record(SMALL, 1, [], ({ run }, { bytes }) => {
+      if (run.world.now === 33_300_000) killed = new MemoryFile(bytes)
+    })
+    const [whole, cut] = [await Recording.open(file, 'whole'), await Recording.open(killed, 'cut')]
+    expect(cut.until).toBe(30_000_000)
+    expect(cut.cutOff).toMatch(/^the recording has no end: whatever wrote it was stopped; it is whole up to/)
+    expect(cut.samples).toEqual(whole.samples.slice(0, 31))
+    for (const at of [0, 12_345_678, 30_000_000])
+      expect((await drawnAt(cut, at)).picture(at, 0, true, false)).toEqual(
+        (await drawnAt(whole, at)).picture(at, 0, true, false),
+      )
+  }, 120_000)
+})
+
+describe('the thinning of packets', () => {
+  const BUDGET = 64_000_000
+  const PACKET = 8
+
+  /** Bytes of an hour with so many packets a second, and so much beside them in each frame of 5 s. */
+  function hour(packets: (second: number) => number, beside: number): { bytes: number; thinning: Thinning } {
+    const thinning = new Thinning(BUDGET, [MARK])
+    let [bytes, frame] = [0, 0]
+    for (let second = 5; second <= 3_600; second += 5) {
+      let taken = 0
+      for (let packet = 0; packet < packets(second) * 5; packet++) {
+        frame += 1
+        if (thinning.keeps(0, frame, taken)) taken += PACKET
+      }
+      bytes += taken + beside
+      thinning.closed(second * 1e6, bytes, beside)
+    }
+    return { bytes, thinning }
+  }
+  const MARK = 7
+
+  it('leaves none out where there is room', () => {
+    const { bytes, thinning } = hour(() => 100, 40_000)
+    expect(bytes).toBe(720 * (40_000 + 500 * PACKET))
+    expect(thinning.most).toBe(0)
+  })
+
+  it('keeps an hour in its budget and close to it, whatever the traffic', () => {
+    for (const packets of [() => 4_000, (second: number) => (second % 100 < 50 ? 12_000 : 100)]) {
+      const { bytes, thinning } = hour(packets, 40_000)
+      expect(bytes).toBeLessThan(BUDGET * 1.04)
+      expect(bytes).toBeGreaterThan(BUDGET * 0.6)
+      expect(thinning.most).toBeGreaterThan(0)
+      expect(thinning.most).toBeLessThan(8)
+    }
+  })
+
+  it('keeps those at marked nodes even where all others are left out', () => {
+    const { thinning } = hour(() => 1_000, 200_000)
+    expect(thinning.keeps(0, 1, 0)).toBe(false)
+    expect(thinning.keeps(MARK, 1, 0)).toBe(true)
+  })
 })
