@@ -6,6 +6,10 @@ export { decimal } from './data/error.ts'
 export { CHUNK_EFFECTS } from './digest.ts'
 export { Live, type LiveMachine, type Owner } from './live.ts'
 export type { EngineId, MlsEngines } from './mls/engines.ts'
+export { EXTENSION, isRecording, PREAMBLE_BYTES } from './recording/format.ts'
+export { MARKS_MAX } from './recording/limits.ts'
+export { Recording, type RecordingBytes } from './recording/reader.ts'
+export { Recorder, type RecordingOptions, type Sink } from './recording/recorder.ts'
 export {
   type BoundResult,
   type DataFiles,

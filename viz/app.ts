@@ -5,7 +5,15 @@
 
 import type { Duet } from './duet.ts'
 import { exportRun } from './export/exports.ts'
-import { type Asked, askedOf, dataOf, type Recorded, textOf } from './files.ts'
+import {
+  type Asked,
+  type AskedRecording,
+  askedOf,
+  dataOf,
+  isRecordingFile,
+  type Recorded,
+  textOf,
+} from './files.ts'
 import { keysOf, listKeys } from './keys.ts'
 import { DEFAULT_LAYERS, EDITED, type Place, readPlace } from './model/address.ts'
 
@@ -31,12 +39,11 @@ import { Stage } from './parts/stage.ts'
 import { showResult } from './parts/tables.ts'
 import { Timeline } from './parts/timeline.ts'
 import { takeToken } from './parts/token.ts'
+import { showUnrecorded } from './parts/unrecorded.ts'
 import { KNOWN } from './scenarios.ts'
 import { Shown } from './shown.ts'
-
 import { nodesOf } from './source/node-api.ts'
-import type { About, Happening, News, Order } from './source/source.ts'
-
+import type { About, Detail, Happening, News, Order, RecordedRun } from './source/source.ts'
 import { Theme } from './theme.ts'
 
 /** The layout may have so much of a frame. */
@@ -75,6 +82,7 @@ export class App {
     edited: undefined,
     seed: 1,
     dither: true,
+    isRecorded: false,
     at: 0,
     layers: DEFAULT_LAYERS,
     colour: 'role',
@@ -85,6 +93,8 @@ export class App {
   }
   /** Of the run that is open, if it was kept. */
   #recorded: Recorded | undefined
+  /** Of the run that is open, if a recording of it is. */
+  #recording: RecordedRun | undefined
   /** Of the run before. */
   #shape: Pick<About, 'name' | 'nodes'> | undefined
   #frame = 0
@@ -111,8 +121,14 @@ export class App {
     try {
       const token = takeToken()
       const place = await readPlace(location.hash)
+      const asked = place?.isRecorded === false ? undefined : await askedOf()
       if (place !== undefined) {
         this.#place = { ...place, version: this.#version }
+        if (asked !== undefined && asked !== 'live' && 'recording' in asked) {
+          this.#openRecording(asked, place.at)
+          return
+        }
+        this.#place = { ...this.#place, isRecorded: false }
         if (place.version !== '' && place.version !== this.#version) {
           say(
             `This address was made by PeerTap ${place.version}, and this page is ` +
@@ -122,7 +138,6 @@ export class App {
         await this.#open(place.at)
         return
       }
-      const asked = await askedOf()
       if (asked === 'live') await this.#watch(token)
       else if (asked !== undefined) await this.#take(asked)
       else {
@@ -134,16 +149,14 @@ export class App {
     }
   }
 
-  async #take({ name, text, seed, dither, data, recorded }: Asked): Promise<void> {
-    for (const each of data) this.#openings.keep(each, await dataOf(each))
-    const known = KNOWN.find((each) => each.name === name && each.text === text)
-    this.#place = {
-      ...this.#place,
-      scenario: known === undefined ? EDITED : name,
-      edited: known === undefined ? text : undefined,
-      seed,
-      dither,
+  async #take(asked: Asked | AskedRecording): Promise<void> {
+    if ('recording' in asked) {
+      this.#openRecording(asked)
+      return
     }
+    const { text, seed, dither, data, recorded } = asked
+    for (const each of data) this.#openings.keep(each, await dataOf(each))
+    this.#place = { ...this.#place, ...scenarioOf(text), seed, dither }
     await this.#open(0, recorded)
     this.#play()
   }
@@ -160,6 +173,7 @@ export class App {
   /** Opens what `#place` says and goes to that moment. */
   async #open(at: number, recorded?: Recorded): Promise<void> {
     this.#recorded = recorded
+    this.#recording = undefined
     this.#beside.close()
     this.#showForm()
     page.result.hidden = true
@@ -167,6 +181,18 @@ export class App {
     this.#focus()
     if (this.#place.second !== undefined) await this.#openSecond(this.#place.second, at)
     else if (at > 0) this.#run.order({ kind: 'seek', at })
+  }
+
+  /** Of a recording its run is made again first, which is what can be changed. */
+  async #goOnBeside(second: Second, at: number): Promise<void> {
+    if (this.#run.about?.live !== undefined)
+      throw new Error('Only simulated runs can be changed and compared; these nodes run.')
+    if (this.#recording === undefined) {
+      await this.#openSecond(second, at)
+      return
+    }
+    this.#place = { ...this.#place, isRecorded: false, second }
+    await this.#open(at)
   }
 
   /** Beside the first run, both of them at that moment. */
@@ -186,6 +212,22 @@ export class App {
   /** What heeds whoever plays and seeks: the run, or the two in step. */
   get #driven(): Shown | Duet {
     return this.#beside.duet ?? this.#run
+  }
+
+  /** `at`: where to stay; without it, it plays from its beginning. */
+  #openRecording(
+    { name, recording }: { readonly name: string; readonly recording: Blob | string },
+    at?: number,
+  ): void {
+    this.#recorded = undefined
+    this.#recording = undefined
+    this.#beside.close()
+    this.#place = { ...this.#place, second: undefined }
+    page.result.hidden = true
+    this.#run.open({ kind: 'recording', name, from: recording })
+    this.#focus()
+    if (at === undefined) this.#play()
+    else this.#run.order({ kind: 'seek', at })
   }
 
   #showForm(): void {
@@ -226,7 +268,7 @@ export class App {
         nodes: this.#run.about?.nodes ?? 0,
       }),
       scenario: () => ({ name: this.#place.scenario, text: this.#text(), seed: this.#place.seed }),
-      open: (second) => void this.#openSecond(second, this.#seen.at).catch((error) => this.#fail(error)),
+      open: (second) => void this.#goOnBeside(second, this.#seen.at).catch((error) => this.#fail(error)),
     })
     for (const button of page.export.querySelectorAll<HTMLButtonElement>('[data-export]'))
       button.addEventListener('click', () => {
@@ -258,10 +300,16 @@ export class App {
     })
   }
 
-  /** A scenario is opened; anything else is recorded data, and what waited for it is tried again. */
+  /** A recording or a scenario is opened; all else is data, and what waited for it is tried again. */
   async #dropped(files: readonly File[]): Promise<void> {
     let scenario: string | undefined
     for (const file of files) {
+      if (await isRecordingFile(file)) {
+        hush()
+        this.#place = { ...this.#place, node: -1, vlan: -1 }
+        this.#openRecording({ name: file.name, recording: file })
+        return
+      }
       const { name, text } = await textOf(file)
       if (name.endsWith('.json') && /"question"\s*:/.test(text)) scenario = text
       else this.#openings.keep(name, text)
@@ -285,7 +333,16 @@ export class App {
   /** Another run, from its beginning. */
   #begin(scenario: string, edited: string | undefined): void {
     const seed = page.seed.valueAsNumber
-    this.#place = { ...this.#place, scenario, edited, seed, node: -1, vlan: -1, second: undefined }
+    this.#place = {
+      ...this.#place,
+      scenario,
+      edited,
+      seed,
+      isRecorded: false,
+      node: -1,
+      vlan: -1,
+      second: undefined,
+    }
     hush()
     void this.#open(0).then(
       () => this.#play(),
@@ -358,8 +415,10 @@ export class App {
         this.#dirty()
         break
       case 'detail':
-        if (news.detail.node === this.#place.node)
-          showDetail(page.detail, news.detail, (node) => this.#choose(node))
+        if (news.detail.node === this.#place.node) this.#showDetail(news.detail)
+        break
+      case 'recorded':
+        this.#toRecording(news.recorded)
         break
       case 'playing':
         this.#showPlaying()
@@ -373,6 +432,29 @@ export class App {
         this.#closed()
         this.#fail(new Error(news.fault ? faultText(news.message) : news.message))
     }
+  }
+
+  #showDetail(detail: Detail): void {
+    if (detail.isRecorded !== false || this.#recording === undefined) {
+      showDetail(page.detail, detail, (node) => this.#choose(node))
+      return
+    }
+    showUnrecorded(page.detail, detail.node, this.#recording, this.#version, {
+      close: () => this.#choose(-1),
+      rerun: () => {
+        this.#place = { ...this.#place, isRecorded: false }
+        void this.#open(detail.at).catch((error) => this.#fail(error))
+      },
+    })
+  }
+
+  /** What is shown is a recording of that run. */
+  #toRecording(recorded: RecordedRun): void {
+    const { scenario, seed, dither, cutOff } = recorded
+    this.#recording = recorded
+    this.#place = { ...this.#place, ...scenarioOf(scenario), seed, dither, isRecorded: true }
+    this.#showForm()
+    if (cutOff !== undefined) say(`The recording ends before the run did: ${cutOff}.`)
   }
 
   #began(about: About): void {
@@ -465,4 +547,12 @@ export class App {
 /** To the page by which the same nodes are run. */
 function operatorLink(): readonly (Node | string)[] {
   return [' ', make('a', { href: './operator/' }, 'Run them')]
+}
+
+/** A scenario that comes with PeerTap by its name; any other one as a file. */
+function scenarioOf(text: string): Pick<Place, 'scenario' | 'edited'> {
+  const known = KNOWN.find((each) => each.text === text)
+  return known === undefined
+    ? { scenario: EDITED, edited: text }
+    : { scenario: known.name, edited: undefined }
 }

@@ -1,5 +1,7 @@
 /** Files in and out: what is dropped on the page, what the server has, what is saved. */
 
+import { EXTENSION, isRecording, PREAMBLE_BYTES } from '../sim/recording/format.ts'
+
 /** As much text as a data file may be: the largest recorded matrix has a fifth of it. */
 const DATA_BYTES_MAX = 256_000_000
 
@@ -43,10 +45,24 @@ export interface Asked {
 /** Running nodes, which take a token to be seen. */
 export type AskedLive = 'live'
 
+/** A recording that the server has. */
+export interface AskedRecording {
+  readonly name: string
+  /** Its address. */
+  readonly recording: string
+}
+
 /** Undefined where the server was asked nothing in particular. */
-export async function askedOf(): Promise<Asked | AskedLive | undefined> {
+export async function askedOf(): Promise<Asked | AskedRecording | AskedLive | undefined> {
   const response = await fetch('./run.json')
-  return response.status === 200 ? ((await response.json()) as Asked | AskedLive) : undefined
+  if (response.status !== 200) return undefined
+  return (await response.json()) as Asked | AskedRecording | AskedLive
+}
+
+/** By how it begins, or else by its name: a broken one is to say what is wrong with it. */
+export async function isRecordingFile(file: File): Promise<boolean> {
+  if (file.name.endsWith(EXTENSION)) return true
+  return isRecording(new Uint8Array(await file.slice(0, PREAMBLE_BYTES).arrayBuffer()))
 }
 
 export async function dataOf(name: string): Promise<string> {

@@ -147,6 +147,7 @@ export class Shown {
         this.#picture = undefined
         this.#layout = undefined
         break
+      case 'recorded':
       case 'detail':
       case 'ended':
       case 'effects':

@@ -2,6 +2,7 @@
  * The one line that repeats a run, ready to be pasted into a shell. Whoever pastes it may be in another
  * directory, since `npx peertap` is known in one only: no path in it is relative.
  */
+import { resolve } from 'node:path'
 
 export interface RepeatParts {
   /** `sim run`. */
@@ -19,6 +20,11 @@ export function repeatLine({ words, scenario, data, dither, settings }: RepeatPa
   if (!dither) parts.push('--no-dither')
   if (data !== undefined) parts.push('--data', quoted(data))
   return parts.join(' ')
+}
+
+/** The line that shows a recording. */
+export function viewLine(path: string): string {
+  return `npx peertap view ${quoted(resolve(path))}`
 }
 
 /** As a POSIX shell takes it. */

@@ -1,9 +1,9 @@
 /**
  * What all verbs that run a scenario are given: the scenario with what was changed in it, seed, data.
  */
-import { blamed, dataNeeds, parseSetting, type Scenario } from '../../sim/index.ts'
+import { blamed, canonicalScenario, dataNeeds, parseSetting, type Scenario } from '../../sim/index.ts'
 import { checkData, dataDirectory } from '../sim/data-files.ts'
-import { loadScenario } from '../sim/scenario-files.ts'
+import { loadScenario, scenarioText } from '../sim/scenario-files.ts'
 import type { Flag, Given } from './flags.ts'
 import { type RepeatParts, repeatLine } from './repeat.ts'
 
@@ -77,4 +77,11 @@ export function seedOf(given: Given): number {
   return (
     given.whole('seed', 0, SEED_MAX, `write any of them, or leave it out for ${DEFAULT_SEED}`) ?? DEFAULT_SEED
   )
+}
+
+/** The scenario as a file. One that comes with PeerTap keeps its own text, and so its name in the page. */
+export function textOf({ scenario, anywhere, flags }: Request): string {
+  const isChanged = flags.some((flag) => flag.startsWith('--set'))
+  if (!isChanged) return scenarioText(anywhere)
+  return JSON.stringify(JSON.parse(canonicalScenario(scenario)), null, 2)
 }

@@ -3,15 +3,18 @@
  */
 
 import { UsageError } from '../../core/errors.ts'
-import type { Manifest, RunReport } from '../../sim/index.ts'
+import { MARKS_MAX, type Manifest, type RunReport } from '../../sim/index.ts'
 import { manifestOf } from '../sim/manifest.ts'
 import { type Output, takeOutput } from '../sim/output.ts'
 import { type Outcome, runAll } from '../sim/pool.ts'
+import { checkRecordingPlace, type RecordingOrder } from '../sim/recording-file.ts'
 import { summariseRuns } from '../sim/summary.ts'
+import { versionName } from '../view/version.ts'
 import { EXIT, type ExitCode, errorOf, reportError } from './exit.ts'
 import type { Given, Verb } from './flags.ts'
 import { beforeSignals } from './interrupted.ts'
 import { progressStyle, showProgress } from './progress.ts'
+import { viewLine } from './repeat.ts'
 import { faultsOf, runLines, type SeedLine, seedsLines } from './report.ts'
 import {
   PROGRESS_FLAGS,
@@ -20,6 +23,7 @@ import {
   SCENARIO_ARGUMENT,
   SCENARIO_FLAGS,
   seedOf,
+  textOf,
 } from './sim-request.ts'
 
 /** More seeds than this in one call are a job for a cluster. */
@@ -34,12 +38,18 @@ export const simRun: Verb = {
     ...PROGRESS_FLAGS,
     seeds: { kind: 'text', describe: 'Instead of one seed: run seeds 1 to this on all cores, and compare' },
     out: { kind: 'text', describe: 'Write result.json, scenario.json and manifest.json into this directory' },
+    record: { kind: 'text', describe: 'Record the run into this file, for peertap view FILE' },
+    mark: {
+      kind: 'text',
+      describe: `With --record: nodes whose tables are recorded, at most ${MARKS_MAX}: 0,5-7`,
+    },
     view: { kind: 'switch', describe: 'Show the run in the browser afterwards (peertap view)' },
-    force: { kind: 'switch', describe: 'Let --out write into a directory that holds something else' },
+    force: { kind: 'switch', describe: 'Let --out and --record write where something else is' },
   },
   examples: [
     ['peertap sim run steady-16', 'a scenario that comes with PeerTap'],
     ['peertap sim run steady-16 --seeds 20', 'twenty seeds with confidence intervals'],
+    ['peertap sim run root-crash --record run.ptrec', 'to look at it later: peertap view run.ptrec'],
     ['peertap sim run my.json --set nodes.count=100', 'one thing changed'],
   ],
   run,
@@ -56,6 +66,7 @@ async function run(given: Given): Promise<ExitCode> {
   const request = readRequest(given, 'sim run')
   const { scenario, directory, dither, flags } = request
   const manifest = manifestOf({ scenario, seeds, dither, flags, dataDirectory: directory })
+  const record = recordingOf(given, request, manifest, count)
   const out = given.text('out')
   const output = out === undefined ? undefined : takeOutput(out, manifest, given.on('force'))
   const finished: RunReport[] = []
@@ -65,14 +76,14 @@ async function run(given: Given): Promise<ExitCode> {
     output.release()
   })
   try {
-    const outcomes = await runSeeds(request, seeds, given, finished)
+    const outcomes = await runSeeds(request, seeds, given, finished, record)
     const reports = reportsOf(request, outcomes)
     const result =
       count === undefined
         ? seedResult(request, reports[0] as RunReport, manifest)
         : seedsResult(request, reports, manifest)
     if (given.on('json')) console.log(JSON.stringify(result))
-    else console.log(humanLines(request, reports, count !== undefined).join('\n'))
+    else console.log(humanLines(request, reports, count !== undefined, record).join('\n'))
     try {
       // After the words: a disk that filled up in the meantime must not cost the results as well.
       output?.write(scenario, manifest, result)
@@ -80,12 +91,52 @@ async function run(given: Given): Promise<ExitCode> {
       // In words, even under --json: its one object is printed.
       return reportError(error)
     }
-    if (given.on('view')) await (await import('./view.ts')).viewRequest(request, seeds[0] as number)
+    if (given.on('view')) {
+      const { viewRecording, viewRequest } = await import('./view.ts')
+      if (record === undefined) await viewRequest(request, seeds[0] as number)
+      else await viewRecording(record.path)
+    }
     return reports.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed
   } finally {
     stopListening()
     output?.release()
   }
+}
+
+/** What `--record` asks for. */
+function recordingOf(
+  given: Given,
+  request: Request,
+  manifest: Manifest,
+  seeds: number | undefined,
+): RecordingOrder | undefined {
+  const path = given.text('record')
+  const mark = given.text('mark')
+  if (path === undefined) {
+    if (mark === undefined) return undefined
+    throw new UsageError('--mark is for recordings; name their file with --record')
+  }
+  if (seeds !== undefined) throw new UsageError('--record keeps one run; leave out --seeds, or --record')
+  const marks = mark === undefined ? [] : marksOf(mark, request.scenario.nodes.count)
+  checkRecordingPlace(path, given.on('force'))
+  const version = versionName(manifest.peertap, manifest.codeHash)
+  return { path, text: textOf(request), version, marks }
+}
+
+/** `0,5-7`: each once, ascending. */
+function marksOf(text: string, nodes: number): number[] {
+  const marks = new Set<number>()
+  for (const part of text.split(',')) {
+    const [, from = '', to = from] = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part) ?? []
+    if (from === '' || Number(to) >= nodes || Number(from) > Number(to)) {
+      throw new UsageError(
+        `--mark ${text}: "${part}" is no node; they are numbered from 0 to ${nodes - 1}; write --mark 0,5-7`,
+      )
+    }
+    for (let node = Number(from); node <= Number(to) && marks.size <= MARKS_MAX; node++) marks.add(node)
+  }
+  if (marks.size <= MARKS_MAX) return [...marks].sort((a, b) => a - b)
+  throw new UsageError(`--mark ${text}: these are more than ${MARKS_MAX} nodes; mark fewer`)
 }
 
 /** Hours of work must not be lost because the last seed was one too many. */
@@ -107,11 +158,12 @@ async function runSeeds(
   seeds: readonly number[],
   given: Given,
   finished: RunReport[],
+  record: RecordingOrder | undefined,
 ): Promise<Outcome[]> {
   const { scenario, directory, dither } = request
   const title = seeds.length === 1 ? `${scenario.name}, seed ${seeds[0]}` : scenario.name
   const display = showProgress(progressStyle(given.on('quiet')), title, seeds.length)
-  const jobs = seeds.map((seed) => ({ scenario, seed, dataDirectory: directory, dither }))
+  const jobs = seeds.map((seed) => ({ scenario, seed, dataDirectory: directory, dither, record }))
   try {
     return await runAll(jobs, {
       progress: (seed, progress) => display.update(seed, progress),
@@ -161,10 +213,12 @@ function humanLines(
   { scenario, repeat, view }: Request,
   reports: readonly RunReport[],
   many: boolean,
+  record: RecordingOrder | undefined,
 ): string[] {
   if (!many) {
     const report = reports[0] as RunReport
-    return [...runLines(scenario, report, repeat(report.seed)), `view    ${view(report.seed)}`]
+    const shows = record === undefined ? view(report.seed) : viewLine(record.path)
+    return [...runLines(scenario, report, repeat(report.seed)), `view    ${shows}`]
   }
   const failing = reports
     .filter(({ ok }) => !ok)

@@ -1,17 +1,17 @@
 /** `peertap view`: the picture of a mesh in the browser, served on the loopback interface. */
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { UsageError } from '../../core/errors.ts'
-import { canonicalScenario, dataNeeds, readScenario } from '../../sim/index.ts'
+import { dataNeeds, Recording, readScenario } from '../../sim/index.ts'
 import { checkData, DiskData, dataDirectory } from '../sim/data-files.ts'
-import { scenarioText } from '../sim/scenario-files.ts'
+import { looksRecorded, RecordingOnDisk } from '../sim/recording-file.ts'
 import { isKept, readKept } from '../view/kept.ts'
-import { PageServer, type Shown } from '../view/server.ts'
+import { PageServer, RECORDING, type Shown } from '../view/server.ts'
 import { EXIT, type ExitCode } from './exit.ts'
 import type { Given, Verb } from './flags.ts'
 import { openBrowser } from './open-browser.ts'
-import { type Request, RUN_FLAGS, readRequest, SCENARIO_ARGUMENT, seedOf } from './sim-request.ts'
+import { type Request, RUN_FLAGS, readRequest, SCENARIO_ARGUMENT, seedOf, textOf } from './sim-request.ts'
 
-const WHAT = 'A scenario, or a directory that sim run --out wrote'
+const WHAT = 'A scenario, a recording, or a directory that sim run --out wrote'
 
 export const viewVerb: Verb = {
   words: ['view'],
@@ -29,6 +29,7 @@ export const viewVerb: Verb = {
   examples: [
     ['peertap view root-crash --seed 7', 'that run, from its beginning'],
     ['peertap view results/7', 'a run that sim run --out kept'],
+    ['peertap view run.ptrec', 'a run that sim run --record recorded'],
     ['peertap view', 'choose in the page'],
     ['peertap view --node', 'the node of this machine: its mesh, and its VLANs to join and leave'],
     ['peertap view --node /run/a.sock --node /run/b.sock', 'what two nodes see'],
@@ -47,7 +48,7 @@ async function run(given: Given): Promise<ExitCode> {
     await viewNodes(given, sockets, port)
     return EXIT.ok
   }
-  const shown = shownBy(given)
+  const shown = await shownBy(given)
   await show(shown, port, !given.on('no-browser'))
   return EXIT.ok
 }
@@ -72,7 +73,7 @@ export async function viewRequest(request: Request, seed: number): Promise<void>
   await show(shownOf(request, seed), 0, true)
 }
 
-function shownBy(given: Given): Shown {
+async function shownBy(given: Given): Promise<Shown> {
   if (given.optional(SCENARIO_ARGUMENT.name) === undefined) {
     const flag = ['seed', 'set', 'data'].find((name) => given.list(name).length > 0)
     if (flag !== undefined)
@@ -80,7 +81,34 @@ function shownBy(given: Given): Shown {
     return { run: undefined, data: () => undefined }
   }
   const name = given.argument(SCENARIO_ARGUMENT.name)
+  if (looksRecorded(name)) return shownRecording(name, given)
   return isKept(name) ? shownKept(name, given) : shownOf(readRequest(given, 'view'), seedOf(given))
+}
+
+async function shownRecording(path: string, given: Given): Promise<Shown> {
+  const flag = ['seed', 'set', 'data', 'no-dither'].find(
+    (name) => given.list(name).length > 0 || given.on(name),
+  )
+  if (flag !== undefined) throw new UsageError(`${path} holds a run as it was made; leave out --${flag}`)
+  return shownFile(path)
+}
+
+async function shownFile(path: string): Promise<Shown> {
+  const recording = await RecordingOnDisk.open(path)
+  try {
+    // What is wrong with it is said here, before anybody looks for it in a page.
+    const { cutOff } = await Recording.open(recording, path)
+    if (cutOff !== undefined) console.error(`${path} ends before the run did: ${cutOff}`)
+  } catch (error) {
+    await recording.close()
+    throw error
+  }
+  return { run: { name: basename(path), recording: RECORDING }, data: () => undefined, recording }
+}
+
+/** Shows a recording that was just made. */
+export async function viewRecording(path: string): Promise<void> {
+  await show(await shownFile(path), 0, true)
 }
 
 function shownKept(directory: string, given: Given): Shown {
@@ -100,16 +128,12 @@ function shownKept(directory: string, given: Given): Shown {
   }
 }
 
-function shownOf({ scenario, directory, dither, flags, anywhere }: Request, seed: number): Shown {
+function shownOf(request: Request, seed: number): Shown {
+  const { scenario, directory, dither } = request
   const needs = dataNeeds(scenario).map(({ name }) => name)
   const disk = new DiskData(directory)
-  // A scenario as it comes with PeerTap keeps its own text, and so its name in the page.
-  const isChanged = flags.some((flag) => flag.startsWith('--set'))
-  const text = isChanged
-    ? JSON.stringify(JSON.parse(canonicalScenario(scenario)), null, 2)
-    : scenarioText(anywhere)
   return {
-    run: { name: scenario.name, text, seed, dither, data: needs },
+    run: { name: scenario.name, text: textOf(request), seed, dither, data: needs },
     data: (name) => (needs.includes(name) ? disk.text(name) : undefined),
   }
 }

@@ -4,10 +4,20 @@
  */
 import { setFlagsFromString } from 'node:v8'
 import { UsageError } from '../../core/errors.ts'
-import { Live, type Progress, Run, type RunOptions, type RunReport, type Scenario } from '../../sim/index.ts'
+import {
+  Live,
+  type Progress,
+  Recorder,
+  Run,
+  type RunOptions,
+  type RunReport,
+  type RunResult,
+  type Scenario,
+} from '../../sim/index.ts'
 import { chooseCrypto } from '../crypto/provider.ts'
 import { EngineThreads } from '../mls/engines.ts'
 import { DiskData } from './data-files.ts'
+import { RecordingFile, type RecordingOrder } from './recording-file.ts'
 
 /** Plain data: it crosses threads and processes. */
 export interface Job {
@@ -15,6 +25,7 @@ export interface Job {
   readonly seed: number
   readonly dataDirectory: string
   readonly dither: boolean
+  readonly record?: RecordingOrder | undefined
 }
 
 // By itself V8 marks the whole heap for each 64 MB that arrays outside it have grown, which is all the time
@@ -35,9 +46,8 @@ function engines(): EngineThreads {
 /** Runs to the end. Throws what the simulation throws. */
 export function runJob(job: Job, onProgress: (progress: Progress) => void): RunReport {
   const started = performance.now()
-  const run = createRun(job, onProgress)
-  while (!run.done) advance(run, Number.POSITIVE_INFINITY)
-  const result = run.result()
+  const result =
+    job.record === undefined ? runPlain(job, onProgress) : runRecorded(job, job.record, onProgress)
   const wallSeconds = (performance.now() - started) / 1_000
   return {
     ...result,
@@ -45,6 +55,24 @@ export function runJob(job: Job, onProgress: (progress: Progress) => void): RunR
     messagesPerSecond: wallSeconds > 0 ? result.messages / wallSeconds : 0,
     // Node reports KiB on every platform.
     peakRssBytes: process.resourceUsage().maxRSS * 1_024,
+  }
+}
+
+function runPlain(job: Job, onProgress: (progress: Progress) => void): RunResult {
+  const run = createRun(job, onProgress)
+  while (!run.done) advance(run, Number.POSITIVE_INFINITY)
+  return run.result()
+}
+
+/** The same run: who records only looks. */
+function runRecorded(job: Job, order: RecordingOrder, onProgress: (progress: Progress) => void): RunResult {
+  const sink = new RecordingFile(order.path)
+  try {
+    const recorder = new Recorder(job.scenario, optionsOf(job, onProgress), { ...order, sink })
+    while (!recorder.run.done) recorder.step()
+    return recorder.finish()
+  } finally {
+    sink.close()
   }
 }
 
@@ -62,9 +90,26 @@ export function advance(run: Run, untilSeconds: number): void {
 
 /** A run at its start, which tells its progress at a bearable pace. */
 export function createRun(job: Job, onProgress: (progress: Progress) => void): Run {
+  return new Run(job.scenario, optionsOf(job, onProgress))
+}
+
+/** A run at its start with people at its machines. */
+export function createLive(job: Job): Live {
+  return new Live(
+    job.scenario,
+    optionsOf(job, () => undefined),
+  )
+}
+
+function optionsOf(job: Job, onProgress: (progress: Progress) => void): RunOptions {
   let told = performance.now()
-  return new Run(job.scenario, {
-    ...optionsOf(job),
+  return {
+    seed: job.seed,
+    data: new DiskData(job.dataDirectory),
+    dither: job.dither,
+    // Whichever it is, the run is the same.
+    realCrypto: job.scenario.crypto === 'real' ? chooseCrypto().crypto : undefined,
+    mlsEngines: job.scenario.mls === 'tsmls' ? engines() : undefined,
     onProgress: (progress) => {
       const now = performance.now()
       if (now - told >= PROGRESS_MILLIS) {
@@ -73,21 +118,5 @@ export function createRun(job: Job, onProgress: (progress: Progress) => void): R
       }
       return true
     },
-  })
-}
-
-/** A run at its start with people at its machines. */
-export function createLive(job: Job): Live {
-  return new Live(job.scenario, optionsOf(job))
-}
-
-function optionsOf(job: Job): RunOptions {
-  return {
-    seed: job.seed,
-    data: new DiskData(job.dataDirectory),
-    dither: job.dither,
-    // Whichever it is, the run is the same.
-    realCrypto: job.scenario.crypto === 'real' ? chooseCrypto().crypto : undefined,
-    mlsEngines: job.scenario.mls === 'tsmls' ? engines() : undefined,
   }
 }

@@ -17,7 +17,19 @@ export interface Shown {
   readonly run: object | undefined
   /** The text of a data file that the scenario names; undefined for any other name. */
   data(name: string): string | undefined
+  readonly recording?: Pieces | undefined
 }
+
+/** A file that is handed out piece by piece. */
+export interface Pieces {
+  readonly size: number
+  read(from: number, length: number): Promise<Uint8Array>
+}
+
+/** Of a piece: more than a page ever asks for at once. */
+const PIECE_BYTES_MAX = 256_000_000
+/** Where the page finds the recording. */
+export const RECORDING = './recording'
 
 export class PageServer {
   readonly #server: Server
@@ -71,6 +83,7 @@ export class PageServer {
     else if (method !== 'GET' && method !== 'HEAD') end(response, 405, 'only GET')
     else if (path === undefined) end(response, 400, 'no path')
     else if (path === '/run.json') this.#run(response)
+    else if (path === '/recording') void this.#piece(method, headers.range, response)
     else if (path.startsWith('/data/')) this.#data(path.slice('/data/'.length), response)
     else {
       const file = this.#page.get(path)
@@ -85,6 +98,36 @@ export class PageServer {
     // No fault: the page chooses then, and no browser reports an empty answer as one.
     if (run === undefined) end(response, 204, '')
     else end(response, 200, JSON.stringify(run), 'application/json')
+  }
+
+  /** RFC 9110, section 14: one range, with both ends. */
+  async #piece(method: string, range: string | undefined, response: ServerResponse): Promise<void> {
+    const file = this.#shown.recording
+    if (file === undefined) {
+      end(response, 404, 'there is no recording')
+      return
+    }
+    const headers = { ...HEADERS, 'content-type': 'application/octet-stream', 'accept-ranges': 'bytes' }
+    if (method === 'HEAD') {
+      response.writeHead(200, { ...headers, 'content-length': file.size })
+      response.end()
+      return
+    }
+    const [, first, last] = (/^bytes=(\d{1,15})-(\d{1,15})$/.exec(range ?? '') ?? []).map(Number)
+    const from = first ?? -1
+    const until = Math.min(last ?? -1, file.size - 1)
+    if (from < 0 || until < from || until - from >= PIECE_BYTES_MAX) {
+      response.setHeader('content-range', `bytes */${file.size}`)
+      end(response, 416, 'ask for a range of bytes')
+      return
+    }
+    try {
+      const bytes = await file.read(from, until - from + 1)
+      response.writeHead(206, { ...headers, 'content-range': `bytes ${from}-${until}/${file.size}` })
+      response.end(bytes)
+    } catch {
+      end(response, 500, 'the recording cannot be read any more')
+    }
   }
 
   #data(name: string, response: ServerResponse): void {

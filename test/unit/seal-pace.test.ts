@@ -3,16 +3,15 @@ import { expect, test } from 'vitest'
 import { SAY_MANY_FROM, SAY_PACED_FROM, SAY_PER_BYTE, SAY_PER_BYTE_MANY } from '../../core/group/limits.ts'
 import { MILLISECOND, SECOND } from '../../core/io.ts'
 import type { Reach } from '../../core/seal/context.ts'
-import type { EpochSource } from '../../core/seal/epoch.ts'
 import { PACE_ALONE_FROM, PACE_PAUSE, PACE_STEP, TURN_FROM } from '../../core/seal/limits.ts'
 import { PAYLOAD_KIND } from '../../core/vlan/plaintext.ts'
 import { idIs, TOKEN_OFFSET } from '../../core/wire/packet.ts'
-import { SealWorld, type TestMember } from '../support/seal-world.ts'
+import { SealWorld, type TestEpoch, type TestMember } from '../support/seal-world.ts'
 
 const BODY = new Uint8Array(20_000)
 
 /** A world of two, of which one takes so many for members. */
-function large(members: number): { world: SealWorld; alice: TestMember; epoch: EpochSource } {
+function large(members: number): { world: SealWorld; alice: TestMember; epoch: TestEpoch } {
   const world = new SealWorld(2)
   const [alice, bob] = world.members as [TestMember, TestMember]
   const epoch = world.epoch()

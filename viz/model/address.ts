@@ -20,6 +20,8 @@ export interface Place {
   readonly seed: number
   /** False: the instants of a trace are taken as they stand. */
   readonly dither: boolean
+  /** It was seen in a recording, which need not be where the address is opened. */
+  readonly isRecorded: boolean
   /** In seconds. */
   readonly at: number
   readonly layers: readonly Layer[]
@@ -46,6 +48,7 @@ export async function writePlace(place: Place): Promise<string> {
   parts.set('at', place.at.toFixed(6).replace(/\.?0+$/, ''))
   parts.set('layers', place.layers.join('.'))
   if (!place.dither) parts.set('dither', 'no')
+  if (place.isRecorded) parts.set('recording', 'yes')
   if (place.colour !== 'role') parts.set('colour', place.colour)
   if (place.vlan >= 0) parts.set('vlan', String(place.vlan))
   if (place.node >= 0) parts.set('node', String(place.node))
@@ -74,6 +77,7 @@ export async function readPlace(hash: string): Promise<Place | undefined> {
     edited: file === null ? undefined : await unpack(file, 'file'),
     seed: whole(parts, 'seed', 0, SEED_MAX, 1),
     dither: parts.get('dither') !== 'no',
+    isRecorded: parts.get('recording') === 'yes',
     at: seconds(parts.get('at') ?? '0'),
     layers: LAYERS.filter((layer) => layers.includes(layer)),
     colour: COLOURS.find((colour) => colour === parts.get('colour')) ?? 'role',

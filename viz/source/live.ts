@@ -88,6 +88,7 @@ export class Live implements Source {
         if (this.#isOwed) this.#show(false)
         break
       case 'open':
+      case 'trace':
         break
     }
   }

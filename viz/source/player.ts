@@ -4,11 +4,12 @@
  * is a new run from the beginning: a run is a pure function of scenario and seed.
  */
 import { UsageError } from '../../core/errors.ts'
-import { type DataFiles, dataNeeds, endOfFault, Run, readScenario, type Scenario } from '../../sim/index.ts'
+import { type DataFiles, dataNeeds, Run, readScenario, type Scenario } from '../../sim/index.ts'
+import { aboutOf } from '../../sim/watch/about.ts'
+import { detailOf, measure, pictureOf } from '../../sim/watch/look.ts'
+import { Watcher } from '../../sim/watch/watcher.ts'
 import { Branch } from './branch.ts'
-import { detailOf, measure, pictureOf } from './look.ts'
-import type { About, Focus, Measures, News, Opening, Order, Planned } from './source.ts'
-import { Watcher } from './watcher.ts'
+import type { Focus, Measures, News, Opening, Order } from './source.ts'
 
 /** One slice of work; orders are heard between two. */
 const SLICE_MILLIS = 24
@@ -280,27 +281,4 @@ export class Player {
       this.#tell({ kind: 'failed', message, fault: !(given && error instanceof UsageError) })
     }
   }
-}
-
-function aboutOf(scenario: Scenario, seed: number, run: Run): About {
-  return {
-    name: scenario.name,
-    question: scenario.question,
-    seed,
-    nodes: scenario.nodes.count,
-    endsAt: run.endsAtSeconds,
-    warmupSeconds: scenario.warmupSeconds,
-    vlans: run.stage.vlans.map(({ members, mls }) => ({ members, hasEpochs: mls !== undefined })),
-    planned: scenario.faults.flatMap(plannedOf),
-  }
-}
-
-function plannedOf(fault: Scenario['faults'][number]): Planned[] {
-  const { kind, atSeconds } = fault
-  if (fault.kind !== 'relay-crashes') return [{ kind, from: atSeconds, until: endOfFault(fault) }]
-  const { times, everySeconds, restartAfterSeconds, target } = fault
-  return Array.from({ length: times }, (_, index) => {
-    const from = atSeconds + index * everySeconds
-    return { kind: `crash of a ${target}`, from, until: from + restartAfterSeconds }
-  })
 }

@@ -3,8 +3,11 @@
  * which epoch. All of it is bounded: what nobody fetched is dropped from its beginning and counted.
  */
 import type { NodeEvent } from '../../core/io.ts'
-import { isVisitorPort, type Onlooker, type Run, vlanOf } from '../../sim/index.ts'
-import { HAPPENING, type Happening, type HappeningKind, type Sample } from './source.ts'
+import type { Onlooker } from '../results.ts'
+import type { Run } from '../run.ts'
+import { isVisitorPort } from '../visitors.ts'
+import { vlanOf } from '../vlans.ts'
+import { HAPPENING, type Happening, type HappeningKind, type Sample } from './seen.ts'
 
 /** Kept between two pictures: a flash crowd of ten thousand, and what else happens then. */
 const KEPT_MAX = 20_000
@@ -130,6 +133,15 @@ export class Watcher implements Onlooker {
 
   vlanId(vlan: number): string | undefined {
     return this.#ids.get(vlan)
+  }
+
+  /** The number of the node's epoch in the VLAN, −1 in none. */
+  epochOf(vlan: number, node: number): number {
+    return this.#memberOf.get(vlan)?.get(node) ?? -1
+  }
+
+  epochName(vlan: number, epoch: number): string {
+    return this.#epochNames.get(vlan)?.get(epoch) ?? ''
   }
 
   /** For each node the number of its epoch in the VLAN, −1 in none. */

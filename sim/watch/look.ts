@@ -1,14 +1,15 @@
 /** Reads pictures off a run. It only looks: a run is the same with pictures and without. */
 import type { LinkId, NodeView } from '../../core/io.ts'
-import type { Run } from '../../sim/index.ts'
-import { type Detail, type Measures, NODE, type Picture } from './source.ts'
+import type { SimNode } from '../node.ts'
+import type { Run } from '../run.ts'
+import { type Detail, type Measures, NODE, type Picture } from './seen.ts'
 import type { Watcher } from './watcher.ts'
 
 /** Sides of partitions that are told apart; all further ones look alike. */
-const SIDES_MAX = 8
+export const SIDES_MAX = 8
 
 /** Who went down stays in sight for so long. */
-const GONE_SECONDS = 30
+export const GONE_SECONDS = 30
 
 /** What a picture takes from elsewhere. */
 export interface Beside {
@@ -16,6 +17,11 @@ export interface Beside {
   readonly epochs: Int32Array
   readonly epochNames: Readonly<Record<number, string>>
   readonly measures: Measures | undefined
+}
+
+/** Measures with the links that carry each VLAN, by the VLAN's id in hex. */
+export interface Looks extends Omit<Measures, 'carrying'> {
+  readonly carrying: ReadonlyMap<string, Int32Array>
 }
 
 export function pictureOf(run: Run, watcher: Watcher, beside: Beside): Picture {
@@ -30,72 +36,99 @@ export function pictureOf(run: Run, watcher: Watcher, beside: Beside): Picture {
       continue
     }
     uppers[node.index] = stage.cycles.upperOf(node.index) ?? -1
-    let state: number = NODE.up
-    if (node.index < contacts) state |= NODE.contact
-    if (node.leaving) state |= NODE.leaving
-    if (node.hostile) state |= NODE.hostile
-    if (node.slowness > 1) state |= NODE.slow
-    states[node.index] = state
+    states[node.index] = stateOf(node, contacts)
   }
   for (const upper of uppers) if (upper >= 0) states[upper] = (states[upper] as number) | NODE.relay
-  const { links, cut } = linksOf(run)
+  const pairs = pairsOf(run)
   return {
     at: world.now / 1e6,
     states,
     uppers,
     root: stage.root() ?? -1,
-    sides: sidesOf(run),
-    links,
-    cut,
+    sides: Uint8Array.from(sidesOf(run), (side) => Math.min(side, SIDES_MAX - 1)),
+    links: linksOf(pairs, nodes.length),
+    cut: cutOf(run, pairs),
     digest: run.digest,
     messages: world.messages,
     ...beside,
   }
 }
 
-/** Pairs of neighbours, each once though two trunks may join them for a moment. */
-function linksOf(run: Run): { readonly links: Int32Array; readonly cut: Uint8Array } {
+/** What the node is by itself: all of its state that does not follow from others'. */
+export function stateOf(node: SimNode, contacts: number): number {
+  if (!node.up) return 0
+  let state: number = NODE.up
+  if (node.index < contacts) state |= NODE.contact
+  if (node.leaving) state |= NODE.leaving
+  if (node.hostile) state |= NODE.hostile
+  if (node.slowness > 1) state |= NODE.slow
+  return state
+}
+
+/** Pairs of neighbours as lower × nodes + higher, ascending; each once though two trunks may join them. */
+export function pairsOf(run: Run): Float64Array {
   const { nodes, trunks } = run.world
-  const { partition } = run.tools
   const pairs = new Set<number>()
   const count = nodes.length
   for (const node of nodes) {
     if (!node.up) continue
     for (const trunk of trunks.of(node)) {
       if (!trunk.joined || trunk.node(0) !== node) continue
-      const far = trunk.node(1).index
-      pairs.add(Math.min(node.index, far) * count + Math.max(node.index, far))
+      pairs.add(pairOf(node.index, trunk.node(1).index, count))
     }
   }
-  const links = new Int32Array(pairs.size * 2)
-  const cut = new Uint8Array(pairs.size)
-  let place = 0
-  for (const pair of pairs) {
-    const [a, b] = [Math.floor(pair / count), pair % count]
-    links[place * 2] = a
-    links[place * 2 + 1] = b
-    if (partition.active && (partition.cut(a, b) || partition.cut(b, a))) cut[place] = 1
-    place += 1
-  }
-  return { links, cut }
+  return Float64Array.from(pairs).sort()
 }
 
-/** Nodes that nothing keeps apart have one number. */
-function sidesOf(run: Run): Uint8Array {
+export function pairOf(a: number, b: number, count: number): number {
+  return Math.min(a, b) * count + Math.max(a, b)
+}
+
+/** The same as pairs of numbers in a row. */
+export function linksOf(pairs: Float64Array, count: number): Int32Array {
+  const links = new Int32Array(pairs.length * 2)
+  for (let place = 0; place < pairs.length; place++) {
+    const pair = pairs[place] as number
+    links[place * 2] = Math.floor(pair / count)
+    links[place * 2 + 1] = pair % count
+  }
+  return links
+}
+
+function cutOf(run: Run, pairs: Float64Array): Uint8Array {
   const { partition } = run.tools
-  const sides = new Uint8Array(run.world.nodes.length)
+  const cut = new Uint8Array(pairs.length)
+  if (!partition.active) return cut
+  const count = run.world.nodes.length
+  for (let place = 0; place < cut.length; place++) {
+    const pair = pairs[place] as number
+    const [a, b] = [Math.floor(pair / count), pair % count]
+    if (partition.cut(a, b) || partition.cut(b, a)) cut[place] = 1
+  }
+  return cut
+}
+
+/** Nodes that nothing keeps apart have one number, 0 being that of node 0. */
+export function sidesOf(run: Run): Int32Array {
+  const { partition } = run.tools
+  const sides = new Int32Array(run.world.nodes.length)
   if (!partition.active) return sides
   const firsts: number[] = []
   for (let node = 0; node < sides.length; node++) {
-    let side = firsts.findIndex((first) => !partition.cut(first, node) && !partition.cut(node, first))
-    if (side < 0) side = firsts.length < SIDES_MAX ? firsts.push(node) - 1 : SIDES_MAX - 1
-    sides[node] = side
+    const side = firsts.findIndex((first) => !partition.cut(first, node) && !partition.cut(node, first))
+    sides[node] = side < 0 ? firsts.push(node) - 1 : side
   }
   return sides
 }
 
 /** A look into every node. `links`: those of the picture that it is for; `vlan`: an id in hex. */
 export function measure(run: Run, links: Int32Array, vlan: string | undefined): Measures {
+  const { carrying, ...measures } = measureAll(run, links, new Set(vlan === undefined ? [] : [vlan]))
+  return { ...measures, carrying: carrying.get(vlan ?? '') ?? new Int32Array(0) }
+}
+
+/** The same for several VLANs at once. */
+export function measureAll(run: Run, links: Int32Array, vlans: ReadonlySet<string>): Looks {
   const { nodes } = run.world
   const count = nodes.length
   const latency = new Float32Array(links.length / 2).fill(Number.NaN)
@@ -104,8 +137,7 @@ export function measure(run: Run, links: Int32Array, vlan: string | undefined): 
   const places = new Map<number, number>()
   for (let place = 0; place < latency.length; place++)
     places.set((links[place * 2] as number) * count + (links[place * 2 + 1] as number), place)
-  const lowerSays: [number, number][] = []
-  const upperSays = new Set<number>()
+  const trees = new Map([...vlans].map((vlan) => [vlan, new HalfLinks()]))
   for (const node of nodes) {
     const view = node.host?.machine.view()
     if (view === undefined) continue
@@ -113,21 +145,33 @@ export function measure(run: Run, links: Int32Array, vlan: string | undefined): 
       const far = farEnd(run, link.link)
       if (far === undefined || !link.neighbour) continue
       load[far] = link.load
-      const pair = Math.min(node.index, far) * count + Math.max(node.index, far)
-      const place = places.get(pair)
+      const place = places.get(pairOf(node.index, far, count))
       if (place === undefined) continue
       // The worse of what the two ends say.
       latency[place] = worse(latency[place] as number, link.rttMicros / 1_000)
       loss[place] = worse(loss[place] as number, link.loss)
     }
-    const table = view.vlans.find((each) => each.vlan === vlan)
-    if (table === undefined) continue
-    const upper = table.upper === undefined ? undefined : farEnd(run, table.upper)
-    if (upper !== undefined) lowerSays.push([node.index, upper])
-    for (const lower of table.lowers) upperSays.add(node.index * count + (farEnd(run, lower) ?? -1))
+    for (const { vlan, upper, lowers } of view.vlans) {
+      const halves = trees.get(vlan)
+      if (halves === undefined) continue
+      const above = upper === undefined ? undefined : farEnd(run, upper)
+      if (above !== undefined) halves.lowerSays.push([node.index, above])
+      for (const lower of lowers) halves.upperSays.add(node.index * count + (farEnd(run, lower) ?? -1))
+    }
   }
-  const carrying = lowerSays.filter(([lower, upper]) => upperSays.has(upper * count + lower))
-  return { at: run.world.now / 1e6, links, latency, loss, load, carrying: Int32Array.from(carrying.flat()) }
+  const carrying = new Map([...trees].map(([vlan, halves]) => [vlan, halves.links(count)]))
+  return { at: run.world.now / 1e6, links, latency, loss, load, carrying }
+}
+
+/** What the nodes of one VLAN say of their links up and down: a link is there when both ends say so. */
+class HalfLinks {
+  readonly lowerSays: [number, number][] = []
+  readonly upperSays = new Set<number>()
+
+  links(count: number): Int32Array {
+    const whole = this.lowerSays.filter(([lower, upper]) => this.upperSays.has(upper * count + lower))
+    return Int32Array.from(whole.flat())
+  }
 }
 
 export function detailOf(run: Run, index: number): Detail {
