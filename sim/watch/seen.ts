@@ -99,6 +99,9 @@ export const HAPPENING = {
   out: 'out',
   fault: 'fault',
   violation: 'violation',
+  /** Of running nodes. */
+  linkUp: 'linkUp',
+  linkDown: 'linkDown',
 } as const
 export type HappeningKind = (typeof HAPPENING)[keyof typeof HAPPENING]
 
