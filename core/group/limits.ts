@@ -151,7 +151,7 @@ export const OFFERS_SAID_MAX = 128
 export const OFFERS_MAX = 256
 /** How long one waits; its owner asks again long before (sec:B8). */
 export const OFFER_LIFE: Micros = 20 * SECOND
-/** And how long that of a member, which may fold with hundreds of others: FOLD_EACH for the most, and then some. */
+/** And how long that of a member, which may fold with hundreds: FOLD_EACH for the most, and then some. */
 export const OFFER_LIFE_MEMBER: Micros = 60 * SECOND
 /** Offers in one payload, and bytes of their KeyPackages: below what is cut into fragments (sec:A12). */
 export const OFFERS_IN_ONE_MAX = 64
@@ -260,8 +260,8 @@ export const EFFECTS_MAX = 4_096
 /** A member whose card was heard within this time is there (sec:B5). */
 export const HEARD_WITHIN: Micros = 60 * SECOND
 /**
- * Who came in with one of so many last epochs commits only if nobody else does: among 500 a Welcome takes eight
- * seconds, and a commit four. Counted in epochs, which all see alike.
+ * Who came in with one of so many last epochs commits only if nobody else does: among 500 a Welcome takes
+ * eight seconds, and a commit four. Counted in epochs, which all see alike.
  */
 export const NEWCOMER_EPOCHS = 3
 /** But only where at least so many keep the door who were in before: few have too much to do. Guess. */

@@ -81,7 +81,7 @@ export function placeAmong(group: GroupState, now: Micros): number {
   return place
 }
 
-/** Whether this member came in with the head or just before it. It counts among the settled it knows itself. */
+/** Whether this member came in with the head or just before it. Of the settled it counts itself as one. */
 function isNewcomer({ head, newSince, enteredWith }: GroupState, settled: number): boolean {
   if (head === undefined || head.number === 0) return false
   // Who was restored does not know what it missed.

@@ -4,12 +4,7 @@
  * nor what it shows.
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { packedFile } from './packed.ts'
-
-export interface PageFile {
-  readonly type: string
-  readonly bytes: Uint8Array
-}
+import { type PageFile, packedFile } from './packed.ts'
 
 /** By the path behind the origin. */
 export type Page = ReadonlyMap<string, PageFile>

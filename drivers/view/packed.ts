@@ -1,9 +1,13 @@
 /** Files as they travel: packed once by each way that browsers take, and kept for whoever asks next. */
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
-import type { PageFile } from './files.ts'
 
 /** The best takes ten times as long for a twentieth less. */
 const BROTLI_QUALITY = 9
+
+export interface PageFile {
+  readonly type: string
+  readonly bytes: Uint8Array
+}
 
 export interface Packed {
   /** Undefined: as it is. */

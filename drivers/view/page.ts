@@ -5,7 +5,8 @@
 import { join } from 'node:path'
 import { build, type Plugin, type Rollup } from 'vite'
 import { REPOSITORY } from '../program.ts'
-import { type Page, type PageFile, typeOf } from './files.ts'
+import { type Page, typeOf } from './files.ts'
+import type { PageFile } from './packed.ts'
 import { pageVersion } from './version.ts'
 
 /** `/` is the page. Takes a second or a few. */

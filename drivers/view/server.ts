@@ -6,7 +6,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { UsageError } from '../../core/errors.ts'
 
-import { HEADERS, type Page, type PageFile, pathOf, sendFile } from './files.ts'
+import { HEADERS, type Page, pathOf, sendFile } from './files.ts'
+import type { PageFile } from './packed.ts'
 
 /** Only for this machine, whoever else shares a network with it. */
 const HOST = '127.0.0.1'

@@ -40,7 +40,10 @@ export class Viewer {
     return new Viewer(url, program, await chromium.launch({ executablePath, args: FLAGS }))
   }
 
-  /** `hash`: what stands behind # in the address; by default what the program said. `before`: a script that runs before those of the page. */
+  /**
+   * `hash`: what stands behind # in the address; by default what the program said. `before`: a script that
+   * runs before those of the page.
+   */
   async open(hash = this.#hash, options: BrowserContextOptions = {}, before = ''): Promise<Page> {
     const context = await this.#browser.newContext({ acceptDownloads: true, ...options })
     const page = await context.newPage()

@@ -1,5 +1,5 @@
 /** Numbers and names as the page writes them. */
-import type { About } from '../source/source.ts'
+import type { About } from '../../sim/watch/seen.ts'
 
 /** `1:02:03.4`, `2:03.4`, `3.4 s`. */
 export function clock(seconds: number): string {
