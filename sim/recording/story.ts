@@ -20,6 +20,8 @@ const KINDS: readonly HappeningKind[] = [
   HAPPENING.out,
   HAPPENING.fault,
   HAPPENING.violation,
+  HAPPENING.linkUp,
+  HAPPENING.linkDown,
 ]
 
 export function writeStory(to: ByteWriter, { happenings, samples }: Story, from: Micros): void {
