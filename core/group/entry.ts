@@ -45,7 +45,7 @@ export function startEntry(group: GroupState, now: Micros, purpose: Purpose, fol
   // Whoever gave the word for it waits for those who know better.
   const share = fold?.via === group.keyName ? 1 : unit(group.ports.dice)
   const askAt =
-    fold === undefined ? now : now + Math.round(FOLD_SPREAD * share * Math.max(1, batchesOf(fold)))
+    fold === undefined ? now : now + Math.round(FOLD_SPREAD * share * Math.max(1, batchesOf(group, fold)))
   group.entry = {
     purpose,
     keyPackage: undefined,
@@ -130,19 +130,19 @@ export function madeKeyPackage(
   const { credential } = task
   const leafKey = group.ports.crypto.signatures.publicKey(task.leafSeed)
   entry.offer = { route: group.route, credential, leafKey, keyPackage: outcome.keyPackage }
-  entry.askAt = now + askAgain(entry)
+  entry.askAt = now + askAgain(group, entry)
   if (entry.fold !== undefined) entry.offerAgainAt = now + FOLD_OFFER_AGAIN
   group.wakeBy(Math.min(entry.askAt, entry.offerAgainAt))
   offer(group)
 }
 
-/** How many commits full of members fold together. */
-function batchesOf({ sides }: Folding): number {
-  return sides.loser.heard / ADDS_MAX
+/** How many commits full of members fold together: as it is said, but no more than there are. */
+function batchesOf({ head }: GroupState, { sides }: Folding): number {
+  return Math.min(sides.loser.heard, head?.roster.size ?? 0) / ADDS_MAX
 }
 
-function askAgain({ attempts, fold }: Entry): Micros {
-  const before = fold === undefined ? 0 : Math.floor(batchesOf(fold))
+function askAgain(group: GroupState, { attempts, fold }: Entry): Micros {
+  const before = fold === undefined ? 0 : Math.floor(batchesOf(group, fold))
   return Math.min(ASK_AGAIN_MAX, (ASK_AGAIN << Math.min(attempts, 4)) + FOLD_EACH * before)
 }
 
@@ -217,7 +217,7 @@ function askOnceMore(group: GroupState, now: Micros, entry: Entry): void {
     entry.isOffered = false
     entry.attempts += 1
   }
-  entry.askAt = now + askAgain(entry)
+  entry.askAt = now + askAgain(group, entry)
   // Whoever shares its invitation may have lost it to the other, which no ambassador says.
   const isDoubtful = group.ledger.holders(group.serial).length > 1
   if (entry.fold?.via !== undefined && entry.attempts < FOLD_ATTEMPTS && !isDoubtful) return
