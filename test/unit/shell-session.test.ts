@@ -188,7 +188,7 @@ describe('a line that asks for nothing there is', () => {
     ['crash home', '"home" is no node; nodes are node0 to node7'],
     ['node1', 'node1: say what to do there; write node1 vlan ..., node1 ping ..., or say ...'],
     ['node1 dance', '"dance" is nothing that a node does; write node1 vlan ..., node1 ping ..., or say ...'],
-    ['node1 vlan', 'vlan: say what to do: create, invite, join, leave, remove, list, show, members,'],
+    ['node1 vlan', 'vlan: say what to do: create, invite, join, leave, off, on, remove, list, show,'],
     ['node1 vlan crate x', '"crate" is no verb of vlan; did you mean "vlan create"?'],
     ['node1 vlan create', 'NODE vlan create: label is missing; write NODE vlan create LABEL'],
     ['node1 vlan create a b', '"b" is one argument too many for "NODE vlan create"'],
