@@ -3,10 +3,21 @@ import { make } from '../parts/elements.ts'
 
 const drawn = new WeakMap<HTMLElement, string>()
 
-/** `from`: what it is drawn from; nothing happens while that is the same. */
+/** A button that goes between the press and the release is never clicked: whoever presses is waited for. */
+let isPressed = false
+const press = (to: boolean) => (): void => {
+  isPressed = to
+}
+document.addEventListener('pointerdown', press(true), true)
+for (const end of ['pointerup', 'pointercancel']) document.addEventListener(end, press(false), true)
+
+/**
+ * `from`: what it is drawn from; nothing happens while that is the same, or somebody presses a button: the
+ * next look at the node comes soon.
+ */
 export function redraw(place: HTMLElement, from: unknown, draw: () => Node): void {
   const key = JSON.stringify(from)
-  if (drawn.get(place) === key && place.hasChildNodes()) return
+  if ((isPressed || drawn.get(place) === key) && place.hasChildNodes()) return
   drawn.set(place, key)
   const focused = place.contains(document.activeElement)
     ? (document.activeElement as HTMLElement).dataset['key']
@@ -16,8 +27,8 @@ export function redraw(place: HTMLElement, from: unknown, draw: () => Node): voi
 }
 
 /** A button of a row: `key` names it among all of the place. */
-export function rowButton(text: string, key: string, says: string, press: () => void): HTMLButtonElement {
+export function rowButton(text: string, key: string, says: string, pressed: () => void): HTMLButtonElement {
   const button = make('button', { type: 'button', 'data-key': key, 'aria-label': says }, text)
-  button.addEventListener('click', press)
+  button.addEventListener('click', pressed)
   return button
 }
