@@ -15,14 +15,13 @@ import {
   LOG_LIFE,
   LOG_MAX,
   LOOK_AROUND,
-  NEWCOMER_EPOCHS,
   RECENT_MAX,
   ROLLBACK_LEAST,
   ROLLBACK_LIFE,
   ROLLBACK_MAX,
 } from './limits.ts'
 import type { Way } from './messages.ts'
-import { forgetAbsent } from './presence.ts'
+import { arrived, forgetAbsent } from './presence.ts'
 import { judgeTwice, review } from './refused.ts'
 import type { GroupState, LogEntry, Rival } from './state.ts'
 import { planUpdate } from './updates.ts'
@@ -43,11 +42,8 @@ export function adoptChild(group: GroupState, now: Micros, rival: Rival, made: N
   }
   spendAdded(group, parent, made.epoch)
   push(group, now, made, 'child', left.length === 0, rival.isLogged === true || rival.isFold === true)
-  const { mlsId, number, step } = made.epoch
-  const recent = group.arrivals.filter(
-    (each) => each.number < number && each.number > number - NEWCOMER_EPOCHS,
-  )
-  group.arrivals = [...recent, { number, added: step?.added ?? new Set() }]
+  const { mlsId, step } = made.epoch
+  arrived(group, made.epoch)
   const fork = forkOf(group, parent)
   if (step !== undefined) fork.child = { mlsId, ...step }
   remember(group, now, rival)

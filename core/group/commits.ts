@@ -25,7 +25,7 @@ import {
   SLOWNESS_MAX,
   UNURGENT,
 } from './limits.ts'
-import { type Addition, additions, forgetOffers, newestOffer, oldestOffer } from './offers.ts'
+import { type Addition, additions, forgetOffers, spanOfOffers } from './offers.ts'
 import { isMajorityThere, placeAmong } from './presence.ts'
 import { sayFacts, timeOfCommit } from './say.ts'
 import type { GroupState } from './state.ts'
@@ -42,12 +42,12 @@ function dueSince(
 ): { readonly since: Micros; readonly isRemoval: boolean; readonly isUrgent: boolean } {
   if (group.isDirty(head)) return { since: now, isRemoval: true, isUrgent: true }
   forgetOffers(group, now, head)
-  const oldest = oldestOffer(group)
+  const { oldest, newest } = spanOfOffers(group)
   // A new epoch begins a batch of its own, or a crowd would cost an epoch for each that arrives.
   const begun = Math.max(oldest, head.adoptedAt)
   const batch = Math.min(ADD_BATCH_MAX, ADD_BATCH + ADD_BATCH_EACH * (group.offers.size - 1))
   // Once nobody comes any more there is nobody to wait for.
-  const until = Math.min(begun + batch, Math.max(begun, newestOffer(group)) + ADD_BATCH)
+  const until = Math.min(begun + batch, Math.max(begun, newest) + ADD_BATCH)
   const adds = oldest === NEVER ? NEVER : group.offers.size >= ADDS_MAX ? begun : until
   const due = updateDue(group, now, head)
   const update = due === NEVER || isMajorityThere(group, now) ? due : NEVER

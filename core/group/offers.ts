@@ -94,18 +94,14 @@ function isSpent(group: GroupState, { serial, member }: PooledOffer): boolean {
   return winner !== undefined && hex(winner) !== hex(member)
 }
 
-/** When the oldest offer that may be added came; NEVER for none. A sign only: it does not ask the ledger. */
-export function oldestOffer(group: GroupState): Micros {
-  let oldest = NEVER
-  for (const { since } of group.offers.values()) oldest = Math.min(oldest, since)
-  return oldest
-}
-
-/** When the newest one came; 0 for none. */
-export function newestOffer(group: GroupState): Micros {
-  let newest = 0
-  for (const { since } of group.offers.values()) newest = Math.max(newest, since)
-  return newest
+/** When the first and the last offer came; NEVER and 0 for none. A sign only: it does not ask the ledger. */
+export function spanOfOffers(group: GroupState): { readonly oldest: Micros; readonly newest: Micros } {
+  let [oldest, newest] = [NEVER, 0]
+  for (const { since } of group.offers.values()) {
+    oldest = Math.min(oldest, since)
+    newest = Math.max(newest, since)
+  }
+  return { oldest, newest }
 }
 
 /** The facts on which an offer rests, each after what it rests on itself. */

@@ -3,6 +3,7 @@ import { below } from '../dice.ts'
 import { hex, unhex } from '../ids.ts'
 import type { Micros } from '../io.ts'
 import { byRank } from '../ledger/rank.ts'
+import type { Epoch } from './epoch.ts'
 import {
   ANSWERERS,
   DAY,
@@ -13,8 +14,6 @@ import {
   SETTLED_LEAST,
 } from './limits.ts'
 import type { GroupState } from './state.ts'
-
-const NOBODY: ReadonlySet<string> = new Set()
 
 /** A card or any other signed packet of a member was taken. */
 export function hear(group: GroupState, now: Micros, member: Uint8Array): void {
@@ -65,7 +64,7 @@ export function placeAmong(group: GroupState, now: Micros): number {
   const lately = new Set(group.arrivals.flatMap(({ added }) => [...added]))
   // Where few were in before, all would wait for these.
   const settled = [...kept].filter((member) => !lately.has(member)).length
-  const newcomers = settled >= SETTLED_LEAST ? lately : (group.head?.step?.added ?? NOBODY)
+  const newcomers = settled >= SETTLED_LEAST ? lately : new Set(group.arrivals.at(-1)?.added)
   const tierOf = (member: string): number => (!kept.has(member) ? 2 : newcomers.has(member) ? 1 : 0)
   const own = isNewcomer(group, settled) ? Math.max(1, tierOf(group.keyName)) : tierOf(group.keyName)
   let place = 0
@@ -79,6 +78,13 @@ export function placeAmong(group: GroupState, now: Micros): number {
     if ((tier < own || (tier === own && isBefore)) && isThere(group, now, member)) place += 1
   }
   return place
+}
+
+/** Remembers who came in with an epoch that is adopted, and forgets who is no newcomer any more. */
+export function arrived(group: GroupState, { number, step }: Epoch): void {
+  const isLately = (each: { readonly number: number }): boolean =>
+    each.number < number && each.number > number - NEWCOMER_EPOCHS
+  group.arrivals = [...group.arrivals.filter(isLately), { number, added: step?.added ?? new Set() }]
 }
 
 /** Whether this member came in with the head or just before it. Of the settled it counts itself as one. */
