@@ -3,6 +3,7 @@ import { ControlClient } from '../control/client.ts'
 import { LiveServer, type ServedNode } from '../view/live-server.ts'
 import { operatorPage } from '../view/operator.ts'
 import type { Given } from './flags.ts'
+import { untilSignal } from './interrupted.ts'
 import { clientOf } from './node/line.ts'
 import { openBrowser } from './open-browser.ts'
 
@@ -28,9 +29,7 @@ export async function viewNodes(given: Given, sockets: readonly string[], port: 
   }
   const forget = given.on('no-browser') ? undefined : openBrowser(server.url)
   console.error('Whoever knows these addresses has the node: keep them secret. Ctrl-C ends it')
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, resolve)
-  })
+  await untilSignal()
   forget?.()
   await server.close()
 }

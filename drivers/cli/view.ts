@@ -8,6 +8,7 @@ import { isKept, readKept } from '../view/kept.ts'
 import { PageServer, RECORDING, type Shown } from '../view/server.ts'
 import { EXIT, type ExitCode } from './exit.ts'
 import type { Given, Verb } from './flags.ts'
+import { untilSignal } from './interrupted.ts'
 import { openBrowser } from './open-browser.ts'
 import { type Request, RUN_FLAGS, readRequest, SCENARIO_ARGUMENT, seedOf, textOf } from './sim-request.ts'
 
@@ -62,9 +63,7 @@ async function show(shown: Shown, port: number, inBrowser: boolean): Promise<voi
   console.log(server.url)
   if (inBrowser) openBrowser(server.url)
   console.error('Ctrl-C ends it')
-  await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, resolve)
-  })
+  await untilSignal()
   await server.close()
 }
 

@@ -19,16 +19,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect } from 'node:net'
 import { UsageError } from '../../core/errors.ts'
 import { Door, type DoorRefusal } from '../control/door.ts'
+import { BODY_BYTES_MAX, CONNECTIONS_MAX, readText, TIMEOUTS } from '../control/requests.ts'
 import { NotNow } from '../not-now.ts'
 import { type Page, pathOf, STRICT_HEADERS, sendFile } from '../view/files.ts'
 import { OPERATOR_PATH } from '../view/operator.ts'
 
-/** An order with all its arguments; invitations are some hundred bytes. */
-const BODY_BYTES_MAX = 65_536
-/** A slow or silent client keeps no memory for longer. */
-const REQUEST_MILLIS = 10_000
-/** Clients at once; more are told to come again. */
-const CONNECTIONS_MAX = 64
 /** The owner alone reads and writes. */
 const SOCKET_MODE = 0o600
 
@@ -36,7 +31,6 @@ const SOCKET_MODE = 0o600
 const OPEN_PATHS: readonly string[] = ['/metrics', '/health']
 /** What takes the token at the port; all else there are files of the page. */
 const API_PATHS = /^\/(?:v1\/.*|metrics|health)$/
-const TIMEOUTS = { requestTimeout: REQUEST_MILLIS, headersTimeout: REQUEST_MILLIS }
 
 export interface Reply {
   readonly status: number
@@ -205,16 +199,11 @@ async function servePage(
 }
 
 async function readBody(request: IncomingMessage): Promise<unknown> {
-  const parts: Buffer[] = []
-  let length = 0
-  for await (const part of request) {
-    length += (part as Buffer).length
-    if (length > BODY_BYTES_MAX) throw new TooLong(`an order of more than ${BODY_BYTES_MAX} bytes`)
-    parts.push(part as Buffer)
-  }
-  if (length === 0) return {}
+  const text = await readText(request)
+  if (text === undefined) throw new TooLong(`an order of more than ${BODY_BYTES_MAX} bytes`)
+  if (text === '') return {}
   try {
-    return JSON.parse(Buffer.concat(parts).toString('utf8'))
+    return JSON.parse(text)
   } catch {
     throw new UsageError('the order is no JSON')
   }

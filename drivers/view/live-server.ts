@@ -5,22 +5,16 @@
  */
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream'
-import { UsageError } from '../../core/errors.ts'
 import { type ControlClient, NoNode } from '../control/client.ts'
 import { Door } from '../control/door.ts'
+import { BODY_BYTES_MAX, CONNECTIONS_MAX, readText, TIMEOUTS } from '../control/requests.ts'
 import { HEADERS, type Page, pathOf, STRICT_HEADERS, sendFile } from './files.ts'
+import { closeServer, HOST, listenHere, portOf } from './loopback.ts'
 import { OPERATOR_PATH } from './operator.ts'
 
 const LIVE = { type: 'application/json', bytes: Buffer.from('"live"') }
-const HOST = '127.0.0.1'
 const TOKEN_BYTES = 32
-/** As at the nodes themselves. */
-const BODY_BYTES_MAX = 65_536
-const REQUEST_MILLIS = 10_000
-/** A browser opens six. */
-const CONNECTIONS_MAX = 64
 /** What pages ask of nodes. */
 const PASSED = /^(?:GET \/v1\/(?:status|events|logs)|POST \/v1\/(?:ask|policy))$/
 
@@ -40,8 +34,7 @@ export class LiveServer {
   private constructor(page: Page, nodes: readonly ServedNode[]) {
     this.#page = page
     this.#nodes = nodes
-    const timeouts = { requestTimeout: REQUEST_MILLIS, headersTimeout: REQUEST_MILLIS }
-    this.#server = createServer(timeouts, (request, response) => {
+    this.#server = createServer(TIMEOUTS, (request, response) => {
       void this.#answer(request, response).catch((error: unknown) => {
         if (response.headersSent) response.destroy()
         else say(response, error instanceof NoNode ? 502 : 500, errorText(error))
@@ -53,13 +46,7 @@ export class LiveServer {
   /** `port`: 0 for any that is free. Throws UsageError for one that is taken. */
   static async listen(page: Page, nodes: readonly ServedNode[], port: number): Promise<LiveServer> {
     const made = new LiveServer(page, nodes)
-    await new Promise<void>((resolve, reject) => {
-      made.#server.once('error', (error: NodeJS.ErrnoException) => {
-        const what = error.code === 'EADDRINUSE' ? 'another program has it' : error.message
-        reject(new UsageError(`--port ${port}: ${what}; name another one, or leave it out for any`))
-      })
-      made.#server.listen(port, HOST, resolve)
-    })
+    await listenHere(made.#server, port)
     return made
   }
 
@@ -73,12 +60,11 @@ export class LiveServer {
   }
 
   async close(): Promise<void> {
-    this.#server.closeAllConnections()
-    await new Promise((resolve) => this.#server.close(resolve))
+    await closeServer(this.#server)
   }
 
   #at(path: string): string {
-    return `http://${HOST}:${(this.#server.address() as AddressInfo).port}${path}#token=${this.#token}`
+    return `http://${HOST}:${portOf(this.#server)}${path}#token=${this.#token}`
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -115,7 +101,7 @@ export class LiveServer {
       say(response, 404, `there is no ${method} ${url}`)
       return
     }
-    const body = method === 'POST' ? await readBody(request) : undefined
+    const body = method === 'POST' ? await readText(request) : undefined
     if (method === 'POST' && body === undefined) {
       say(response, 413, `an order of more than ${BODY_BYTES_MAX} bytes`)
       return
@@ -129,18 +115,6 @@ export class LiveServer {
     // Either side may go at any time: then the other goes too, and nobody need be told.
     pipeline(answer, response, () => undefined)
   }
-}
-
-/** Undefined if it is too long. */
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const parts: Buffer[] = []
-  let length = 0
-  for await (const part of request) {
-    length += (part as Buffer).length
-    if (length > BODY_BYTES_MAX) return undefined
-    parts.push(part as Buffer)
-  }
-  return Buffer.concat(parts).toString('utf8')
 }
 
 function say(response: ServerResponse, status: number, mistake: string): void {

@@ -3,14 +3,9 @@
  * and nothing else of the disk is read: files are those of the page, and the data files of one scenario.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { UsageError } from '../../core/errors.ts'
-
 import { HEADERS, type Page, pathOf, sendFile } from './files.ts'
+import { closeServer, HOST, listenHere, portOf } from './loopback.ts'
 import type { PageFile } from './packed.ts'
-
-/** Only for this machine, whoever else shares a network with it. */
-const HOST = '127.0.0.1'
 
 /** What `peertap view` was asked to show. */
 export interface Shown {
@@ -46,18 +41,12 @@ export class PageServer {
   /** `port`: 0 for any that is free. Throws UsageError for one that is taken. */
   static async listen(page: Page, shown: Shown, port: number): Promise<PageServer> {
     const made = new PageServer(page, shown)
-    await new Promise<void>((resolve, reject) => {
-      made.#server.once('error', (error: NodeJS.ErrnoException) => {
-        const what = error.code === 'EADDRINUSE' ? 'another program has it' : error.message
-        reject(new UsageError(`--port ${port}: ${what}; name another one, or leave it out for any`))
-      })
-      made.#server.listen(port, HOST, resolve)
-    })
+    await listenHere(made.#server, port)
     return made
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port
+    return portOf(this.#server)
   }
 
   get url(): string {
@@ -65,8 +54,7 @@ export class PageServer {
   }
 
   async close(): Promise<void> {
-    this.#server.closeAllConnections()
-    await new Promise((resolve) => this.#server.close(resolve))
+    await closeServer(this.#server)
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {

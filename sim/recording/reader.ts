@@ -140,14 +140,8 @@ export class Recording {
   }
 }
 
-interface Parts {
+type Parts = Pick<Recording, 'header' | 'frames' | 'happenings' | 'samples' | 'result' | 'cutOff'> & {
   readonly preamble: Preamble
-  readonly header: Header
-  readonly frames: readonly Frame[]
-  readonly happenings: readonly Happening[]
-  readonly samples: readonly Sample[]
-  readonly result: RunResult | undefined
-  readonly cutOff: string | undefined
 }
 
 /** What a recording consists of. */
