@@ -6,7 +6,7 @@
 import { createRun } from '../../drivers/sim/job.ts'
 import { loadScenario } from '../../drivers/sim/scenario-files.ts'
 import { openPage } from '../browser/bundle.ts'
-import { digestAt, START_MILLIS, Viewer } from '../browser/viewer.ts'
+import { digestAt, loadedBytes, START_MILLIS, Viewer } from '../browser/viewer.ts'
 import { requires } from '../support/requirements.ts'
 import { type Figure, printJson, printTable, thisMachine } from './figures.ts'
 
@@ -53,10 +53,7 @@ async function frameFigures(chromium: string): Promise<Figure[]> {
 async function pageFigures(viewer: Viewer): Promise<Figure[]> {
   const page = await viewer.open('scenario=steady-16&seed=1&at=1')
   await digestAt(page, 1)
-  const loaded = (await page.evaluate(
-    `performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
-      .reduce((sum, entry) => sum + entry.encodedBodySize, 0)`,
-  )) as number
+  const loaded = await loadedBytes(page)
   await page.context().close()
 
   const back = await viewer.open('scenario=steady-16&seed=1&at=1200')

@@ -9,7 +9,7 @@ import { createRun } from '../../drivers/sim/job.ts'
 import { loadScenario } from '../../drivers/sim/scenario-files.ts'
 import { CliFolder } from '../support/cli.ts'
 import { byBudget, requires } from '../support/requirements.ts'
-import { digestAt, START_MILLIS, Viewer } from './viewer.ts'
+import { digestAt, loadedBytes, START_MILLIS, Viewer } from './viewer.ts'
 
 const chromium = requires.chromium()
 
@@ -171,10 +171,7 @@ describe.skipIf(!chromium)('the page of peertap view', () => {
   it('loads less than 300 kB, from its own origin alone, and complains of nothing', async () => {
     const page = await viewer.open('scenario=steady-16&seed=1&at=1')
     await digestAt(page, 1)
-    const loaded = (await page.evaluate(
-      `performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
-        .reduce((sum, entry) => sum + entry.encodedBodySize, 0)`,
-    )) as number
+    const loaded = await loadedBytes(page)
     expect(loaded).toBeGreaterThan(100_000)
     expect(loaded).toBeLessThan(300_000)
     await page.context().close()

@@ -75,3 +75,11 @@ export async function digestAt(page: Page, at: number): Promise<string> {
   await digest.waitFor({ timeout: START_MILLIS })
   return (await digest.textContent()) ?? ''
 }
+
+/** Bytes that came over the wire for what a page is made of, as they were packed. */
+export async function loadedBytes(page: Page): Promise<number> {
+  return (await page.evaluate(
+    `performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
+      .reduce((sum, entry) => sum + entry.encodedBodySize, 0)`,
+  )) as number
+}

@@ -8,6 +8,16 @@ import type { Place, VlanBook } from '../../drivers/control/node.ts'
 import { standInCrypto } from '../../sim/crypto.ts'
 import { DAY, HOME, LiveMesh } from '../support/live.ts'
 
+/** Somebody invited, and nobody there to let it in. */
+function unreached() {
+  const mesh = new LiveMesh()
+  mesh.vlan(1)
+  const url = mesh.invitation(1)
+  mesh.live.crash(1)
+  const { verbs, book } = mesh.node(2)
+  return { mesh, url, verbs, book }
+}
+
 describe('getting in', () => {
   test('by an invitation: both see each other, with the MAC that the other has', () => {
     const mesh = new LiveMesh()
@@ -63,11 +73,7 @@ describe('getting in', () => {
   })
 
   test('is given up by leaving, and can be asked for again', () => {
-    const mesh = new LiveMesh()
-    mesh.vlan(1)
-    const url = mesh.invitation(1)
-    mesh.live.crash(1)
-    const { verbs } = mesh.node(2)
+    const { mesh, url, verbs } = unreached()
     const entering = verbs.join(url)
     mesh.run(5)
     expect(mesh.value(verbs.leave('home'))).toMatchObject({ label: 'home', asked: true })
@@ -204,11 +210,7 @@ describe('getting in', () => {
   })
 
   test('is told to whoever waits, though the disk is full', () => {
-    const mesh = new LiveMesh()
-    mesh.vlan(1)
-    const url = mesh.invitation(1)
-    mesh.live.crash(1)
-    const { verbs, book } = mesh.node(2)
+    const { url, verbs, book } = unreached()
     const entering = verbs.join(url)
     const port = book.load().vlans[0]?.port as PortId
     book.save = () => {
@@ -568,11 +570,7 @@ describe('what lasts', () => {
   })
 
   test('one that asks to be let in does not while it is off', () => {
-    const mesh = new LiveMesh()
-    mesh.vlan(1)
-    const url = mesh.invitation(1)
-    mesh.live.crash(1)
-    const { verbs } = mesh.node(2)
+    const { mesh, url, verbs } = unreached()
     const entering = verbs.join(url)
     mesh.run(2)
     mesh.value(verbs.switchOff('home'))
@@ -585,11 +583,7 @@ describe('what lasts', () => {
   })
 
   test('no more verbs wait at once than a node can bear', () => {
-    const mesh = new LiveMesh()
-    mesh.vlan(1)
-    const url = mesh.invitation(1)
-    mesh.live.crash(1)
-    const { verbs } = mesh.node(2)
+    const { mesh, url, verbs } = unreached()
     const waiting = Array.from({ length: 256 }, () => verbs.join(url, 5e6))
     expect(mesh.refusal(verbs.join(url)).refusal).toBe('tooMany')
     expect(mesh.refusal(verbs.create(HOME)).refusal).toBe('tooMany')

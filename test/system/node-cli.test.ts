@@ -22,17 +22,10 @@ import { systemKeys } from '../../drivers/node/randomness.ts'
 import { recordName } from '../../drivers/node/records.ts'
 import { unitText, whyUnseen } from '../../drivers/node/service-unit.ts'
 import { CliFolder } from '../support/cli.ts'
+import { HOME } from '../support/live.ts'
 import { someVlan } from '../support/state.ts'
 
 const VERBS = await allVerbs()
-const TERMS = {
-  label: 'home',
-  privacy: 'private',
-  suite: 1,
-  mtu: 1_280,
-  sign: 'group',
-  padding: 'small',
-} as const
 
 const cli = new CliFolder()
 afterAll(() => cli.remove())
@@ -164,7 +157,7 @@ describe('a configuration', () => {
   it('is compared with what VLANs were founded for, and with the node itself', async () => {
     const made = JSON.parse((await peertap('init --state large --config large.json --json')).out)
     const crypto = noble
-    const terms = { ...TERMS, mtu: 1_400 }
+    const terms = { ...HOME, mtu: 1_400 }
     const founding = found(crypto, systemKeys, { terms, now: Date.now() })
     const { doorKey, memberSeed, grant, charter } = founding
     const identity = { policy: charter.policy, label: 'home', doorKey, memberSeed, serial: grant.id }

@@ -24,6 +24,20 @@ function parted(
   return { world, halves }
 }
 
+/** The same, of which one put out a member and the other let one in. */
+function unlike(seed: number): ReturnType<typeof parted> {
+  const { world, halves } = parted(seed)
+  const [left, right] = halves
+  const evicted = left.pop() as GroupNode
+  world.revoke(evicted, left[0] as GroupNode)
+  const joiner = world.person()
+  right.push(joiner)
+  world.partition(...halves)
+  world.join(joiner)
+  expect(world.until(() => world.isOne(left, 7) && world.isOne(right, 9), 20 * SECOND)).toBe(true)
+  return { world, halves }
+}
+
 describe('the way of a branch', () => {
   test('is known to all who came in by a Welcome', () => {
     const world = new GroupWorld({ seed: 11 })
@@ -90,16 +104,8 @@ describe('two halves that were apart', () => {
   test.each([2, 15, 25, 26, 31])(
     'of which one put out a member that the other has: one goes over, seed %i',
     (seed) => {
-      const { world, halves } = parted(seed)
+      const { world, halves } = unlike(seed)
       const [left, right] = halves
-      const evicted = left.pop() as GroupNode
-      world.revoke(evicted, left[0] as GroupNode)
-      const joiner = world.person()
-      right.push(joiner)
-      world.partition(...halves)
-      world.join(joiner)
-      const isSettled = () => world.isOne(left, 7) && world.isOne(right, 9)
-      expect(world.until(isSettled, 20 * SECOND)).toBe(true)
       world.run(40 * SECOND)
       world.heal()
       // Everybody asks at once, the right half before it has heard of the revocation.
@@ -139,15 +145,8 @@ describe('two halves that were apart', () => {
   )
 
   test.each([1, 2, 3, 4])('for a minute: whose KeyPackage gets lost says it again, seed %i', (seed) => {
-    const { world, halves } = parted(seed)
-    const [left, right] = halves
-    const evicted = left.pop() as GroupNode
-    world.revoke(evicted, left[0] as GroupNode)
-    const joiner = world.person()
-    right.push(joiner)
-    world.partition(...halves)
-    world.join(joiner)
-    expect(world.until(() => world.isOne(left, 7) && world.isOne(right, 9), 20 * SECOND)).toBe(true)
+    const { world, halves } = unlike(seed)
+    const [, right] = halves
     world.run(60 * SECOND)
     const said: Uint8Array[] = []
     const { deliver } = world

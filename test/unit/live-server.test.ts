@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { type IncomingHttpHeaders, request } from 'node:http'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ControlClient } from '../../drivers/control/client.ts'
 import { type ControlApi, ControlServer, json } from '../../drivers/node/control-server.ts'
 import { LiveServer } from '../../drivers/view/live-server.ts'
+import { type Answer, ask as askPort } from '../support/ask.ts'
 
 /** Answers with what it was asked, and ends a stream only when the client has. */
 let streams = 0
@@ -48,29 +49,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-interface Answer {
-  readonly status: number
-  readonly body: string
-  readonly headers: IncomingHttpHeaders
-}
-
 function ask(
   path: string,
-  options: { method?: string; headers?: object; sends?: string } = {},
+  options: { method?: string; headers?: Record<string, string>; sends?: string } = {},
 ): Promise<Answer> {
-  const { method = 'GET', headers = { authorization: `Bearer ${token}` }, sends = '' } = options
-  return new Promise((done, fail) => {
-    const sent = request(
-      { host: '127.0.0.1', port, path, method, headers: { ...headers }, agent: false },
-      async (response) => {
-        let body = ''
-        for await (const part of response) body += part
-        done({ status: response.statusCode ?? 0, body, headers: response.headers })
-      },
-    )
-    sent.on('error', fail)
-    sent.end(sends)
-  })
+  const { method, headers = { authorization: `Bearer ${token}` }, sends } = options
+  return askPort(port, path, headers, method, sends)
 }
 
 it('shows its pages to whoever opens them, and the nodes to whoever has the token', async () => {

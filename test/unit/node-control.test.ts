@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { type IncomingHttpHeaders, request } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { UsageError } from '../../core/errors.ts'
 import { ControlClient, NoNode } from '../../drivers/control/client.ts'
 import { type ControlApi, ControlServer, json, type PortDoor } from '../../drivers/node/control-server.ts'
+import { ask } from '../support/ask.ts'
 
 const TOKEN = 'a'.repeat(64)
 
@@ -42,33 +42,6 @@ afterEach(async () => {
   await server.close()
   rmSync(folder, { recursive: true })
 })
-
-interface Answer {
-  readonly status: number
-  readonly body: string
-  readonly headers: IncomingHttpHeaders
-}
-
-function ask(
-  port: number,
-  path: string,
-  headers: Readonly<Record<string, string>>,
-  method = 'GET',
-  sends = '',
-): Promise<Answer> {
-  return new Promise((done, fail) => {
-    const sent = request(
-      { host: '127.0.0.1', port, path, headers, method, agent: false },
-      async (response) => {
-        let body = ''
-        for await (const part of response) body += part
-        done({ status: response.statusCode ?? 0, body, headers: response.headers })
-      },
-    )
-    sent.on('error', fail)
-    sent.end(sends)
-  })
-}
 
 const OWNER = { authorization: `Bearer ${TOKEN}` }
 const FILES = new Map([['/operator/', { type: 'text/html', bytes: Buffer.from('the page') }]])

@@ -5,22 +5,9 @@ import { dotOf, graphmlOf } from '../../viz/export/graphs.ts'
 import { Layout } from '../../viz/model/layout.ts'
 import { Player } from '../../viz/source/player.ts'
 import { type About, type Happening, type News, NODE, type Picture } from '../../viz/source/source.ts'
+import { SMALL } from '../support/recordings.ts'
 
-const TEXT = JSON.stringify({
-  version: 1,
-  name: 'small',
-  question: 'Is it all seen as it happens?',
-  seconds: 45,
-  warmupSeconds: 5,
-  healSeconds: 10,
-  nodes: { count: 12, joinSeconds: 1 },
-  vlans: [{ count: 1, members: 6, group: 'mls', enterFromSeconds: 5, enterSeconds: 5 }],
-  traffic: [{ kind: 'unicast', perMemberPerSecond: 1 }],
-  faults: [
-    { kind: 'partition', atSeconds: 20, who: { nodes: [7, 8, 9, 10, 11] }, healAfterSeconds: 5 },
-    { kind: 'crash', atSeconds: 28, who: { nodes: [4] }, restartAfterSeconds: 4 },
-  ],
-})
+const TEXT = JSON.stringify(SMALL)
 
 class Table {
   readonly news: News[] = []
