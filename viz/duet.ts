@@ -5,6 +5,7 @@
  */
 import { type Differences, differencesOf, FirstDifference, type FirstEffect } from './model/difference.ts'
 import type { Shown } from './shown.ts'
+import { nextStep, Pace } from './source/pace.ts'
 import type { News, Playing } from './source/source.ts'
 
 /** Steps while effects are compared, in simulated seconds: few enough effects that all can be kept. */
@@ -36,7 +37,7 @@ export class Duet {
   #target: number | undefined
   #ledAt = 0
   #speed: number | undefined
-  #anchor = { wall: 0, at: 0 }
+  readonly #pace = new Pace()
   #step: number = STEP.first
   #isOpening = true
   #past: Parting['past']
@@ -84,7 +85,7 @@ export class Duet {
 
   play(speed: number | null): void {
     this.#speed = speed ?? Number.POSITIVE_INFINITY
-    this.#anchor = { wall: performance.now(), at: this.#target ?? this.#at }
+    this.#pace.anchor(performance.now(), this.#target ?? this.#at)
     if (this.#target === undefined) this.#goOn()
     this.#changed()
   }
@@ -135,9 +136,7 @@ export class Duet {
     this.#target = undefined
     if (this.#speed !== undefined) this.#goal = at
     this.#compare(at)
-    const cost = performance.now() - this.#ledAt
-    if (cost < STEP.cheapMillis) this.#step = Math.min(STEP.most, this.#step * 2)
-    else if (cost > STEP.dearMillis) this.#step = Math.max(STEP.least, this.#step / 2)
+    this.#step = nextStep(this.#step, performance.now() - this.#ledAt, STEP)
     if (this.#isOpening) {
       this.#isOpening = false
       if (this.#branchAt !== undefined) this.#trace(at)
@@ -201,10 +200,10 @@ export class Duet {
   #due(at: number): number {
     const speed = this.#speed as number
     if (speed === Number.POSITIVE_INFINITY) return at + this.#step
-    const due = this.#anchor.at + ((performance.now() - this.#anchor.wall) / 1_000) * speed
+    const due = this.#pace.due(performance.now(), speed)
     const latest = at + (LAG_MILLIS / 1_000) * speed
     if (due <= latest) return Math.max(due, at + 1e-6)
-    this.#anchor = { wall: performance.now(), at: latest }
+    this.#pace.anchor(performance.now(), latest)
     return latest
   }
 

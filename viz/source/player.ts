@@ -9,6 +9,7 @@ import { aboutOf } from '../../sim/watch/about.ts'
 import { detailOf, measure, pictureOf } from '../../sim/watch/look.ts'
 import { Watcher } from '../../sim/watch/watcher.ts'
 import { Branch } from './branch.ts'
+import { nextStep, Pace } from './pace.ts'
 import type { Focus, Measures, News, Opening, Order } from './source.ts'
 
 /** One slice of work; orders are heard between two. */
@@ -35,7 +36,7 @@ export class Player {
   #focus: Focus = { node: -1, vlan: -1, measures: false }
   /** Simulated seconds a second; undefined: paused. */
   #speed: number | undefined
-  #anchor = { wall: 0, at: 0 }
+  readonly #pace = new Pace()
   #goal: { readonly at: number; readonly from: number } | undefined
   #step: number = STEP.first
   #measures: Measures | undefined
@@ -204,8 +205,7 @@ export class Player {
       const next = Math.min(until, run.world.now / 1e6 + this.#step)
       run.step(this.#branch?.limit(next) ?? next)
       const now = this.#clock()
-      if (now - from < STEP.cheapMillis) this.#step = Math.min(STEP.most, this.#step * 2)
-      else if (now - from > STEP.dearMillis) this.#step = Math.max(STEP.least, this.#step / 2)
+      this.#step = nextStep(this.#step, now - from, STEP)
       if (now - began >= SLICE_MILLIS) break
     }
     const isThere = run.done || run.world.now / 1e6 >= until
@@ -230,11 +230,11 @@ export class Player {
   #due(wall: number): number {
     const speed = this.#speed as number
     if (speed === Number.POSITIVE_INFINITY) return speed
-    return this.#anchor.at + ((wall - this.#anchor.wall) / 1_000) * speed
+    return this.#pace.due(wall, speed)
   }
 
   #anchorHere(): void {
-    this.#anchor = { wall: this.#clock(), at: (this.#run?.world.now ?? 0) / 1e6 }
+    this.#pace.anchor(this.#clock(), (this.#run?.world.now ?? 0) / 1e6)
   }
 
   #show(run: Run): void {

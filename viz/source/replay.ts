@@ -7,6 +7,7 @@ import { UsageError } from '../../core/errors.ts'
 import type { Drawn } from '../../sim/recording/drawn.ts'
 import { readDetail } from '../../sim/recording/header.ts'
 import { type Loaded, Recording, type RecordingBytes } from '../../sim/recording/reader.ts'
+import { Pace } from './pace.ts'
 import type { Detail, Focus, News, Order, RecordedRun } from './source.ts'
 
 /** One slice of work; orders are heard between two. */
@@ -34,7 +35,7 @@ export class Replay {
   #focus: Focus = { node: -1, vlan: -1, measures: false }
   /** Recorded seconds a second; undefined: paused. */
   #speed: number | undefined
-  #anchor = { wall: 0, at: 0 }
+  readonly #pace = new Pace()
   #goal: number | undefined
   /** Where to go as soon as it is open, in seconds. */
   #wanted: number | undefined
@@ -160,8 +161,8 @@ export class Replay {
     if (this.#goal !== undefined) return this.#goal
     if (this.#speed === undefined) return this.#at
     if (this.#speed === Number.POSITIVE_INFINITY) return Math.min(recording.until, this.#at + STRIDE_MICROS)
-    const due = this.#anchor.at + (this.#clock() - this.#anchor.wall) * 1_000 * this.#speed
-    return Math.min(recording.until, Math.max(this.#at, Math.round(due)))
+    const due = this.#pace.due(this.#clock(), this.#speed)
+    return Math.min(recording.until, Math.max(this.#at, Math.round(due * 1e6)))
   }
 
   #arrived(recording: Recording): void {
@@ -246,7 +247,7 @@ export class Replay {
   }
 
   #anchorHere(): void {
-    this.#anchor = { wall: this.#clock(), at: this.#at }
+    this.#pace.anchor(this.#clock(), this.#at / 1e6)
   }
 
   #tellPlaying(): void {
